@@ -1,0 +1,129 @@
+"""Recorded activations: inputs, and values by TransformerLens hook name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .box import check_inputs
+from .errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from .network import Architecture, Network
+
+HOOK_INPUT = "hook_input"
+HOOK_OUTPUT = "hook_output"
+
+
+def hook_pre(block: int) -> str:
+    """The hook name of block `block`'s pre-activations.
+
+    Examples:
+        >>> hook_pre(0)
+        'blocks.0.mlp.hook_pre'
+    """
+    return f"blocks.{block}.mlp.hook_pre"
+
+
+def hook_post(block: int) -> str:
+    """The hook name of block `block`'s activations.
+
+    Examples:
+        >>> hook_post(1)
+        'blocks.1.mlp.hook_post'
+    """
+    return f"blocks.{block}.mlp.hook_post"
+
+
+def hook_names(blocks: int) -> tuple[str, ...]:
+    """All hook names of an MLP with that many hidden layers, in the order of the forward pass.
+
+    Examples:
+        >>> hook_names(1)
+        ('hook_input', 'blocks.0.mlp.hook_pre', 'blocks.0.mlp.hook_post', 'hook_output')
+    """
+    inner = [name for block in range(blocks) for name in (hook_pre(block), hook_post(block))]
+    return (HOOK_INPUT, *inner, HOOK_OUTPUT)
+
+
+@dataclass(frozen=True, eq=False)
+class Activations(Mapping[str, npt.NDArray[np.float64]]):
+    """What one run of a network recorded: a Mapping from hook name to values [n, units].
+
+    Attributes:
+        values: hook name -> float array [n, units], all with the same n.
+        architecture: the shape of the network, which the nulls are drawn for; None where unknown.
+        network: the weights, where they are known (weight-level evidence needs them).
+
+    Examples:
+        >>> acts = Activations({"hook_input": [[0.0], [1.0]], "hook_output": [[0.0], [2.0]]})
+        >>> acts["hook_output"].ravel().tolist(), acts.n, acts
+        ([0.0, 2.0], 2, Activations(n=2, hooks=2))
+        >>> acts["hook_ouput"]
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.UnknownNameError: no hook named 'hook_ouput': did you mean 'hook_output' or 'hook_input'? (recorded: hook_input, hook_output)
+    """
+
+    values: Mapping[str, npt.NDArray[np.float64]]
+    architecture: Architecture | None = None
+    network: Network | None = None
+    inputs_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if HOOK_INPUT not in self.values:
+            raise InputError(f"activations without {HOOK_INPUT!r}: record the inputs too, they say what was seen")
+        inputs = check_inputs(self.values[HOOK_INPUT])
+        checked = {HOOK_INPUT: inputs}
+        for name, given in self.values.items():
+            if name == HOOK_INPUT:
+                continue
+            array = np.asarray(given, dtype=np.float64)
+            if array.ndim != 2 or len(array) != len(inputs):
+                raise InputError(f"{name} has shape {array.shape}: expected [{len(inputs)}, units], one row per input")
+            if not np.isfinite(array).all():
+                raise InputError(f"{name} holds NaN or infinite values: the network overflows on these inputs")
+            checked[name] = array
+        object.__setattr__(self, "values", checked)
+        digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes() + repr(inputs.shape).encode())
+        object.__setattr__(self, "inputs_id", digest.hexdigest()[:16])
+
+    @property
+    def inputs(self) -> npt.NDArray[np.float64]:
+        """The inputs [n, d]."""
+        return self.values[HOOK_INPUT]
+
+    @property
+    def outputs(self) -> npt.NDArray[np.float64]:
+        """The outputs [n, outputs]."""
+        return self[HOOK_OUTPUT]
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return len(self.inputs)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks whose activations were recorded, in order."""
+        return tuple(sorted(int(name.split(".")[1]) for name in self.values if name.endswith(".mlp.hook_post")))
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise UnknownNameError("hook", name, self.values, f"recorded: {', '.join(self.values)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"Activations(n={self.n}, hooks={len(self)})"

@@ -1,0 +1,101 @@
+"""The box of inputs on which everything is measured, and samples from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+Pair = tuple[float, float]
+#: One (low, high) pair per input.
+Box = tuple[Pair, ...]
+#: What callers may write: one pair for all inputs, or one pair per input.
+BoxLike = Pair | Sequence[Pair] | Sequence[float] | npt.NDArray[np.floating]
+
+
+def as_box(box: BoxLike, inputs: int) -> Box:
+    """One (low, high) pair per input from one pair for all of them or one each.
+
+    Raises:
+        InputError: for another shape, a bound that is not finite, or low >= high.
+
+    Examples:
+        >>> as_box((-1, 1), 2)
+        ((-1.0, 1.0), (-1.0, 1.0))
+        >>> as_box([(0, 1), (-2, 2)], 2)
+        ((0.0, 1.0), (-2.0, 2.0))
+    """
+    remedy = f"give (low, high) for all inputs, or {inputs} such pairs"
+    try:
+        bounds = np.asarray(box, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"box {box!r} is not numeric: {remedy}") from None
+    if bounds.shape == (2,):
+        bounds = np.tile(bounds, (inputs, 1))
+    if bounds.shape != (inputs, 2):
+        raise InputError(f"box {box!r} has shape {bounds.shape}: {remedy}")
+    if not np.isfinite(bounds).all() or not (bounds[:, 0] < bounds[:, 1]).all():
+        raise InputError(f"box {box!r}: every low must be finite and below its high")
+    return tuple((float(low), float(high)) for low, high in bounds)
+
+
+def check_inputs(X: npt.ArrayLike, inputs: int | None = None) -> npt.NDArray[np.float64]:
+    """X as a finite float64 array [n, d] with n >= 1.
+
+    Args:
+        X: array-like [n, d], rows are samples; a vector [n] is read as one input.
+        inputs: the d that is expected, or None for any.
+
+    Raises:
+        InputError: for another shape, no rows, or a value that is NaN or infinite.
+
+    Examples:
+        >>> check_inputs([0.5, 1.0]).shape
+        (2, 1)
+        >>> check_inputs([[float("nan"), 1.0]])
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: inputs hold 1 value that is NaN or infinite (first at row 0, column 0): drop or repair those rows
+    """
+    try:
+        values = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"inputs of type {type(X).__name__} are not numeric: give an array [n, d]") from None
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] == 0:
+        raise InputError(f"inputs have shape {values.shape}: give an array [n, d] with at least one row")
+    if inputs is not None and values.shape[1] != inputs:
+        raise InputError(f"inputs have {values.shape[1]} columns, expected {inputs}: one column per input")
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        count = "1 value that is" if len(bad) == 1 else f"{len(bad)} values that are"
+        where = f"first at row {bad[0][0]}, column {bad[0][1]}"
+        raise InputError(f"inputs hold {count} NaN or infinite ({where}): drop or repair those rows")
+    return values
+
+
+def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """2**log2_points scrambled Sobol points of the box, [n, d] (Owen scrambling, scipy.stats.qmc).
+
+    One input gets the midpoints of an even grid instead, which no scrambling can better.
+
+    Examples:
+        >>> sobol_points(((0.0, 1.0),), 2).ravel().tolist()
+        [0.125, 0.375, 0.625, 0.875]
+        >>> X = sobol_points(((-1.0, 1.0), (0.0, 2.0)), 9)
+        >>> X.shape, bool(abs(X.mean(axis=0) - [0, 1]).max() < 0.01)
+        ((512, 2), True)
+    """
+    n = 2**log2_points
+    low, high = np.array(box).T
+    if len(box) == 1:
+        unit = ((np.arange(n) + 0.5) / n)[:, None]
+    else:
+        from scipy.stats import qmc
+
+        unit = qmc.Sobol(len(box), scramble=True, rng=np.random.default_rng(seed)).random_base2(log2_points)
+    return np.asarray(low + unit * (high - low))

@@ -1,0 +1,108 @@
+"""The errors that mathcircuits raises: each names the operand, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MathCircuitsError(Exception):
+    """Base of every error that mathcircuits raises on purpose.
+
+    Examples:
+        >>> issubclass(InputError, MathCircuitsError) and issubclass(InputError, ValueError)
+        True
+    """
+
+
+class InputError(MathCircuitsError, ValueError):
+    """An argument, array or configuration that cannot be used as given.
+
+    Examples:
+        >>> raise InputError("width 0: a hidden layer needs at least one neuron")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: width 0: a hidden layer needs at least one neuron
+    """
+
+
+class FileError(InputError):
+    """A file that cannot be read or written as asked; the message starts with the file's path.
+
+    Examples:
+        >>> str(FileError("net.pt", "holds no weights", "save a state dict"))
+        'net.pt: holds no weights; save a state dict'
+    """
+
+    def __init__(self, path: object, problem: str, remedy: str = "") -> None:
+        self.path = str(path)
+        super().__init__(f"{self.path}: {problem}" + (f"; {remedy}" if remedy else ""))
+
+
+class NotYetError(MathCircuitsError, NotImplementedError):
+    """A public name whose work a later release does.
+
+    Examples:
+        >>> issubclass(NotYetError, NotImplementedError)
+        True
+    """
+
+
+class UnknownNameError(MathCircuitsError, KeyError):
+    """A name that a registry does not hold; the message names the near ones.
+
+    Examples:
+        >>> str(UnknownNameError("task", "minimun", ["minimum", "maximum"], "see `mathcircuits tasks`"))
+        "no task named 'minimun': did you mean 'minimum' or 'maximum'? (see `mathcircuits tasks`)"
+    """
+
+    def __init__(self, kind: str, name: object, options: Iterable[str], remedy: str) -> None:
+        self.kind, self.name = kind, name
+        self.near = near_names(str(name), options)
+        super().__init__(f"no {kind} named {name!r}{did_you_mean(self.near)} ({remedy})")
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would print the message's repr
+
+
+class UnknownFeature(UnknownNameError):  # noqa: N818 - the public name is the contract's
+    """A feature that the catalogue does not hold.
+
+    Examples:
+        >>> issubclass(UnknownFeature, KeyError)
+        True
+    """
+
+
+class UnknownTask(UnknownNameError):  # noqa: N818 - named like UnknownFeature
+    """A task that the registry does not hold.
+
+    Examples:
+        >>> issubclass(UnknownTask, KeyError)
+        True
+    """
+
+
+def near_names(name: str, options: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """The options most like `name`, best first, compared without regard to case.
+
+    Examples:
+        >>> near_names("gretaerness", ["greaterness", "positiveness", "sum"])
+        ('greaterness', 'positiveness')
+    """
+    by_folded = {option.casefold(): option for option in options}
+    # 0.5 keeps a transposition or a lost syllable and drops unrelated words (difflib's default is 0.6).
+    return tuple(by_folded[hit] for hit in difflib.get_close_matches(name.casefold(), by_folded, limit, 0.5))
+
+
+def did_you_mean(near: Iterable[str]) -> str:
+    """The clause of an error message that offers the near names; empty where there are none.
+
+    Examples:
+        >>> did_you_mean(("minimum", "maximum"))
+        ": did you mean 'minimum' or 'maximum'?"
+        >>> did_you_mean(())
+        ''
+    """
+    offered = " or ".join(repr(name) for name in near)
+    return f": did you mean {offered}?" if offered else ""

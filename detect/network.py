@@ -1,0 +1,249 @@
+"""Network: the plain weights of an MLP and a numpy forward pass with interventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from .activation import HOOK_INPUT, HOOK_OUTPUT, Activations, hook_names, hook_post, hook_pre
+from .box import check_inputs
+from .errors import InputError, UnknownNameError
+from .nonlinearity import apply_nonlinearity, check_nonlinearity
+
+Array = npt.NDArray[np.float64]
+#: What happens at a hook: the values [n, units] in, the values that go on out.
+Intervention = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of an MLP: what a null of untrained networks has to know of it.
+
+    Attributes:
+        sizes: inputs, hidden widths, outputs.
+        activations: one name per hidden layer; `"identity"` for a purely linear one.
+        bias: whether each linear layer (hidden ones and the read-out) has a bias.
+
+    Examples:
+        >>> shape = Architecture((2, 3, 1), ("relu",), (False, False))
+        >>> shape, shape.active
+        (Architecture(2-3-1, relu, no bias), (0,))
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    bias: tuple[bool, ...]
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """The blocks that have an activation function; `layer` in every table counts these."""
+        return tuple(block for block, name in enumerate(self.activations) if name != "identity")
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether any layer has a bias."""
+        return any(self.bias)
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.sizes))
+        names = self.activations[0] if len(set(self.activations)) == 1 else ", ".join(self.activations)
+        bias = "bias" if all(self.bias) else "some bias" if any(self.bias) else "no bias"
+        return f"Architecture({', '.join(part for part in (sizes, names, bias) if part)})"
+
+
+@runtime_checkable
+class HasNetwork(Protocol):
+    """Anything that can be read as a Network."""
+
+    def to_network(self) -> Network:
+        """The plain weights."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Network:
+    """An MLP as plain float64 weights: hidden layers with an activation each, then a linear read-out.
+
+    Attributes:
+        weights: one read-only array [out, in] per linear layer, rows are neurons.
+        biases: one read-only array [out] per linear layer (zeros where a layer has none), or None
+            where no layer has one.
+        architecture: sizes, activations and which layers have a bias.
+
+    Examples:
+        >>> minimum = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> minimum([[0.25, 0.5], [0.5, -0.5]]).ravel().tolist()
+        [0.25, -0.5]
+        >>> minimum.sizes, minimum
+        ((2, 3, 1), Network(2-3-1, relu, no bias))
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...] | None
+    architecture: Architecture
+
+    def __init__(
+        self,
+        weights: Sequence[npt.ArrayLike],
+        biases: Sequence[npt.ArrayLike | None] | None = None,
+        activation: str | Sequence[str] = "relu",
+    ) -> None:
+        """Check and copy the weights.
+
+        Args:
+            weights: one array-like [out, in] per linear layer.
+            biases: one array-like [out] (or None) per linear layer, or None for no biases at all.
+            activation: one name for all hidden layers or one each (see `nonlinearity.NAMES`).
+
+        Raises:
+            InputError: where shapes do not chain, a layer is empty, or a weight is not finite.
+        """
+        arrays = tuple(_frozen(w, 2, f"weights[{k}]") for k, w in enumerate(weights))
+        if not arrays:
+            raise InputError("a network without weights: give at least the read-out's array [out, in]")
+        for k, w in enumerate(arrays):
+            if 0 in w.shape:
+                raise InputError(f"weights[{k}] has shape {w.shape}: every layer needs at least one unit")
+            if k and w.shape[1] != arrays[k - 1].shape[0]:
+                raise InputError(
+                    f"weights[{k}] has shape {w.shape}, but layer {k - 1} has {arrays[k - 1].shape[0]} units: "
+                    "arrays are [out, in], transpose it if it is [in, out]"
+                )
+        given = [None] * len(arrays) if biases is None else list(biases)
+        if len(given) != len(arrays):
+            raise InputError(f"{len(given)} biases for {len(arrays)} weights: give one per layer (None for none)")
+        vectors = []
+        for k, (w, b) in enumerate(zip(arrays, given, strict=True)):
+            vector = _frozen(np.zeros(len(w)) if b is None else b, 1, f"biases[{k}]")
+            if len(vector) != len(w):
+                raise InputError(f"biases[{k}] has {len(vector)} values for {len(w)} units: give one per unit")
+            vectors.append(vector)
+        hidden = len(arrays) - 1
+        names = (activation,) * hidden if isinstance(activation, str) else tuple(activation)
+        if len(names) != hidden:
+            raise InputError(f"{len(names)} activations for {hidden} hidden layers: give one, or one per layer")
+        names = tuple(check_nonlinearity(name) for name in names)
+        has_bias = tuple(b is not None for b in given)
+        sizes = (arrays[0].shape[1], *(len(w) for w in arrays))
+        object.__setattr__(self, "weights", arrays)
+        object.__setattr__(self, "biases", tuple(vectors) if any(has_bias) else None)
+        object.__setattr__(self, "architecture", Architecture(sizes, names, has_bias))
+
+    @property
+    def bias_vectors(self) -> tuple[Array, ...]:
+        """One array [out] per linear layer, zeros where there is no bias."""
+        return self.biases if self.biases is not None else tuple(np.zeros(len(w)) for w in self.weights)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, hidden widths, outputs."""
+        return self.architecture.sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """One activation name per hidden layer."""
+        return self.architecture.activations
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return self.sizes[0]
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return self.sizes[-1]
+
+    def __call__(self, X: npt.ArrayLike) -> Array:
+        """The outputs [n, outputs] for inputs [n, d]."""
+        h = check_inputs(X, self.inputs)
+        for w, b, name in zip(self.weights, self.bias_vectors, (*self.activations, "identity"), strict=True):
+            h = apply_nonlinearity(name, h @ w.T + b)
+        return h
+
+    def run(self, X: npt.ArrayLike, interventions: Mapping[str, Intervention] | None = None) -> Activations:
+        """A forward pass that records every hook, with interventions on the way.
+
+        Args:
+            X: inputs [n, d].
+            interventions: hook name -> function that gets that hook's values [n, units] and returns
+                what goes on in their place; it is handed a copy and may write into it.
+
+        Raises:
+            UnknownNameError: for a hook that the network does not have.
+            InputError: where an intervention changes the shape.
+
+        Examples:
+            >>> net = Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]])
+            >>> net.run([[-2.0]])["blocks.0.mlp.hook_post"].tolist()
+            [[0.0, 2.0]]
+            >>> net.run([[-2.0]], {"blocks.0.mlp.hook_post": lambda h: h * [1, 0]}).outputs.tolist()
+            [[0.0]]
+        """
+        hooks = dict(interventions or {})
+        known = hook_names(len(self.activations))
+        for name in hooks:
+            if name not in known:
+                raise UnknownNameError("hook", name, known, f"this network has {', '.join(known)}")
+
+        def at(name: str, values: Array) -> Array:
+            if name not in hooks:
+                return values
+            changed = np.asarray(hooks[name](values.copy()), dtype=np.float64)
+            if changed.shape != values.shape:
+                raise InputError(f"the intervention at {name} returned shape {changed.shape}, expected {values.shape}")
+            return changed
+
+        h = at(HOOK_INPUT, check_inputs(X, self.inputs))
+        recorded = {HOOK_INPUT: h}
+        for block, (w, b, name) in enumerate(zip(self.weights, self.bias_vectors, self.activations, strict=False)):
+            pre = recorded[hook_pre(block)] = at(hook_pre(block), h @ w.T + b)
+            h = recorded[hook_post(block)] = at(hook_post(block), apply_nonlinearity(name, pre))
+        recorded[HOOK_OUTPUT] = at(HOOK_OUTPUT, h @ self.weights[-1].T + self.bias_vectors[-1])
+        return Activations(recorded, architecture=self.architecture, network=self)
+
+    def to_network(self) -> Network:
+        """Itself, so that a Network goes wherever something with `to_network` does."""
+        return self
+
+    def __repr__(self) -> str:
+        return repr(self.architecture).replace("Architecture", "Network", 1)
+
+
+def as_network(network: Network | HasNetwork) -> Network:
+    """The Network behind anything that has `to_network()`.
+
+    Raises:
+        InputError: for anything else; `mathcircuits.models.load` reads files and other libraries' models.
+
+    Examples:
+        >>> as_network(Network(weights=[[[2.0]]]))
+        Network(1-1, no bias)
+        >>> as_network("net.onnx")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns
+    """
+    if isinstance(network, HasNetwork):
+        return network.to_network()
+    raise InputError(
+        f"a {type(network).__name__} is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
+    )
+
+
+def _frozen(values: npt.ArrayLike, ndim: int, name: str) -> Array:
+    """A read-only float64 copy with that many axes and finite values only."""
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is not a numeric array with {ndim} axes") from None
+    if array.ndim != ndim:
+        raise InputError(f"{name} has shape {array.shape}: expected {ndim} axes ([out, in] weights, [out] biases)")
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} holds NaN or infinite values: the network did not train, or the file is damaged")
+    array.setflags(write=False)
+    return array
