@@ -16,3 +16,7 @@ from .task import Task as Task
 from .task import Tasks as Tasks
 from .task import derived_network as derived_network
 from .task import tasks as tasks
+from .entries import Catalogue as Catalogue
+from .entries import Feature as Feature
+from .entries import Match as Match
+from .entries import catalogue as catalogue

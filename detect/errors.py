@@ -88,11 +88,14 @@ def near_names(name: str, options: Iterable[str], limit: int = 3) -> tuple[str, 
 
     Examples:
         >>> near_names("gretaerness", ["greaterness", "positiveness", "sum"])
-        ('greaterness', 'positiveness')
+        ('greaterness',)
     """
-    by_folded = {option.casefold(): option for option in options}
-    # 0.5 keeps a transposition or a lost syllable and drops unrelated words (difflib's default is 0.6).
-    return tuple(by_folded[hit] for hit in difflib.get_close_matches(name.casefold(), by_folded, limit, 0.5))
+    wanted = name.casefold()
+    scored = {option: difflib.SequenceMatcher(None, wanted, option.casefold()).ratio() for option in options}
+    # 0.6 is difflib's own cut-off; what is far behind the best only distracts from it.
+    floor = max(0.6, max(scored.values(), default=0.0) - 0.15)
+    near = [option for option in sorted(scored, key=lambda o: -scored[o]) if scored[option] >= floor]
+    return tuple(near[:limit])
 
 
 def did_you_mean(near: Iterable[str]) -> str:

@@ -1,0 +1,80 @@
+"""All pairs of many layers at once: what needs one layer only is computed once for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from . import alignment, similarity
+from .errors import InputError, UnknownNameError
+from .measures import Array, Measure
+
+#: Measures by name; the ones with options take them as keyword arguments of `pairwise`.
+MEASURES: Mapping[str, Callable[..., Measure]] = {
+    "cka": similarity.cka_measure,
+    "rbf_cka": similarity.rbf_cka_measure,
+    "procrustes": similarity.procrustes_measure,
+    "shape_distance": similarity.shape_measure,
+    "cca": similarity.cca_measure,
+    "svcca": similarity.svcca_measure,
+    "r2": similarity.r2_measure,
+    "rsa": similarity.rsa_measure,
+    "mutual_knn": similarity.mutual_knn_measure,
+    "correlation_matching": lambda: alignment.matching_measure("correlation_matching"),
+    "soft_matching": lambda: alignment.matching_measure("soft_matching"),
+}
+
+
+def pairwise(
+    layers: Sequence[npt.ArrayLike],
+    measure: str | Measure = "cka",
+    *,
+    against: Sequence[npt.ArrayLike] | None = None,
+    **options: object,
+) -> Array:
+    """The values of one measure between all pairs of layers.
+
+    Decompositions, norms and centring are done once a layer, so memory is linear in the number of layers:
+    their size, and n x n each for `rbf_cka` and `rsa`. The null for such a matrix is the same matrix over
+    untrained networks, or rows of it shuffled by the caller.
+
+    Args:
+        layers: activations [n, d_i] of m layers, all on the same n inputs; widths may differ.
+        measure: one of `MEASURES`, or a `Measure`.
+        against: k other layers; None compares `layers` with themselves (each unordered pair once, except
+        for r2). **options: of the measure, e.g. `k=5` for `mutual_knn`.
+
+    Returns:
+        values [m, m], or [m, k] with `against`.
+
+    Raises:
+        InputError: for unusable arrays or unequal n.
+        UnknownNameError: for a measure that does not exist.
+
+    Examples:
+        >>> X = np.random.default_rng(0).normal(size=(30, 2))
+        >>> pairwise([X, X[:, ::-1], X[:, :1]], "cca").round(6).tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if isinstance(measure, str):
+        if measure not in MEASURES:
+            raise UnknownNameError("measure", measure, MEASURES, f"known: {', '.join(MEASURES)}")
+        measure = MEASURES[measure](**options)
+    elif options:
+        raise InputError(f"options {', '.join(options)} beside a ready Measure: give them when it is made")
+    prepared = [measure.ready(layer, f"layers[{k}]") for k, layer in enumerate(layers)]
+    others = None if against is None else [measure.ready(x, f"against[{k}]") for k, x in enumerate(against)]
+    if not prepared or others == []:
+        raise InputError("no layers to compare: give at least one array [n, d]")
+    counts = {len(part.layer.values) for part in (*prepared, *(others or ()))}
+    if len(counts) > 1:
+        raise InputError(f"layers with {sorted(counts)} rows: record all of them on the same inputs")
+    one_way = measure.name.startswith("r2")
+    values = np.empty((len(prepared), len(prepared if others is None else others)))
+    for i, x in enumerate(prepared):
+        for j, y in enumerate(prepared if others is None else others):
+            mirrored = others is None and not one_way and j < i
+            values[i, j] = values[j, i] if mirrored else measure.value(x, y)
+    return values
