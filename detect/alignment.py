@@ -52,7 +52,7 @@ class Matching(Similarity):
 def correlation_matching(
     X: npt.ArrayLike, Y: npt.ArrayLike, *, null: Null = None, draws: int = 199, seed: int = 0
 ) -> Matching:
-    """One-to-one matching of units by largest total correlation; its value is the mean correlation of the pairs.
+    """One-to-one matching of units by largest total correlation; the value is the pairs' mean correlation.
 
     The bipartite matching of Li et al. 2015 ("Convergent learning"): positive correlation counts, a unit
     and its mirror are not the same. The mean is over the min(d_x, d_y) matched pairs of live units; those
@@ -135,7 +135,7 @@ def partial_matching(
     lowest = math.sqrt(1.0 - unexplained)
 
     def solve(C: Array) -> Array:
-        counterparts = np.where((C >= lowest) & (C > 0.0), C, 0.0)
+        counterparts = np.where((lowest <= C) & (C > 0.0), C, 0.0)
         return np.where(counterparts > 0.0, _one_to_one(counterparts), 0.0)
 
     name = f"partial_matching({unexplained:g})"
@@ -167,7 +167,7 @@ def transport(C: Array) -> Array:
 
     Examples:
         >>> transport(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.9]])).round(3).tolist()
-        [[0.333, 0.167, 0.0], [0.0, 0.167, 0.333]]
+        [[0.333, 0.0, 0.167], [0.0, 0.333, 0.167]]
     """
     a, b = C.shape
     copies = math.lcm(a, b)
@@ -189,7 +189,7 @@ def transport(C: Array) -> Array:
 
 @dataclass(frozen=True)
 class WeightMatching:
-    """Two networks, the second one's hidden units reordered to fit the first's, and the straight path between.
+    """Two networks, the hidden units of the second reordered to fit the first, and the path between them.
 
     Attributes:
         permutations: one index array per hidden layer: unit i of the first network is unit
@@ -237,7 +237,7 @@ def weight_matching(
     targets: npt.ArrayLike | None = None,
     points: int = 11,
 ) -> WeightMatching:
-    """Reorder the second network's hidden units so that its weights agree best with the first's (Git Re-Basin).
+    """Reorder the hidden units of the second network until its weights agree best (Git Re-Basin).
 
     The weight matching of Ainsworth et al. 2023: the permutations with the largest inner product of all
     weights and biases. Exact for one hidden layer (one assignment). Deeper, coordinate descent over the
@@ -264,7 +264,7 @@ def weight_matching(
         >>> other = Network([[[-1, 0], [1, -1], [1, 0]], [[-1, -1, 1]]])
         >>> found = weight_matching(net, other, inputs=[[0.0, 1.0], [1.0, 0.5]])
         >>> found, found.permutations[0].tolist()
-        (WeightMatching(cosine=1, before=0.111111, barrier=0), [1, 2, 0])
+        (WeightMatching(cosine=1, before=-0.285714, barrier=0), [1, 2, 0])
     """
     a, b = as_network(first), as_network(second)
     if a.sizes != b.sizes or a.activations != b.activations:
