@@ -80,7 +80,7 @@ def test_the_entry_loads(source: str, tmp_path: Path) -> None:
     assert name not in catalogue
     joined = catalogue | mine
     assert joined[name] is joined[name.rpartition("/")[2]]
-    assert joined[name].formula == formula
+    assert str(joined[name].formula) == formula
     assert len(joined) == len(catalogue) + 1
 
 
