@@ -67,7 +67,7 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         >>> acts["hook_ouput"]
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.UnknownNameError: no hook named 'hook_ouput': did you mean 'hook_output' or 'hook_input'? (recorded: hook_input, hook_output)
+        mathcircuits.detect.errors.UnknownNameError: no hook named 'hook_ouput': did you mean 'hook_output'? (recorded: hook_input, hook_output)
     """
 
     values: Mapping[str, npt.NDArray[np.float64]]

@@ -347,6 +347,9 @@ class Catalogue(Mapping[str, Feature]):
     def __len__(self) -> int:
         return len(self._features)
 
+    def __hash__(self) -> int:
+        return hash(tuple(self._features))
+
     def __repr__(self) -> str:
         return f"Catalogue({len(self)} features)"
 

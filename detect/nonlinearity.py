@@ -55,7 +55,7 @@ def check_nonlinearity(name: str) -> str:
         >>> check_nonlinearity("rleu")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.InputError: activation 'rleu': did you mean 'relu' or 'gelu'? Known: relu, leaky_relu, tanh, gelu, gelu_tanh, identity, leaky_relu(SLOPE)
+        mathcircuits.detect.errors.InputError: activation 'rleu': did you mean 'relu'? Known: relu, leaky_relu, tanh, gelu, gelu_tanh, identity, leaky_relu(SLOPE)
     """
     if name in _FUNCTIONS:
         return name

@@ -1,0 +1,131 @@
+"""Many networks of one architecture as one array: untrained draws, and a batched forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, UnknownNameError
+from .network import Architecture, Network
+from .nonlinearity import apply_nonlinearity
+
+Array = npt.NDArray[np.float64]
+#: Init laws of an untrained network, by name (see `untrained`).
+LAWS = ("uniform", "normal")
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Networks of one architecture.
+
+    Attributes:
+        architecture: the shape that they share.
+        weights: one array [networks, out, in] per linear layer.
+        biases: one array [networks, out] per linear layer, zeros where a layer has none.
+
+    Examples:
+        >>> net = Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]])
+        >>> stack = Stack.of([net, net])
+        >>> stack, len(stack), stack.forward(np.array([[-2.0]])).outputs.ravel().tolist()
+        (Stack(2 x Architecture(1-2-1, relu, no bias)), 2, [2.0, 2.0])
+    """
+
+    architecture: Architecture
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, networks: Sequence[Network]) -> Stack:
+        """Stack networks.
+
+        Raises:
+            InputError: where there are none, or their architectures differ.
+        """
+        if not networks:
+            raise InputError("no networks to stack: give at least one")
+        first = networks[0].architecture
+        for k, network in enumerate(networks):
+            if network.architecture != first:
+                raise InputError(f"network {k} is a {network.architecture}, network 0 a {first}: read each shape alone")
+        weights = tuple(np.stack(layer) for layer in zip(*(n.weights for n in networks), strict=True))
+        biases = tuple(np.stack(layer) for layer in zip(*(n.bias_vectors for n in networks), strict=True))
+        return cls(first, weights, biases)
+
+    def __len__(self) -> int:
+        return len(self.weights[0])
+
+    def __getitem__(self, chosen: slice) -> Stack:
+        return Stack(self.architecture, tuple(w[chosen] for w in self.weights), tuple(b[chosen] for b in self.biases))
+
+    def network(self, k: int) -> Network:
+        """Network k on its own."""
+        bias = self.architecture.bias
+        biases = [b[k] if has else None for b, has in zip(self.biases, bias, strict=True)]
+        return Network([w[k] for w in self.weights], biases, self.architecture.activations)
+
+    def forward(self, X: Array) -> Forward:
+        """All activations on inputs X [n, d]; each array is [networks, n, units]."""
+        h: Array = np.broadcast_to(X, (len(self), *X.shape))
+        pre, post = [], []
+        for w, b, name in zip(self.weights, self.biases, self.architecture.activations, strict=False):
+            pre.append(h @ w.transpose(0, 2, 1) + b[:, None, :])
+            h = apply_nonlinearity(name, pre[-1])
+            post.append(h)
+        return Forward(tuple(pre), tuple(post), self.after(len(post) - 1, h))
+
+    def after(self, block: int, h: Array) -> Array:
+        """The outputs [networks, n, outputs] when block `block`'s activations are h [networks, n, units]."""
+        layers = list(zip(self.weights, self.biases, (*self.architecture.activations, "identity"), strict=True))
+        for w, b, name in layers[block + 1 :]:
+            h = apply_nonlinearity(name, h @ w.transpose(0, 2, 1) + b[:, None, :])
+        return h
+
+    def __repr__(self) -> str:
+        return f"Stack({len(self)} x {self.architecture})"
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """A batched forward pass: pre- and post-activations per block and the outputs, each [networks, n, units]."""
+
+    pre: tuple[Array, ...]
+    post: tuple[Array, ...]
+    outputs: Array
+
+
+def untrained(architecture: Architecture, count: int, law: str, rng: np.random.Generator) -> Stack:
+    """Draw untrained networks.
+
+    Args:
+        architecture: the shape.
+        count: how many.
+        law: `"uniform"`, torch.nn.Linear's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and
+            biases; or `"normal"`, the isotropic law of the same variance, N(0, 1 / (3 fan_in)).
+        rng: the generator.
+
+    Raises:
+        UnknownNameError: for another law.
+
+    Examples:
+        >>> shape = Architecture((2, 3, 1), ("relu",), (False, False))
+        >>> stack = untrained(shape, 4, "uniform", np.random.default_rng(0))
+        >>> [w.shape for w in stack.weights], bool(abs(stack.weights[0]).max() < 1 / np.sqrt(2))
+        ([(4, 3, 2), (4, 1, 3)], True)
+    """
+    if law not in LAWS:
+        raise UnknownNameError("init law", law, LAWS, f"known: {', '.join(LAWS)}")
+
+    def draw(shape: tuple[int, ...], fan_in: int) -> Array:
+        bound = 1.0 / np.sqrt(fan_in)
+        if law == "uniform":
+            return rng.uniform(-bound, bound, shape)
+        return rng.normal(0.0, bound / np.sqrt(3.0), shape)
+
+    weights, biases = [], []
+    for fan_in, out, has_bias in zip(architecture.sizes, architecture.sizes[1:], architecture.bias, strict=False):
+        weights.append(draw((count, out, fan_in), fan_in))
+        biases.append(draw((count, out), fan_in) if has_bias else np.zeros((count, out)))
+    return Stack(architecture, tuple(weights), tuple(biases))
