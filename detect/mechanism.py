@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ import numpy.typing as npt
 from .box import Box, BoxLike, as_box, sobol_points
 from .errors import InputError
 from .network import HasNetwork, Network, as_network
+
+if TYPE_CHECKING:
+    from .task import Symmetry
 
 Array = npt.NDArray[np.float64]
 Level = Literal["reduced", "canonical", "atoms"]
@@ -49,7 +52,7 @@ AFFINE_RESIDUAL = 0.01
 _ROUNDING = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mechanism:
     """A network as signed measures over unit shapes, one measure per output.
 
@@ -77,6 +80,10 @@ class Mechanism:
             if len(a) and len(b):
                 total += float(a @ np.exp((np.minimum(u @ v.T, 1.0) - 1.0) / tau) @ b)
         return total
+
+    def __repr__(self) -> str:
+        atoms = " + ".join(str(len(masses)) for masses in self.masses)
+        return f"Mechanism({self.level}, {atoms} atoms)"
 
     @property
     def empty(self) -> bool:
@@ -107,7 +114,7 @@ def circuit_similarity(
     box: BoxLike = (-1.0, 1.0),
     tau: float = TAU,
     level: Level = "reduced",
-    symmetries: Sequence[npt.ArrayLike] = (),
+    symmetries: Sequence[Symmetry | npt.ArrayLike] = (),
 ) -> float:
     """How much of their mechanism two one-hidden-layer ReLU networks share, in [0, 1].
 
@@ -122,8 +129,8 @@ def circuit_similarity(
         box: (low, high) for all inputs or one pair each.
         tau: how far shapes may differ and still count as alike: the 1 - r at which the kernel is 1/e.
         level: `"reduced"`, `"canonical"` or `"atoms"`, see the module's text.
-        symmetries: of the task, each a matrix M [d, d] with target(M x) = target(x) that maps the box onto
-            itself; the largest value over g and all g(M x) is returned.
+        symmetries: of the task (`Task.symmetries`), or matrices M [d, d] with target(M x) = target(x), that
+            map the box onto itself; the largest value over g and all g(M x) is returned.
 
     Raises:
         InputError: for deeper networks, other activations, unequal sizes, tau <= 0, or a symmetry that moves
@@ -166,6 +173,11 @@ def mechanism(
 
     Raises:
         InputError: for deeper networks, other activations and unknown levels.
+
+    Examples:
+        >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> mechanism(minimum), mechanism(minimum, level="atoms")
+        (Mechanism(reduced, 2 atoms), Mechanism(atoms, 3 atoms))
     """
     net = as_network(network)
     if level not in LEVELS:
@@ -330,13 +342,22 @@ def _points(box: Box) -> Array:
     return sobol_points(box, 12)
 
 
-def _symmetry(M: npt.ArrayLike, box: Box, number: int) -> Array:
+def _symmetry(symmetry: Symmetry | npt.ArrayLike, box: Box, number: int) -> Array:
     """A matrix that permutes the inputs and flips their signs, and maps the box onto itself."""
-    matrix = np.asarray(M, dtype=np.float64)
     d = len(box)
-    if matrix.shape != (d, d) or not np.array_equal(np.abs(matrix).sum(axis=0), np.ones(d)):
+    if callable(symmetry):
+        # One row for the image of each basis vector; a wrong arity shows in the shape.
+        width = len(symmetry.permutation)
+        matrix = np.asarray(symmetry(np.eye(width)), dtype=np.float64).T
+    else:
+        matrix = np.asarray(symmetry, dtype=np.float64)
+    if (
+        matrix.shape != (d, d)
+        or not np.isin(matrix, (-1, 0, 1)).all()
+        or not np.array_equal(matrix @ matrix.T, np.eye(d))
+    ):
         raise InputError(
-            f"symmetries[{number}] is no signed permutation: give a matrix [{d}, {d}] of 0, 1 and -1"
+            f"symmetries[{number}] is no signed permutation: give a [{d}, {d}] matrix of 0, 1, -1"
         )
     low, high = np.array(box).T
     corners = np.stack([matrix @ low, matrix @ high])

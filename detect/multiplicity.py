@@ -36,7 +36,8 @@ def benjamini_hochberg(p: npt.ArrayLike) -> Array:
     q = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
     order = tested[np.argsort(values[tested], kind="stable")]
-    steps = values[order] * len(order) / np.arange(1, len(order) + 1)
+    # The factor first: at least 1 even when rounded, so that q is never below p.
+    steps = values[order] * (len(order) / np.arange(1, len(order) + 1))
     q[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return q
 

@@ -42,6 +42,10 @@ class Prevalence:
         low, high: the exact interval at `confidence`; 0 and 1 where n = 0.
         found, n: the counts.
         method: how the interval was made.
+
+    Examples:
+        >>> prevalence(3, 4)
+        Prevalence(3 of 4: 0.75, 0.95 interval 0.194 to 0.994)
     """
 
     value: float
@@ -76,6 +80,10 @@ class Verdict:
         reason: the verdict's ground in a few words.
         value, found, n: the share and the counts behind it; the share is NaN where n = 0.
         p_untrained: Fisher's one-sided p against the untrained population, None where none was given.
+
+    Examples:
+        >>> str(verdict(0, 72))
+        'absent: 0 of 72 have it, interval 0.000 to 0.050 below 0.05'
     """
 
     name: VerdictName
@@ -150,7 +158,8 @@ def verdict(
     universal). **vacuous** where it would be universal or partial, but Fisher's one-sided test against
     untrained networks does not reject (p > alpha): a network that learned nothing has it as well.
     **forced** where the task's own normal form contains it, so that finding it is arithmetic. At a
-    prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2.
+    prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2. A true
+    prevalence of 0.97 is called universal in 5%, 57% and 88% of studies with 100, 500 and 1000 networks.
 
     Args:
         found, n: networks that have it, of those that solved the task.
@@ -282,6 +291,10 @@ class Bootstrap:
         value: the statistic of the data.
         low, high: percentile interval at `confidence`.
         draws, levels: how often, and through which levels, the data were drawn anew.
+
+    Examples:
+        >>> float(Bootstrap(0.5, 0.4, 0.6, 0.95, 2000, ("seed",)))
+        0.5
     """
 
     value: float
@@ -482,8 +495,11 @@ def within_across(
 
     drawn = mean_over(same) - mean_over(~same & off)
     drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < draws / 2:
-        raise InputError("most bootstrap draws hold no pair within a group: give more networks per group")
+    # A single pair of networks is lost in every other draw: that is no sample of pairs.
+    if len(drawn) < 0.6 * draws:
+        raise InputError(
+            "more than two in five bootstrap draws hold no pair within a group: give more networks per group"
+        )
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     upper = np.triu(off)
     inside, outside = M[same & upper], M[~same & upper]

@@ -39,7 +39,7 @@ ROUGH = {"platonic", "google_svcca", "google_code"}
 def made(n: int, d: int, a: float, b: float, c: float) -> Array:
     """The golden file's recipe."""
     i, j = np.arange(1, n + 1)[:, None], np.arange(1, d + 1)[None]
-    return np.sin(a * i * j) + 0.5 * np.cos(b * i + c * j * j) + 0.1 * j * np.sin(0.9 * i)
+    return np.asarray(np.sin(a * i * j) + 0.5 * np.cos(b * i + c * j * j) + 0.1 * j * np.sin(0.9 * i))
 
 
 X8, Y8, W5 = made(60, 8, 0.37, 1.3, 0.7), made(60, 8, 0.53, 1.1, 0.4), made(60, 5, 0.29, 0.8, 1.9)
