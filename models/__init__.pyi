@@ -1,0 +1,16 @@
+from .checkpoints import load as load
+from .checkpoints import save as save
+from .config import MLPConfig as MLPConfig
+from .ensemble import Ensemble as Ensemble
+from .handderived import hand_derived as hand_derived
+from .handderived import tasks as tasks
+from .interventions import ablate as ablate
+from .interventions import interchange as interchange
+from .interventions import intervene as intervene
+from .interventions import substitute as substitute
+from .mlp import MLP as MLP
+from .recording import record as record
+from .regimens import PRESETS as PRESETS
+from .regimens import Regimen as Regimen
+from .regimens import as_regimen as as_regimen
+from .training import train as train

@@ -1,0 +1,486 @@
+"""Training many networks of one shape as one tensor.
+
+Parameters are [net, out, in], activations [net, unit, sample] with the sample axis last (design, section
+5.9), and the gradient is written out, so that a step is a few batched products whatever the number of
+networks. Every network has its own loss, gradient and optimiser state: none of them sees the others.
+
+The preset `osier` repeats the notebook beside Osier's slides (Mathematical_Circuits.ipynb, 2022) draw for
+draw: `torch.manual_seed(seed)`; the `nn.Linear` layers in order; 1000 test inputs; then a fresh batch of
+1000 inputs a step. All inputs are `torch.rand((n, d)) * 2 - 1`, row by row. What the notebook prints comes
+out: the starting loss on the test inputs to the last digit, the weights to their four decimals. The slides
+print an earlier run of other batches; the weights here differ from theirs by at most 0.0020 (identity),
+0.0014 (negation), 0.0024 (absolute), 0.0047 (addition) and 0.0024 (subtraction).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mathcircuits.detect import InputError, Task
+from mathcircuits.detect.nonlinearity import leaky_slope
+from mathcircuits.detect.task import as_task
+
+from .config import MLPConfig, check_seed, initial_parameters
+from .ensemble import Ensemble
+from .regimens import Regimen, as_regimen
+
+#: Fresh points that the loss at the end is measured on: what the prototype verified on (4000), rounded up.
+TEST_POINTS = 4096
+#: Values of one activation tensor (nets x units x samples) that are worked on at once: 1 MiB of float32,
+#: which stays in cache beside its gradient.
+CHUNK_VALUES = 2**18
+#: Values of one block of batches that are drawn ahead, for the same reason.
+BLOCK_VALUES = 2**18
+
+
+def train(
+    task: Task | str,
+    *,
+    hidden: int | Sequence[int],
+    seeds: Iterable[int],
+    regimen: Regimen | str | Mapping[str, Any] = "adam",
+    bias: bool | None = None,
+    steps: int | None = None,
+    device: str | torch.device | None = None,
+    progress: bool | None = None,
+    activation: str | Sequence[str] = "relu",
+) -> Ensemble:
+    """Train one network per seed on a task.
+
+    Network k starts as `MLP(config, seed=k)` does, and depends on its seed, the task, the shape and the
+    regimen alone: not on which others train beside it (up to rounding).
+
+    Args:
+        task: a Task or the name of a registered one; inputs are uniform on its box.
+        hidden: the hidden widths; a number is one hidden layer, `()` none.
+        seeds: different integers from 0 to 2**32 - 1, such as `range(100)`.
+        regimen: a Regimen, the name of a preset, or a mapping (see `as_regimen`).
+        bias: whether the layers have biases; None: whether the task needs them.
+        steps: updates; None: the task's own for this preset, else the regimen's. With 0 the networks stay
+            untrained.
+        device: where to compute; None is the CPU. Random numbers are the CPU's everywhere.
+        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+        activation: one name for all hidden layers or one each.
+
+    Returns:
+        An Ensemble: parameters, losses on fresh points, history. A network that diverges ends with weights
+        that are not finite and a loss of NaN (`Ensemble.diverged`), and leaves the others as they are.
+
+    Raises:
+        UnknownTask: for a task that is not registered.
+        UnknownNameError: for a preset that there is not.
+        InputError: for a width below 1, no seeds, seeds that are repeated or out of range, a negative number
+            of steps, or a task whose values are not finite on its box.
+
+    Examples:
+        >>> runs = train("absolute", hidden=(2,), seeds=range(4), regimen="osier", steps=300)
+        >>> (runs.losses < 1e-4).tolist()
+        [False, True, True, False]
+        >>> train("absolute", hidden=(0,), seeds=range(4))
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: width 0 in hidden layer 0 of sizes (1, 0, 1): every layer needs
+        at least one unit; leave the layer out or widen it
+    """
+    task, regimen = as_task(task), as_regimen(regimen)
+    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    names = activation if isinstance(activation, str) else tuple(activation)
+    config = MLPConfig((task.arity, *widths, task.outputs), task.needs_bias if bias is None else bias, names)
+    numbers = _check_seeds(seeds)
+    steps = regimen.steps_for(task) if steps is None else _check_steps(steps)
+    place = torch.device("cpu" if device is None else device)
+
+    logged = log_steps(steps)
+    per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * regimen.batch))
+    chunks = [numbers[start : start + per_chunk] for start in range(0, len(numbers), per_chunk)]
+    parts: list[tuple[Tensor, npt.NDArray[np.float64]]] = []
+    # tqdm's disable=None means: no bar where the output is no terminal
+    bar = tqdm(
+        total=steps * len(numbers),
+        desc=f"{task.name} {'-'.join(map(str, config.sizes))} {regimen.name}",
+        unit="step",
+        unit_scale=True,
+        disable=None if progress is None else not progress,
+        leave=False,
+    )
+    with bar, torch.no_grad():
+        for chunk in chunks:
+            found = _train_chunk(task, config, regimen, chunk, steps, logged, place, bar)
+            parts.append(found)
+
+    layout = Layout(config)
+    weights, biases = layout.split(torch.cat([parameters for parameters, _ in parts]).cpu())
+    ensemble = Ensemble(
+        task=task.name,
+        config=config,
+        regimen=regimen,
+        steps=steps,
+        seeds=numbers,
+        weights=tuple(weight.numpy().copy() for weight in weights),
+        biases=tuple(None if vector is None else vector.numpy().copy() for vector in biases),
+        losses=np.full(len(numbers), np.nan),
+        logged_steps=logged,
+        logged_losses=np.concatenate([losses for _, losses in parts], axis=1),
+    )
+    return _measured(ensemble, task)
+
+
+def log_steps(steps: int) -> npt.NDArray[np.int64]:
+    """The steps at which losses are logged: about ten a decade, with the first and the last.
+
+    Examples:
+        >>> log_steps(20).tolist()
+        [0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20]
+    """
+    decade = np.unique(np.rint(10 ** np.arange(0, np.log10(max(steps, 1)), 0.1)).astype(np.int64))
+    return np.unique(np.concatenate([[0], decade[decade < steps], [steps]]))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each layer's parameters lie in a network's one vector: weight, then bias, layer by layer.
+
+    Examples:
+        >>> Layout(MLPConfig((2, 3, 1), bias=True)).size
+        13
+    """
+
+    config: MLPConfig
+
+    @property
+    def size(self) -> int:
+        """Parameters of one network."""
+        sizes = self.config.sizes
+        return sum(o * (i + b) for i, o, b in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True))
+
+    def split(self, parameters: Tensor) -> tuple[list[Tensor], list[Tensor | None]]:
+        """Views of parameters [net, size]: by layer, weights [net, out, in] and biases [net, out] or None."""
+        weights: list[Tensor] = []
+        biases: list[Tensor | None] = []
+        at, sizes = 0, self.config.sizes
+        for inputs, outputs, has_bias in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True):
+            weights.append(parameters[:, at : at + outputs * inputs].view(-1, outputs, inputs))
+            at += outputs * inputs
+            biases.append(parameters[:, at : at + outputs] if has_bias else None)
+            at += outputs * has_bias
+        return weights, biases
+
+    def join(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Tensor:
+        """The inverse of `split`: parameters [net, size]."""
+        flat = []
+        for weight, bias in zip(weights, biases, strict=True):
+            flat += [weight.flatten(1)] if bias is None else [weight.flatten(1), bias]
+        return torch.cat(flat, dim=1)
+
+
+def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
+    """Losses and gradients of all networks on their batches, written out by hand.
+
+    With a_0 = x, z_l = W_l a_l + b_l, a_{l+1} = f_l(z_l) and r = z_L - y, the loss is the mean of r^2 over
+    outputs and samples, and back-propagation is g_L = 2 r / (outputs samples), dW_l = g_l a_l',
+    db_l = g_l 1, g_{l-1} = (W_l' g_l) f'(z_{l-1}).
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        x: inputs [net, d, sample], or [1, d, sample] where all networks share them.
+        y: targets [net, outputs, sample], or [1, outputs, sample].
+        config: the shape.
+
+    Returns:
+        Losses [net] and gradients [net, size].
+
+    Examples:
+        >>> one = torch.tensor([[2.0, 3.0]])
+        >>> loss, gradient = step(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
+        >>> loss.tolist(), gradient.tolist()  # (3 * 2)^2, and 2 * 6 * (3, 2)
+        ([36.0], [[36.0, 24.0]])
+    """
+    weights, biases = Layout(config).split(parameters)
+    a = x.expand(len(parameters), -1, -1)
+    layers, pres = [a], []
+    for weight, bias, name in zip(weights, biases, (*config.activations, "identity"), strict=True):
+        z = torch.bmm(weight, a)
+        if bias is not None:
+            z += bias[:, :, None]
+        pres.append(z)
+        a = _forward(name, z)
+        layers.append(a)
+    residual = layers.pop() - y
+    count = residual.shape[1] * residual.shape[2]
+    losses = torch.linalg.vector_norm(residual, dim=(1, 2)).square_().div_(count)
+
+    g = residual.mul_(2.0 / count)
+    weight_gradients: list[Tensor] = []
+    bias_gradients: list[Tensor | None] = []
+    for layer in reversed(range(len(weights))):
+        weight_gradients.append(torch.bmm(g, layers[layer].transpose(1, 2)))
+        bias_gradients.append(None if biases[layer] is None else g.sum(dim=2))
+        if layer:
+            g = _backward(
+                config.activations[layer - 1],
+                torch.bmm(weights[layer].transpose(1, 2), g),
+                pres[layer - 1],
+                layers[layer],
+            )
+    return losses, Layout(config).join(weight_gradients[::-1], bias_gradients[::-1])
+
+
+def _forward(name: str, z: Tensor) -> Tensor:
+    """The activation function's value."""
+    slope = leaky_slope(name)
+    if slope is not None:
+        return torch.nn.functional.leaky_relu(z, slope)
+    if name == "relu":
+        return torch.relu(z)
+    if name == "tanh":
+        return torch.tanh(z)
+    if name in ("gelu", "gelu_tanh"):
+        return torch.nn.functional.gelu(z, approximate="tanh" if name == "gelu_tanh" else "none")
+    return z
+
+
+def _backward(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    """The gradient before the activation function from the one behind it, `g f'(z)`; a is f(z)."""
+    slope = leaky_slope(name)
+    if slope is not None:
+        return torch.where(z > 0, g, g * slope)
+    if name == "relu":
+        # one pass; g * (z > 0) would build a mask of other type, ten times slower
+        return torch.ops.aten.threshold_backward(g, a, 0.0)  # type: ignore[no-any-return]
+    if name == "tanh":
+        return g * (1 - a * a)
+    if name in ("gelu", "gelu_tanh"):
+        how = "tanh" if name == "gelu_tanh" else "none"
+        return torch.ops.aten.gelu_backward(g, z, approximate=how)  # type: ignore[no-any-return]
+    return g
+
+
+class Optimiser:
+    """A regimen's update rule on parameters [net, size]: torch.optim's SGD, Adam, AdamW, entry by entry."""
+
+    def __init__(self, regimen: Regimen, parameters: Tensor, steps: int) -> None:
+        self.regimen, self.steps = regimen, steps
+        self.first = torch.zeros_like(parameters) if regimen.optimiser == "adam" or regimen.momentum else None
+        self.second = torch.zeros_like(parameters) if regimen.optimiser == "adam" else None
+
+    def update(self, parameters: Tensor, gradient: Tensor, at: int) -> None:
+        """Change the parameters in place; `at` counts updates from 0."""
+        regimen = self.regimen
+        lr = regimen.learning_rate(at, self.steps)
+        if at < regimen.decay_until * self.steps:
+            if regimen.decoupled_decay:
+                parameters.mul_(1.0 - lr * regimen.decoupled_decay)
+            if regimen.decay:
+                gradient = gradient.add(parameters, alpha=regimen.decay)
+        if self.second is not None and self.first is not None:
+            beta1, beta2 = regimen.betas
+            self.first.lerp_(gradient, 1.0 - beta1)
+            self.second.mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
+            # bias corrections of Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1
+            scale = (1.0 - beta2 ** (at + 1)) ** 0.5
+            denominator = self.second.sqrt().div_(scale).add_(regimen.epsilon)
+            parameters.addcdiv_(self.first, denominator, value=-lr / (1.0 - beta1 ** (at + 1)))
+        else:
+            if self.first is not None:
+                # torch's SGD starts the momentum at the first gradient, which 0 * momentum + gradient is
+                gradient = self.first.mul_(regimen.momentum).add_(gradient)
+            parameters.add_(gradient, alpha=-lr)
+
+
+class Batches:
+    """Batches on the task's box: x [nets, d, sample], y [nets, outputs, sample]; nets is 1 where shared.
+
+    Each generator is a stream of its own: what one network gets does not depend on the others.
+    """
+
+    def __init__(
+        self, task: Task, regimen: Regimen, generators: Sequence[torch.Generator], device: torch.device
+    ) -> None:
+        self.task, self.regimen, self.generators, self.device = task, regimen, generators, device
+        low, high = np.array(task.box).T
+        # rand * width + low in single precision is the notebook's rand * 2 - 1
+        self.low, self.width = (
+            torch.tensor(low, dtype=torch.float32),
+            torch.tensor(high - low, dtype=torch.float32),
+        )
+        # streams of their own, or the inputs would depend on how many batches are drawn ahead
+        self.noises = [_generator("label noise", g.initial_seed()) for g in generators if regimen.label_noise]
+        self.fixed: tuple[Tensor, Tensor] | None = None
+        if regimen.samples is not None:
+            x, y = self._draw(1, regimen.samples)
+            self.fixed = x[0], y[0]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end."""
+        regimen = self.regimen
+        values = len(self.generators) * regimen.batch * max(self.task.arity, self.task.outputs)
+        ahead = max(1, BLOCK_VALUES // values)
+        while True:
+            if self.fixed is None:
+                x, y = self._draw(ahead, regimen.batch)
+                yield from zip(x, y, strict=True)
+            else:
+                yield self._part(*self.fixed)
+
+    def _part(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch of the fixed samples, drawn with replacement; all of them where a batch holds them."""
+        samples, batch = x.shape[2], self.regimen.batch
+        if batch >= samples:
+            return x, y
+        picked = torch.stack([torch.randint(samples, (batch,), generator=g) for g in self.generators])
+        picked = picked[:, None, :].to(self.device)
+        return (
+            torch.take_along_dim(x, picked.expand(-1, x.shape[1], -1), dim=2),
+            torch.take_along_dim(y, picked.expand(-1, y.shape[1], -1), dim=2),
+        )
+
+    def _draw(self, batches: int, samples: int) -> tuple[Tensor, Tensor]:
+        """x [batches, nets, d, samples] and y [batches, nets, outputs, samples]."""
+        nets, d = len(self.generators), self.task.arity
+        drawn = torch.empty(nets, batches, samples, d)
+        for k, generator in enumerate(self.generators):
+            # one long draw gives the same numbers as one per batch: the generator goes value by value
+            torch.rand((batches, samples, d), generator=generator, out=drawn[k])
+        inputs = drawn.mul_(self.width).add_(self.low)
+        targets = targets_of(self.task, inputs.view(-1, d)).view(nets, batches, samples, self.task.outputs)
+        if self.noises:
+            # batch by batch: normal numbers come sixteen at a time, so that a longer draw would give others
+            errors = [
+                [torch.randn(targets.shape[2:], generator=g) for _ in range(batches)] for g in self.noises
+            ]
+            noise = torch.stack([torch.stack(row) for row in errors])
+            targets = targets + self.regimen.label_noise * noise
+        x, y = inputs.permute(1, 0, 3, 2), targets.permute(1, 0, 3, 2)
+        # contiguous: with the sample axis strided the batched products are several times slower
+        return x.contiguous().to(self.device), y.contiguous().to(self.device)
+
+
+def targets_of(task: Task, inputs: Tensor) -> Tensor:
+    """The task's values [n, outputs] at inputs [n, d], checked.
+
+    Raises:
+        InputError: where the task answers with another shape, or with NaN or infinite values.
+    """
+    targets = task(inputs)
+    expected = (len(inputs), task.outputs)
+    if not isinstance(targets, Tensor) or tuple(targets.shape) != expected:
+        found = tuple(targets.shape) if hasattr(targets, "shape") else type(targets).__name__
+        given = tuple(inputs.shape)
+        raise InputError(
+            f"task {task.name!r} gave {found} for inputs {given}: it must give a tensor {expected}"
+        )
+    if not torch.isfinite(targets).all():
+        raise InputError(
+            f"task {task.name!r} is NaN or infinite somewhere on its box {task.box}: change the box"
+        )
+    return targets.to(inputs.dtype)
+
+
+def _train_chunk(
+    task: Task,
+    config: MLPConfig,
+    regimen: Regimen,
+    seeds: tuple[int, ...],
+    steps: int,
+    logged: npt.NDArray[np.int64],
+    device: torch.device,
+    bar: Any,
+) -> tuple[Tensor, npt.NDArray[np.float64]]:
+    """The parameters [net, size] of some networks after training, their losses [m, net] at logged steps."""
+    layout = Layout(config)
+    starts, streams = [], []
+    for seed in seeds:
+        layers, generator = initial_parameters(config, seed)
+        starts.append(
+            layout.join(
+                [weight[None] for weight, _ in layers], [b if b is None else b[None] for _, b in layers]
+            )
+        )
+        streams.append(generator)
+    parameters = torch.cat(starts).to(device)
+
+    if regimen.stream == "shared":
+        streams = [_generator("batches", task.name, config.sizes)]
+    for generator in streams:
+        torch.rand((regimen.test_draws, task.arity), generator=generator)
+    batches = iter(Batches(task, regimen, streams, device))
+    noises = [_generator("gradient noise", seed) for seed in seeds] if regimen.gradient_noise else []
+
+    optimiser = Optimiser(regimen, parameters, steps)
+    losses = np.full((len(logged), len(seeds)), np.nan)
+    row, unreported = 0, 0
+    for at in range(steps):
+        x, y = next(batches)
+        loss, gradient = step(parameters, x, y, config)
+        if at == logged[row]:
+            losses[row] = loss.cpu().numpy()
+            row += 1
+        if noises:
+            noise = torch.stack([torch.randn(layout.size, generator=g) for g in noises]).to(device)
+            gradient = gradient.add_(noise, alpha=regimen.gradient_noise)
+        optimiser.update(parameters, gradient, at)
+        unreported += 1
+        if unreported == 256:  # a bar that is told of every step would cost as much as a small step
+            bar.update(unreported * len(seeds))
+            unreported = 0
+    bar.update(unreported * len(seeds))
+    return parameters, losses
+
+
+def _measured(ensemble: Ensemble, task: Task) -> Ensemble:
+    """The ensemble with its losses on fresh points, which no network has trained on."""
+    low, high = np.array(task.box).T
+    unit = torch.rand((TEST_POINTS, task.arity), generator=_generator("test", task.name), dtype=torch.float64)
+    inputs = torch.from_numpy(low) + unit * torch.from_numpy(high - low)
+    X, y = inputs.numpy(), targets_of(task, inputs).numpy()
+    losses = np.empty(len(ensemble))
+    per_chunk = max(1, CHUNK_VALUES // (max(ensemble.config.sizes) * TEST_POINTS))
+    for start in range(0, len(ensemble), per_chunk):
+        part = ensemble.take(range(start, min(start + per_chunk, len(ensemble))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = ((part.activations(X)["hook_output"] - y) ** 2).mean(axis=(1, 2))
+        losses[start : start + per_chunk] = np.where(np.isfinite(found), found, np.nan)
+    logged = ensemble.logged_losses.copy()
+    logged[-1] = losses
+    return replace(ensemble, losses=losses, logged_losses=logged)
+
+
+def _generator(*key: object) -> torch.Generator:
+    """A CPU generator whose seed is made of a text, so that streams of different purposes do not meet."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+
+
+def _check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
+    if not isinstance(seeds, Iterable):
+        raise InputError(f"seeds={seeds!r}: give several, such as range({seeds!r}) or [{seeds!r}]")
+    numbers = tuple(check_seed(seed) for seed in seeds)
+    if not numbers:
+        raise InputError("no seeds: give at least one, such as range(100)")
+    repeated = [number for number, count in Counter(numbers).items() if count > 1]
+    if repeated:
+        raise InputError(
+            f"seeds {', '.join(map(str, repeated[:8]))} occur more than once: each seed is one network"
+        )
+    return numbers
+
+
+def _check_steps(steps: int) -> int:
+    try:
+        number = operator.index(steps)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InputError(f"steps={steps!r}: give a number of updates from 0, or None for the regimen's own")
+    return number
