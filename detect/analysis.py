@@ -1,0 +1,215 @@
+"""Analysis: everything that was found about one network, and the reading of many at once."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from .box import Box, BoxLike, as_box, check_inputs
+from .directions import direction_frame, read_directions
+from .entries import Catalogue
+from .errors import InputError, NotYetError
+from .matching import neuron_frame, read_stack
+from .network import HasNetwork, Network, as_network
+from .nulls import known_laws
+from .stacking import Stack
+from .task import Task, as_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Version of the JSON that `Analysis.to_json` writes.
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What one network has learned, in the words of the catalogue.
+
+    Attributes:
+        network: its plain weights.
+        task: the task it was read as, or None.
+        box: the inputs' box, one (low, high) pair per input.
+        laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
+        neurons, directions: tables, see `match_neurons` and `match_directions`.
+        skipped: what was too costly for a network of this size, by name.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+        >>> a.neurons[["feature", "status"]].values.tolist()
+        [['greaterness', 'matched'], ['positiveness', 'matched'], ['negativeness', 'matched']]
+        >>> a
+        Analysis(2-3-1, task=minimum, 3 of 3 neurons matched)
+    """
+
+    network: Network
+    task: Task | None
+    box: Box
+    laws: tuple[str, ...]
+    neurons: pd.DataFrame
+    directions: pd.DataFrame
+    skipped: tuple[str, ...] = ()
+
+    def _not_yet(self, what: str) -> NotYetError:
+        return NotYetError(f"{what} of a network: not there yet in this version; neurons and directions are")
+
+    @cached_property
+    def circuits(self) -> pd.DataFrame:
+        """The named circuits inside the network."""
+        raise self._not_yet("the circuits")
+
+    @cached_property
+    def formula(self) -> Any:
+        """The network as a sympy expression."""
+        raise self._not_yet("the formula")
+
+    @cached_property
+    def certificate(self) -> Any:
+        """The largest error against the task, with its witness."""
+        raise self._not_yet("the certificate")
+
+    @cached_property
+    def canonical(self) -> Any:
+        """The network's normal form."""
+        raise self._not_yet("the normal form")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: missing values are None, `on` a list of texts."""
+        return {
+            "format": FORMAT,
+            "network": {
+                "sizes": list(self.network.sizes),
+                "activations": list(self.network.activations),
+                "bias": list(self.network.architecture.bias),
+                "weights": [w.tolist() for w in self.network.weights],
+                "biases": None if self.network.biases is None else [b.tolist() for b in self.network.biases],
+            },
+            "task": self.task.name if self.task else None,
+            "box": [list(pair) for pair in self.box],
+            "null": list(self.laws),
+            "neurons": _records(self.neurons),
+            "directions": _records(self.directions),
+            "skipped": list(self.skipped),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`to_dict` as strict JSON (no NaN)."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.network.sizes))
+        matched = int((self.neurons["status"] == "matched").sum())
+        task = f", task={self.task.name}" if self.task else ""
+        return f"Analysis({sizes}{task}, {matched} of {len(self.neurons)} neurons matched)"
+
+    def _repr_html_(self) -> str:
+        readable = self.directions[self.directions["readable"].astype(bool)]
+        parts = [
+            f"<p><b>{html.escape(repr(self))}</b>; p against untrained networks ({', '.join(self.laws)} init)</p>",
+            self.neurons.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
+            f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
+            readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
+        ]
+        parts.extend(f"<p>skipped: {html.escape(text)}</p>" for text in self.skipped)
+        return "".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Tables of many networks of one architecture: as in `Analysis`, with a first column `network`, its position."""
+
+    neurons: pd.DataFrame
+    directions: pd.DataFrame
+    skipped: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Reading({self.neurons['network'].nunique()} networks, {len(self.neurons)} neurons)"
+
+
+def analyse(
+    network: Network | HasNetwork,
+    *,
+    box: BoxLike | None = None,
+    inputs: npt.ArrayLike | None = None,
+    null: str | None = None,
+    task: Task | str | None = None,
+    catalogue: Catalogue | None = None,
+) -> Analysis:
+    """What one network has learned.
+
+    Args:
+        network: a Network or anything with `to_network()`.
+        box: (low, high), or one pair per input; by default the task's, else (-1, 1).
+        inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from elsewhere.
+        null: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or `"normal"`;
+            by default the larger p of both.
+        task: the task that it is meant to compute, by name or as a Task.
+        catalogue: the features to look for; by default the installed ones.
+
+    Raises:
+        InputError: where sizes, task and inputs do not fit together.
+    """
+    net = as_network(network)
+    known = as_task(task) if task is not None else None
+    if known is not None and (known.arity, known.outputs) != (net.inputs, net.outputs):
+        raise InputError(
+            f"a {'-'.join(map(str, net.sizes))} network cannot compute {known.name!r} "
+            f"({known.arity} inputs, {known.outputs} outputs): name another task or none"
+        )
+    bounds = as_box(box if box is not None else known.box if known else (-1.0, 1.0), net.inputs)
+    reading = analyse_many([net], box=bounds, inputs=inputs, null=null, catalogue=catalogue)
+    return Analysis(
+        net, known, bounds, known_laws(null),
+        reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"), reading.skipped,
+    )  # fmt: skip
+
+
+def analyse_many(
+    networks: Sequence[Network],
+    *,
+    box: BoxLike = (-1.0, 1.0),
+    inputs: npt.ArrayLike | None = None,
+    null: str | None = None,
+    task: Task | str | None = None,
+    catalogue: Catalogue | None = None,
+) -> Reading:
+    """Read networks of one architecture together: the nulls are drawn once, the arithmetic is batched.
+
+    Args:
+        networks: at least one; all of the same architecture.
+        task: gives the box where it is set.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> analyse_many([derived_network("absolute")] * 3, null="uniform")
+        Reading(3 networks, 6 neurons)
+    """
+    stack = Stack.of(networks)
+    d = stack.architecture.sizes[0]
+    bounds = as_box(as_task(task).box if task is not None else box, d)
+    given = None if inputs is None else check_inputs(inputs, d)
+    laws = known_laws(null)
+    blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
+    readings, targets, skipped = read_directions(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
+    too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
+    return Reading(neuron_frame(stack.architecture, blocks), direction_frame(readings, targets), too_costly)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return list(value)
+        if value is None or value != value:  # NaN is the one value that differs from itself
+            return None
+        return value.item() if hasattr(value, "item") else value
+
+    names = list(frame.columns)
+    rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
+    return [{name: plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
