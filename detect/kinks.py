@@ -1,0 +1,198 @@
+"""The kink criterion: do the matched kinks, and nothing else, make the network bend as it does?
+
+In the last hidden layer, substituting one neuron recovers exactly r^2 and is no evidence. But linear paths may be
+carried by any pair of neurons; only the kinks identify the algorithm. So: keep the matched kinks as the catalogue has
+them, let everything else be one affine map, and see how much of the bent part of the output that reproduces.
+A *lazy* network, a random hidden layer with the best read-out, computes the function by another mechanism: it is the
+null to beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .box import BoxLike
+from .entries import Catalogue
+from .errors import InputError
+from .matching import depth_of
+from .network import HasNetwork, Network, as_network
+from .probes import Probes, probes_for
+from .scoring import unit_vectors
+from .stacking import Stack, untrained
+from .task import Task, as_task
+
+Array = npt.NDArray[np.float64]
+#: A network passes where the matched kinks explain this share of the output's bent part (reference measurements: 95% of
+#: trained minimum networks reach it), and more than 95% of lazy networks do.
+PASS = 0.99
+#: Lazy networks of the panel; its 95% quantile is then the 5th largest of 100.
+PANEL = 100
+_BENT = ("ridge", "magnitude", "threshold", "composed")
+
+
+@dataclass(frozen=True)
+class KinkCriterion:
+    """The kink criterion of one network.
+
+    Attributes:
+        value: share of the output's bent part that matched kinks and an affine remainder reproduce; NaN where
+            the output is affine and nothing bends. It can be negative.
+        held: the largest 1 - r^2 at which a neuron counted as matched.
+        lazy: the lazy panel's 95% quantile of the same value.
+        passed: value >= 0.99 and above the lazy quantile.
+    """
+
+    value: float
+    held: float
+    lazy: float
+    passed: bool
+
+
+def kink_tolerance(network: Network) -> float:
+    """The 1 - r^2 at which a neuron counts as matched: 1e-3, and 1e-4 for a bias-free layer of 64 or more.
+
+    With enough random directions some fall on the catalogue's: at width 64 without bias 17% of lazy networks
+    pass at 1e-3 and none at 1e-4 (reference measurements).
+
+    Examples:
+        >>> from .task import derived_network
+        >>> kink_tolerance(derived_network("minimum"))
+        0.001
+    """
+    wide = network.sizes[-2] >= 64 and not network.architecture.has_bias
+    return 1e-4 if wide else 1e-3
+
+
+def kink_criterion(
+    network: Network | HasNetwork,
+    *,
+    task: Task | str | None = None,
+    box: BoxLike | None = None,
+    held: float | None = None,
+    null: str = "uniform",
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+) -> KinkCriterion:
+    """Whether the matched kinks of the last hidden layer are what makes the network bend as it does.
+
+    `F = 1 - MSE(f, Aff(rest) + sum over matched j of v_j (s_j phi_j + b_j)) / MSE(f, Aff(f))`, with Aff the
+    least-squares affine projection on the layer's input variables and rest = f minus the matched neurons' part.
+
+    Args:
+        network: with at least one non-linear layer.
+        task: what the lazy networks are fitted to; by default the network's own outputs.
+        box: the inputs' box; by default the task's, else (-1, 1).
+        held: the largest 1 - r^2 of a match; by default `kink_tolerance(network)`.
+        null: init law of the lazy networks' hidden layers; seed: of their draws.
+
+    Raises:
+        InputError: where the network has no hidden layer with an activation last.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> result = kink_criterion(derived_network("minimum"), task="minimum")
+        >>> round(result.value, 6), result.passed
+        (1.0, True)
+    """
+    net = as_network(network)
+    return kink_criteria([net], task=task, box=box, held=held, null=null, seed=seed, catalogue=catalogue)[0]
+
+
+def kink_criteria(
+    networks: Sequence[Network],
+    *,
+    task: Task | str | None = None,
+    box: BoxLike | None = None,
+    held: float | None = None,
+    null: str = "uniform",
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+) -> list[KinkCriterion]:
+    """The kink criterion of networks of one architecture; with a task they share one lazy panel.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> [round(c.value, 6) for c in kink_criteria([derived_network("absolute")] * 2, task="absolute")]
+        [1.0, 1.0]
+    """
+    stack = Stack.of(networks)
+    architecture = stack.architecture
+    if not architecture.active or architecture.active[-1] != len(architecture.activations) - 1:
+        raise InputError(f"{architecture}: the last hidden layer has no activation, so it has no kinks; merge it with the read-out")
+    known = as_task(task) if task is not None else None
+    bounds = box if box is not None else known.box if known else (-1.0, 1.0)
+    block = architecture.active[-1]
+    probes = probes_for(architecture.sizes[0], bounds, depth=depth_of(architecture, block), known=catalogue)
+    tolerance = kink_tolerance(networks[0]) if held is None else held
+    values = _explained(stack, probes, tolerance)
+    results = []
+    panel: float | None = None
+    for k, network in enumerate(networks):
+        if known is None:
+            panel = _lazy_quantile(stack, probes, network(probes.X), tolerance, null, seed)
+        elif panel is None:
+            panel = _lazy_quantile(stack, probes, known(probes.X), tolerance, null, seed)
+        assert panel is not None
+        value = float(values[k])
+        results.append(KinkCriterion(value, tolerance, panel, bool(value >= PASS and value > panel)))
+    return results
+
+
+def lazy_networks(stack: Stack, X: Array, target: Array, count: int, law: str, seed: int) -> Stack:
+    """Networks with random hidden layers and the least-squares read-out of the target [n, outputs] on X."""
+    panel = untrained(stack.architecture, count, law, np.random.default_rng([seed, count]))
+    h = panel.forward(X).post[-1]
+    biased = stack.architecture.bias[-1]
+    read, offset = [], []
+    for k in range(count):
+        columns = np.hstack([h[k], np.ones((len(X), 1))]) if biased else h[k]
+        weights = np.linalg.lstsq(columns, target, rcond=None)[0]
+        read.append(weights[: h.shape[2]].T)
+        offset.append(weights[h.shape[2]] if biased else np.zeros(target.shape[1]))
+    return Stack(panel.architecture, (*panel.weights[:-1], np.stack(read)), (*panel.biases[:-1], np.stack(offset)))
+
+
+def _lazy_quantile(stack: Stack, probes: Probes, target: Array, held: float, law: str, seed: int) -> float:
+    values = _explained(lazy_networks(stack, probes.X, target, PANEL, law, seed), probes, held)
+    # A lazy network that is affine bends nowhere and explains nothing.
+    return float(np.quantile(np.where(np.isnan(values), 0.0, values), 0.95))
+
+
+def _explained(stack: Stack, probes: Probes, held: float) -> Array:
+    """The criterion's value per network [networks]."""
+    forward = stack.forward(probes.X)
+    h = forward.post[-1]
+    variables = forward.post[-2] if len(forward.post) > 1 else np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
+    mean, sd, unit = unit_vectors(h)
+    bent = np.array([name in _BENT for name in (f.competes_as for f in probes.features)])
+    n = len(probes.X)
+    values = np.full(len(stack), np.nan)
+    for k in range(len(stack)):
+        columns = np.hstack([variables[k], np.ones((n, 1))])
+        q, _ = np.linalg.qr(columns) if np.linalg.matrix_rank(columns) == columns.shape[1] else (_basis(columns), None)
+        f = forward.outputs[k]
+        bend = f - q @ (q.T @ f)
+        total = float((bend**2).sum())
+        if total <= 1e-18 * float((f**2).sum()):  # rounding: the output is affine
+            continue
+        r = unit[k].T @ probes.unit[:, bent]
+        best = r.argmax(axis=1)
+        top = r[np.arange(len(r)), best]
+        matched = (top > 0) & (1.0 - top**2 <= held)
+        read = stack.weights[-1][k][:, matched]
+        phi = probes.unit[:, bent][:, best[matched]]
+        replaced = top[matched] * sd[k, matched] * np.sqrt(n) * phi + mean[k, matched]
+        rest = f - h[k][:, matched] @ read.T
+        error = f - (q @ (q.T @ rest) + replaced @ read.T)
+        values[k] = 1.0 - float((error**2).sum()) / total
+    return values
+
+
+def _basis(columns: Array) -> Array:
+    """An orthonormal basis of the columns' span (dead variables make it narrower than they are)."""
+    u, s, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(u[:, s > 1e-10 * s[0]])
