@@ -231,7 +231,7 @@ def test_biases_and_several_outputs() -> None:
 
 
 def test_steps_come_from_the_argument_the_task_or_the_regimen() -> None:
-    assert train("identity", hidden=2, seeds=[0], steps=3).steps == 3
+    assert train("identity", hidden=np.int64(2), seeds=[0], steps=3).steps == 3  # type: ignore[arg-type]
     assert train("identity", hidden=2, seeds=[0], regimen={"preset": "adam", "steps": 4}).steps == 4
     short = Task(name="short", arity=1, formula=tasks["identity"].formula, steps={"osier": 5})
     assert train(short, hidden=2, seeds=[0], regimen="osier").steps == 5
