@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from mathcircuits.detect import InputError
 
 from .chains import MAX_VALUES, Chain, Reading, Unreadable, Value, leaky_name, read
 from .torchfiles import first_line
@@ -66,7 +70,6 @@ def read_onnx_file(data: bytes, folder: Path) -> Reading:
     _check_size(_tensors(model), folder)
     try:
         onnx.load_external_data_for_model(model, str(folder))
-        onnx.checker.check_model(model)
         if model.functions:
             import onnx.inliner
 
@@ -75,7 +78,13 @@ def read_onnx_file(data: bytes, folder: Path) -> Reading:
         Exception
     ) as error:  # ValidationError, OSError, ValueError, ... of a library that reads hostile bytes
         raise Unreadable(f"is no valid ONNX file ({first_line(error)})", _DAMAGED) from None
-    return _Walk(model.graph).reading()
+    try:
+        with np.errstate(all="ignore"):  # what overflows or is NaN is refused by Network, by name
+            return _Walk(model).reading()
+    except InputError:
+        raise
+    except Exception as error:  # fields of another type than ONNX's own, as hostile bytes have them
+        raise Unreadable(f"is no valid ONNX file ({first_line(error)})", _DAMAGED) from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterable[onnx.TensorProto]:
@@ -123,10 +132,15 @@ def _check_size(tensors: Iterable[onnx.TensorProto], folder: Path) -> None:
 class _Walk:
     """One pass over a graph, whose nodes stand in the order in which they run."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        from onnx import helper, numpy_helper
+    def __init__(self, model: onnx.ModelProto) -> None:
+        from onnx import checker, helper, numpy_helper
 
-        self.graph = graph
+        self.graph = model.graph
+        # Node by node: the check of a whole model refuses files that run, such as those without shapes.
+        self._check_node = checker.check_node
+        self._context = checker.C.CheckerContext()
+        self._context.ir_version = max(model.ir_version, 3)
+        self._context.opset_imports = {entry.domain: entry.version for entry in model.opset_import}
         self.chain = Chain()
         self.values: dict[str, Any] = {}
         self.dtypes: list[object] = []
@@ -137,13 +151,20 @@ class _Walk:
         graph = self.graph
         if graph.sparse_initializer:
             raise Unreadable("keeps sparse weights", "export them as dense floats")
+        names = [tensor.name for tensor in graph.initializer]
+        names += [name for node in graph.node for name in node.output if name]
+        twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+        if twice:
+            raise Unreadable(f"computes {min(twice)!r} twice", _DAMAGED)
         for tensor in graph.initializer:
             self.values[tensor.name] = self._array(tensor)
-        inputs = [value.name for value in graph.input if value.name not in self.values]
+        given = [value for value in graph.input if value.name not in self.values]
+        inputs = [value.name for value in given]
         outputs = [value.name for value in graph.output]
         for what, names in (("inputs", inputs), ("outputs", outputs)):
             if len(names) != 1:
                 raise Unreadable(f"has {len(names)} {what} ({', '.join(names)})", "an MLP has one of each")
+        self.shape = [dim.dim_value for dim in given[0].type.tensor_type.shape.dim]
         self.values[inputs[0]] = Value()
         live = self._live(outputs[0])
         for number, node in enumerate(graph.node):
@@ -185,6 +206,11 @@ class _Walk:
         if unknown:
             raise Unreadable(f"{label} reads {unknown[0]!r}, which is no node's main output", _SUPPORTED)
         args = [self.values[name] if name else None for name in node.input]
+        try:
+            self._check_node(node, self._context)
+        except Exception as error:  # ValidationError, and what a hostile opset does to the library
+            if node.op_type in _METHODS | _PASSING | _POINTWISE.keys() | {"Constant"}:
+                raise Unreadable(f"{label} is not valid ({first_line(error)})", _DAMAGED) from None
         if node.op_type == "Constant":
             return self._constant(attributes, label)
         if not any(isinstance(arg, Value) for arg in args):
@@ -211,7 +237,7 @@ class _Walk:
 
     def _fold(self, kind: str, args: list[Any], attributes: dict[str, Any], label: str) -> npt.NDArray[Any]:
         """A node on constants alone, such as the transpose of a weight."""
-        if None not in args and args:
+        if args and all(arg is not None for arg in args):
             first = args[0]
             if kind in ("Identity", "Cast"):
                 return np.asarray(first)
@@ -331,20 +357,18 @@ class _Walk:
 
     def _reshape(self, args: list[Any], _attributes: dict[str, Any], label: str) -> Value:
         value, shape = args
-        units = None if isinstance(shape, Value) or not isinstance(value, Value) else self.chain.width(value)
-        sizes = [] if isinstance(shape, Value) or shape is None else [int(size) for size in np.ravel(shape)]
-        if (
-            not isinstance(value, Value)
-            or value.columns
-            or len(sizes) != 2
-            or sizes[1] not in (units or sizes[1], -1, 0)
-        ):
+        if not isinstance(value, Value) or isinstance(shape, Value):
+            raise Unreadable(f"{label} has a computed shape", "export with a fixed shape")
+        sizes = [int(size) for size in np.ravel(shape)]
+        # 0 stands for what the file leaves open
+        samples, features = (self.shape[0], math.prod(self.shape[1:])) if self.shape else (0, 0)
+        units = self.chain.width(value) or features
+        rows = sizes[:1] in ([-1], [0], [samples or -1]) or sizes[1:] == [units]
+        if value.columns or len(sizes) != 2 or not rows or sizes[1] not in (units or sizes[1], -1, 0):
             raise Unreadable(f"{label} reshapes to {sizes}", "an MLP keeps [samples, units]")
         return value
 
     def _transpose(self, args: list[Any], attributes: dict[str, Any], label: str) -> Value:
-        from dataclasses import replace
-
         value: Value = args[0]
         if list(attributes.get("perm", [1, 0])) != [1, 0]:
             raise Unreadable(f"{label} permutes more than two axes", "an MLP keeps [samples, units]")

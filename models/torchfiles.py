@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,10 @@ def check_archive(data: bytes) -> None:
             total = sum(entry.file_size for entry in archive.infolist())
             if total > 8 * MAX_VALUES:
                 raise Unreadable(f"unpacks to {total} bytes, more than the {8 * MAX_VALUES} that are read")
+            if not _covers(archive, data):
+                raise Unreadable(
+                    "is a damaged archive (members are missing from its directory)", "copy or save it again"
+                )
             damaged = archive.testzip()
     except Unreadable:
         raise
@@ -81,6 +86,18 @@ def check_archive(data: bytes) -> None:
         raise Unreadable(f"is a damaged archive ({first_line(error)})", "copy or save it again") from None
     if damaged is not None:
         raise Unreadable(f"is damaged (the checksum of {damaged!r} does not match)", "copy or save it again")
+
+
+def _covers(archive: zipfile.ZipFile, data: bytes) -> bool:
+    """Whether the members that the directory lists fill the archive: a damaged directory can lose some."""
+    end = 0
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
+        # Up to 24 bytes between members repeat a member's sizes (a "data descriptor").
+        if not end <= entry.header_offset <= end + 24:
+            return False
+        name, extra = struct.unpack_from("<HH", data, entry.header_offset + 26)
+        end = entry.header_offset + 30 + name + extra + entry.compress_size
+    return end <= archive.start_dir <= end + 24
 
 
 def find_state_dict(content: object) -> dict[str, Any]:
@@ -115,8 +132,9 @@ def find_state_dict(content: object) -> dict[str, Any]:
 
 
 def _flat(content: Mapping[Any, Any]) -> dict[str, Any] | None:
-    """Dotted name -> tensor, or None where something else is in it."""
+    """Dotted name -> tensor, or None where something else is in it, or networks side by side."""
     flat: dict[str, Any] = {}
+    networks = 0
     for key, value in content.items():
         if not isinstance(key, str):
             return None
@@ -127,9 +145,10 @@ def _flat(content: Mapping[Any, Any]) -> dict[str, Any] | None:
             if inner is None:
                 return None
             flat.update((f"{key}.{name}", tensor) for name, tensor in inner.items())
+            networks += len({name.rpartition(".")[0] for name in inner}) > 1
         else:
             return None
-    return flat
+    return flat if networks < 2 else None
 
 
 @dataclass(frozen=True)
@@ -196,7 +215,8 @@ def as_array(tensor: Any, name: str) -> npt.NDArray[np.float64]:
         return tensor.detach().to("cpu", torch.float64).numpy()
     if tensor.dtype.kind != "f" and tensor.ndim:
         raise Unreadable(f"{name} holds {tensor.dtype}", "weights are real floating-point numbers")
-    return np.asarray(tensor, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which Network refuses by name
+        return np.asarray(tensor, dtype=np.float64)
 
 
 def _transformer_lens_layers(arrays: Mapping[str, npt.NDArray[np.float64]]) -> list[_Layer]:

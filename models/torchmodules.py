@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from mathcircuits.detect import Network
+from mathcircuits.detect import InputError, Network
 
 from .chains import MAX_VALUES, Chain, Reading, Unreadable, Value, identify, leaky_name, read
 from .torchfiles import as_array, first_line
@@ -66,18 +66,18 @@ def read_module(module: nn.Module) -> Reading:
         module = inner
     if isinstance(module, torch.jit.ScriptModule):
         raise Unreadable("is TorchScript, whose layers are compiled away", "load its state dict")
-    if sum(p.numel() for p in module.parameters()) > MAX_VALUES:
-        raise Unreadable(f"holds more than the {MAX_VALUES} numbers that are read", "pass the MLP alone")
+    _check_parameters(module)
     dtypes = {tensor.dtype for tensor in module.parameters()}
     twin = _twin(module)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    # What overflows or is NaN is refused by Network, by name.
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), np.errstate(all="ignore"):
         network = _read_transformer_lens(twin) if _is_transformer_lens(twin) else _read_trace(twin)
         _compare(twin, network)
     return read(network, dtypes)
 
 
-def _twin(module: nn.Module) -> nn.Module:
-    """A copy on the CPU, in evaluation mode, without the user's hooks."""
+def _check_parameters(module: nn.Module) -> None:
+    """Refuse weights that are not there yet, are made anew at every run, or are too many."""
     for name, part in module.named_modules():
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in part.parameters(recurse=False)):
             raise Unreadable(
@@ -89,6 +89,12 @@ def _twin(module: nn.Module) -> nn.Module:
                     f"layer {name!r} ({type(part).__name__}) has a weight made by {type(hook).__name__}",
                     "fold it in with torch.nn.utils.remove_weight_norm or remove_spectral_norm",
                 )
+    if sum(p.numel() for p in module.parameters()) > MAX_VALUES:
+        raise Unreadable(f"holds more than the {MAX_VALUES} numbers that are read", "pass the MLP alone")
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    """A copy on the CPU, in evaluation mode, without the user's hooks."""
     try:
         twin = copy.deepcopy(module)
         for part in twin.modules():
@@ -163,7 +169,6 @@ def _read_trace(module: nn.Module) -> Network:
         graph = _Tracer().trace(module)
     except Exception as error:  # tracing runs the module's own forward
         raise Unreadable(f"its forward cannot be traced ({first_line(error)})", _FORWARD_REMEDY) from None
-    graph.eliminate_dead_code()
     return _Walk(module).network(graph)
 
 
@@ -197,13 +202,23 @@ class _Walk:
         self.values: dict[fx.Node, Any] = {}
 
     def network(self, graph: fx.Graph) -> Network:
+        live = _live(graph)
         for node in graph.nodes:
             if node.op == "output":
                 result = self._value(node.args[0])
                 if not isinstance(result, Value):
                     raise Unreadable("gives no single tensor", _FORWARD_REMEDY)
                 return self.chain.finish(result)
-            self.values[node] = self._step(node)
+            if node.op != "placeholder" and node not in live:
+                continue
+            try:
+                self.values[node] = self._step(node)
+            except InputError:
+                raise
+            except Exception as error:  # other people's calls, in every form that Python has for them
+                raise Unreadable(
+                    f"{node.name} cannot be read ({first_line(error)})", _FORWARD_REMEDY
+                ) from None
         raise Unreadable("gives nothing", _FORWARD_REMEDY)
 
     def _value(self, argument: Any) -> Any:
@@ -314,6 +329,15 @@ class _Walk:
 
 def _linear_arguments(input: Any, weight: Any, bias: Any = None) -> tuple[Any, Any, Any]:
     return input, weight, bias
+
+
+def _live(graph: fx.Graph) -> set[fx.Node]:
+    """The nodes that the output rests on."""
+    live: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if node.op == "output" or node in live:
+            live.update(node.all_input_nodes)
+    return live
 
 
 def _gelu(approximate: str = "none") -> str:
