@@ -197,7 +197,9 @@ def analyse_many(
     given = None if inputs is None else check_inputs(inputs, d)
     laws = known_laws(null)
     blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
-    readings, targets, skipped = read_directions(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
+    readings, targets, skipped = read_directions(
+        stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue
+    )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     return Reading(neuron_frame(stack.architecture, blocks), direction_frame(readings, targets), too_costly)
 

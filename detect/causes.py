@@ -34,7 +34,9 @@ def mean_ablation(stack: Stack, forward: Forward, block: int) -> Array:
     if block == len(forward.post) - 1:
         error = h.var(axis=1) * (stack.weights[-1] ** 2).sum(axis=1)
     else:
-        error = np.stack([_error(stack, forward, block, j, h[..., j].mean(axis=1)[:, None]) for j in range(h.shape[2])], 1)
+        error = np.stack(
+            [_error(stack, forward, block, j, h[..., j].mean(axis=1)[:, None]) for j in range(h.shape[2])], 1
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance[:, None] > 0, error / variance[:, None], np.nan)
 

@@ -46,7 +46,9 @@ _RIDGE = 1e-9
 _PANEL = 400
 #: Wider layers are not read: the panel alone would cost minutes.
 MAX_WIDTH = 1024
-_VERSION = 1
+#: Below this the difference of inner products of order 1 keeps fewer than nine digits.
+_CANCELLED = 1e-6
+_VERSION = 2
 DIRECTION_COLUMNS = (
     "layer", "feature", "on", "scope", "unexplained", "untrained", "gap", "p", "q", "tautology", "readable",
     "neuron", "cosine",
@@ -142,17 +144,23 @@ def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, A
         are standardised (dead ones get 0).
     """
     mean, sd, unit = unit_vectors(fit)
-    n = fit.shape[1]
-    z = unit * np.sqrt(n)
-    gram = z.transpose(0, 2, 1) @ z
+    n, m = fit.shape[1], test.shape[1]
+    z = np.swapaxes(unit, 1, 2) * np.sqrt(n)
+    gram = z @ np.swapaxes(z, 1, 2)
     gram[:, np.arange(gram.shape[1]), np.arange(gram.shape[1])] += _RIDGE * n
     centre = targets.fit.mean(axis=0)
-    weights = np.linalg.solve(gram, z.transpose(0, 2, 1) @ (targets.fit - centre))
+    weights = np.linalg.solve(gram, z @ (targets.fit - centre))
     scale = np.where(sd > 0, 1.0 / np.where(sd > 0, sd, 1.0), 0.0)
-    held = (test - mean[:, None, :]) * scale[:, None, :]
-    errors = np.empty((len(fit), targets.fit.shape[1]))
-    for k in range(len(fit)):
-        errors[k] = ((targets.test - centre - held[k] @ weights[k]) ** 2).mean(axis=0)
+    held = np.swapaxes((test - mean[:, None, :]) * scale[:, None, :], 1, 2)
+    wanted = targets.test - centre
+    # From inner products, which never hold all residuals at once...
+    crossed = np.einsum("NhK,NhK->NK", held @ wanted, weights)
+    explained = np.einsum("NhK,NhK->NK", weights, (held @ np.swapaxes(held, 1, 2)) @ weights)
+    errors = ((wanted**2).sum(axis=0) - 2.0 * crossed + explained) / m
+    # ... and from the residuals themselves where so little is left that the difference has lost its digits.
+    for k in np.flatnonzero((errors < _CANCELLED).any(axis=1)):
+        small = errors[k] < _CANCELLED
+        errors[k, small] = ((wanted[:, small] - held[k].T @ weights[k][:, small]) ** 2).mean(axis=0)
     return np.maximum(errors, FLOOR), weights
 
 
@@ -185,10 +193,15 @@ def match_directions(
         True
     """
     if activations.architecture is None:
-        raise InputError("these activations do not say what network they come from, so there is no null: pass architecture=")
+        raise InputError(
+            "these activations do not say what network they come from, so there is no null: pass architecture="
+        )
     X = activations.inputs
     if box is None:
-        box = [(float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0) for a, b in zip(X.min(0), X.max(0), strict=True)]
+        box = [
+            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
+            for a, b in zip(X.min(0), X.max(0), strict=True)
+        ]
     targets = targets_for(X.shape[1], box, X=X, known=catalogue)
     order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
     cut = len(order) // 3
@@ -277,7 +290,9 @@ def _read_layer(
     return LayerReading(errors, np.broadcast_to(median, errors.shape).copy(), p, tautology, neuron, cosine)
 
 
-def _tautologies(fit: Array, test: Array, outputs: Array, cut: int, errors: Array, targets: Targets) -> npt.NDArray[np.bool_]:
+def _tautologies(
+    fit: Array, test: Array, outputs: Array, cut: int, errors: Array, targets: Targets
+) -> npt.NDArray[np.bool_]:
     """Which features lie in the span of the outputs (where the layer gives them linearly) and the decodable inputs."""
     networks, features = errors.shape
     decodable = np.zeros((networks, targets.X_fit.shape[1]), dtype=bool)
@@ -333,7 +348,9 @@ def panel_null(architecture: Architecture, block: int, law: str, targets: Target
     """The null of one layer's read-outs: 400 untrained networks, kept in memory and on disk."""
     last = block + 1
     prefix = Architecture(
-        (*architecture.sizes[: last + 1], 1), architecture.activations[:last], (*architecture.bias[:last], False)
+        (*architecture.sizes[: last + 1], 1),
+        architecture.activations[:last],
+        (*architecture.bias[:last], False),
     )
     return _cached_panel(prefix, block, law, targets.key, _Carrier(targets))
 
@@ -349,10 +366,14 @@ def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carrier:
     except (OSError, ValueError, EOFError):
         errors = panel_errors(prefix, block, law, carrier.targets, int(name[:8], 16))
         _write(path, errors)
-    return PanelNull(tuple(Tail.fit(column, tail_share=0.125) for column in errors.T), np.median(errors, axis=0))
+    return PanelNull(
+        tuple(Tail.fit(column, tail_share=0.125) for column in errors.T), np.median(errors, axis=0)
+    )
 
 
-def panel_errors(prefix: Architecture, block: int, law: str, targets: Targets, seed: int, count: int = _PANEL) -> Array:
+def panel_errors(
+    prefix: Architecture, block: int, law: str, targets: Targets, seed: int, count: int = _PANEL
+) -> Array:
     """Held-out errors [count, K] of read-outs from one layer of untrained networks."""
     rng = np.random.default_rng(seed)
     X = np.vstack([targets.X_fit, targets.X_test])
@@ -410,5 +431,6 @@ def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.Da
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True).sort_values(["network", "layer"], kind="stable", ignore_index=True)
-
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["network", "layer"], kind="stable", ignore_index=True
+    )

@@ -110,7 +110,9 @@ def match_ensemble(
     return frame.sort_values("p", kind="stable", ignore_index=True)[list(ENSEMBLE_COLUMNS)]
 
 
-def _held_features(stack: Stack, block: int, probes: Probes, held: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+def _held_features(
+    stack: Stack, block: int, probes: Probes, held: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
     """Which features a used neuron of each network holds [networks, K], and how many used neurons each has [networks]."""
     step = max(1, int(4e6 / (len(probes.X) * max(stack.architecture.sizes))))
     holds, used = [], []
@@ -122,7 +124,9 @@ def _held_features(stack: Stack, block: int, probes: Probes, held: float) -> tup
     return np.concatenate(holds), np.concatenate(used)
 
 
-def _neurons(stack: Stack, block: int, probes: Probes, held: float) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _neurons(
+    stack: Stack, block: int, probes: Probes, held: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which features each neuron holds [networks, units, K], and whether it is used, live and bent [networks, units]."""
     forward = stack.forward(probes.X)
     post = forward.post[block]
@@ -134,7 +138,9 @@ def _neurons(stack: Stack, block: int, probes: Probes, held: float) -> tuple[npt
     return (r > 0.0) & (1.0 - r**2 <= held), used
 
 
-def _null_rate(architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
+def _null_rate(
+    architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int
+) -> Array:
     """P(a used untrained neuron holds feature k) [K]; one count is added, so that no rate is 0."""
     rng = np.random.default_rng([seed, block, len(law)])
     width = architecture.sizes[block + 1]

@@ -122,7 +122,9 @@ def kink_criteria(
     stack = Stack.of(networks)
     architecture = stack.architecture
     if not architecture.active or architecture.active[-1] != len(architecture.activations) - 1:
-        raise InputError(f"{architecture}: the last hidden layer has no activation, so it has no kinks; merge it with the read-out")
+        raise InputError(
+            f"{architecture}: the last hidden layer has no activation, so it has no kinks; merge it with the read-out"
+        )
     known = as_task(task) if task is not None else None
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     block = architecture.active[-1]
@@ -153,7 +155,9 @@ def lazy_networks(stack: Stack, X: Array, target: Array, count: int, law: str, s
         weights = np.linalg.lstsq(columns, target, rcond=None)[0]
         read.append(weights[: h.shape[2]].T)
         offset.append(weights[h.shape[2]] if biased else np.zeros(target.shape[1]))
-    return Stack(panel.architecture, (*panel.weights[:-1], np.stack(read)), (*panel.biases[:-1], np.stack(offset)))
+    return Stack(
+        panel.architecture, (*panel.weights[:-1], np.stack(read)), (*panel.biases[:-1], np.stack(offset))
+    )
 
 
 def _lazy_quantile(stack: Stack, probes: Probes, target: Array, held: float, law: str, seed: int) -> float:
@@ -166,14 +170,22 @@ def _explained(stack: Stack, probes: Probes, held: float) -> Array:
     """The criterion's value per network [networks]."""
     forward = stack.forward(probes.X)
     h = forward.post[-1]
-    variables = forward.post[-2] if len(forward.post) > 1 else np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
+    variables = (
+        forward.post[-2]
+        if len(forward.post) > 1
+        else np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
+    )
     mean, sd, unit = unit_vectors(h)
     bent = np.array([name in _BENT for name in (f.competes_as for f in probes.features)])
     n = len(probes.X)
     values = np.full(len(stack), np.nan)
     for k in range(len(stack)):
         columns = np.hstack([variables[k], np.ones((n, 1))])
-        q, _ = np.linalg.qr(columns) if np.linalg.matrix_rank(columns) == columns.shape[1] else (_basis(columns), None)
+        q, _ = (
+            np.linalg.qr(columns)
+            if np.linalg.matrix_rank(columns) == columns.shape[1]
+            else (_basis(columns), None)
+        )
         f = forward.outputs[k]
         bend = f - q @ (q.T @ f)
         total = float((bend**2).sum())

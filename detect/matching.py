@@ -104,11 +104,16 @@ def match_neurons(
     architecture = activations.architecture
     X = activations.inputs
     if box is None:
-        box = [(float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0) for a, b in zip(X.min(0), X.max(0), strict=True)]
+        box = [
+            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
+            for a, b in zip(X.min(0), X.max(0), strict=True)
+        ]
     network = activations.network
     probes_by_block = {}
     for block in architecture.active:
-        probes_by_block[block] = probes_for(X.shape[1], box, X=X, depth=depth_of(architecture, block), known=catalogue)
+        probes_by_block[block] = probes_for(
+            X.shape[1], box, X=X, depth=depth_of(architecture, block), known=catalogue
+        )
     rows = probes_by_block[architecture.active[0]].X if architecture.active else X
     if len(rows) != len(X):
         keep = np.linspace(0, len(X) - 1, len(rows)).astype(int)
@@ -158,16 +163,24 @@ def read_blocks(
 ) -> tuple[BlockReading, ...]:
     """Match the neurons of every non-linear block; q is set per network by `neuron_frame`."""
     return tuple(
-        _read_block(architecture, stack, forward, block, probes_by_block[block], laws) for block in architecture.active
+        _read_block(architecture, stack, forward, block, probes_by_block[block], laws)
+        for block in architecture.active
     )
 
 
 def _read_block(
-    architecture: Architecture, stack: Stack | None, forward: Forward, block: int, probes: Probes, laws: Sequence[str]
+    architecture: Architecture,
+    stack: Stack | None,
+    forward: Forward,
+    block: int,
+    probes: Probes,
+    laws: Sequence[str],
 ) -> BlockReading:
     pre, post = forward.pre[block], forward.post[block]
     networks, _, width = post.shape
-    bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if stack is not None and block == 0 else None
+    bounds = (
+        box_bounds(stack.weights[0], stack.biases[0], probes) if stack is not None and block == 0 else None
+    )
     activation = architecture.activations[block]
     live, bent = live_and_bent(pre, post, activation, bounds)
     mean, sd, unit = unit_vectors(post)
@@ -192,18 +205,34 @@ def _read_block(
     scale = r * sd.ravel() / sd_phi
     offset = mean.ravel() - scale * mean_phi
     vacuous = atoms_of(nulls)[chosen] > VACUOUS
-    status = np.select([~live.ravel(), ~bent.ravel(), vacuous], ["dead", "linear", "vacuous"], "unmatched").astype(object)
+    status = np.select(
+        [~live.ravel(), ~bent.ravel(), vacuous], ["dead", "linear", "vacuous"], "unmatched"
+    ).astype(object)
     shape = (networks, width)
     missing = flat.reshape(shape)
 
     def grid(values: Array) -> Array:
         return np.where(missing, np.nan, values.reshape(shape))
 
-    skipped: list[str] = [f"layer {architecture.active.index(block)}: features {', '.join(probes.skipped)} (too many arguments)"] if probes.skipped else []
+    skipped: list[str] = (
+        [
+            f"layer {architecture.active.index(block)}: features {', '.join(probes.skipped)} (too many arguments)"
+        ]
+        if probes.skipped
+        else []
+    )
     causal = contribution = np.full(shape, np.nan)
     if stack is not None:
-        cost = networks * post.shape[1] * width * sum(
-            a * b for a, b in zip(architecture.sizes[block + 1 :], architecture.sizes[block + 2 :], strict=False)
+        cost = (
+            networks
+            * post.shape[1]
+            * width
+            * sum(
+                a * b
+                for a, b in zip(
+                    architecture.sizes[block + 1 :], architecture.sizes[block + 2 :], strict=False
+                )
+            )
         )
         last = block == len(forward.post) - 1
         if last or cost <= _CAUSAL_BUDGET:
@@ -214,7 +243,9 @@ def _read_block(
                 causal = substitution(stack, forward, block, values)
                 causal = np.where(missing, np.nan, causal)
         else:
-            skipped.append(f"layer {architecture.active.index(block)}: causal checks ({width} neurons through wide layers)")
+            skipped.append(
+                f"layer {architecture.active.index(block)}: causal checks ({width} neurons through wide layers)"
+            )
     return BlockReading(
         block, features, status.reshape(shape), np.where(missing, -1, label.reshape(shape)),
         grid(r), grid(unexplained), grid(scale), grid(offset),
@@ -224,7 +255,12 @@ def _read_block(
 
 
 def _feature_moments(
-    probes: Probes, previous: Array | None, upstream: tuple[Any, ...], label: npt.NDArray[np.intp], networks: int, width: int
+    probes: Probes,
+    previous: Array | None,
+    upstream: tuple[Any, ...],
+    label: npt.NDArray[np.intp],
+    networks: int,
+    width: int,
 ) -> tuple[Array, Array]:
     """Mean and standard deviation of each neuron's best feature, [networks * width]."""
     known = len(probes.features)
@@ -234,13 +270,18 @@ def _feature_moments(
     if len(beyond) and previous is not None:
         table = upstream_table(previous, upstream)
         network = beyond // width
-        columns = table[network, :, label[beyond] - known]
+        columns = table[network, label[beyond] - known]
         mean[beyond], sd[beyond] = columns.mean(axis=1), np.maximum(columns.std(axis=1), 1e-300)
     return mean, sd
 
 
 def _label_values(
-    probes: Probes, previous: Array | None, upstream: tuple[Any, ...], label: npt.NDArray[np.intp], networks: int, width: int
+    probes: Probes,
+    previous: Array | None,
+    upstream: tuple[Any, ...],
+    label: npt.NDArray[np.intp],
+    networks: int,
+    width: int,
 ) -> Array:
     """The values of each neuron's best feature, [networks, n, width]."""
     known = len(probes.features)
@@ -250,7 +291,7 @@ def _label_values(
     beyond = np.flatnonzero(label >= known)
     if len(beyond) and previous is not None:
         table = upstream_table(previous, upstream)
-        values[:, beyond] = table[beyond // width, :, label[beyond] - known].T
+        values[:, beyond] = table[beyond // width, label[beyond] - known].T
     return np.asarray(values.reshape(n, networks, width).transpose(1, 0, 2))
 
 
@@ -287,7 +328,10 @@ def neuron_frame(architecture: Architecture, blocks: Sequence[BlockReading]) -> 
         names = np.array([f.feature.name for f in b.features] + ["constant"], dtype=object)
         on = np.empty(len(b.features) + 1, dtype=object)
         on[:] = [f.on for f in b.features] + [()]
-        scope = np.array(["upstream" if f.competes_as == "upstream" else "input" for f in b.features] + ["input"], dtype=object)
+        scope = np.array(
+            ["upstream" if f.competes_as == "upstream" else "input" for f in b.features] + ["input"],
+            dtype=object,
+        )
         label = b.label.ravel()
         parts.append(
             pd.DataFrame(
@@ -307,7 +351,9 @@ def neuron_frame(architecture: Architecture, blocks: Sequence[BlockReading]) -> 
                     "q": block_q.ravel(),
                     "causal": b.causal.ravel(),
                     "contribution": b.contribution.ravel(),
-                    "duplicate_of": pd.array(np.where(b.duplicate_of < 0, None, b.duplicate_of).ravel(), dtype="Int64"),
+                    "duplicate_of": pd.array(
+                        np.where(b.duplicate_of < 0, None, b.duplicate_of).ravel(), dtype="Int64"
+                    ),
                 }
             )
         )

@@ -16,8 +16,10 @@ inside the null:
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,13 +52,13 @@ GATE = 1e-2
 VACUOUS = 0.05
 #: What training can reach: attainability is the p that a neuron at this 1 - r^2 would get.
 REACHED = 1e-6
-#: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 200 000 draws
-#: 1 250 lie below it, which fixes it to 3%.
-_FIRST_LAYER_DRAWS, _DEEP_DRAWS = 200_000, 80_000
+#: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 160 000 draws
+#: 1 000 lie below it, which fixes it to 3%.
+_FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
 _BUDGET = 3e11
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +184,9 @@ def simulate(
             yield score_block(untrained(shape, 1, law, rng), 0, probes)
         return
     sizes = (*architecture.sizes[: block + 1], _NEURONS_PER_NETWORK, 1)
-    shape = Architecture(sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False))
+    shape = Architecture(
+        sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
+    )
     cost = n * sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) + n * len(probes.features) * 8
     networks = int(min(wanted / _NEURONS_PER_NETWORK, max(500, _BUDGET / cost)))
     chunk = max(1, int(2e6 / (n * max(sizes))))
@@ -220,7 +224,8 @@ def scores_of(
     if features and previous is not None:
         step = max(1, int(2e6 / (n * len(features))))
         parts = [
-            upstream_scores(unit[k : k + step], previous[k : k + step], features) for k in range(0, count, step)
+            upstream_scores(unit[k : k + step], previous[k : k + step], features)
+            for k in range(0, count, step)
         ]
         unexplained = np.column_stack([unexplained, np.concatenate([u for u, _ in parts]).ravel()])
         best = np.column_stack([best, np.concatenate([b for _, b in parts]).ravel()])
@@ -243,7 +248,9 @@ def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, p
         # Hardly any untrained neuron is live and bent: nothing can be said, so nothing is ever significant.
         never = Tail(np.array([1.0]), np.array([1.0]), 0.0, 0.0, 0.0, 1.0, 1.0)
         ones = np.ones(len(classes))
-        return NeuronNull(classes, (never,) * len(classes), np.array([]), np.array([]), 1.0, 1.0, ones, len(unexplained))
+        return NeuronNull(
+            classes, (never,) * len(classes), np.array([]), np.array([]), 1.0, 1.0, ones, len(unexplained)
+        )
     tails = []
     for c, name in enumerate(classes):
         tail = Tail.fit(unexplained[:, c])
@@ -276,7 +283,9 @@ def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
     gate_mass = (passed + 1) / (n + 1)
     at_most = float(len(null.classes))
     # The ratio is read off where at least 50 draws lie below, so that it is known to about 14%.
-    ranks = np.unique(np.array([r for r in (0.001 * n, 0.002 * n, 0.005 * n, 0.01 * n, passed) if 50 <= r <= passed], int))
+    ranks = np.unique(
+        np.array([r for r in (0.001 * n, 0.002 * n, 0.005 * n, 0.01 * n, passed) if 50 <= r <= passed], int)
+    )
     if not len(ranks):
         factor = at_most
     else:
@@ -316,23 +325,18 @@ def null_folder() -> Path:
 def _read(path: Path) -> NeuronNull | None:
     """A kept null; None where there is none or its file is damaged (it is then simulated again)."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # From memory: numpy leaves the file open where its zip directory is damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             classes = tuple(str(name) for name in stored["classes"])
             tails = tuple(
                 Tail(stored[f"draws{c}"], stored[f"share{c}"], *map(float, stored[f"tail{c}"]))
                 for c in range(len(classes))
             )
-            factor, gate_mass, draws = stored["numbers"]
-            return NeuronNull(
-                classes, tails, stored["t_values"], stored["t_mass"], float(factor), float(gate_mass),
-                stored["at_gate"], int(draws),
-            )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error):
+            factor, gate_mass, draws = map(float, stored["numbers"])
+            quantiles = stored["t_values"], stored["t_mass"]
+            return NeuronNull(classes, tails, *quantiles, factor, gate_mass, stored["at_gate"], int(draws))
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
         return None
-    except Exception as error:  # zipfile.BadZipFile, without importing zipfile for a look-up
-        if type(error).__name__ == "BadZipFile":
-            return None
-        raise
 
 
 def _write(path: Path, null: NeuronNull) -> None:
@@ -369,5 +373,3 @@ def largest_p(nulls: Sequence[NeuronNull], unexplained: Array) -> tuple[Array, n
     worst = p.argmax(axis=0)
     columns = np.arange(p.shape[1])
     return p[worst, columns], winner[worst, columns]
-
-

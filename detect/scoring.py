@@ -79,12 +79,15 @@ def unit_vectors(values: Array) -> tuple[Array, Array, Array]:
     A neuron without spread (rounding level) gets the zero vector.
     """
     n = values.shape[-2]
-    mean = values.mean(axis=-2)
-    centred = values - mean[..., None, :]
-    sd = np.sqrt(np.einsum("...nm,...nm->...m", centred, centred) / n)
-    flat = sd <= 1e-12 * np.maximum(1e-300, np.abs(values).max(axis=-2))
-    scale = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, sd * np.sqrt(n)))
-    return mean, np.where(flat, 0.0, sd), centred * scale[..., None, :]
+    # Samples last: sums run along memory. `unit` is handed back as a view in the order that came in.
+    rows = np.ascontiguousarray(np.swapaxes(values, -1, -2))
+    mean = rows.mean(axis=-1)
+    size = np.maximum(np.abs(rows).max(axis=-1), 1e-300)
+    rows = rows - mean[..., None]
+    sd = np.sqrt(np.einsum("...mn,...mn->...m", rows, rows) / n)
+    flat = sd <= 1e-12 * size
+    rows *= np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, sd * np.sqrt(n)))[..., None]
+    return mean, np.where(flat, 0.0, sd), np.swapaxes(rows, -1, -2)
 
 
 def class_scores(unit: Array, probes: Probes) -> tuple[Array, npt.NDArray[np.intp]]:
@@ -94,7 +97,8 @@ def class_scores(unit: Array, probes: Probes) -> tuple[Array, npt.NDArray[np.int
     keyed = np.round(r, 12)
     ends = [*probes.starts[1:], r.shape[1]]
     best = np.stack(
-        [start + keyed[:, start:end].argmax(axis=1) for start, end in zip(probes.starts, ends, strict=True)], axis=1
+        [start + keyed[:, start:end].argmax(axis=1) for start, end in zip(probes.starts, ends, strict=True)],
+        axis=1,
     )
     top = np.take_along_axis(r, best, axis=1)
     return np.where(top > 0.0, np.clip(1.0 - top**2, FLOOR, 1.0), 1.0), best
@@ -122,35 +126,41 @@ def upstream_features(width: int, signed: bool) -> tuple[BoundFeature, ...]:
         symmetric = bool(feature.symmetry)
         choose = itertools.combinations if symmetric else itertools.permutations
         for columns in choose(range(width), feature.arity):
-            formula = feature.formula.substitute({f"x{k + 1}": Formula(f"v{c + 1}") for k, c in enumerate(columns)})
+            formula = feature.formula.substitute(
+                {f"x{k + 1}": Formula(f"v{c + 1}") for k, c in enumerate(columns)}
+            )
             found.append(BoundFeature(feature, tuple(f"v{c}" for c in columns), formula, box, UPSTREAM))
     return tuple(found)
 
 
-def upstream_scores(unit: Array, variables: Array, features: tuple[BoundFeature, ...]) -> tuple[Array, npt.NDArray[np.intp]]:
+def upstream_scores(
+    unit: Array, variables: Array, features: tuple[BoundFeature, ...]
+) -> tuple[Array, npt.NDArray[np.intp]]:
     """The best upstream feature for unit vectors [N, n, M] over variables [N, n, width]: ([N, M], [N, M]).
 
     The variables are divided by their standard deviation (positive rescaling of the layer below, which
     changes nothing in the function, then changes nothing here) and keep their mean.
     """
     table = upstream_table(variables, features)
-    _, _, columns = unit_vectors(table)
-    r = unit.transpose(0, 2, 1) @ columns
+    n = table.shape[2]
+    # The unit vectors are centred, so the table need not be.
+    spread = np.einsum("Nkn,Nkn->Nk", table, table) - n * table.mean(axis=2) ** 2
+    norm = np.sqrt(np.maximum(spread, 0.0))
+    r = np.swapaxes(unit, 1, 2) @ np.swapaxes(table, 1, 2)
+    r *= np.where(norm > 1e-9, 1.0 / np.maximum(norm, 1e-9), 0.0)[:, None, :]
     best = np.round(r, 12).argmax(axis=2)
     top = np.take_along_axis(r, best[..., None], axis=2)[..., 0]
     return np.where(top > 0.0, np.clip(1.0 - top**2, FLOOR, 1.0), 1.0), best
 
 
 def upstream_table(variables: Array, features: tuple[BoundFeature, ...]) -> Array:
-    """The values of upstream features on variables [N, n, width]: [N, n, K]."""
-    sd = variables.std(axis=1, keepdims=True)
-    scaled = variables / np.where(sd > 1e-12, sd, 1.0)
-    flat = scaled.reshape(-1, variables.shape[2])
-    values = np.stack(
-        [
-            np.asarray(f.formula.evaluate({name: flat[:, int(name[1:]) - 1] for name in f.formula.variables}, flat[:, 0]))
-            for f in features
-        ],
-        axis=1,
-    )
-    return values.reshape(*variables.shape[:2], len(features))
+    """The values of upstream features, ridges all, on variables [N, n, width]: [N, K, n]."""
+    rows = np.ascontiguousarray(np.swapaxes(variables, 1, 2))
+    sd = rows.std(axis=2, keepdims=True)
+    rows /= np.where(sd > 1e-12, sd, 1.0)
+    directions = np.zeros((len(features), rows.shape[1]))
+    for k, bound in enumerate(features):
+        for weight, name in zip(bound.feature.direction or (), bound.on, strict=True):
+            directions[k, int(name[1:])] = weight
+    table = directions @ rows
+    return np.maximum(table, 0.0, out=table)
