@@ -152,6 +152,12 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises:
         FileError: where the folder is missing or cannot be written to.
+
+    Examples:
+        >>> write_whole(Path("no such folder") / "net.npz", b"")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: ...net.npz: cannot be written (...); create the folder first
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

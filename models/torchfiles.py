@@ -53,6 +53,12 @@ def read_torch_file(data: bytes, activation: str | Sequence[str]) -> Reading:
 
     Raises:
         Unreadable: for anything else in the file, damage, or tensors that are no MLP.
+
+    Examples:
+        >>> file = io.BytesIO()
+        >>> torch.save(torch.nn.Linear(2, 1).state_dict(), file)
+        >>> read_torch_file(file.getvalue(), "relu").network
+        Network(2-1, bias)
     """
     if data[:2] == b"PK":
         check_archive(data)
@@ -69,7 +75,14 @@ def read_torch_file(data: bytes, activation: str | Sequence[str]) -> Reading:
 
 
 def check_archive(data: bytes) -> None:
-    """Refuse a damaged or absurdly large zip archive before a library unpacks it."""
+    """Refuse a damaged or absurdly large zip archive before a library unpacks it.
+
+    Examples:
+        >>> check_archive(b"PK, and no more")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.models.chains.Unreadable: is a damaged archive (...); copy or save it again
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
@@ -206,7 +219,15 @@ def _count(tensor: Any) -> int:
 
 
 def as_array(tensor: Any, name: str) -> npt.NDArray[np.float64]:
-    """A tensor or array of real floats as float64, which is exact."""
+    """A tensor or array of real floats as float64, which is exact.
+
+    Raises:
+        Unreadable: for integers, complex numbers, and tensors that are quantised, sparse or without values.
+
+    Examples:
+        >>> as_array(torch.tensor([0.5, 0.25], dtype=torch.bfloat16), "bias")
+        array([0.5 , 0.25])
+    """
     if isinstance(tensor, torch.Tensor):
         if tensor.is_quantized or tensor.layout != torch.strided or tensor.device.type == "meta":
             raise Unreadable(f"{name} is quantised, sparse or without values", "save it as dense floats")

@@ -56,6 +56,11 @@ def read_module(module: nn.Module) -> Reading:
 
     Raises:
         Unreadable: with the layer and the reason where it is no MLP.
+
+    Examples:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(3, 1))
+        >>> read_module(net).network, net.training
+        (Network(2-3-1, relu, bias), True)
     """
     while True:
         inner = getattr(module, "_orig_mod", None)  # torch.compile
