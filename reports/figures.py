@@ -1,0 +1,271 @@
+"""Figures: tidy tables and an Axes in, the Axes out; a figure computes nothing beyond what it draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from .palette import FAINT, GROUND, INK, MUTED, PANEL, VERDICTS, colour_of
+from .rendering import on_hover
+from .wording import cell_name, labelled, number, percent, thousands
+
+Row = Mapping[Any, Any]
+
+#: Regimen -> marker: shapes, so that the figure reads in grey. Further regimens go through the list again.
+_MARKERS = "osD^vP*X"
+
+
+def success(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Success rates with exact intervals, one line per cell, grouped by task.
+
+    Args:
+        table: the study's `success` table (task, hidden, width, regimen, n, solved, value, low, high).
+        ax: about 0.2 inch of height a row suits.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "n": 4, "solved": 3}
+        >>> _, (ax,) = blank(4, 1)
+        >>> _ = success(pd.DataFrame([{**row, "value": 0.75, "low": 0.19, "high": 0.99}]), ax)
+        >>> [tick.get_text() for tick in ax.get_yticklabels()]
+        ['minimum', '3 (1x), adam']
+    """
+    regimens = list(dict.fromkeys(table["regimen"]))
+    names: list[str] = []
+    for task, rows in table.groupby("task", sort=False):
+        names.append(str(task))
+        for row in _records(rows):
+            y = len(names)
+            names.append(cell_name(row["hidden"], row["width"], row["regimen"]))
+            marker = _MARKERS[regimens.index(row["regimen"]) % len(_MARKERS)]
+            count = f"{thousands(row['solved'])} / {thousands(row['n'])}"
+            hover = f"{task}, {names[-1]}: {count} solved, {_interval(row)}"
+            _interval_line(y, row, marker, INK.light, hover, ax)
+            ax.text(1.025, y, count, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
+    _forest_axes(
+        names, set(table["task"]), "share of networks that solved the task, with its 95% interval", ax
+    )
+    return ax
+
+
+def prevalence(table: pd.DataFrame, ax: Axes) -> Axes:
+    """How many solved networks hold each feature, beside untrained ones (hollow), one line per row.
+
+    Args:
+        table: rows of the study's `prevalence` table, of one task and cell.
+        ax: about 0.22 inch of height a row suits.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"feature": "greaterness", "on": "x1, x2", "found": 3, "n": 4, "value": 0.75, "low": 0.19}
+        >>> row |= {"high": 0.99, "untrained_value": 0.5, "untrained_found": 2, "untrained_n": 4}
+        >>> _, (ax,) = blank(4, 1)
+        >>> _ = prevalence(pd.DataFrame([{**row, "verdict": "inconclusive"}]), ax)
+        >>> [tick.get_text() for tick in ax.get_yticklabels()]
+        ['greaterness(x1, x2)']
+    """
+    names = [labelled(row["feature"], row["on"]) for row in _records(table)]
+    for y, row in enumerate(_records(table)):
+        verdict = str(row["verdict"]) if isinstance(row["verdict"], str) else ""
+        if row["n"]:
+            hover = f"{names[y]}: {row['found']} of {row['n']} solved networks, {_interval(row)}; {verdict}"
+            _interval_line(y, row, "o", colour_of(row["feature"]).light, hover, ax)
+        if not math.isnan(row["untrained_value"]):
+            (dot,) = ax.plot(
+                row["untrained_value"],
+                y,
+                "o",
+                markersize=7.5,
+                markerfacecolor="none",
+                markeredgecolor=MUTED.light,
+                zorder=4,
+                clip_on=False,
+            )
+            on_hover(dot, f"untrained: {row['untrained_found']} of {row['untrained_n']} networks")
+        ax.text(1.025, y, verdict, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
+    _forest_axes(names, set(), "share of solved networks (filled) and of untrained ones (hollow)", ax)
+    return ax
+
+
+def periodic_table(table: pd.DataFrame, ax: Axes, *, features: Sequence[str], tasks: Sequence[str]) -> Axes:
+    """Features by tasks: a tile's colour and letter are its verdict, its area the share of solved networks.
+
+    A dotted outline is the share of untrained networks. A dot is a feature without a row (no solved network
+    holds it), a dash a task that no network of this cell solved.
+
+    Args:
+        table: rows of the study's `prevalence` table, at most one per feature and task.
+        ax: 0.3 inch a tile suits.
+        features: the rows, from the top.
+        tasks: the columns, from the left.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"task": "minimum", "feature": "greaterness", "on": "x1, x2", "found": 80, "n": 80}
+        >>> row |= {"value": 1.0, "low": 0.95, "high": 1.0, "untrained_value": 0.1}
+        >>> row |= {"verdict": "universal", "reason": ""}
+        >>> _, (ax,) = blank(1, 1)
+        >>> ax = periodic_table(pd.DataFrame([row]), ax, features=["greaterness"], tasks=["minimum"])
+        >>> [text.get_text() for text in ax.texts]
+        ['U']
+    """
+    known = {(row["feature"], row["task"]): row for row in _records(table)}
+    solved = {row["task"] for row in _records(table) if row["n"]}
+    for y, feature in enumerate(features):
+        for x, task in enumerate(tasks):
+            row = known.get((feature, task))
+            frame = Rectangle(
+                (x - 0.46, y - 0.46), 0.92, 0.92, facecolor=PANEL.light, edgecolor="none", zorder=1
+            )
+            ax.add_patch(frame)
+            if row is None or not row["n"]:
+                sign, words = ("·", "in no solved network") if task in solved else ("–", "none solved it")
+                ax.text(x, y, sign, color=MUTED.light, fontsize=8, ha="center", va="center")
+                on_hover(frame, f"{feature}, {task}: {words}")
+                continue
+            _tile(x, y, row, f"{labelled(feature, row['on'])} in {task}", ax)
+    ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(features) - 0.45, -0.55), aspect="equal")
+    ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=8)
+    ax.set_yticks(range(len(features)), features, fontsize=8.5)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0, pad=2)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return ax
+
+
+def similarity_map(matrix: pd.DataFrame, ax: Axes) -> Axes:
+    """Networks by networks: light is alike (1), dark is not (0); a network with itself is left out.
+
+    Args:
+        matrix: square, seeds in rows and columns, values in [0, 1]; missing pairs are left blank.
+        ax: the axes.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> _, (ax,) = blank(1, 1)
+        >>> image = similarity_map(pd.DataFrame([[float("nan"), 0.5], [0.5, float("nan")]]), ax).images[0]
+        >>> image.get_clim()
+        (0.0, 1.0)
+    """
+    values = matrix.to_numpy(dtype=float, copy=True)
+    # Unbiased CKA may fall a little below 0 where nothing is shared; the scale ends there.
+    ax.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0.0, vmax=1.0, interpolation="none")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for side in ax.spines.values():
+        side.set(visible=True, color=FAINT.light)
+    return ax
+
+
+def similarity_scale(ax: Axes) -> Axes:
+    """The colour scale of `similarity_map`, as a bar.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> _, (ax,) = blank(3, 0.3)
+        >>> [tick.get_text() for tick in similarity_scale(ax).get_xticklabels()]
+        ['0', '0.5', '1']
+    """
+    ax.imshow(np.linspace(0, 1, 64)[None, :], cmap="cividis", extent=(0, 1, 0, 1), aspect="auto")
+    ax.set_yticks([])
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return ax
+
+
+def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:
+    """One feature in one task: the trained share as a filled square, the untrained one as an outline."""
+    value, untrained = float(row["value"]), float(row["untrained_value"])
+    verdict = str(row["verdict"])
+    mark = VERDICTS.get(verdict)
+    text = f"{name}: {row['found']} of {row['n']}, {_interval(row)}; {verdict}"
+    reason = row["reason"]
+    text += f" ({reason})" if isinstance(reason, str) and reason else ""
+    text += "" if math.isnan(untrained) else f"; untrained {percent(untrained)}"
+    side = 0.92 * math.sqrt(value)
+    square = Rectangle(
+        (x - side / 2, y - side / 2),
+        side,
+        side,
+        facecolor=mark.colour.light if mark else PANEL.light,
+        edgecolor=MUTED.light,
+        linewidth=0.6,
+        linestyle=(0, (2, 1.4)) if verdict == "inconclusive" else "-",
+        zorder=2,
+    )
+    ax.add_patch(square)
+    on_hover(square, text)
+    if untrained > 0:
+        side = 0.92 * math.sqrt(untrained)
+        ax.add_patch(
+            Rectangle(
+                (x - side / 2, y - side / 2),
+                side,
+                side,
+                facecolor="none",
+                edgecolor=INK.light,
+                linewidth=0.9,
+                linestyle=(0, (1, 1.2)),
+                zorder=3,
+            )
+        )
+    letter = ax.text(
+        x,
+        y,
+        mark.letter if mark else verdict[:1].upper(),
+        fontsize=8.5,
+        ha="center",
+        va="center_baseline",
+        zorder=4,
+        color=INK.light if value > 0 else MUTED.light,
+    )
+    on_hover(letter, text)
+
+
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows as dictionaries."""
+    return table.to_dict("records")
+
+
+def _interval(row: Row) -> str:
+    low, high = float(row["low"]), float(row["high"])
+    return f"interval {number(low)} to {number(high)}"
+
+
+def _interval_line(y: float, row: Row, marker: str, colour: str, hover: str, ax: Axes) -> None:
+    low, high, value = (float(row[name]) for name in ("low", "high", "value"))
+    (line,) = ax.plot([low, high], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt", alpha=0.55)
+    on_hover(line, hover)
+    (dot,) = ax.plot(
+        value,
+        y,
+        marker,
+        color=colour,
+        markersize=5.5,
+        markeredgecolor=GROUND.light,
+        markeredgewidth=0.6,
+        zorder=5,
+        clip_on=False,
+    )
+    on_hover(dot, hover)
+
+
+def _forest_axes(names: Sequence[str], headings: set[str], label: str, ax: Axes) -> None:
+    """What both interval plots share: names at the left, shares from 0 to 1 below."""
+    ax.set(xlim=(0, 1), ylim=(len(names) - 0.4, -0.6), xlabel=label)
+    ax.set_yticks(range(len(names)), names)
+    for tick in ax.get_yticklabels():
+        if tick.get_text() in headings:
+            tick.set(fontweight="bold", fontsize=9.5)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
+    ax.spines["left"].set_visible(False)

@@ -1,0 +1,133 @@
+"""Rendering: a blank figure in the house style, and a figure as an inline SVG that follows the theme."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from .palette import FAINT, INK, MUTED, every_colour
+
+#: An artist whose gid starts with this carries a text that is shown when the pointer rests on it.
+_HOVER = "hover:"
+
+#: Text stays text (small, searchable, read aloud); ids depend on the drawing alone: same drawing, same file.
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mathcircuits",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK.light,
+    "axes.edgecolor": MUTED.light,
+    "axes.labelcolor": INK.light,
+    "axes.titlesize": 9.5,
+    "axes.titlecolor": INK.light,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "none",
+    "grid.color": FAINT.light,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "xtick.color": MUTED.light,
+    "ytick.color": MUTED.light,
+    "xtick.labelcolor": INK.light,
+    "ytick.labelcolor": INK.light,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.unicode_minus": True,
+}
+
+
+def blank(
+    width: float, height: float, rows: int = 1, columns: int = 1, **grid: Any
+) -> tuple[Figure, list[Any]]:
+    """A figure in the house style and its axes, row by row.
+
+    Args:
+        width, height: in inches.
+        rows, columns: of axes.
+        grid: passed to `Figure.subplots`.
+
+    Examples:
+        >>> figure, (left, right) = blank(4, 2, columns=2)
+        >>> left.figure is figure
+        True
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, **grid)
+    return figure, list(axes.ravel())
+
+
+def on_hover(artist: Artist, text: str) -> None:
+    """Let the artist show `text` when the pointer rests on it, once it is an inline SVG.
+
+    Examples:
+        >>> figure, (ax,) = blank(1, 1)
+        >>> on_hover(ax.axhline(0.5), "a half")
+        >>> "<title>a half</title>" in inline_svg(figure, "a line")
+        True
+    """
+    artist.set_gid(_HOVER + text)
+
+
+def inline_svg(figure: Figure, alternative: str) -> str:
+    """The figure as an `<svg>` element for an HTML page: themed, with alternative text, no ids of its own.
+
+    Args:
+        figure: a figure made by `blank`.
+        alternative: what the figure shows, in words, for those who do not see it.
+
+    Examples:
+        >>> figure, (ax,) = blank(2, 1)
+        >>> text = inline_svg(figure, "an empty box")
+        >>> text.startswith("<svg "), 'aria-label="an empty box"' in text, "var(--muted)" in text
+        (True, True, True)
+    """
+    buffer = StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(rf"<g id=([\"']){_HOVER}(.*?)\1>", r"<g><title>\2</title>", text)
+    text = _own_ids(text)
+    text = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, 'DejaVu Sans', sans-serif", text)
+    for colour in every_colour():
+        text = text.replace(colour.light, colour.css)
+    # Coordinates to a hundredth of a point are finer than any screen; texts and titles keep their digits.
+    text = re.sub(r'\b(?:d|transform|x|y|width|height)="[^"]*"', _short_numbers, text)
+    text = re.sub(r"\n\s*", "\n", text)
+    # A style element would speak to the whole document; the root's own style is inherited as well.
+    text = re.sub(r'<style type="text/css">.*?</style>', "", text, flags=re.DOTALL)
+    lines = "stroke-linejoin:round;stroke-linecap:butt"
+    label = f'role="img" aria-label="{html.escape(alternative)}" style="{lines}"'
+    return re.sub(r"<svg ([^>]*?)>", lambda m: f"<svg {label} {_size(m[1])}>", text, count=1, flags=re.DOTALL)
+
+
+def _short_numbers(attribute: re.Match[str]) -> str:
+    return re.sub(r"(\d+\.\d{2})\d+", r"\1", attribute[0])
+
+
+def _own_ids(text: str) -> str:
+    """Keep only the ids that the drawing refers to (clips, markers), made its own: a page has many."""
+    wanted = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in wanted else "", text)
+    own = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return re.sub(r'(url\(#|href="#| id=")', rf"\g<1>{own}-", text)
+
+
+def _size(attributes: str) -> str:
+    """The svg element's attributes without those that a style sheet must be free to change."""
+    kept = re.sub(r'xmlns(?::\w+)?="[^"]*"|version="[^"]*"', "", attributes)
+    return " ".join(kept.split())

@@ -1,0 +1,148 @@
+"""Responses: what a neuron, or the output, does over the box of inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+
+from mathcircuits.detect import Network, Task
+from mathcircuits.detect.activation import HOOK_OUTPUT, hook_post, hook_pre
+from mathcircuits.detect.box import Box
+
+from .palette import FAINT, INK, MUTED, NEGATIVE, POSITIVE, Colour
+
+Array = npt.NDArray[np.float64]
+#: Points along one axis: a kink is placed to a fiftieth of the box, and a picture stays under 3 kB.
+_GRID = 61
+#: Dark for low, light for high, even in grey and for colour-blind readers (Nuñez et al. 2018).
+_MAP = "cividis"
+#: The lightest ground of a kink line that is still seen on cividis' dark end.
+_KINK = "#ffffff"
+
+
+def neuron_response(
+    network: Network, block: int, neuron: int, box: Box, ax: Axes, colour: Colour = INK
+) -> Axes:
+    """Draw what a hidden neuron answers: a curve for one input, a map for two, its weights for more.
+
+    A map carries the line on which the neuron switches on (pre-activation 0), where there is one.
+
+    Args:
+        network: its weights.
+        block: the hidden layer, counted from 0, linear ones included.
+        neuron: its row.
+        box: (low, high) per input.
+        ax: the axes.
+        colour: of the curve.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> net = Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]])
+        >>> _, (ax,) = blank(1, 1)
+        >>> line = neuron_response(net, 0, 1, ((-1.0, 1.0),), ax).lines[-1]
+        >>> line.get_ydata()[[0, -1]].tolist()
+        [1.0, 0.0]
+    """
+    if network.inputs > 2:
+        return _weights(network.weights[block][neuron], "v" if block else "x", ax)
+    run = network.run(_points(box))
+    after = run[hook_post(block)][:, neuron]
+    if network.inputs == 1:
+        return _curve(box, after, colour, ax)
+    kinked = network.activations[block] in {"relu", "leaky_relu"}
+    return _map(box, after, run[hook_pre(block)][:, neuron] if kinked else None, ax)
+
+
+def output_response(
+    network: Network, output: int, box: Box, ax: Axes, colour: Colour = INK, task: Task | None = None
+) -> Axes:
+    """Draw what an output answers: a curve for one input, a map for two, its weights for more.
+
+    A curve has the task's own values beside it, dotted, where the task is given.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> net = Network(weights=[[[1.0, 1.0]]])
+        >>> _, (ax,) = blank(1, 1)
+        >>> len(output_response(net, 0, ((-1.0, 1.0),) * 2, ax).images)
+        1
+    """
+    if network.inputs > 2:
+        return _weights(network.weights[-1][output], "v" if network.activations else "x", ax)
+    points = _points(box)
+    values = network.run(points)[HOOK_OUTPUT][:, output]
+    if network.inputs == 2:
+        return _map(box, values, None, ax)
+    if task is not None:
+        target = task(points)[:, output]
+        ax.plot(points[:, 0], target, color=NEGATIVE.light, linewidth=1.6, linestyle=":", zorder=4)
+    return _curve(box, values, colour, ax)
+
+
+def _points(box: Box) -> Array:
+    """A grid over the box, [n, d], the first input running fastest."""
+    axes = [np.linspace(low, high, _GRID if len(box) > 1 else 4 * _GRID + 1) for low, high in box]
+    return np.stack([side.ravel() for side in np.meshgrid(*axes)], axis=1)
+
+
+def _curve(box: Box, values: Array, colour: Colour, ax: Axes) -> Axes:
+    ((low, high),) = box
+    ax.axhline(0, color=FAINT.light, linewidth=0.7)
+    if low < 0 < high:
+        ax.axvline(0, color=FAINT.light, linewidth=0.7)
+    ax.plot(np.linspace(low, high, len(values)), values, color=colour.light, linewidth=1.8)
+    ax.set(xlim=(low, high), xlabel="x1")
+    ax.set_xticks([low, high])
+    ax.locator_params(axis="y", nbins=3)
+    return ax
+
+
+def _map(box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
+    (left, right), (low, high) = box
+    square = values.reshape(_GRID, _GRID)
+    ax.imshow(
+        square,
+        origin="lower",
+        extent=(left, right, low, high),
+        cmap=_MAP,
+        interpolation="none",
+        aspect="auto",
+    )
+    if before is not None and before.min() < 0 < before.max():
+        sides = [np.linspace(left, right, _GRID), np.linspace(low, high, _GRID)]
+        ax.contour(*sides, before.reshape(_GRID, _GRID), levels=[0.0], colors=[_KINK], linewidths=1.5)
+    ax.set(xlabel="x1", ylabel="x2")
+    ax.set_xticks([left, right])
+    ax.set_yticks([low, high])
+    ax.xaxis.labelpad = ax.yaxis.labelpad = -7
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return ax
+
+
+def _weights(row: Array, source: str, ax: Axes) -> Axes:
+    """Incoming weights as bars: up and solid for positive, down and hatched for negative.
+
+    Inputs count from 1, neurons from 0, as everywhere.
+    """
+    bars = ax.bar(
+        range(len(row)),
+        row,
+        width=0.7,
+        color=[POSITIVE.light if w > 0 else NEGATIVE.light for w in row],
+    )
+    for bar, w in zip(bars, row, strict=True):
+        if w < 0:
+            bar.set(facecolor="none", edgecolor=NEGATIVE.light, hatch="//////", linewidth=0.8)
+    ax.axhline(0, color=MUTED.light, linewidth=0.7)
+    # More names than a dozen would run into each other at this size.
+    step = -(-len(row) // 12)
+    first = 1 if source == "x" else 0
+    names = [f"{source}{i + first}" for i in range(0, len(row), step)]
+    ax.set_xticks(range(0, len(row), step), names)
+    ax.tick_params(axis="x", length=0, labelsize=7.5)
+    ax.locator_params(axis="y", nbins=3)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_ylabel("weight in", fontsize=7.5)
+    return ax

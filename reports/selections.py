@@ -1,0 +1,422 @@
+"""Selections: what the page shows out of a study's tables: which rows, which networks, which summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mathcircuits.detect import UnknownFeature, UnknownTask, catalogue, tasks
+
+from .drawing import NeuronLabel
+from .palette import FAMILIES, family_of
+
+#: A network holds a feature if a used neuron does so at this unexplained share or less (design, section 5.8).
+HELD = 1e-3
+Tables = Mapping[str, pd.DataFrame]
+#: What names a cell of the grid within a task.
+CELL = ["hidden", "width", "regimen"]
+
+
+def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
+    """The rows of a table with the wanted values; empty where the study has no such table.
+
+    Examples:
+        >>> tables = {"networks": pd.DataFrame({"task": ["a", "b"], "seed": [0, 1]})}
+        >>> rows_of(tables, "networks", task="b")["seed"].tolist(), len(rows_of(tables, "ensembles"))
+        ([1], 0)
+    """
+    table = tables.get(name)
+    if table is None or table.empty:
+        return pd.DataFrame() if table is None else table
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+def width_order(width: object, hidden: object = "") -> tuple[float, str]:
+    """A key that sorts widths: multiples by their factor, others behind them by their sizes.
+
+    Examples:
+        >>> sorted(["4x", "1x", "16x"], key=width_order)
+        ['1x', '4x', '16x']
+    """
+    text = str(width)
+    if text.endswith("x") and text[:-1].replace(".", "", 1).isdigit():
+        return float(text[:-1]), ""
+    first = str(hidden).partition("-")[0]
+    return (1e6 + float(first) if first.isdigit() else 1e9), str(hidden)
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows by task as first met, then width, then regimen as first met.
+
+    Examples:
+        >>> frame = pd.DataFrame({"task": "a", "hidden": [*"42"], "width": ["2x", "1x"], "regimen": "adam"})
+        >>> in_order(frame)["width"].tolist()
+        ['1x', '2x']
+    """
+    if table.empty:
+        return table
+    task = {name: k for k, name in enumerate(dict.fromkeys(table["task"]))}
+    regimen = {name: k for k, name in enumerate(dict.fromkeys(table["regimen"]))}
+    keys = [
+        (task[t], width_order(w, h), regimen[r])
+        for t, w, h, r in zip(table["task"], table["width"], table["hidden"], table["regimen"], strict=True)
+    ]
+    return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+def panels(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (width, regimen) pairs of a table in order; where widths have no name, their sizes stand in.
+
+    Examples:
+        >>> frame = pd.DataFrame({"task": "a", "hidden": [*"42"], "width": ["2x", "1x"], "regimen": "adam"})
+        >>> panels(frame)
+        [('1x', 'adam'), ('2x', 'adam')]
+    """
+    if table.empty:
+        return []
+    named = table.assign(width=table["width"].where(table["width"] != "", table["hidden"]))
+    pairs = dict.fromkeys(zip(named["width"], named["regimen"], strict=True))
+    regimens = list(dict.fromkeys(named["regimen"]))
+    return sorted(pairs, key=lambda pair: (width_order(pair[0], pair[0]), regimens.index(pair[1])))
+
+
+def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
+    """The rows of one (width, regimen) pair.
+
+    Examples:
+        >>> frame = pd.DataFrame({"task": "a", "hidden": ["4", "2"], "width": ["", "1x"], "regimen": "adam"})
+        >>> of_panel(frame, ("4", "adam"))["hidden"].tolist()
+        ['4']
+    """
+    if table.empty:
+        return table
+    width = table["width"].where(table["width"] != "", table["hidden"])
+    return table[(width == panel[0]) & (table["regimen"] == panel[1])]
+
+
+def strongest(prevalence: pd.DataFrame) -> pd.DataFrame:
+    """One row per task, cell and feature, modulo the task's symmetries: the arguments with the highest share.
+
+    Examples:
+        >>> row = {"task": "a", "hidden": "3", "width": "1x", "regimen": "adam", "feature": "positiveness"}
+        >>> row |= {"oriented": False, "n": 9}
+        >>> frame = pd.DataFrame([{**row, "on": f"x{k}", "found": k, "value": k / 9} for k in (1, 2)])
+        >>> strongest(frame)["on"].tolist()
+        ['x2']
+    """
+    if prevalence.empty:
+        return prevalence
+    unoriented = prevalence[~prevalence["oriented"].astype(bool)]
+    ordered = unoriented.sort_values("value", ascending=False, kind="stable", na_position="last")
+    return in_order(ordered.drop_duplicates(["task", *CELL, "feature"]).sort_index())
+
+
+def notable_features(prevalence: pd.DataFrame) -> list[str]:
+    """The features that some solved network holds or some task forces, by family and place in the catalogue.
+
+    Examples:
+        >>> frame = pd.DataFrame({"feature": ["greaterness", "square", "positiveness"], "found": [2, 0, 1],
+        ...                       "forced": False, "oriented": False})
+        >>> notable_features(frame)
+        ['positiveness', 'greaterness']
+    """
+    if prevalence.empty:
+        return []
+    kept = prevalence[(prevalence["found"] > 0) | prevalence["forced"].fillna(False).astype(bool)]
+    families, names = list(FAMILIES), list(catalogue.names)
+
+    def place(feature: str) -> tuple[int, int, str]:
+        family = family_of(feature)
+        return (
+            families.index(family) if family in families else len(families),
+            names.index(feature) if feature in names else len(names),
+            feature,
+        )
+
+    return sorted(set(kept["feature"]), key=place)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A network that the page draws, and why this one.
+
+    Attributes:
+        network: its id, or "" for a hand-derived one that the study has no row of.
+        role: "best", "failed" or "derived".
+        row: its row of the networks table, empty where there is none.
+
+    Examples:
+        >>> Chosen("minimum/3/adam/7", "best", {"seed": 7}).row["seed"]
+        7
+    """
+
+    network: str
+    role: str
+    row: Mapping[str, Any]
+
+
+def chosen_networks(tables: Tables, task: str) -> list[Chosen]:
+    """The best network of a task, or the hand-derived one where none solved it, and one that failed.
+
+    Best: among the solved networks with the fewest parameters, the one with the lowest loss. Failed: the one
+    with the median loss among those that failed beside it, so neither a near miss nor the worst.
+
+    Examples:
+        >>> row = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam"}
+        >>> frame = pd.DataFrame([{**row, "population": "trained", "network": f"minimum/3/adam/{k}",
+        ...                        "seed": k, "loss": 10.0**-k, "solved": k > 7, "parameters": 9}
+        ...                       for k in (1, 8, 9)])
+        >>> [(chosen.role, chosen.network) for chosen in chosen_networks({"networks": frame}, "minimum")]
+        [('best', 'minimum/3/adam/9'), ('failed', 'minimum/3/adam/1')]
+    """
+    networks = rows_of(tables, "networks", task=task)
+    found: list[Chosen] = []
+    trained = networks[networks["population"] == "trained"] if len(networks) else networks
+    solved = trained[trained["solved"].astype(bool)] if len(trained) else trained
+    failed = trained[~trained["solved"].astype(bool)] if len(trained) else trained
+    # A network that diverged has no loss, and no weights that could be drawn.
+    failed = failed[failed["loss"].notna()] if len(failed) else failed
+    if len(solved):
+        best = solved.sort_values(["parameters", "loss"], kind="stable").iloc[0]
+        found.append(Chosen(str(best["network"]), "best", _row(best)))
+        for columns in (["hidden", "regimen"], ["hidden"]):
+            beside = failed[(failed[columns] == best[columns]).all(axis=1)] if len(failed) else failed
+            if len(beside):
+                failed = beside
+                break
+    elif task in tasks and tasks[task].derived_network is not None:
+        derived = networks[networks["population"] == "derived"] if len(networks) else networks
+        row = _row(derived.iloc[0]) if len(derived) else {}
+        found.append(Chosen(str(row.get("network", "")), "derived", row))
+    if len(failed):
+        smallest = failed[failed["parameters"] == failed["parameters"].min()]
+        ordered = smallest.sort_values("loss", kind="stable")
+        middle = ordered.iloc[(len(ordered) - 1) // 2]
+        found.append(Chosen(str(middle["network"]), "failed", _row(middle)))
+    return found
+
+
+def neuron_labels(tables: Tables, network: str) -> dict[tuple[int, int], NeuronLabel]:
+    """What the graph of a network writes into its neurons.
+
+    Examples:
+        >>> row = {"network": "n", "layer": 0, "neuron": 1, "feature": "greaterness", "on": "x1, x2"}
+        >>> frame = pd.DataFrame([{**row, "status": "matched", "used": True, "expected": None}])
+        >>> neuron_labels({"neurons": frame}, "n")[0, 1].text
+        'greaterness(x1, x2), matched'
+    """
+    found = {}
+    neurons = rows_of(tables, "neurons", network=network)
+    if len(neurons) and "population" in neurons:
+        # An untrained network bears the id of the one that it was trained into.
+        neurons = neurons[neurons["population"] != "untrained"]
+    for row in neurons.to_dict("records"):
+        found[int(row["layer"]), int(row["neuron"])] = NeuronLabel(
+            feature=_text(row["feature"]) or None,
+            on=_text(row["on"]),
+            status=_text(row["status"]),
+            used=_truth(row.get("used")),
+            expected=_truth(row.get("expected")),
+        )
+    return found
+
+
+def first_seeds(networks: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """At most about `limit` networks, evenly from all cells: the first seeds of each.
+
+    Examples:
+        >>> frame = pd.DataFrame({"task": [*"aaabbb"], "hidden": "2", "width": "1x", "regimen": "adam"})
+        >>> first_seeds(frame, 4)["task"].tolist()
+        ['a', 'a', 'b', 'b']
+    """
+    groups = networks.groupby(["task", *CELL], sort=False)
+    return networks if len(networks) <= limit else groups.head(max(1, limit // groups.ngroups))
+
+
+def derived_share(tables: Tables) -> pd.DataFrame:
+    """Per task and cell at its smallest width: how many neurons of solved networks carry the derived feature.
+
+    `labelled` counts the best label alone, `held` also asks for at most 1e-3 of the neuron unexplained.
+
+    Examples:
+        >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "population": "trained"}
+        >>> nets = pd.DataFrame([{**base, "network": "n", "solved": True, "parameters": 4}])
+        >>> row = {**base, "network": "n", "expected": True}
+        >>> neurons = pd.DataFrame([{**row, "unexplained": u} for u in (0, 0.5)])
+        >>> share = derived_share({"networks": nets, "neurons": neurons})
+        >>> share[["neurons", "labelled", "held"]].values.tolist()
+        [[2, 2, 1]]
+    """
+    columns = ["task", *CELL, "networks", "neurons", "labelled", "held", "share"]
+    networks = rows_of(tables, "networks", population="trained")
+    neurons = rows_of(tables, "neurons", population="trained")
+    if networks.empty or neurons.empty:
+        return pd.DataFrame(columns=columns)
+    smallest = networks["parameters"] == networks.groupby("task")["parameters"].transform("min")
+    wanted = networks[smallest & networks["solved"].astype(bool)]["network"]
+    kept = neurons[neurons["network"].isin(set(wanted)) & neurons["expected"].notna()]
+    expected = kept["expected"].astype(bool)
+    marked = kept.assign(labelled=expected, held=expected & (kept["unexplained"] <= HELD))
+    grouped = marked.groupby(["task", *CELL], sort=False)
+    table = grouped.agg(
+        networks=("network", "nunique"),
+        neurons=("labelled", "size"),
+        labelled=("labelled", "sum"),
+        held=("held", "sum"),
+    ).reset_index()
+    table["share"] = table["held"] / table["neurons"]
+    return in_order(table[columns])
+
+
+def missing_features(tables: Tables) -> pd.DataFrame:
+    """Per task, cell and feature: in how many failed networks an expected feature is absent.
+
+    Examples:
+        >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "population": "trained"}
+        >>> nets = pd.DataFrame([{**base, "solved": False, "missing": m} for m in ("f(x1); g(x1)", "f(x1)")])
+        >>> missing_features({"networks": nets})[["feature", "networks", "failed"]].values.tolist()
+        [['f(x1)', 2, 2], ['g(x1)', 1, 2]]
+    """
+    columns = ["task", *CELL, "feature", "networks", "failed", "share"]
+    networks = rows_of(tables, "networks", population="trained")
+    if networks.empty:
+        return pd.DataFrame(columns=columns)
+    failed = networks[~networks["solved"].astype(bool)]
+    split = failed.assign(feature=failed["missing"].fillna("").astype(str).str.split("; ")).explode("feature")
+    split = split[split["feature"].fillna("") != ""]
+    if split.empty:
+        return pd.DataFrame(columns=columns)
+    key = ["task", *CELL]
+    table = split.groupby([*key, "feature"], sort=False).size().rename("networks").reset_index()
+    table = table.merge(failed.groupby(key, sort=False).size().rename("failed").reset_index(), on=key)
+    table["share"] = table["networks"] / table["failed"]
+    return in_order(table.sort_values("networks", ascending=False, kind="stable")[columns])
+
+
+def similarity_summary(similarity: pd.DataFrame) -> pd.DataFrame:
+    """Per task, cell and measure: the mean over pairs of networks, beside its null and the untrained mean.
+
+    Examples:
+        >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "measure": "cka"}
+        >>> base |= {"null_mean": 0.1, "null_q95": 0.3}
+        >>> frame = pd.DataFrame([{**base, "population": "trained", "value": 0.9},
+        ...                       {**base, "population": "untrained", "value": 0.5}])
+        >>> similarity_summary(frame)[["pairs", "mean", "untrained_mean"]].values.tolist()
+        [[1.0, 0.9, 0.5]]
+    """
+    key = ["task", *CELL, "measure"]
+    columns = [*key, "pairs", "mean", "null_mean", "null_q95", "untrained_pairs", "untrained_mean"]
+    if similarity.empty:
+        return pd.DataFrame(columns=columns)
+    trained = similarity[similarity["population"] == "trained"]
+    untrained = similarity[similarity["population"] == "untrained"]
+    left = trained.groupby(key, sort=False).agg(
+        pairs=("value", "size"),
+        mean=("value", "mean"),
+        null_mean=("null_mean", "mean"),
+        null_q95=("null_q95", "mean"),
+    )
+    right = untrained.groupby(key, sort=False).agg(
+        untrained_pairs=("value", "size"), untrained_mean=("value", "mean")
+    )
+    every = similarity[key].drop_duplicates()
+    table = every.merge(left.reset_index(), how="left", on=key).merge(right.reset_index(), how="left", on=key)
+    return in_order(table[columns])
+
+
+def similarity_matrix(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Networks by networks, alike ones side by side (average linkage); the diagonal and absent pairs missing.
+
+    Examples:
+        >>> frame = pd.DataFrame({"network_a": [*"aab"], "network_b": [*"bcc"], "value": [0, 1, 0.0]})
+        >>> similarity_matrix(frame).columns.tolist()
+        ['b', 'a', 'c']
+    """
+    names = list(dict.fromkeys([*pairs["network_a"], *pairs["network_b"]]))
+    index = {name: k for k, name in enumerate(names)}
+    values = np.full((len(names), len(names)), np.nan)
+    a = [index[name] for name in pairs["network_a"]]
+    b = [index[name] for name in pairs["network_b"]]
+    values[a, b] = values[b, a] = pairs["value"].to_numpy(dtype=float)
+    np.fill_diagonal(values, np.nan)
+    order = _leaves(values)
+    labels = [names[k] for k in order]
+    return pd.DataFrame(values[np.ix_(order, order)], index=labels, columns=labels)
+
+
+def _leaves(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
+    """The order of a hierarchical clustering; as given where pairs are missing."""
+    n = len(values)
+    upper = values[np.triu_indices(n, 1)]
+    if n < 3 or np.isnan(upper).any():
+        return list(range(n))
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    return [int(k) for k in leaves_list(linkage(np.clip(1 - upper, 0, None), "average"))]
+
+
+def directions_summary(tables: Tables) -> pd.DataFrame:
+    """Per task and cell, over solved networks: how often needed and control features can be read.
+
+    Needed: the catalogue lists one of the task's circuits among the feature's. Control: any other. Features
+    that are readable by tautology are left out of both.
+
+    Examples:
+        >>> base = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "network": "n"}
+        >>> base |= {"population": "trained", "tautology": False, "unexplained": 0.0, "untrained": 0.1}
+        >>> nets = pd.DataFrame([{**base, "solved": True}])
+        >>> frame = pd.DataFrame([{**base, "feature": "greaterness", "readable": True},
+        ...                       {**base, "feature": "square", "readable": False}])
+        >>> directions_summary({"networks": nets, "directions": frame})[["kind", "share"]].values.tolist()
+        [['control', 0.0], ['needed', 1.0]]
+    """
+    columns = ["task", *CELL, "kind", "tested", "readable", "share", "unexplained", "untrained"]
+    directions = rows_of(tables, "directions", population="trained")
+    networks = rows_of(tables, "networks", population="trained")
+    if directions.empty or networks.empty:
+        return pd.DataFrame(columns=columns)
+    solved = set(networks[networks["solved"].astype(bool)]["network"])
+    tautology = directions["tautology"].fillna(False).astype(bool)
+    kept = directions[directions["network"].isin(solved) & ~tautology]
+    if kept.empty:
+        return pd.DataFrame(columns=columns)
+    pairs = {(t, f): _needed(t, f) for t, f in {*zip(kept["task"], kept["feature"], strict=True)}}
+    kinds = [
+        "needed" if pairs[t, f] else "control" for t, f in zip(kept["task"], kept["feature"], strict=True)
+    ]
+    marked = kept.assign(kind=kinds, readable=kept["readable"].fillna(False).astype(bool))
+    grouped = marked.sort_values("kind", kind="stable").groupby(["task", *CELL, "kind"], sort=False)
+    table = grouped.agg(
+        tested=("readable", "size"),
+        readable=("readable", "sum"),
+        unexplained=("unexplained", "median"),
+        untrained=("untrained", "median"),
+    ).reset_index()
+    table["share"] = table["readable"] / table["tested"]
+    return in_order(table[columns])
+
+
+def _needed(task: str, feature: str) -> bool:
+    try:
+        circuits = {tasks[task].name, *tasks[task].circuits}
+        return bool(circuits & set(catalogue[feature].circuits))
+    except (UnknownTask, UnknownFeature):
+        return False
+
+
+def _row(series: pd.Series[Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in series.to_dict().items()}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _truth(value: object) -> bool | None:
+    return None if value is None or pd.isna(value) else bool(value)  # type: ignore[call-overload]

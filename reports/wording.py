@@ -1,0 +1,98 @@
+"""Wording: how numbers, features and cells are written, the same in figures, tables and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def joined(parts: Iterable[str], last: str = "and") -> str:
+    """The parts as a list in a sentence.
+
+    Examples:
+        >>> joined(["a", "b", "c"]), joined(["a"]), joined([])
+        ('a, b and c', 'a', '')
+    """
+    *first, end = [*parts] or [""]
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """A count with its noun; thousands are set apart by a thin space.
+
+    Examples:
+        >>> counted(1, "network"), counted(0, "task"), counted(2, "entry", "entries")
+        ('1 network', '0 tasks', '2 entries')
+    """
+    return f"{thousands(n)} {noun if n == 1 else plural or noun + 's'}"
+
+
+def thousands(n: int) -> str:
+    """A whole number, its thousands set apart by a narrow no-break space from 10 000 on.
+
+    Examples:
+        >>> thousands(1050), thousands(12345) == "12\u202f345"
+        ('1050', True)
+    """
+    return f"{n:,}".replace(",", "\u202f") if abs(n) >= 10_000 else str(n)
+
+
+def percent(value: float) -> str:
+    """A share in per cent; 0 and 100 are written only for exactly 0 and 1.
+
+    Examples:
+        >>> percent(0.5), percent(0.9996), percent(1), percent(0.0004), percent(float("nan"))
+        ('50%', '99.96%', '100%', '0.04%', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    for digits in (0, 1, 2):
+        text = f"{100 * value:.{digits}f}"
+        if value in (0, 1) or float(text) not in (0, 100):
+            return f"{text}%"
+    return "< 0.01%" if value < 0.5 else "> 99.99%"
+
+
+def number(value: float | None) -> str:
+    """A number to three significant digits; a missing one as a dash.
+
+    Examples:
+        >>> number(0.12345), number(3.2e-9), number(1.0), number(0), number(float("nan")), number(-0.5)
+        ('0.123', '3.2e-09', '1', '0', '–', '−0.5')
+    """
+    if value is None or value != value:
+        return "–"
+    text = f"{value:.3g}"
+    return "−" + text[1:] if value < 0 else text
+
+
+def weight(value: float) -> str:
+    """A weight as it is written on an edge: signed, two decimals.
+
+    Examples:
+        >>> weight(1), weight(-0.984), weight(0.001)
+        ('+1.00', '−0.98', '+0.00')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def labelled(feature: object, on: object = "") -> str:
+    """A feature with its arguments; a dash where there is none.
+
+    Examples:
+        >>> labelled("greaterness", "x1, x2"), labelled("constant", ""), labelled(None)
+        ('greaterness(x1, x2)', 'constant', '–')
+    """
+    if not isinstance(feature, str) or not feature:
+        return "–"
+    return f"{feature}({on})" if isinstance(on, str) and on else feature
+
+
+def cell_name(hidden: object, width: object, regimen: object) -> str:
+    """A cell of the grid in a few words.
+
+    Examples:
+        >>> cell_name("6-3", "1x", "adam"), cell_name("5", "", "osier")
+        ('6-3 (1x), adam', '5, osier')
+    """
+    return f"{hidden} ({width}), {regimen}" if isinstance(width, str) and width else f"{hidden}, {regimen}"

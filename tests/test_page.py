@@ -1,0 +1,498 @@
+"""The page says what the tables say, fetches nothing, and works in a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import FakeStudy, made_up
+
+from mathcircuits.detect import FileError
+from mathcircuits.reports.findings import findings
+from mathcircuits.reports.htmltables import Column, csv_uri, table_view
+from mathcircuits.reports.page import page, write_report
+from mathcircuits.reports.study import Study
+
+TASKS = ("absolute", "minimum", "minimum-of-4")
+SUCCESS = pd.DataFrame(
+    [
+        {
+            "task": "minimum",
+            "hidden": "3",
+            "width": "1x",
+            "regimen": "adam",
+            "n": 4,
+            "solved": 3,
+            "value": 0.75,
+            "low": 0.19,
+            "high": 0.99,
+        }
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def study() -> FakeStudy:
+    return made_up(TASKS, seeds=6)
+
+
+@pytest.fixture(scope="module")
+def text(study: FakeStudy) -> str:
+    return page(study)
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the element."""
+        self.found.append((tag, dict(attrs)))
+
+    def values(self, attribute: str) -> list[str]:
+        """All values of an attribute."""
+        return [str(attrs[attribute]) for _, attrs in self.found if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def elements(text: str) -> Elements:
+    return Elements(text)
+
+
+def plain(text: str) -> str:
+    """The words of a page, without its elements."""
+    body = re.sub(r"<(style|script|svg).*?</\1>", " ", text, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", "", body).split())
+
+
+# One self-contained file
+
+
+def test_nothing_is_fetched(text: str, elements: Elements) -> None:
+    links = elements.values("href") + elements.values("src") + elements.values("xlink:href")
+    assert len(links) > 20
+    assert [link[:40] for link in links if not link.startswith(("#", "data:"))] == []
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert not [tag for tag, attrs in elements.found if tag == "script" and "src" in attrs]
+
+
+def test_links_lead_somewhere_and_ids_are_unique(elements: Elements) -> None:
+    ids = elements.values("id")
+    assert len(ids) == len(set(ids))
+    links = {link[1:] for link in elements.values("href") if link.startswith("#")}
+    assert {f"task-{name}" for name in TASKS} <= links
+    assert links <= set(ids)
+
+
+def test_every_figure_has_alternative_text_and_its_data(elements: Elements) -> None:
+    drawings = [attrs for tag, attrs in elements.found if tag == "svg" and attrs.get("aria-hidden") != "true"]
+    figures = sum(tag == "figure" for tag, _ in elements.found)
+    # The scale of the similarity maps is a drawing beside them, not a figure of its own.
+    assert len(drawings) == figures + 1 >= 10
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in drawings)
+    files = [attrs["download"] for _, attrs in elements.found if "download" in attrs]
+    tables = sum(tag == "table" for tag, _ in elements.found)
+    assert len(files) == figures + tables
+    assert len(files) == len(set(files))
+
+
+def test_the_same_study_is_the_same_page() -> None:
+    small = made_up(("absolute",), seeds=3).without("similarity", "success")
+    assert page(small) == page(small)
+
+
+def test_what_a_study_says_of_itself_is_text() -> None:
+    hostile = FakeStudy({}, {}, {"config": {"<script>alert(1)</script>": '"><img src=x>'}})
+    said = page(hostile)
+    assert "alert(1)" in said
+    assert "<script>alert" not in said
+    assert "<img" not in said
+
+
+# What it says
+
+
+def test_the_summary_is_counted_from_the_tables(study: FakeStudy, text: str) -> None:
+    success = study.tables["success"]
+    n, solved = success["n"].sum(), success["solved"].sum()
+    assert n == 3 * 3 * 6
+    assert f"{n} networks were trained on 3 tasks, with 2 regimens; {solved} of them" in plain(text)
+    assert "None solved minimum-of-4." in plain(text)
+    assert "4 networks were trained on 1 task" in findings({"success": SUCCESS})[0].text
+
+
+def prevalence_rows(*verdicts: tuple[str, int, int, str]) -> dict[str, pd.DataFrame]:
+    """A prevalence table of one row per (verdict, found, n, reason)."""
+    rows = [
+        {
+            "task": "minimum",
+            "hidden": str(k),
+            "width": "",
+            "regimen": "adam",
+            "feature": "greaterness",
+            "on": "x1, x2",
+            "oriented": False,
+            "found": found,
+            "n": n,
+            "value": found / n if n else np.nan,
+            "verdict": verdict,
+            "reason": reason,
+        }
+        for k, (verdict, found, n, reason) in enumerate(verdicts)
+    ]
+    return {"prevalence": pd.DataFrame(rows)}
+
+
+def sentence(tables: dict[str, pd.DataFrame], head: str) -> str:
+    """The summary's sentence under that head, empty where there is none."""
+    return "".join(finding.text for finding in findings(tables) if finding.head == head)
+
+
+def test_an_open_verdict_says_what_it_needs() -> None:
+    tables = prevalence_rows(
+        ("inconclusive", 31, 31, "31 solved, needs 72"),
+        ("inconclusive", 60, 60, "60 solved, needs 72"),
+        ("inconclusive", 0, 5, "5 solved, needs 72"),
+    )
+    assert sentence(tables, "Inconclusive") == (
+        "2 verdicts are open for want of solved networks. The nearest, greaterness(x1, x2) in minimum "
+        "(1, adam), needs 12 more solved networks: 60 solved, needs 72."
+    )
+    assert sentence(prevalence_rows(("inconclusive", 1, 2, "far from it")), "Inconclusive") == (
+        "1 verdict is open for want of solved networks."
+    )
+
+
+def test_verdicts_are_named_with_their_counts() -> None:
+    tables = prevalence_rows(("universal", 80, 80, ""), ("universal", 90, 91, ""), ("forced", 0, 0, ""))
+    assert sentence(tables, "Universal").endswith("greaterness in minimum (170 of 171).")
+    # Where nobody solved the task nothing was found, not even what is forced.
+    assert sentence(tables, "Forced") == ""
+
+
+def test_a_missing_feature_is_named(study: FakeStudy, text: str) -> None:
+    networks = study.tables["networks"]
+    failed = networks[(networks["task"] == "minimum-of-4") & (networks["population"] == "trained")]
+    assert not failed["solved"].any()
+    assert sentence(study.tables, "Failed") == (
+        "What a failed network lacks is most often greaterness(x1, x2): absent from 18 of the 18 "
+        "networks that failed at minimum-of-4."
+    )
+    section = text[text.index('id="task-minimum-of-4"') :]
+    assert "Missing: greaterness(x1, x2)." in plain(section)
+
+
+def test_the_derived_network_is_said_to_be_derived(text: str) -> None:
+    solved, unsolved = (
+        plain(text[text.index(f'id="task-{name}"') :][:60_000]) for name in ("minimum", "minimum-of-4")
+    )
+    assert "Best: 3 (1x)" in solved.split("minimum-of-4")[0]
+    assert (
+        "No trained network solved this task. This one was derived by hand (Osier 2022), not trained."
+        in unsolved
+    )
+    assert "derived by hand" not in solved.split("minimum-of-4")[0]
+
+
+def test_neurons_are_named_in_the_drawing(text: str) -> None:
+    section = text[text.index('id="task-minimum"') : text.index('id="task-minimum-of-4"')]
+    labels = [label for label in re.findall(r'aria-label="([^"]+)"', section) if label.startswith("Best")]
+    assert len(labels) == 1
+    assert "v0 greaterness(x1, x2), matched; v1 positiveness(x1), matched; v2 negativeness" in labels[0]
+
+
+def test_a_verdict_is_a_letter_and_a_word(text: str) -> None:
+    assert re.search(r'class="verdict"[^>]*><b>\?</b> inconclusive', text)
+    assert re.search(r'class="verdict"[^>]*><b>F</b> forced', text)
+
+
+def test_failed_cells_are_reported() -> None:
+    cells = [{"key": "a_1", "status": "failed", "error": "out of <memory>"}, {"key": "b_1", "status": "done"}]
+    said = page(FakeStudy({}, {}, {"cells": cells}))
+    assert "1 cell of this study failed and is missing below: a_1 (out of &lt;memory&gt;)." in plain(said)
+
+
+def test_how_it_was_made(text: str) -> None:
+    made = plain(text[text.index('<section id="made"') :])
+    assert "mathcircuits study --out runs/made-up" in made
+    assert "0000000" in made
+
+
+# What is not there
+
+
+@pytest.mark.parametrize(
+    "name", ["networks", "neurons", "directions", "prevalence", "success", "similarity", "ensembles"]
+)
+def test_a_missing_or_lone_table_is_no_trouble(name: str) -> None:
+    small = made_up(("absolute",), seeds=2)
+    without = Elements(page(small.without(name)))
+    alone = Elements(page(FakeStudy({name: small.tables[name]}, small.known)))
+    for elements in (without, alone):
+        links = {link[1:] for link in elements.values("href") if link.startswith("#")}
+        assert links <= set(elements.values("id"))
+        assert "summary" in links
+
+
+def test_a_study_in_which_nothing_was_solved() -> None:
+    said = plain(page(made_up(("minimum",), seeds=3, unsolved=("minimum",))))
+    assert "0 of them (0%) solved it. None solved minimum." in said
+    assert "No solved network holds a feature of the catalogue" not in said  # forced ones are shown
+    assert "derived by hand (Osier 2022), not trained" in said
+
+
+def test_a_study_in_which_everything_was_solved() -> None:
+    everything = made_up(("absolute",), seeds=3)
+    networks = everything.tables["networks"]
+    everything.tables["networks"] = networks[networks["solved"]]
+    assert "Failed:" not in plain(page(everything))
+
+
+# Tables
+
+
+def test_rows_beyond_the_limit_stay_in_the_file() -> None:
+    frame = pd.DataFrame({"loss": np.arange(1000.0), "name": "a"})
+    view = table_view(
+        frame, "t", "Rows.", [Column("loss", "loss", "number")], source="tables/t.parquet", limit=10
+    )
+    assert (len(view.rows), view.total, view.rest) == (10, 1000, 990)
+    data = base64.b64decode(view.csv.partition(",")[2]).decode()
+    pd.testing.assert_frame_equal(pd.read_csv(StringIO(data)), frame.head(10))
+
+
+def test_cells_are_written_and_sorted_by_value() -> None:
+    frame = pd.DataFrame(
+        {
+            "count": pd.array([12345, None], "Int64"),
+            "share": [0.9996, np.nan],
+            "flag": pd.array([True, None], "boolean"),
+            "verdict": ["universal", "unheard-of"],
+        }
+    )
+    columns = [
+        Column("count", "n", "count"),
+        Column("share", "share", "percent"),
+        Column("flag", "flag", "truth"),
+        Column("verdict", "verdict", "verdict"),
+        Column("absent", "not in the frame"),
+    ]
+    full, empty = table_view(frame, "t", "", columns).rows
+    assert [(cell.text, cell.key) for cell in full[:3]] == [
+        ("12\u202f345", "12345"),
+        ("99.96%", "0.9996"),
+        ("yes", "1"),
+    ]
+    assert (full[3].letter, full[3].kind, empty[3].kind) == ("U", "verdict", "text")
+    assert [(cell.text, cell.key) for cell in empty[:3]] == [("–", "")] * 3
+
+
+def test_a_large_study_stays_a_small_page(text: str) -> None:
+    # 120 rows of five kinds and 3 tasks of 7: what grows with the number of networks is cut at 300 rows.
+    assert len(text) < 2_000_000
+    frame = pd.DataFrame({"network": [f"minimum/3/adam/{k}" for k in range(5000)], "loss": 0.1})
+    columns = [Column("network", "network"), Column("loss", "loss", "number")]
+    view = table_view(frame, "networks", "Networks.", columns)
+    assert len(view.rows) == 300
+    assert len(view.csv) < 20_000
+    assert len(csv_uri(frame)) > 100_000
+
+
+# In a folder
+
+
+def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = FakeStudy({"success": SUCCESS}, {})
+    monkeypatch.setattr(Study, "load", lambda _: small)
+    path = write_report(tmp_path)
+    assert path == tmp_path / "report" / "index.html"
+    assert path.read_text("utf-8") == page(small)
+    assert [file.name for file in path.parent.iterdir()] == ["index.html"]
+    # Again, over the old one; and where it cannot be.
+    assert write_report(tmp_path) == path
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileError, match=r"index\.html: cannot be written \(.+\); free the name"):
+        write_report(tmp_path)
+
+
+def test_a_missing_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere"
+    with pytest.raises(FileError, match="nowhere: is no folder; make a study there with `mathcircuits study"):
+        write_report(missing)
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("manifest", [None, "{", json.dumps({"format": "another"})])
+def test_a_damaged_folder_is_named_with_the_remedy(tmp_path: Path, manifest: str | None) -> None:
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(FileError, match=re.escape(str(tmp_path)) + ".*; .+"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report").exists()
+
+
+# In a browser
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def opened(text: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
+    """The page in Chromium, and what went wrong in it: console messages, errors, requests."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the path: install Debian's with `apt-get install chromium`")
+    folder = tmp_path_factory.mktemp("page")
+    file = folder / "index.html"
+    file.write_text(text, "utf-8")
+    with api.sync_playwright() as tool:
+        context = tool.chromium.launch_persistent_context(
+            folder / "profile",
+            executable_path=CHROMIUM,
+            args=list(FLAGS),
+            viewport={"width": 1280, "height": 900},
+        )
+        tab = context.new_page()
+        trouble: list[str] = []
+        tab.on("console", lambda message: trouble.append(f"console: {message.text}"))
+        tab.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+        tab.on("requestfailed", lambda request: trouble.append(f"failed: {request.url[:80]}"))
+        tab.on(
+            "request",
+            lambda request: (
+                trouble.append(f"outside: {request.url[:80]}")
+                if not request.url.startswith((file.as_uri(), "data:"))
+                else None
+            ),
+        )
+        tab.goto(file.as_uri())
+        yield tab, trouble
+        context.close()
+
+
+def column(tab: Any, table: str, heading: str) -> list[str]:
+    """The texts of a table's column, of the rows that are shown, from the top."""
+    heads = tab.locator(f"#{table} th").all_inner_texts()
+    place = next(k for k, head in enumerate(heads) if head.split("\n")[0].strip().startswith(heading))
+    rows = tab.locator(f"#{table} tbody tr:visible")
+    return [str(cell) for cell in rows.locator(f"td:nth-child({place + 1})").all_inner_texts()]
+
+
+def test_the_page_opens_in_silence(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    assert tab.title().startswith("What the networks learned")
+    tab.wait_for_load_state("networkidle")
+    assert trouble == []
+
+
+def test_a_message_would_be_heard(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    tab.evaluate("console.error('heard'); fetch('http://127.0.0.1:9/').catch(() => {})")
+    tab.wait_for_timeout(300)
+    heard = [line for line in trouble if "heard" in line or "Content Security Policy" in line]
+    trouble.clear()
+    assert len(heard) >= 2
+
+
+def test_a_click_sorts(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    button = tab.locator("#networks th button", has_text="loss")
+    button.click()
+    up = [float(value) for value in column(tab, "networks", "loss")]
+    assert up == sorted(up)
+    assert tab.locator("#networks th", has_text="loss").get_attribute("aria-sort") == "ascending"
+    button.click()
+    down = [float(value) for value in column(tab, "networks", "loss")]
+    assert down == sorted(down, reverse=True)
+    assert down[0] > down[-1]
+    assert trouble == []
+
+
+def test_words_filter(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    total = len(column(tab, "networks", "task"))
+    tab.locator("#networks input").fill("osier MINIMUM-of")
+    assert set(column(tab, "networks", "task")) == {"minimum-of-4"}
+    assert set(column(tab, "networks", "regimen")) == {"osier"}
+    assert tab.locator("#networks output").inner_text() == f"6 of {total} rows"
+    tab.locator("#networks input").fill("")
+    assert len(column(tab, "networks", "task")) == total
+    assert trouble == []
+
+
+def test_a_finding_leads_to_its_rows(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    tab.locator(".findings li", has_text="Inconclusive").locator("a").click()
+    assert tab.url.endswith("#prevalence")
+    assert set(column(tab, "prevalence", "verdict")) == {"? inconclusive"}
+    assert trouble == []
+
+
+def test_the_contents_lead_to_the_sections(opened: tuple[Any, list[str]]) -> None:
+    tab, trouble = opened
+    links = tab.locator("nav a")
+    assert links.count() >= 7 + len(TASKS)
+    for link in links.all():
+        link.click()
+        assert tab.locator(link.get_attribute("href")).is_visible()
+    assert trouble == []
+
+
+def test_data_are_downloaded(opened: tuple[Any, list[str]], study: FakeStudy) -> None:
+    tab, trouble = opened
+    with tab.expect_download() as waiting:
+        tab.locator("#success .tools a").click()
+    assert waiting.value.suggested_filename == "success.csv"
+    read = pd.read_csv(waiting.value.path())
+    assert read["solved"].tolist() == study.tables["success"]["solved"].tolist()
+    assert trouble == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_themes_change_the_ground(opened: tuple[Any, list[str]], scheme: str) -> None:
+    tab, trouble = opened
+    tab.emulate_media(color_scheme=scheme)
+    ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    bright = sum(int(channel) for channel in re.findall(r"\d+", ground)[:3]) > 3 * 128
+    assert bright is (scheme == "light")
+    assert trouble == []
+
+
+def test_print_hides_the_tools(opened: tuple[Any, list[str]]) -> None:
+    tab, _ = opened
+    tab.emulate_media(media="print")
+    assert not tab.locator("nav").is_visible()
+    assert not tab.locator("#success .tools").is_visible()
+    tab.emulate_media(media="screen")
+
+
+def test_nothing_is_wider_than_a_small_screen(opened: tuple[Any, list[str]]) -> None:
+    tab, _ = opened
+    tab.set_viewport_size({"width": 400, "height": 800})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+    tab.set_viewport_size({"width": 1280, "height": 900})
