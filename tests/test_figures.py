@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from mathcircuits.detect import Network, catalogue, derived_network, tasks
@@ -52,6 +53,16 @@ def axes() -> Axes:
     (ax,) = blank(3, 2)[1]
     assert isinstance(ax, Axes)
     return ax
+
+
+def along(line: Line2D) -> list[float]:
+    """The line's x values."""
+    return [float(x) for x in np.ravel(np.asarray(line.get_xdata(), dtype=float))]
+
+
+def up(line: Line2D) -> list[float]:
+    """The line's y values."""
+    return [float(y) for y in np.ravel(np.asarray(line.get_ydata(), dtype=float))]
 
 
 def texts(ax: Axes) -> list[str]:
@@ -195,14 +206,14 @@ def test_a_network_of_zeros_and_one_without_hidden_layers_are_drawn() -> None:
 def test_the_curve_of_one_input_is_the_activation() -> None:
     net = Network([[[2.0], [-1.0]], [[1.0, 1.0]]])
     line = neuron_response(net, 0, 0, BOX, axes()).lines[-1]
-    np.testing.assert_allclose(line.get_ydata(), np.maximum(2 * np.asarray(line.get_xdata()), 0))
+    np.testing.assert_allclose(up(line), np.maximum(2 * np.array(along(line)), 0))
 
 
 def test_the_output_has_its_task_beside_it() -> None:
     net = Network([[[1.0], [-1.0]], [[1.0, 0.0]]])
     target, answer = output_response(net, 0, BOX, axes(), task=tasks["absolute"]).lines[0], 1.0
     assert target.get_linestyle() == ":"
-    np.testing.assert_allclose(target.get_ydata(), np.abs(np.asarray(target.get_xdata())))
+    np.testing.assert_allclose(up(target), np.abs(np.array(along(target))))
     assert net([[1.0]]).item() == answer
 
 
@@ -251,8 +262,8 @@ def test_success_draws_shares_and_intervals() -> None:
     )
     ax = figures.success(table, axes())
     bars, dots = ax.lines[::2], ax.lines[1::2]
-    assert [tuple(bar.get_xdata()) for bar in bars] == [(0.07, 0.93), (0.4, 1.0), (0.0, 0.6)]
-    assert [np.ravel(dot.get_xdata()).item() for dot in dots] == [0.5, 1.0, 0.0]
+    assert [tuple(along(bar)) for bar in bars] == [(0.07, 0.93), (0.4, 1.0), (0.0, 0.6)]
+    assert [along(dot)[0] for dot in dots] == [0.5, 1.0, 0.0]
     assert dots[0].get_marker() != dots[1].get_marker() == dots[2].get_marker()
     names = [tick.get_text() for tick in ax.get_yticklabels()]
     assert names == ["a", "2 (1x), osier", "4 (2x), adam", "b", "3, adam"]
@@ -279,10 +290,10 @@ ROW = {
 def test_prevalence_has_the_untrained_beside() -> None:
     ax = figures.prevalence(pd.DataFrame([ROW]), axes())
     bar, dot, untrained = ax.lines
-    assert tuple(bar.get_xdata()) == (0.12, 0.42)
-    assert np.ravel(dot.get_xdata()).item() == 0.25
+    assert tuple(along(bar)) == (0.12, 0.42)
+    assert along(dot)[0] == 0.25
     assert dot.get_color() == colour_of("greaterness").light
-    assert np.ravel(untrained.get_xdata()).item() == 0.04
+    assert along(untrained)[0] == 0.04
     assert untrained.get_markerfacecolor() == "none"
     assert texts(ax) == ["partial"]
 
