@@ -15,7 +15,7 @@ from .box import Box, BoxLike, as_box, check_inputs
 from .directions import direction_frame, read_directions
 from .entries import Catalogue
 from .errors import InputError, NotYetError
-from .matching import neuron_frame, read_stack
+from .matching import neuron_frame, null_frame, read_stack
 from .network import HasNetwork, Network, as_network
 from .nulls import known_laws
 from .stacking import Stack
@@ -38,6 +38,7 @@ class Analysis:
         box: the inputs' box, one (low, high) pair per input.
         laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
         neurons, directions: tables, see `match_neurons` and `match_directions`.
+        nulls: what untrained networks allow, see `matching.null_frame`.
         skipped: what was too costly for a network of this size, by name.
 
     Examples:
@@ -55,6 +56,7 @@ class Analysis:
     laws: tuple[str, ...]
     neurons: pd.DataFrame
     directions: pd.DataFrame
+    nulls: pd.DataFrame
     skipped: tuple[str, ...] = ()
 
     def _not_yet(self, what: str) -> NotYetError:
@@ -96,6 +98,7 @@ class Analysis:
             "null": list(self.laws),
             "neurons": _records(self.neurons),
             "directions": _records(self.directions),
+            "nulls": _records(self.nulls),
             "skipped": list(self.skipped),
         }
 
@@ -112,7 +115,8 @@ class Analysis:
     def _repr_html_(self) -> str:
         readable = self.directions[self.directions["readable"].astype(bool)]
         parts = [
-            f"<p><b>{html.escape(repr(self))}</b>; p against untrained networks ({', '.join(self.laws)} init)</p>",
+            f"<p><b>{html.escape(repr(self))}</b>; "
+            f"p against untrained networks ({', '.join(self.laws)} init)</p>",
             self.neurons.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
             f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
             readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
@@ -123,10 +127,11 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Tables of many networks of one architecture: as in `Analysis`, with a first column `network`, its position."""
+    """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position."""
 
     neurons: pd.DataFrame
     directions: pd.DataFrame
+    nulls: pd.DataFrame
     skipped: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -147,9 +152,10 @@ def analyse(
     Args:
         network: a Network or anything with `to_network()`.
         box: (low, high), or one pair per input; by default the task's, else (-1, 1).
-        inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from elsewhere.
-        null: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or `"normal"`;
-            by default the larger p of both.
+        inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from
+            elsewhere.
+        null: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
+            `"normal"`; by default the larger p of both.
         task: the task that it is meant to compute, by name or as a Task.
         catalogue: the features to look for; by default the installed ones.
 
@@ -167,7 +173,8 @@ def analyse(
     reading = analyse_many([net], box=bounds, inputs=inputs, null=null, catalogue=catalogue)
     return Analysis(
         net, known, bounds, known_laws(null),
-        reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"), reading.skipped,
+        reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"),
+        reading.nulls, reading.skipped,
     )  # fmt: skip
 
 
@@ -201,7 +208,9 @@ def analyse_many(
         stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue
     )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
-    return Reading(neuron_frame(stack.architecture, blocks), direction_frame(readings, targets), too_costly)
+    shape = stack.architecture
+    nulls = null_frame(shape, blocks, laws)
+    return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -8,12 +8,9 @@ network's, and q <= 0.05 against untrained networks of the same shape.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +18,13 @@ import numpy.typing as npt
 
 from .activation import Activations, hook_post
 from .binding import BoundFeature, bind
-from .box import Box, BoxLike, as_box, check_inputs, sobol_points
+from .box import Box, BoxLike, as_box, box_of, check_inputs, sobol_points
 from .entries import Catalogue, catalogue
 from .errors import InputError
+from .keeping import Arrays, Unkeyed, kept_arrays
 from .multiplicity import benjamini_hochberg
 from .network import Architecture
-from .nulls import known_laws, null_folder
+from .nulls import known_laws
 from .scoring import unit_vectors
 from .stacking import Stack, untrained
 from .tails import FLOOR, Tail
@@ -197,12 +195,8 @@ def match_directions(
             "these activations do not say what network they come from, so there is no null: pass architecture="
         )
     X = activations.inputs
-    if box is None:
-        box = [
-            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
-            for a, b in zip(X.min(0), X.max(0), strict=True)
-        ]
-    targets = targets_for(X.shape[1], box, X=X, known=catalogue)
+    bounds = box_of(X) if box is None else box
+    targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
     order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
     cut = len(order) // 3
     architecture = activations.architecture
@@ -303,10 +297,7 @@ def _tautologies(
     for k in range(networks):
         out_fit, out_test = outputs[k, :cut], outputs[k, cut:]
         spread = out_test.var(axis=0).sum()
-        if spread > 0:
-            shown = _residual(fit[k], test[k], out_fit, out_test).sum() / spread <= READ
-        else:
-            shown = False
+        shown = spread > 0 and _residual(fit[k], test[k], out_fit, out_test).sum() / spread <= READ
         columns_fit = [targets.X_fit[:, decodable[k]]] + ([out_fit] if shown else [])
         columns_test = [targets.X_test[:, decodable[k]]] + ([out_test] if shown else [])
         basis_fit, basis_test = np.hstack(columns_fit), np.hstack(columns_test)
@@ -333,17 +324,6 @@ class PanelNull:
     median: Array
 
 
-@dataclass(frozen=True, eq=False)
-class _Carrier:
-    targets: Targets
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Carrier)
-
-    def __hash__(self) -> int:
-        return 0
-
-
 def panel_null(architecture: Architecture, block: int, law: str, targets: Targets) -> PanelNull:
     """The null of one layer's read-outs: 400 untrained networks, kept in memory and on disk."""
     last = block + 1
@@ -352,23 +332,16 @@ def panel_null(architecture: Architecture, block: int, law: str, targets: Target
         architecture.activations[:last],
         (*architecture.bias[:last], False),
     )
-    return _cached_panel(prefix, block, law, targets.key, _Carrier(targets))
+    return _cached_panel(prefix, block, law, targets.key, Unkeyed(targets))
 
 
 @lru_cache(maxsize=256)
-def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carrier: _Carrier) -> PanelNull:
-    name = hashlib.sha256(f"directions{_VERSION}|{prefix!r}|{block}|{law}|{key}".encode()).hexdigest()[:32]
-    path = null_folder() / f"{name}.npy"
-    try:
-        errors = np.load(path, allow_pickle=False)
-        if errors.shape != (_PANEL, len(carrier.targets.features)):
-            raise ValueError("another panel")
-    except (OSError, ValueError, EOFError):
-        errors = panel_errors(prefix, block, law, carrier.targets, int(name[:8], 16))
-        _write(path, errors)
-    return PanelNull(
-        tuple(Tail.fit(column, tail_share=0.125) for column in errors.T), np.median(errors, axis=0)
-    )
+def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carried: Unkeyed) -> PanelNull:
+    def make(seed: int) -> Arrays:
+        return {"errors": panel_errors(prefix, block, law, carried.value, seed)}
+
+    errors = kept_arrays(f"directions {_VERSION}|{prefix!r}|{block}|{law}|{key}", make)["errors"]
+    return PanelNull(tuple(Tail.fit(column, tail_share=0.125) for column in errors.T), np.median(errors, axis=0))
 
 
 def panel_errors(
@@ -383,17 +356,6 @@ def panel_errors(
         h = untrained(prefix, min(step, count - start), law, rng).forward(X).post[block]
         parts.append(held_out_errors(h[:, : len(targets.X_fit)], h[:, len(targets.X_fit) :], targets)[0])
     return np.concatenate(parts)
-
-
-def _write(path: Path, errors: Array) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, errors, allow_pickle=False)
-        os.replace(temporary, path)
-    except OSError:
-        return  # a cache that cannot be written costs time, never the result
 
 
 def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.DataFrame:

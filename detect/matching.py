@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .activation import Activations, hook_post, hook_pre
-from .box import BoxLike
+from .box import BoxLike, box_of
 from .causes import mean_ablation, substitution
 from .entries import Catalogue
 from .errors import InputError
+from .mixtures import decompose_block, polysemantic
+from .mixtures import skipped as skipped_mixtures
 from .multiplicity import benjamini_hochberg
-from .network import Architecture, Network
+from .network import Architecture
 from .nulls import (
-    GATE, VACUOUS, NeuronNull, atoms_of, known_laws, largest_p, neuron_null, scores_of, upstream_of,
+    GATE,
+    VACUOUS,
+    NeuronNull,
+    atoms_of,
+    known_laws,
+    largest_p,
+    neuron_null,
+    scores_of,
+    upstream_of,
 )  # fmt: skip
 from .probes import Probes, probes_for
 from .scoring import box_bounds, live_and_bent, unit_vectors, upstream_table
@@ -46,6 +56,7 @@ class BlockReading:
 
     Attributes:
         status, label: texts and indices into `features` (-1 for none).
+        mixtures: a `mixtures.Mixture` for each neuron that was decomposed, else None.
         nulls: the null laws used, one per init law.
     """
 
@@ -58,6 +69,7 @@ class BlockReading:
     scale: Array
     offset: Array
     p: Array
+    q: Array
     tested: npt.NDArray[np.bool_]
     causal: Array
     contribution: Array
@@ -65,6 +77,7 @@ class BlockReading:
     classes: tuple[str, ...]
     nulls: tuple[NeuronNull, ...]
     skipped: tuple[str, ...] = ()
+    mixtures: npt.NDArray[np.object_] | None = None
 
 
 def match_neurons(
@@ -91,6 +104,7 @@ def match_neurons(
         InputError: where the architecture is not known or nothing was recorded.
 
     Examples:
+        >>> from .network import Network
         >>> net = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
         >>> X = np.random.default_rng(0).uniform(-1, 1, (512, 2))
         >>> match_neurons(net.run(X), null="uniform")["feature"].tolist()
@@ -103,16 +117,11 @@ def match_neurons(
         )
     architecture = activations.architecture
     X = activations.inputs
-    if box is None:
-        box = [
-            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
-            for a, b in zip(X.min(0), X.max(0), strict=True)
-        ]
+    bounds = box_of(X) if box is None else box
     network = activations.network
     probes_by_block = {}
     for block in architecture.active:
-        probes_by_block[block] = probes_for(
-            X.shape[1], box, X=X, depth=depth_of(architecture, block), known=catalogue
+        probes_by_block[block] = probes_for(X.shape[1], bounds, X=X, depth=depth_of(architecture, block), known=catalogue
         )
     rows = probes_by_block[architecture.active[0]].X if architecture.active else X
     if len(rows) != len(X):
@@ -126,7 +135,7 @@ def match_neurons(
     outputs = activations.values.get("hook_output")
     forward = Forward(pre, post, (outputs if outputs is not None else np.zeros((len(rows), 1)))[None])
     blocks = read_blocks(architecture, stack, forward, probes_by_block, known_laws(null))
-    return neuron_frame(architecture, blocks).drop(columns="network")
+    return neuron_frame(blocks).drop(columns="network")
 
 
 def depth_of(architecture: Architecture, block: int) -> int:
@@ -161,11 +170,50 @@ def read_blocks(
     probes_by_block: Mapping[int, Probes],
     laws: Sequence[str],
 ) -> tuple[BlockReading, ...]:
-    """Match the neurons of every non-linear block; q is set per network by `neuron_frame`."""
-    return tuple(
-        _read_block(architecture, stack, forward, block, probes_by_block[block], laws)
-        for block in architecture.active
-    )
+    """Match the neurons of every non-linear block; q is per network, over its live non-linear neurons."""
+    blocks = [
+        _read_block(architecture, stack, forward, k, probes_by_block[k], laws) for k in architecture.active
+    ]
+    if not blocks:
+        return ()
+    p = np.concatenate([b.p for b in blocks], axis=1)
+    q = np.stack([benjamini_hochberg(row) for row in p])
+    ends = np.cumsum([b.p.shape[1] for b in blocks])
+    read = []
+    for b, own in zip(blocks, np.split(q, ends[:-1], axis=1), strict=True):
+        status = b.status.copy()
+        status[(status == "unmatched") & (own <= ALPHA)] = "matched"
+        read.append(replace(b, q=own, status=status))
+    return _with_mixtures(read, architecture, forward, probes_by_block, laws)
+
+
+def _with_mixtures(
+    blocks: list[BlockReading],
+    architecture: Architecture,
+    forward: Forward,
+    probes_by_block: Mapping[int, Probes],
+    laws: Sequence[str],
+) -> tuple[BlockReading, ...]:
+    """Decompose what is left unmatched behind the first non-linear layer; a first-layer neuron is one ridge."""
+    grids = []
+    for k, b in enumerate(blocks):
+        candidates = b.tested & (b.status == "unmatched") if k else np.zeros(b.p.shape, dtype=bool)
+        if candidates.any():
+            probes = probes_by_block[b.block]
+            grids.append(
+                decompose_block(forward.pre[b.block], architecture, b.block, probes, laws, candidates)
+            )
+            missed = skipped_mixtures(probes)
+            if missed:
+                blocks[k] = replace(b, skipped=(*b.skipped, f"layer {k}: {missed}"))
+        else:
+            grids.append(np.full(b.p.shape, None, dtype=object))
+    finished = []
+    for b, grid, mixed in zip(blocks, grids, polysemantic(grids), strict=True):
+        status = b.status.copy()
+        status[mixed] = "polysemantic"
+        finished.append(replace(b, status=status, mixtures=grid))
+    return tuple(finished)
 
 
 def _read_block(
@@ -199,7 +247,7 @@ def _read_block(
     label = scores.best[rows, chosen] + np.where(is_upstream, len(probes.features), 0)
     flat = (sd == 0.0).ravel()
     tested = (live & bent).ravel() & ~flat
-    mean_phi, sd_phi = _feature_moments(probes, previous, upstream, label, networks, width)
+    mean_phi, sd_phi = _feature_moments(probes, previous, upstream, label, width)
     unexplained = scores.unexplained[rows, chosen]
     r = np.sqrt(1.0 - unexplained)
     scale = r * sd.ravel() / sd_phi
@@ -249,7 +297,7 @@ def _read_block(
     return BlockReading(
         block, features, status.reshape(shape), np.where(missing, -1, label.reshape(shape)),
         grid(r), grid(unexplained), grid(scale), grid(offset),
-        np.where(tested, p, np.nan).reshape(shape), tested.reshape(shape), causal, contribution,
+        np.where(tested, p, np.nan).reshape(shape), np.full(shape, np.nan), tested.reshape(shape), causal, contribution,
         _duplicates(post, live & ~missing), classes, nulls, tuple(skipped),
     )  # fmt: skip
 
@@ -259,7 +307,6 @@ def _feature_moments(
     previous: Array | None,
     upstream: tuple[Any, ...],
     label: npt.NDArray[np.intp],
-    networks: int,
     width: int,
 ) -> tuple[Array, Array]:
     """Mean and standard deviation of each neuron's best feature, [networks * width]."""
@@ -306,25 +353,15 @@ def _duplicates(post: Array, live: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp
     return np.where(copies.any(axis=2), copies.argmax(axis=2), -1)
 
 
-def neuron_frame(architecture: Architecture, blocks: Sequence[BlockReading]) -> pd.DataFrame:
+def neuron_frame(blocks: Sequence[BlockReading]) -> pd.DataFrame:
     """The tidy table of all neurons: `network` (position in the stack), then `NEURON_COLUMNS`."""
     import pandas as pd
 
     if not blocks:
         return pd.DataFrame(columns=["network", *NEURON_COLUMNS])
-    p = np.concatenate([b.p for b in blocks], axis=1)
-    tested = np.concatenate([b.tested for b in blocks], axis=1)
-    q = np.full(p.shape, np.nan)
-    for k in range(len(p)):
-        q[k] = benjamini_hochberg(np.where(tested[k], p[k], np.nan))
     parts = []
-    start = 0
     for layer, b in enumerate(blocks):
         networks, width = b.p.shape
-        block_q = q[:, start : start + width]
-        start += width
-        status = b.status.copy()
-        status[(status == "unmatched") & (block_q <= ALPHA)] = "matched"
         names = np.array([f.feature.name for f in b.features] + ["constant"], dtype=object)
         on = np.empty(len(b.features) + 1, dtype=object)
         on[:] = [f.on for f in b.features] + [()]
@@ -339,7 +376,7 @@ def neuron_frame(architecture: Architecture, blocks: Sequence[BlockReading]) -> 
                     "network": np.repeat(np.arange(networks), width),
                     "layer": layer,
                     "neuron": np.tile(np.arange(width), networks),
-                    "status": status.ravel(),
+                    "status": b.status.ravel(),
                     "feature": names[label],
                     "on": on[label],
                     "scope": scope[label],
@@ -348,13 +385,43 @@ def neuron_frame(architecture: Architecture, blocks: Sequence[BlockReading]) -> 
                     "scale": b.scale.ravel(),
                     "offset": b.offset.ravel(),
                     "p": b.p.ravel(),
-                    "q": block_q.ravel(),
+                    "q": b.q.ravel(),
                     "causal": b.causal.ravel(),
                     "contribution": b.contribution.ravel(),
                     "duplicate_of": pd.array(
-                        np.where(b.duplicate_of < 0, None, b.duplicate_of).ravel(), dtype="Int64"
+                        [None if k < 0 else int(k) for k in b.duplicate_of.ravel()], dtype="Int64"
                     ),
                 }
             )
         )
     return pd.concat(parts, ignore_index=True).sort_values(["network", "layer", "neuron"], ignore_index=True)
+
+
+def null_frame(
+    architecture: Architecture, blocks: Sequence[BlockReading], laws: Sequence[str]
+) -> pd.DataFrame:
+    """What the null allows: one row per non-linear layer, init law and class of features.
+
+    Columns: `layer, law, competes_as, exact` (chance of an exact match without training; above 0.05 the class is
+    vacuous), `at_gate` (chance of 1 - r^2 <= 0.01), `attainable` (the p of a neuron at 1 - r^2 = 1e-6: what no
+    training can better by much) and `draws` (live, bent untrained neurons that the law rests on).
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "layer": architecture.active.index(b.block),
+            "law": law,
+            "competes_as": name,
+            "exact": float(null.atoms()[c]),
+            "at_gate": float(null.at_gate[c]),
+            "attainable": float(null.attainable()[c]),
+            "draws": null.draws,
+        }
+        for b in blocks
+        for law, null in zip(laws, b.nulls, strict=True)
+        for c, name in enumerate(b.classes)
+    ]
+    return pd.DataFrame(
+        rows, columns=["layer", "law", "competes_as", "exact", "at_gate", "attainable", "draws"]
+    )

@@ -28,24 +28,21 @@ it ends at three: more ridges in two inputs, where the dictionary of 8 has rank 
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from .binding import BoundFeature
 from .errors import InputError
+from .keeping import Unkeyed, kept_draws
 from .multiplicity import benjamini_hochberg
 from .network import Architecture
 from .nonlinearity import apply_nonlinearity
-from .nulls import GATE, null_folder
+from .nulls import GATE
 from .probes import Probes
 from .scoring import class_scores, live_and_bent, unit_vectors
 from .stacking import untrained
@@ -495,26 +492,13 @@ def mixture_null(architecture: Architecture, block: int, law: str, probes: Probe
         architecture.activations[:last],
         (*architecture.bias[:last], False),
     )
-    return _cached_null(prefix, block, law, probes.key, _Carrier(probes))
-
-
-@dataclass(frozen=True, eq=False)
-class _Carrier:
-    """Takes the probes past the cache: the key says all that matters, so all carriers are equal."""
-
-    probes: Probes
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Carrier)
-
-    def __hash__(self) -> int:
-        return 0
+    return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
 
 
 @lru_cache(maxsize=64)
-def _cached_null(prefix: Architecture, block: int, law: str, key: str, carrier: _Carrier) -> Tail:
+def _cached_null(prefix: Architecture, block: int, law: str, key: str, carried: Unkeyed) -> Tail:
     def draw(seed: int) -> Array:
-        return untrained_statistics(prefix, block, law, carrier.probes, seed)
+        return untrained_statistics(prefix, block, law, carried.value, seed)
 
     return fit_statistics(kept_draws(f"mixtures{_VERSION}|{prefix!r}|{block}|{law}|{key}", draw))
 
@@ -567,37 +551,6 @@ def untrained_statistics(
             z, h = pre.transpose(0, 2, 1)[kept].T, post.transpose(0, 2, 1)[kept].T
             parts.append(_fit(z, (z, h), probes).statistic())
     return np.concatenate(parts) if parts else np.empty(0)
-
-
-def kept_draws(key: str, draw: Callable[[int], Array]) -> Array:
-    """Null draws from the cache folder, else drawn and kept there.
-
-    Args:
-        key: a text that says all that the draws depend on; its hash names the file and seeds the draws.
-        draw: gives the draws (any shape) for a seed.
-    """
-    name = hashlib.sha256(key.encode()).hexdigest()[:32]
-    path = null_folder() / f"{name}.npy"
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray) and found.dtype == np.float64 and np.isfinite(found).all():
-            return found
-    except (OSError, ValueError, EOFError):
-        pass  # not there yet, or damaged: it is drawn again
-    draws = draw(int(name[:8], 16))
-    _write(path, draws)
-    return draws
-
-
-def _write(path: Path, draws: Array) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, draws, allow_pickle=False)
-        os.replace(temporary, path)
-    except OSError:
-        return  # a cache that cannot be written costs time, never the result
 
 
 def _check_block(architecture: Architecture, block: int) -> None:

@@ -15,20 +15,17 @@ inside the null:
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
-import tempfile
-import zipfile
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .keeping import Arrays, Unkeyed, kept_arrays
 from .network import Architecture
 from .nonlinearity import apply_nonlinearity, leaky_slope
 from .probes import Probes
@@ -58,7 +55,7 @@ _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
 _BUDGET = 3e11
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,32 +133,17 @@ def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes
     # The first layer's neurons are independent: its null is the same at every width.
     sizes = (architecture.sizes[0], 1) if block == 0 else (*architecture.sizes[:last], 1)
     prefix = Architecture((*sizes, 1), architecture.activations[:last], (*architecture.bias[:last], False))
-    return _cached_null(prefix, block, law, probes.key, _Carrier(probes))
-
-
-@dataclass(frozen=True, eq=False)
-class _Carrier:
-    """Takes the probes past the cache: the key says all that matters, so all carriers are equal."""
-
-    probes: Probes
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Carrier)
-
-    def __hash__(self) -> int:
-        return 0
+    return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
 
 
 @lru_cache(maxsize=256)
-def _cached_null(prefix: Architecture, block: int, law: str, key: str, carrier: _Carrier) -> NeuronNull:
-    name = hashlib.sha256(f"{_VERSION}|{prefix!r}|{block}|{law}|{key}".encode()).hexdigest()[:32]
-    path = null_folder() / f"{name}.npz"
-    found = _read(path)
-    if found is None:
-        seed = int(name[:8], 16)
-        found = fit_null(simulate(prefix, block, law, carrier.probes, seed), prefix, block, carrier.probes)
-        _write(path, found)
-    return found
+def _cached_null(prefix: Architecture, block: int, law: str, key: str, carried: Unkeyed) -> NeuronNull:
+    probes: Probes = carried.value
+
+    def make(seed: int) -> Arrays:
+        return _to_arrays(fit_null(simulate(prefix, block, law, probes, seed), prefix, block, probes))
+
+    return _from_arrays(kept_arrays(f"neurons {_VERSION}|{prefix!r}|{block}|{law}|{key}", make))
 
 
 def simulate(
@@ -187,7 +169,7 @@ def simulate(
     shape = Architecture(
         sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
     )
-    cost = n * sum(a * b for a, b in zip(sizes, sizes[1:], strict=False)) + n * len(probes.features) * 8
+    cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
     networks = int(min(wanted / _NEURONS_PER_NETWORK, max(500, _BUDGET / cost)))
     chunk = max(1, int(2e6 / (n * max(sizes))))
     for start in range(0, networks, chunk):
@@ -307,40 +289,8 @@ def known_laws(law: str | None) -> tuple[str, ...]:
     return LAWS if law is None else (law,)
 
 
-def null_folder() -> Path:
-    """Where nulls are kept between runs: `$MATHCIRCUITS_HOME/nulls`, else the platform's cache folder.
-
-    Examples:
-        >>> null_folder().name
-        'nulls'
-    """
-    home = os.environ.get("MATHCIRCUITS_HOME")
-    if home:
-        return Path(home) / "nulls"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mathcircuits")) / "nulls"
-
-
-def _read(path: Path) -> NeuronNull | None:
-    """A kept null; None where there is none or its file is damaged (it is then simulated again)."""
-    try:
-        # From memory: numpy leaves the file open where its zip directory is damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            classes = tuple(str(name) for name in stored["classes"])
-            tails = tuple(
-                Tail(stored[f"draws{c}"], stored[f"share{c}"], *map(float, stored[f"tail{c}"]))
-                for c in range(len(classes))
-            )
-            factor, gate_mass, draws = map(float, stored["numbers"])
-            quantiles = stored["t_values"], stored["t_mass"]
-            return NeuronNull(classes, tails, *quantiles, factor, gate_mass, stored["at_gate"], int(draws))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile):
-        return None
-
-
-def _write(path: Path, null: NeuronNull) -> None:
-    arrays: dict[str, npt.NDArray[np.generic]] = {
+def _to_arrays(null: NeuronNull) -> Arrays:
+    arrays: dict[str, npt.NDArray[Any]] = {
         "classes": np.array(null.classes),
         "t_values": null.t_values,
         "t_mass": null.t_mass,
@@ -350,19 +300,22 @@ def _write(path: Path, null: NeuronNull) -> None:
     for c, tail in enumerate(null.tails):
         arrays[f"draws{c}"], arrays[f"share{c}"] = tail.draws, tail.share
         arrays[f"tail{c}"] = np.array([tail.cut, tail.cut_mass, tail.shape, tail.scale, tail.atom])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stub wants bool for allow_pickle
-        os.replace(temporary, path)
-    except OSError:
-        return  # a cache that cannot be written costs time, never the result
+    return arrays
+
+
+def _from_arrays(arrays: Arrays) -> NeuronNull:
+    classes = tuple(str(name) for name in arrays["classes"])
+    tails = tuple(
+        Tail(arrays[f"draws{c}"], arrays[f"share{c}"], *map(float, arrays[f"tail{c}"])) for c in range(len(classes))
+    )
+    factor, gate_mass, draws = map(float, arrays["numbers"])
+    quantiles = arrays["t_values"], arrays["t_mass"]
+    return NeuronNull(classes, tails, *quantiles, factor, gate_mass, arrays["at_gate"], int(draws))
 
 
 def atoms_of(nulls: Sequence[NeuronNull]) -> Array:
     """P_null(exact match) per class, the largest over the laws."""
-    return np.max([null.atoms() for null in nulls], axis=0)
+    return np.asarray(np.max([null.atoms() for null in nulls], axis=0))
 
 
 def largest_p(nulls: Sequence[NeuronNull], unexplained: Array) -> tuple[Array, npt.NDArray[np.intp]]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .binding import BoundFeature
+from .binding import BoundFeature, bind
 from .box import Box, BoxLike, as_box, check_inputs, sobol_points
 from .entries import Catalogue, catalogue
 from .errors import InputError
@@ -34,6 +34,7 @@ class Probes:
         mean, sd: of each feature's values [K]; unit: centred values over (sd sqrt(n)) [n, K].
         classes: names of the classes; starts: where each begins among the features.
         skipped: names of catalogue entries left out because they have too many arguments.
+        sampled: whether X are points of the box, and not given inputs.
         key: a hash of all this, for caches.
     """
 
@@ -52,7 +53,7 @@ class Probes:
     @property
     def inputs(self) -> int:
         """The number of inputs d."""
-        return self.X.shape[1]
+        return int(self.X.shape[1])
 
     def class_of(self, k: int) -> str:
         """The class of feature k."""
@@ -63,7 +64,11 @@ class Probes:
 
 
 def probes_for(
-    inputs: int, box: BoxLike = (-1.0, 1.0), *, X: npt.ArrayLike | None = None, depth: int = 1,
+    inputs: int,
+    box: BoxLike = (-1.0, 1.0),
+    *,
+    X: npt.ArrayLike | None = None,
+    depth: int = 1,
     known: Catalogue | None = None,
 ) -> Probes:
     """The probes of a box (Sobol points), or of given inputs.
@@ -73,6 +78,9 @@ def probes_for(
         box: their box; X: inputs [n, d] that replace uniform points of the box.
         depth: 1 for features of the inputs, 2 with positive parts of minima and maxima (see `binding.bind`).
         known: the catalogue; by default the installed one.
+
+    Raises:
+        InputError: where the inputs do not fit the box, or no feature varies on them.
 
     Examples:
         >>> probes_for(2)
@@ -94,16 +102,18 @@ def _sobol_probes(box: Box, depth: int, known: Catalogue) -> Probes:
 
 
 def _build(X: Array, box: Box, depth: int, known: Catalogue, *, sampled: bool) -> Probes:
-    from .binding import bind
-
     binding = bind(tuple(known.values()), X.shape[1], box, depth=depth)
     order: dict[str, list[tuple[BoundFeature, Array]]] = {}
     for feature in binding.features:
         values = feature.values(X)
-        if values.std() > _CONSTANT * max(1.0, float(np.abs(values).max())):
+        size = float(np.abs(values).max())
+        # A feature that is infinite or NaN on an input (1 / x1 at 0) is no function of these inputs.
+        if np.isfinite(size) and values.std() > _CONSTANT * size:
             order.setdefault(feature.competes_as, []).append((feature, values))
     if not order:
-        raise InputError(f"no feature of the catalogue varies on these {len(X)} inputs: give more, or other, inputs")
+        raise InputError(
+            f"no feature of the catalogue varies on these {len(X)} inputs: give more, or other, inputs"
+        )
     classes = tuple(order)
     listed = [item for name in classes for item in order[name]]
     table = np.column_stack([values for _, values in listed])
@@ -111,7 +121,8 @@ def _build(X: Array, box: Box, depth: int, known: Catalogue, *, sampled: bool) -
     unit = (table - mean) / (sd * np.sqrt(len(X)))
     starts = np.cumsum([0, *(len(order[name]) for name in classes)])[:-1]
     features = tuple(feature for feature, _ in listed)
-    digest = hashlib.sha256(X.tobytes())
+    # Thresholds depend on the box, which given inputs do not tell.
+    digest = hashlib.sha256(np.ascontiguousarray(X).tobytes() + repr((X.shape, box, sampled)).encode())
     for feature in features:
         digest.update(f"{feature.competes_as}:{feature.formula.text};".encode())
     return Probes(

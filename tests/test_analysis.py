@@ -73,7 +73,7 @@ def test_inputs_from_elsewhere_replace_the_box() -> None:
 
 
 def test_a_task_of_another_shape_is_refused_with_both_shapes() -> None:
-    with pytest.raises(InputError, match="a 1-2-1 network cannot compute 'minimum' .2 inputs, 1 outputs."):
+    with pytest.raises(InputError, match=r"a 1-2-1 network cannot compute 'minimum' .2 inputs, 1 outputs."):
         analyse(derived_network("absolute"), task="minimum")
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_network_is_refused() -> None:
 
 
 def test_networks_of_different_shapes_are_read_apart() -> None:
-    with pytest.raises(InputError, match="network 1 is a Architecture.1-2-1.*read each shape alone"):
+    with pytest.raises(InputError, match=r"network 1 is a Architecture.1-2-1.*read each shape alone"):
         analyse_many([derived_network("minimum"), derived_network("absolute")])
 
 

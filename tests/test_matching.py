@@ -20,7 +20,7 @@ from mathcircuits.detect.stacking import Stack, untrained
 
 def read(network: Network, laws: tuple[str, ...] = ("uniform",), **options: object):
     blocks, _, _ = read_stack(Stack.of([network]), laws=laws, **options)  # type: ignore[arg-type]
-    return neuron_frame(network.architecture, blocks)
+    return neuron_frame(blocks)
 
 
 def one_layer(weights: object, biases: object = None, read_out: object = None) -> Network:
@@ -126,7 +126,7 @@ def test_q_controls_false_discoveries_over_untrained_networks() -> None:
     architecture = Architecture((2, 8, 1), ("relu",), (False, False))
     stack = untrained(architecture, 3000, "uniform", np.random.default_rng(20))
     blocks, _, _ = read_stack(stack)
-    frame = neuron_frame(architecture, blocks)
+    frame = neuron_frame(blocks)
     falsely = frame.assign(hit=frame["status"] == "matched").groupby("network")["hit"].any().mean()
     # 3000 networks at 0.05: three standard errors are 0.012.
     assert 0.03 < falsely < 0.062
@@ -176,7 +176,7 @@ def test_recorded_activations_give_what_the_weights_give() -> None:
 
 def test_activations_without_an_architecture_have_no_null() -> None:
     acts = Activations(dict(derived_network("minimum").run([[0.1, 0.2], [0.3, 0.4]])))
-    with pytest.raises(InputError, match="do not say what network they come from.*architecture="):
+    with pytest.raises(InputError, match=r"do not say what network they come from.*architecture="):
         match_neurons(acts)
 
 
@@ -202,3 +202,24 @@ def test_other_activations_are_matched_by_the_shape_of_their_response(activation
     assert frame["feature"].iloc[0] in {"greaterness", "difference"}
     assert frame["p"].between(0, 1).all()
     assert not frame["status"].isin(["dead", "linear"]).any()
+
+
+def test_a_deep_neuron_that_adds_two_features_is_polysemantic_and_a_first_layer_one_never_is() -> None:
+    # relu(relu(x1) + relu(x1 - x2) - 0.1): two features at once; the first layer's oblique ridge is only one.
+    weights = [[[1, 0], [1, -1], [0.9, 0.4]], [[1, 1, 0], [0, 0, 1]], [[1, 1]]]
+    net = Network(weights, [np.zeros(3), [-0.1, 0.0], [0.0]])
+    frame = read(net)
+    assert frame.query("layer == 1")["status"].iloc[0] == "polysemantic"
+    assert frame.query("layer == 0")["status"].tolist() == ["matched", "matched", "unmatched"]
+
+
+def test_the_null_frame_says_what_is_vacuous_and_what_could_have_been_reached() -> None:
+    from mathcircuits.detect import analyse
+
+    nulls = analyse(derived_network("absolute"), null="uniform").nulls.set_index("competes_as")
+    assert nulls.loc["ridge", "exact"] == 1.0
+    assert nulls.loc["ridge", "attainable"] == 1.0
+    plane = analyse(derived_network("minimum"), null="uniform").nulls.set_index("competes_as")
+    assert plane.loc["ridge", "exact"] == 0.0
+    assert plane.loc["ridge", "attainable"] < 0.01
+    assert plane.loc["ridge", "at_gate"] == pytest.approx(0.235, abs=0.02)  # closed form: 2.42 sqrt(0.01)

@@ -10,6 +10,7 @@ import pytest
 
 from mathcircuits.detect.entries import Catalogue, catalogue
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.keeping import kept_draws
 from mathcircuits.detect.mixtures import (
     EFFECTIVE,
     UNEXPLAINED,
@@ -17,7 +18,6 @@ from mathcircuits.detect.mixtures import (
     decompose,
     decompose_block,
     fit_statistics,
-    kept_draws,
     mixture_null,
     polysemantic,
     skipped,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from mathcircuits.detect.keeping import null_folder
 from mathcircuits.detect.network import Architecture
-from mathcircuits.detect.nulls import NeuronNull, fit_null, largest_p, neuron_null, null_folder, simulate
+from mathcircuits.detect.nulls import NeuronNull, fit_null, largest_p, neuron_null, simulate
 from mathcircuits.detect.probes import probes_for
 
 
@@ -73,22 +76,28 @@ def test_the_first_layers_null_is_the_same_at_every_width() -> None:
     assert nulls[0] is nulls[1]
 
 
-def test_the_null_is_kept_on_disk_and_a_damaged_file_is_simulated_again(tmp_path, monkeypatch) -> None:
+def test_the_null_is_kept_on_disk_and_a_damaged_file_is_simulated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mathcircuits.detect import nulls
 
     monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
     monkeypatch.setattr(nulls, "_FIRST_LAYER_DRAWS", 2000)
     architecture, probes = Architecture((3, 1, 1), ("relu",), (True, False)), probes_for(3)
-    nulls._cached_null.cache_clear()
-    first = neuron_null(architecture, 0, "uniform", probes)
+    u = np.full((1, len(probes.classes)), 1e-3)
+
+    def read_anew() -> float:
+        nulls._cached_null.cache_clear()
+        return float(neuron_null(architecture, 0, "uniform", probes).p(u)[0][0])
+
+    first = read_anew()
     (file,) = null_folder().glob("*.npz")
-    nulls._cached_null.cache_clear()
-    again = neuron_null(architecture, 0, "uniform", probes)
-    u = np.full((1, len(first.classes)), 1e-3)
-    assert first.p(u)[0] == again.p(u)[0]
+    written = file.stat().st_mtime_ns
+    assert read_anew() == first
+    assert file.stat().st_mtime_ns == written
     file.write_bytes(file.read_bytes()[:100])
-    nulls._cached_null.cache_clear()
-    assert neuron_null(architecture, 0, "uniform", probes).p(u)[0] == first.p(u)[0]
+    assert read_anew() == first
+    assert file.stat().st_size > 100
     nulls._cached_null.cache_clear()
 
 
