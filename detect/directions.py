@@ -274,7 +274,7 @@ def _read_layer(
 ) -> LayerReading:
     errors, weights = held_out_errors(fit, test, targets)
     panels = [panel_null(architecture, block, law, targets) for law in laws]
-    p = np.max([[tail.p(errors[:, k]) for k, tail in enumerate(panel.tails)] for panel in panels], axis=0).T
+    p = np.max([[tail.p(np.minimum(errors[:, k], 1.0)) for k, tail in enumerate(panel.tails)] for panel in panels], axis=0).T
     # The law whose untrained networks read the feature best is the one to beat.
     median = np.min([panel.median for panel in panels], axis=0)
     length = np.sqrt((weights**2).sum(axis=1))
@@ -340,8 +340,9 @@ def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carried:
     def make(seed: int) -> Arrays:
         return {"errors": panel_errors(prefix, block, law, carried.value, seed)}
 
+    # Held out, a read-out may do worse than none; beyond 1 there is nothing more to say.
     errors = kept_arrays(f"directions {_VERSION}|{prefix!r}|{block}|{law}|{key}", make)["errors"]
-    return PanelNull(tuple(Tail.fit(column, tail_share=0.125) for column in errors.T), np.median(errors, axis=0))
+    return PanelNull(tuple(Tail.fit(column, tail_share=0.125) for column in np.minimum(errors, 1.0).T), np.median(errors, axis=0))
 
 
 def panel_errors(
