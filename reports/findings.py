@@ -87,7 +87,7 @@ def _trained(tables: Tables) -> list[Finding]:
                 f"{percent(float(row['value']))} ({row['task']}, {row['hidden']} hidden, {row['regimen']})"
                 for row in (worst, best)
             )
-            found.append(Finding("Luck", f"The share of seeds that succeed runs from {ends}.", "success"))
+            found.append(Finding("Seeds", f"The share of seeds that succeed runs from {ends}.", "success"))
     return found
 
 
@@ -188,12 +188,14 @@ def _evidence(tables: Tables) -> list[Finding]:
     words = {
         "matched": "match a feature more closely than untrained neurons would",
         "vacuous": "bear a label that an untrained network earns as easily, which proves nothing",
-        "unmatched": "are no closer to a feature than untrained neurons",
+        "unmatched": "match nothing closely enough to tell",
     }
     parts = [f"{percent(float(shares[s]))} {text}" for s, text in words.items() if s in shares]
     if not parts:
         return []
-    text = f"Of the {thousands(len(used))} neurons that solved networks use, one at a time, {joined(parts)}."
+    text = (
+        f"Of the {thousands(len(used))} neurons that solved networks use, one at a time, {'; '.join(parts)}."
+    )
     return [Finding("Evidence", text, "statuses")]
 
 

@@ -367,7 +367,9 @@ def _small_title(name: str, label: NeuronLabel, ax: Any) -> None:
     ax.set_title(name, fontsize=8, fontweight="bold", pad=12 if label.feature else 4)
     if label.feature:
         text = labelled(label.feature, label.on)
-        # 22 characters are as wide as the plot; longer texts are set smaller rather than cut.
+        # 22 characters are as wide as the plot; a longer text is set smaller, and beyond 28 leaves out its
+        # arguments, which stand in the graph.
+        text = text if len(text) <= 28 else label.feature
         size = 7.5 * min(1.0, 22 / len(text))
         ax.text(0.5, 1.04, text, fontsize=size, ha="center", va="bottom", transform=ax.transAxes)
 

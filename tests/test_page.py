@@ -483,6 +483,16 @@ def test_both_themes_change_the_ground(opened: tuple[Any, list[str]], scheme: st
     assert trouble == []
 
 
+def test_no_drawing_writes_in_black_on_a_dark_ground(opened: tuple[Any, list[str]]) -> None:
+    tab, _ = opened
+    tab.emulate_media(color_scheme="dark")
+    fills = tab.evaluate("[...document.querySelectorAll('svg text')].map((t) => getComputedStyle(t).fill)")
+    assert len(fills) > 100
+    darkest = min(sum(int(c) for c in re.findall(r"\d+", fill)[:3]) for fill in fills)
+    assert darkest > 3 * 90
+    tab.emulate_media(color_scheme="light")
+
+
 def test_print_hides_the_tools(opened: tuple[Any, list[str]]) -> None:
     tab, _ = opened
     tab.emulate_media(media="print")
