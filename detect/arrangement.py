@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from .box import Box
 from .errors import InputError
-from .piecewise import PiecewiseLinear
+from .piecewise import Layer, PiecewiseLinear
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -50,6 +50,12 @@ class Rounding:
         tau: per layer [h], how far a unit's pre-activation may have the wrong sign inside an uncut cell.
         slack: [out], how far the function may lie from the affine pieces of the cells.
         magnitude: [out], a bound on the sum of the absolute terms of each output.
+
+    Examples:
+        >>> from .network import Network
+        >>> from .piecewise import from_network
+        >>> bool(rounding_bounds(from_network(Network([[[1.0]], [[3.0]]])), ((-1.0, 1.0),)).slack[0] < 1e-13)
+        True
     """
 
     tau: tuple[Array, ...]
@@ -67,6 +73,13 @@ class Cells:
         rows: [C, out, d + 1], the outputs' coefficients and constants.
         rounding: the error bounds.
         ranges: per layer (lowest [h], highest [h]) of the pre-activations over all cells.
+
+    Examples:
+        >>> from .network import Network
+        >>> from .piecewise import from_network
+        >>> cells = polygon_cells(from_network(Network([[[1.0]], [[3.0]]])), ((-1.0, 1.0),))
+        >>> sorted(cells.vertices[:, :, 0].tolist()), [r.tolist() for r in cells.ranges[0]]
+        ([[-1.0, 0.0], [0.0, 1.0]], [[-1.0], [1.0]])
     """
 
     vertices: Array
@@ -81,31 +94,59 @@ class Cells:
         return np.asarray(self.vertices @ self.rows[:, :, :d].transpose(0, 2, 1) + self.rows[:, None, :, d])
 
 
-def rounding_bounds(f: PiecewiseLinear, box: Box) -> Rounding:
-    """The error bounds of `Rounding`, from the absolute weights.
+class _RunningError:
+    """The error bounds, layer by layer."""
 
-    A sum of n rounded products errs by at most about n u times its absolute terms; the factor 2 (n + 8)
-    leaves room for the coefficients having been summed and rounded as well.
-    """
-    reach = np.abs(np.array(box)).max(axis=1)
-    # Each cut may bend a shared edge by a rounding or two of its ends; sections of a box start out as exact
-    # as that.
-    error = (8 * f.units + 72) * UNIT_ROUNDOFF * reach
-    magnitude, taus = reach, []
-    for layer in f.layers:
-        W = np.abs(layer.weights)
-        size = W @ magnitude + np.abs(layer.bias)
-        gamma = 2 * (W.shape[1] + 8) * UNIT_ROUNDOFF
-        wrong = W @ error + gamma * size
-        tau = 2 * wrong
+    def __init__(self, f: PiecewiseLinear, box: Box) -> None:
+        self.inputs = f.inputs
+        self.magnitude: Array = np.abs(np.array(box)).max(axis=1)
+        # Each cut may bend a shared edge by a rounding or two; the sections of a box are as exact at first.
+        self.error: Array = (8 * f.units + 72) * UNIT_ROUNDOFF * self.magnitude
+        self.taus: list[Array] = []
+
+    def noise(self, weights: Array, bias: Array) -> tuple[Array, Array]:
+        """The rounding of an affine row, composed and then taken at a vertex, and its absolute terms."""
+        size = np.abs(weights) @ self.magnitude + np.abs(bias)
+        return (weights.shape[1] + 2 * self.inputs + 8) * UNIT_ROUNDOFF * size, size
+
+    def tau(self, layer: Layer) -> Array:
+        """Below twice its own rounding a unit's sign says nothing."""
+        self.taus.append(2 * self.noise(layer.weights, layer.bias)[0])
+        return self.taus[-1]
+
+    def advance(self, layer: Layer, ranges: tuple[Array, Array] | None = None) -> None:
+        """Take the layer's units in; their ranges over the cells, where known, tell how large they get."""
+        noise, size = self.noise(layer.weights, layer.bias)
+        wrong = np.abs(layer.weights) @ self.error + noise
         steep = np.maximum(1.0, np.abs(layer.slope))
-        error = np.concatenate([error, steep * wrong + np.abs(1 - layer.slope) * (tau + wrong)])
-        magnitude = np.concatenate([magnitude, steep * size])
-        taus.append(tau)
-    W = np.abs(f.readout)
-    size = W @ magnitude + np.abs(f.offset)
-    slack = W @ error + 2 * (W.shape[1] + 8) * UNIT_ROUNDOFF * size
-    return Rounding(tuple(taus), slack, size)
+        uncut = np.abs(1 - layer.slope) * (self.taus[-1] + noise)
+        self.error = np.concatenate([self.error, steep * wrong + uncut])
+        if ranges is not None:
+            size = np.minimum(size, np.maximum(np.abs(ranges[0]), np.abs(ranges[1])) + wrong)
+        self.magnitude = np.concatenate([self.magnitude, steep * size])
+
+    def bounds(self, f: PiecewiseLinear) -> Rounding:
+        """The bounds at the output."""
+        noise, size = self.noise(f.readout, f.offset)
+        return Rounding(tuple(self.taus), np.abs(f.readout) @ self.error + noise, size)
+
+
+def rounding_bounds(f: PiecewiseLinear, box: Box) -> Rounding:
+    """The error bounds of `Rounding`, from the absolute weights alone.
+
+    A sum of n rounded products errs by at most about n units of roundoff times its absolute terms.
+
+    Examples:
+        >>> from .network import Network
+        >>> from .piecewise import from_network
+        >>> rounding_bounds(from_network(Network([[[1.0]], [[3.0]]])), ((-1.0, 1.0),)).magnitude.tolist()
+        [3.0]
+    """
+    running = _RunningError(f, box)
+    for layer in f.layers:
+        running.tau(layer)
+        running.advance(layer)
+    return running.bounds(f)
 
 
 def polygon_cells(f: PiecewiseLinear, box: Box, limit: int = 200_000) -> Cells:
@@ -134,7 +175,7 @@ def polygon_cells(f: PiecewiseLinear, box: Box, limit: int = 200_000) -> Cells:
         start = np.array([[[low[0]], [high[0]]]])
     else:
         start = np.array([[[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]])
-    return _split_all(f, start, np.array([start.shape[1]]), rounding_bounds(f, box), limit)
+    return _split_all(f, start, np.array([start.shape[1]]), box, limit)
 
 
 def slice_cells(f: PiecewiseLinear, box: Box, planes: Array, limit: int = 400_000) -> Cells:
@@ -146,6 +187,14 @@ def slice_cells(f: PiecewiseLinear, box: Box, planes: Array, limit: int = 400_00
     Raises:
         InputError: where f has other than three inputs.
         TooManyCells: beyond the limit.
+
+    Examples:
+        >>> from .formulas import Formula
+        >>> from .piecewise import from_formulas
+        >>> f = from_formulas([Formula("max(x1, x2) + x3")], 3)
+        >>> cells = slice_cells(f, ((-1.0, 1.0),) * 3, kink_planes(f))
+        >>> len(cells.count), float(cells.values().max())
+        (9, 2.0)
     """
     if f.inputs != 3:
         raise InputError(f"{f.inputs} inputs: sections by planes are for three")
@@ -177,7 +226,7 @@ def slice_cells(f: PiecewiseLinear, box: Box, planes: Array, limit: int = 400_00
         inside = z.max(axis=1) <= 0
         (kept, kept_count), _ = _cut(V[cut], count[cut], -z[cut], closed=True)
         V, count = _join(V[inside], kept), np.concatenate([count[inside], kept_count])
-    return _split_all(f, V, count, rounding_bounds(f, box), limit)
+    return _split_all(f, V, count, box, limit)
 
 
 def largest_on_sections(
@@ -263,14 +312,15 @@ def kink_planes(f: PiecewiseLinear, limit: int = 2000) -> Array | None:
     return planes if len(planes) <= limit else None
 
 
-def _split_all(f: PiecewiseLinear, V: Array, count: Index, rounding: Rounding, limit: int) -> Cells:
+def _split_all(f: PiecewiseLinear, V: Array, count: Index, box: Box, limit: int) -> Cells:
     """Cut the start cells by every unit of f in turn and collect the affine outputs."""
     d = f.inputs
     # Affine rows of inputs and units, per cell; a leading 1 stands for all cells alike.
     values: Array = np.eye(d, d + 1)[None]
     ranges = []
-    pool = _Pool(V, count)
-    for layer, tau in zip(f.layers, rounding.tau, strict=True):
+    pool, running = _Pool(V, count), _RunningError(f, box)
+    for layer in f.layers:
+        tau = running.tau(layer)
         H = layer.weights @ values
         H[:, :, d] += layer.bias
         h, shared = H.shape[1], len(H) == 1
@@ -294,6 +344,7 @@ def _split_all(f: PiecewiseLinear, V: Array, count: Index, rounding: Rounding, l
             part[np.abs(part) <= tau[k]] = 0.0
             pool.replace(cut, *_cut(pool.V[cut], pool.count[cut], part, closed=d > 1), k)
         ranges.append((low, high))
+        running.advance(layer, (low, high))
         origin = pool.origin[: pool.size]
         slopes = np.where(pool.active[: pool.size], 1.0, layer.slope)
         rows = slopes[:, :, None] * (H if shared else H[origin])
@@ -303,7 +354,7 @@ def _split_all(f: PiecewiseLinear, V: Array, count: Index, rounding: Rounding, l
     out = f.readout @ values
     out[:, :, d] += f.offset
     out = np.repeat(out, len(V), axis=0) if len(out) == 1 else out
-    return Cells(V, count, out, rounding, tuple(ranges))
+    return Cells(V, count, out, running.bounds(f), tuple(ranges))
 
 
 class _Pool:

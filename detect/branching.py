@@ -35,6 +35,10 @@ class Search:
         witness: [d], where `lower` is reached.
         nodes: nodes opened.
         complete: whether it ended by itself and not at a limit.
+
+    Examples:
+        >>> Search(0.5, 1.0, np.zeros(2), 7, False).complete
+        False
     """
 
     lower: float

@@ -148,6 +148,11 @@ class CanonicalForm:
 
         Raises:
             InputError: for another box or another number of outputs.
+
+        Examples:
+            >>> f, g = (canonical_form(Network([[[1.0]], [[v]]])) for v in (1.0, 1.5))
+            >>> f.parameter_distance(g)
+            0.25
         """
         return min(_parameter_distance(image, other) for image in self._images(symmetries))
 
@@ -158,6 +163,11 @@ class CanonicalForm:
 
         Raises:
             InputError: for another box or another number of outputs.
+
+        Examples:
+            >>> f, g = (canonical_form(Network([[[w]], [[1 / w]]])) for w in (1.0, 3.0))
+            >>> f.equals(g)
+            True
         """
         limit = tolerance * max(self.scale, other.scale)
         return self.parameter_distance(other, symmetries) <= limit
@@ -218,6 +228,10 @@ class CanonicalForm:
 
         Raises:
             InputError: where `bias=False` and the form has an offset or a constant.
+
+        Examples:
+            >>> canonical_form(Network([[[1.0]]])).neurons(bias=False)
+            NeuronCount(count=2, proved=True)
         """
         plan = smallest_plan(self, bias)
         return NeuronCount(plan.count, plan.proved)

@@ -114,6 +114,10 @@ class Certificate:
 
         Raises:
             InputError: where the network or the specification is smooth: integers cannot follow those.
+
+        Examples:
+            >>> certify(Network([[[0.5]]]), "x1/2").check()
+            Check(lower=True, upper=True, maximum=Fraction(0, 1), cells=1, vertices=2)
         """
         from .verification import verify
 
@@ -343,24 +347,26 @@ def _bounds(
     node_limit: int,
 ) -> tuple[Search, str]:
     """The bounds with their rounding slack, and the method."""
-    f = _difference(network, specification, spec_box)
-    if f is None or f.inputs > _MOST_DIMENSIONS:
+    sides = _compositions(network, specification, spec_box)
+    if sides is None or sides[0].inputs > _MOST_DIMENSIONS:
         from .subdivision import subdivide
 
-        return subdivide(
-            network, specification, box, spec_box, tolerance, time_limit, node_limit
-        ), "subdivision"
+        found = subdivide(network, specification, box, spec_box, tolerance, time_limit, node_limit)
+        return found, "subdivision"
+    f = difference(*sides)
     rounding = rounding_bounds(f, box)
-    # Evaluating f at the witness errs by its own roundings alone; layers multiply them at most as the
-    # magnitudes do.
-    noise = (
-        4 * (f.inputs + f.units + 8) * (len(f.layers) + 1) * UNIT_ROUNDOFF * float(rounding.magnitude.max())
-    )
-    slack = float(rounding.slack.max())
+    # What cancels in the difference was rounded before: a formula's fractions, products of linear layers.
+    prior = _linear_noise(network, box)
+    if isinstance(specification, Network):
+        prior += _linear_noise(specification, box)
+    else:
+        prior += float(rounding_bounds(sides[1], box).slack.max())
     try:
         if f.inputs <= 2:
-            upper, point, visited = _largest(polygon_cells(f, box, node_limit))
-            method, complete = "cells", True
+            cells = polygon_cells(f, box, node_limit)
+            upper, point, visited = _largest(cells)
+            # Sections know the ranges on themselves alone, cells those on the box.
+            method, complete, rounding = "cells", True, cells.rounding
         else:
             sections = largest_on_sections(f, box, node_limit, _MOST_PLANES) if f.inputs == 3 else None
             if sections is None:
@@ -374,7 +380,9 @@ def _bounds(
     low, high = np.array(box).T
     witness = np.clip(point, low, high)
     reached = float(np.abs(f(witness[None])).max())
-    lower = max(reached - noise, 0.0)
+    slack = float(rounding.slack.max()) + prior
+    # The slack covers the rounding of one evaluation as well.
+    lower = max(reached - slack, 0.0)
     return Search(lower, max(upper, reached) + slack, witness, visited, complete), method
 
 
@@ -385,21 +393,29 @@ def _largest(cells: Cells) -> tuple[float, npt.NDArray[np.float64], int]:
     return float(values[cell, corner]), cells.vertices[cell, corner], len(values)
 
 
-def _difference(
+def _compositions(
     network: Network, specification: tuple[Formula, ...] | Network, spec_box: Box
-) -> PiecewiseLinear | None:
-    """network - specification, or None where either is smooth."""
+) -> tuple[PiecewiseLinear, PiecewiseLinear] | None:
+    """Both sides as compositions, or None where either is smooth."""
     if not is_piecewise_linear(network):
         return None
     if isinstance(specification, Network):
-        if not is_piecewise_linear(specification):
-            return None
-        return difference(from_network(network), from_network(specification))
+        both = is_piecewise_linear(specification)
+        return (from_network(network), from_network(specification)) if both else None
     try:
-        target = from_formulas(specification, network.inputs, spec_box)
+        return from_network(network), from_formulas(specification, network.inputs, spec_box)
     except NotPiecewiseLinear:
         return None
-    return difference(from_network(network), target)
+
+
+def _linear_noise(network: Network, box: Box) -> float:
+    """The rounding of multiplying out purely linear hidden layers, at the output; 0 where there are none."""
+    if "identity" not in network.activations:
+        return 0.0
+    size: npt.NDArray[np.float64] = np.abs(np.array(box)).max(axis=1)
+    for w, b in zip(network.weights, network.bias_vectors, strict=True):
+        size = np.abs(w) @ size + np.abs(b)
+    return 2 * sum(width + 2 for width in network.sizes) * UNIT_ROUNDOFF * float(size.max())
 
 
 def _network_data(network: Network) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class Layer:
     Attributes:
         weights: [h, d + earlier units].
         bias, slope: [h].
+
+    Examples:
+        >>> from_network(Network([[[2.0]], [[1.0]]])).layers[0].weights.tolist()
+        [[2.0]]
     """
 
     weights: npt.NDArray[Any]
@@ -114,6 +118,11 @@ def from_network(network: Network, exact: bool = False) -> PiecewiseLinear:
 
     Raises:
         InputError: for another activation.
+
+    Examples:
+        >>> f = from_network(Network([[[0.5]], [[1.0]]], [[0.25], None]), exact=True)
+        >>> f(np.array([[Fraction(1, 3)]])).tolist()
+        [[Fraction(5, 12)]]
     """
     if not is_piecewise_linear(network):
         raise InputError(
@@ -153,6 +162,10 @@ def from_formulas(
     Raises:
         InputError: for `step` and `sign`, which jump.
         NotPiecewiseLinear: where a formula is smooth (a product, a power, sin, ...).
+
+    Examples:
+        >>> from_formulas([Formula("x1/3 + abs(x1)")], 1, exact=True).readout.tolist()
+        [[Fraction(-2, 3), Fraction(2, 1)]]
     """
     compiler = _Compiler(inputs, box)
     outputs = []

@@ -47,6 +47,10 @@ class Plan:
         rank: what is then left of the affine part.
         count: hidden neurons.
         proved: whether no network of the form has fewer.
+
+    Examples:
+        >>> Plan(np.array([1.0]), 1, 2, True).count
+        2
     """
 
     signs: Array
@@ -65,6 +69,12 @@ def smallest_plan(form: CanonicalForm, bias: bool) -> Plan:
 
     Raises:
         InputError: where `bias=False` and the form has an offset or a constant.
+
+    Examples:
+        >>> from .canonical import canonical_form
+        >>> plan = smallest_plan(canonical_form(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])), bias=False)
+        >>> plan.signs.tolist(), plan.rank, plan.count
+        ([1.0], 1, 3)
     """
     reach = float(np.abs(np.array(form.box)).max())
     tolerance = 8 * max(form.rounding, ROUNDING * form.scale) / reach
@@ -180,7 +190,14 @@ def _primes(count: int) -> list[int]:
 
 
 def build_network(form: CanonicalForm, plan: Plan, bias: bool) -> Network:
-    """The ReLU network that a plan describes."""
+    """The ReLU network that a plan describes.
+
+    Examples:
+        >>> from .canonical import canonical_form
+        >>> form = canonical_form(Network([[[1.0], [-1.0]], [[1.0, 1.0]]]))
+        >>> build_network(form, smallest_plan(form, bias=False), bias=False)([[-0.5]]).tolist()
+        [[0.5]]
+    """
     U = form.kappa[:, :, None] * form.n[:, None, :]
     remainder: Array = form.A - np.tensordot(plan.signs, U, 1)
     constant = form.c - (plan.signs * form.d) @ form.kappa

@@ -33,7 +33,14 @@ _BATCH = 1024
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """Bounds over n boxes: low <= f <= high of shape [n, ...], and of the gradient, [n, ..., d]."""
+    """Bounds over n boxes: low <= f <= high of shape [n, ...], and of the gradient, [n, ..., d].
+
+    Examples:
+        >>> x = Span(np.array([-1.0]), np.array([2.0]), np.ones((1, 1)), np.ones((1, 1)))
+        >>> square = x * x
+        >>> square.low.round(9).tolist(), square.high.round(9).tolist(), square.slope_high.round(9).tolist()
+        ([-2.0], [4.0], [[4.0]])
+    """
 
     low: Array
     high: Array
@@ -92,6 +99,12 @@ def subdivide(
             itself.
         time_limit: seconds.
         node_limit: boxes.
+
+    Examples:
+        >>> zero, box = Network([[[0.0]]]), ((-1.0, 1.0),)
+        >>> found = subdivide(zero, (Formula("x1 - x1**3"),), box, None, None, 10.0, 10_000)
+        >>> found.complete, round(found.upper, 6) == round(2 / 27**0.5, 6)
+        (True, True)
     """
     deadline = time.monotonic() + time_limit
 

@@ -58,7 +58,7 @@ def verify(text: str, limit: int = 100_000) -> Check:
     """Re-verify a certificate, given its JSON, exactly; beyond `limit` cells the upper bound stays undecided.
 
     Raises:
-        InputError: where the text is no certificate, or its two functions are not piecewise linear.
+        InputError: where the text is no certificate, or a function is not piecewise linear.
     """
     try:
         data = json.loads(text)
