@@ -10,7 +10,13 @@ from .analysis import analyse as analyse
 from .analysis import analyse_many as analyse_many
 from .binding import BoundFeature as BoundFeature
 from .box import Box as Box
+from .canonical import CanonicalForm as CanonicalForm
+from .canonical import NeuronCount as NeuronCount
+from .canonical import canonical_form as canonical_form
+from .certificates import Certificate as Certificate
+from .certificates import certify as certify
 from .directions import match_directions as match_directions
+from .ensembles import match_ensemble as match_ensemble
 from .entries import Catalogue as Catalogue
 from .entries import Feature as Feature
 from .entries import Match as Match
@@ -23,6 +29,10 @@ from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask
 from .formulas import Formula as Formula
+from .kinks import KinkCriterion as KinkCriterion
+from .kinks import kink_criteria as kink_criteria
+from .kinks import kink_criterion as kink_criterion
+from .layerwise import normalise_layers as normalise_layers
 from .matching import match_neurons as match_neurons
 from .measures import Similarity as Similarity
 from .mechanism import circuit_similarity as circuit_similarity
@@ -43,3 +53,4 @@ from .universality import prevalence as prevalence
 from .universality import verdict as verdict
 from .universality import verdict_table as verdict_table
 from .universality import within_across as within_across
+from .verification import Check as Check
