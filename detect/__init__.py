@@ -1,4 +1,4 @@
-"""The science: arrays in, findings out. Names load when they are first used, so a look-up costs numpy alone."""
+"""The science: arrays in, findings out. Names load when first used, so a look-up costs numpy alone."""
 
 import lazy_loader as _lazy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .box import check_inputs
+from .box import as_floats, check_inputs
 from .errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 HOOK_INPUT = "hook_input"
 HOOK_OUTPUT = "hook_output"
+_POST = re.compile(r"blocks\.([0-9]+)\.mlp\.hook_post")
 
 
 def hook_pre(block: int) -> str:
@@ -56,7 +58,8 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
     """What one run of a network recorded: a Mapping from hook name to values [n, units].
 
     Attributes:
-        values: hook name -> float array [n, units], all with the same n.
+        values: hook name -> float array [n, units], all with the same n. (It hides `Mapping.values()`;
+            `.items()` and `dict(...)` work as ever.)
         architecture: the shape of the network, which the nulls are drawn for; None where unknown.
         network: the weights, where they are known (weight-level evidence needs them).
 
@@ -67,27 +70,39 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         >>> acts["hook_ouput"]
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.UnknownNameError: no hook named 'hook_ouput': did you mean 'hook_output'? (recorded: hook_input, hook_output)
+        mathcircuits.detect.errors.UnknownNameError: no hook named 'hook_ouput':
+        did you mean 'hook_output'? (recorded: hook_input, hook_output)
     """
 
-    values: Mapping[str, npt.NDArray[np.float64]]
+    values: Mapping[str, npt.NDArray[np.float64]]  # type: ignore[assignment]  # hides Mapping.values()
     architecture: Architecture | None = None
     network: Network | None = None
     inputs_id: str = field(init=False)
 
     def __post_init__(self) -> None:
         if HOOK_INPUT not in self.values:
-            raise InputError(f"activations without {HOOK_INPUT!r}: record the inputs too, they say what was seen")
+            raise InputError(
+                f"activations without {HOOK_INPUT!r}: record the inputs too, they say what was seen"
+            )
         inputs = check_inputs(self.values[HOOK_INPUT])
         checked = {HOOK_INPUT: inputs}
         for name, given in self.values.items():
             if name == HOOK_INPUT:
                 continue
-            array = np.asarray(given, dtype=np.float64)
+            array = as_floats(given)
+            if array is None:
+                raise InputError(
+                    f"{name} is not numeric: give an array [{len(inputs)}, units] of real numbers"
+                )
             if array.ndim != 2 or len(array) != len(inputs):
-                raise InputError(f"{name} has shape {array.shape}: expected [{len(inputs)}, units], one row per input")
+                raise InputError(
+                    f"{name} has shape {array.shape}: expected [{len(inputs)}, units], one row per input"
+                )
             if not np.isfinite(array).all():
-                raise InputError(f"{name} holds NaN or infinite values: the network overflows on these inputs")
+                raise InputError(
+                    f"{name} holds NaN or infinite values: the network overflows on these inputs, "
+                    "or an intervention returned them"
+                )
             checked[name] = array
         object.__setattr__(self, "values", checked)
         digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes() + repr(inputs.shape).encode())
@@ -111,7 +126,8 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
     @property
     def blocks(self) -> tuple[int, ...]:
         """The blocks whose activations were recorded, in order."""
-        return tuple(sorted(int(name.split(".")[1]) for name in self.values if name.endswith(".mlp.hook_post")))
+        found = [_POST.fullmatch(name) for name in self.values]
+        return tuple(sorted(int(match.group(1)) for match in found if match))
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
         try:
@@ -124,6 +140,16 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __eq__(self, other: object) -> bool:
+        # Mapping's own == would ask an array for its truth.
+        if not isinstance(other, Activations):
+            return NotImplemented
+        return self.values.keys() == other.values.keys() and all(
+            np.array_equal(values, other.values[name]) for name, values in self.values.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none, and values may be written into
 
     def __repr__(self) -> str:
         return f"Activations(n={self.n}, hooks={len(self)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import perm
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from .box import Box
 from .formulas import Formula
+from .task import spanned
 
 if TYPE_CHECKING:
     from .entries import Feature
@@ -51,13 +53,16 @@ class BoundFeature:
         return f"{self.feature.name}({', '.join(self.on)})"
 
     def values(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The values [n] at inputs X [n, d]."""
-        first = self.formula.variables[:1]
-        # low and high are the bounds of the first argument's own box.
-        at = int(first[0][1:]) - 1 if first else 0
-        low, high = self.box[at]
+        """The values [n] at inputs X [n, d]; infinite or NaN where the formula has no value there."""
+        low, high = self.box[self._first]
         columns = {name: X[:, int(name[1:]) - 1] for name in self.formula.variables}
         return np.asarray(self.formula.evaluate(columns, X[:, 0], low, high), dtype=np.float64)
+
+    @cached_property
+    def _first(self) -> int:
+        """The input whose box gives `low` and `high`: the first argument, or the first input inside it."""
+        inside = Formula(self.on[0]).variables if self.on else ()
+        return int(inside[0][1:]) - 1 if inside else 0
 
     def __repr__(self) -> str:
         return f"BoundFeature({self.label})"
@@ -65,13 +70,20 @@ class BoundFeature:
 
 @dataclass(frozen=True)
 class Binding:
-    """The features that were bound, and the names of those left out because they have too many arguments."""
+    """What `bind` found.
+
+    Attributes:
+        features: the features on their arguments, in the catalogue's order.
+        skipped: names of those left out because they have too many choices of arguments.
+    """
 
     features: tuple[BoundFeature, ...]
     skipped: tuple[str, ...]
 
 
-def bind(features: Sequence[Feature], inputs: int, box: Box, *, depth: int = 1, limit: int = MAX_CHOICES) -> Binding:
+def bind(
+    features: Sequence[Feature], inputs: int, box: Box, *, depth: int = 1, limit: int = MAX_CHOICES
+) -> Binding:
     """Every feature on every choice of its arguments, one for each orbit of its symmetries.
 
     Args:
@@ -94,64 +106,65 @@ def bind(features: Sequence[Feature], inputs: int, box: Box, *, depth: int = 1, 
     """
     bound: list[BoundFeature] = []
     skipped: list[str] = []
+    named = {f"x{c + 1}": Formula(f"x{c + 1}") for c in range(inputs)}
     for feature in features:
         if feature.arity > inputs:
             continue
-        # The number of orbits is the number of ordered choices over the number of permutations among the symmetries.
-        if perm(inputs, feature.arity) / (1 + len(_permutations(feature))) > limit:
+        # There are as many orbits as ordered choices over orders that leave the feature unchanged.
+        orders = _permutations(feature)
+        if perm(inputs, feature.arity) / (1 + len(orders)) > limit:
             skipped.append(feature.name)
             continue
-        for columns in _choices(feature, inputs):
+        for columns in _choices(feature.arity, inputs, orders):
             on = tuple(f"x{c + 1}" for c in columns)
-            formula = feature.formula.substitute({f"x{k + 1}": Formula(v) for k, v in enumerate(on)})
+            formula = feature.formula.substitute({f"x{k + 1}": named[v] for k, v in enumerate(on)})
             bound.append(BoundFeature(feature, on, formula, box, feature.competes_as))
     if depth > 1:
-        bound.extend(_composed(features, inputs, box, limit))
+        composed = _composed(features, inputs, box, limit)
+        bound.extend(composed.features)
+        skipped.extend(composed.skipped)
     return Binding(tuple(bound), tuple(skipped))
 
 
 def _permutations(feature: Feature) -> set[tuple[int, ...]]:
     """The non-trivial argument orders that leave the feature unchanged."""
-    identity = tuple(range(feature.arity))
-    plain = [s.permutation for s in feature.symmetry if all(sign > 0 for sign in s.signs)]
-    found, frontier = {identity}, [identity]
-    while frontier:
-        frontier = [
-            order
-            for base in frontier
-            for p in plain
-            if (order := tuple(base[k] for k in p)) not in found and not found.add(order)  # type: ignore[func-returns-value]
-        ]
-    return found - {identity}
+    # The whole group first: two symmetries with signs can make one without.
+    group = spanned(feature.symmetry, feature.arity)
+    return {s.permutation for s in group if all(sign > 0 for sign in s.signs)}
 
 
-def _choices(feature: Feature, inputs: int) -> Iterable[tuple[int, ...]]:
-    orders = _permutations(feature)
-    for columns in itertools.permutations(range(inputs), feature.arity):
+def _choices(arity: int, inputs: int, orders: set[tuple[int, ...]]) -> Iterable[tuple[int, ...]]:
+    """The first choice of arguments, in counting order, of each orbit."""
+    for columns in itertools.permutations(range(inputs), arity):
         if all(columns <= tuple(columns[k] for k in order) for order in orders):
             yield columns
 
 
-def _composed(features: Sequence[Feature], inputs: int, box: Box, limit: int) -> list[BoundFeature]:
+def _composed(features: Sequence[Feature], inputs: int, box: Box, limit: int) -> Binding:
+    """Positive parts of minima and maxima of two inputs, and differences of two of them."""
     by_name = {feature.name: feature for feature in features}
     pairs = list(itertools.combinations(range(inputs), 2))
     found: list[BoundFeature] = []
-
-    def add(name: str, on: tuple[str, ...]) -> None:
-        feature = by_name.get(name)
-        if feature is not None:
-            formula = feature.formula.substitute({f"x{k + 1}": Formula(text) for k, text in enumerate(on)})
-            found.append(BoundFeature(feature, on, formula, box, "composed"))
-
-    if 4 * len(pairs) > limit:
-        return []
+    # Two kinds of two features each; differences take two pairs, and so are too many first.
+    counts = {"positiveness": 4 * len(pairs), "negativeness": 4 * len(pairs), "greaterness": len(pairs) ** 2}
+    few = {name for name, count in counts.items() if name in by_name and count <= limit}
     for kind in ("min", "max"):
         texts = {pair: f"{kind}(x{pair[0] + 1}, x{pair[1] + 1})" for pair in pairs}
-        for text in texts.values():
-            add("positiveness", (text,))
-            add("negativeness", (text,))
-        if len(pairs) ** 2 <= limit:
-            for first, second in itertools.permutations(pairs, 2):
-                if not set(first) & set(second):
-                    add("greaterness", (texts[first], texts[second]))
-    return found
+        formulas = {text: Formula(text) for text in texts.values()} if few else {}
+        choices: list[tuple[str, tuple[str, ...]]] = [
+            (name, (text,)) for text in formulas for name in ("positiveness", "negativeness")
+        ]
+        if "greaterness" in few:
+            choices += [
+                ("greaterness", (texts[first], texts[second]))
+                for first, second in itertools.permutations(pairs, 2)
+                if not set(first) & set(second)
+            ]
+        for name, on in choices:
+            if name in few:
+                feature = by_name[name]
+                replacements = {f"x{k + 1}": formulas[text] for k, text in enumerate(on)}
+                formula = feature.formula.substitute(replacements)
+                found.append(BoundFeature(feature, on, formula, box, "composed"))
+    left_out = (f"{name} of minima and maxima" for name in counts if name in by_name and name not in few)
+    return Binding(tuple(found), tuple(left_out))

@@ -29,25 +29,49 @@ def as_box(box: BoxLike, inputs: int) -> Box:
         ((0.0, 1.0), (-2.0, 2.0))
     """
     remedy = f"give (low, high) for all inputs, or {inputs} such pairs"
-    try:
-        bounds = np.asarray(box, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"box {box!r} is not numeric: {remedy}") from None
+    bounds = as_floats(box)
+    if bounds is None:
+        raise InputError(f"box {box!r} is not numeric: {remedy}")
     if bounds.shape == (2,):
         bounds = np.tile(bounds, (inputs, 1))
     if bounds.shape != (inputs, 2):
         raise InputError(f"box {box!r} has shape {bounds.shape}: {remedy}")
-    if not np.isfinite(bounds).all() or not (bounds[:, 0] < bounds[:, 1]).all():
+    # A width that overflows would make every sample of the box infinite.
+    with np.errstate(over="ignore"):
+        usable = np.isfinite(bounds).all() and np.isfinite(bounds[:, 1] - bounds[:, 0]).all()
+    if not usable or not (bounds[:, 0] < bounds[:, 1]).all():
         raise InputError(f"box {box!r}: every low must be finite and below its high")
     return tuple((float(low), float(high)) for low, high in bounds)
 
 
-def check_inputs(X: npt.ArrayLike, inputs: int | None = None) -> npt.NDArray[np.float64]:
+def as_floats(values: object) -> npt.NDArray[np.float64] | None:
+    """The values as a float64 array (themselves where they are one), or None where they are no real numbers.
+
+    Texts, dates and complex numbers are refused, though numpy would convert them with or without a word.
+
+    Examples:
+        >>> as_floats([1, 2]), as_floats(["1", "2"]) is None, as_floats([1j]) is None
+        (array([1., 2.]), True, True)
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":
+            return None
+        return np.asarray(array, dtype=np.float64)
+    # A torch tensor that needs its gradient raises a RuntimeError.
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return None
+
+
+def check_inputs(
+    X: npt.ArrayLike, inputs: int | None = None, what: str = "inputs"
+) -> npt.NDArray[np.float64]:
     """X as a finite float64 array [n, d] with n >= 1.
 
     Args:
         X: array-like [n, d], rows are samples; a vector [n] is read as one input.
         inputs: the d that is expected, or None for any.
+        what: what a message calls X, in the plural.
 
     Raises:
         InputError: for another shape, no rows, or a value that is NaN or infinite.
@@ -58,23 +82,27 @@ def check_inputs(X: npt.ArrayLike, inputs: int | None = None) -> npt.NDArray[np.
         >>> check_inputs([[float("nan"), 1.0]])
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.InputError: inputs hold 1 value that is NaN or infinite (first at row 0, column 0): drop or repair those rows
+        mathcircuits.detect.errors.InputError: inputs hold 1 value that is NaN or infinite
+        (first at row 0, column 0): drop or repair those rows
     """
-    try:
-        values = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"inputs of type {type(X).__name__} are not numeric: give an array [n, d]") from None
+    values = as_floats(X)
+    if values is None:
+        raise InputError(
+            f"{what} of type {type(X).__name__} are not numeric: give an array [n, d] of real numbers "
+            "(a torch tensor by .detach().cpu().numpy())"
+        )
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] == 0:
-        raise InputError(f"inputs have shape {values.shape}: give an array [n, d] with at least one row")
+        raise InputError(f"{what} have shape {values.shape}: give an array [n, d] with at least one row")
     if inputs is not None and values.shape[1] != inputs:
-        raise InputError(f"inputs have {values.shape[1]} columns, expected {inputs}: one column per input")
+        columns = f"{values.shape[1]} column{'s' * (values.shape[1] != 1)}"
+        raise InputError(f"{what} have {columns}, expected {inputs}: one column per input")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         count = "1 value that is" if len(bad) == 1 else f"{len(bad)} values that are"
         where = f"first at row {bad[0][0]}, column {bad[0][1]}"
-        raise InputError(f"inputs hold {count} NaN or infinite ({where}): drop or repair those rows")
+        raise InputError(f"{what} hold {count} NaN or infinite ({where}): drop or repair those rows")
     return values
 
 
@@ -82,6 +110,9 @@ def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.fl
     """2**log2_points scrambled Sobol points of the box, [n, d] (Owen scrambling, scipy.stats.qmc).
 
     One input gets the midpoints of an even grid instead, which no scrambling can better.
+
+    Raises:
+        InputError: for more inputs than Sobol's sequence has dimensions (21 201 in scipy).
 
     Examples:
         >>> sobol_points(((0.0, 1.0),), 2).ravel().tolist()
@@ -97,5 +128,21 @@ def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.fl
     else:
         from scipy.stats import qmc
 
+        if len(box) > qmc.Sobol.MAXDIM:
+            raise InputError(
+                f"a box of {len(box)} inputs: at most {qmc.Sobol.MAXDIM} can be sampled evenly; give inputs"
+            )
         unit = qmc.Sobol(len(box), scramble=True, rng=np.random.default_rng(seed)).random_base2(log2_points)
     return np.asarray(low + unit * (high - low))
+
+
+def box_of(X: npt.NDArray[np.floating]) -> Box:
+    """The range of each input; an input that never varies gets one unit on either side.
+
+    Examples:
+        >>> box_of(np.array([[0.0, 2.0], [1.0, 2.0]]))
+        ((0.0, 1.0), (1.0, 3.0))
+    """
+    low, high = X.min(axis=0), X.max(axis=0)
+    flat = low == high
+    return tuple((float(a), float(b)) for a, b in zip(low - flat, high + flat, strict=True))

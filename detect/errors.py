@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+#: Characters of a wrong name that a message repeats.
+_SHOWN = 200
 
 
 class MathCircuitsError(Exception):
@@ -29,14 +33,25 @@ class InputError(MathCircuitsError, ValueError):
 class FileError(InputError):
     """A file that cannot be read or written as asked; the message starts with the file's path.
 
+    Attributes:
+        path: the file; line: the line that is wrong, counted from 1, or None.
+
     Examples:
         >>> str(FileError("net.pt", "holds no weights", "save a state dict"))
         'net.pt: holds no weights; save a state dict'
+        >>> str(FileError("mine.toml", "feature 'mine/cube': no formula", line=3))
+        "mine.toml, line 3: feature 'mine/cube': no formula"
     """
 
-    def __init__(self, path: object, problem: str, remedy: str = "") -> None:
-        self.path = str(path)
-        super().__init__(f"{self.path}: {problem}" + (f"; {remedy}" if remedy else ""))
+    def __init__(self, path: object, problem: str, remedy: str = "", *, line: int | None = None) -> None:
+        self.path, self.line = str(path), line
+        self._given = (problem, remedy)
+        where = self.path if line is None else f"{self.path}, line {line}"
+        super().__init__(f"{where}: {problem}" + (f"; {remedy}" if remedy else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception comes back from a worker process by its arguments, which the message alone is not.
+        return _remade, (type(self), (self.path, *self._given), {"line": self.line})
 
 
 class NotYetError(MathCircuitsError, NotImplementedError):
@@ -53,19 +68,25 @@ class UnknownNameError(MathCircuitsError, KeyError):
 
     Examples:
         >>> str(UnknownNameError("task", "minimun", ["minimum", "maximum"], "see `mathcircuits tasks`"))
-        "no task named 'minimun': did you mean 'minimum' or 'maximum'? (see `mathcircuits tasks`)"
+        "no task named 'minimun': did you mean 'minimum'? (see `mathcircuits tasks`)"
     """
 
     def __init__(self, kind: str, name: object, options: Iterable[str], remedy: str) -> None:
         self.kind, self.name = kind, name
         self.near = near_names(str(name), options)
-        super().__init__(f"no {kind} named {name!r}{did_you_mean(self.near)} ({remedy})")
+        self._remedy = remedy
+        shown = repr(name) if len(repr(name)) <= _SHOWN else f"{repr(name)[:_SHOWN]}..."
+        super().__init__(f"no {kind} named {shown}{did_you_mean(self.near)} ({remedy})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The near names found once are the only options that the copy needs.
+        return _remade, (type(self), (self.kind, self.name, self.near, self._remedy), {})
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would print the message's repr
 
 
-class UnknownFeature(UnknownNameError):  # noqa: N818 - the public name is the contract's
+class UnknownFeature(UnknownNameError):
     """A feature that the catalogue does not hold.
 
     Examples:
@@ -74,7 +95,7 @@ class UnknownFeature(UnknownNameError):  # noqa: N818 - the public name is the c
     """
 
 
-class UnknownTask(UnknownNameError):  # noqa: N818 - named like UnknownFeature
+class UnknownTask(UnknownNameError):
     """A task that the registry does not hold.
 
     Examples:
@@ -90,7 +111,8 @@ def near_names(name: str, options: Iterable[str], limit: int = 3) -> tuple[str, 
         >>> near_names("gretaerness", ["greaterness", "positiveness", "sum"])
         ('greaterness',)
     """
-    wanted = name.casefold()
+    # difflib's time grows with the product of the lengths; no name of ours is nearly as long as this.
+    wanted = name.casefold()[:_SHOWN]
     scored = {option: difflib.SequenceMatcher(None, wanted, option.casefold()).ratio() for option in options}
     # 0.6 is difflib's own cut-off; what is far behind the best only distracts from it.
     floor = max(0.6, max(scored.values(), default=0.0) - 0.15)
@@ -109,3 +131,7 @@ def did_you_mean(near: Iterable[str]) -> str:
     """
     offered = " or ".join(repr(name) for name in near)
     return f": did you mean {offered}?" if offered else ""
+
+
+def _remade(kind: type[Exception], arguments: tuple[Any, ...], options: dict[str, Any]) -> Exception:
+    return kind(*arguments, **options)

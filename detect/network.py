@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from .activation import HOOK_INPUT, HOOK_OUTPUT, Activations, hook_names, hook_post, hook_pre
-from .box import check_inputs
+from .box import as_floats, check_inputs
 from .errors import InputError, UnknownNameError
 from .nonlinearity import apply_nonlinearity, check_nonlinearity
 
@@ -37,6 +37,19 @@ class Architecture:
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
     bias: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("sizes", "activations", "bias"):
+            # Hashed by the caches of nulls, so lists will not do.
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        layers = len(self.sizes) - 1
+        if layers < 1 or min(self.sizes) < 1:
+            raise InputError(f"sizes {self.sizes}: give inputs, hidden widths and outputs, each at least 1")
+        if len(self.activations) != layers - 1 or len(self.bias) != layers:
+            raise InputError(
+                f"sizes {self.sizes} have {layers - 1} hidden layers and {layers} linear ones: got "
+                f"{len(self.activations)} activations and {len(self.bias)} bias flags, give one each"
+            )
 
     @property
     def active(self) -> tuple[int, ...]:
@@ -102,7 +115,7 @@ class Network:
         Raises:
             InputError: where shapes do not chain, a layer is empty, or a weight is not finite.
         """
-        arrays = tuple(_frozen(w, 2, f"weights[{k}]") for k, w in enumerate(weights))
+        arrays = tuple(_frozen(w, 2, f"weights[{k}]") for k, w in enumerate(_listed(weights, "weights")))
         if not arrays:
             raise InputError("a network without weights: give at least the read-out's array [out, in]")
         for k, w in enumerate(arrays):
@@ -110,28 +123,34 @@ class Network:
                 raise InputError(f"weights[{k}] has shape {w.shape}: every layer needs at least one unit")
             if k and w.shape[1] != arrays[k - 1].shape[0]:
                 raise InputError(
-                    f"weights[{k}] has shape {w.shape}, but layer {k - 1} has {arrays[k - 1].shape[0]} units: "
-                    "arrays are [out, in], transpose it if it is [in, out]"
+                    f"weights[{k}] has shape {w.shape}, but layer {k - 1} has "
+                    f"{arrays[k - 1].shape[0]} units: arrays are [out, in], transpose it if it is [in, out]"
                 )
-        given = [None] * len(arrays) if biases is None else list(biases)
+        given = [None] * len(arrays) if biases is None else _listed(biases, "biases")
         if len(given) != len(arrays):
-            raise InputError(f"{len(given)} biases for {len(arrays)} weights: give one per layer (None for none)")
+            raise InputError(
+                f"{len(given)} biases for {len(arrays)} weights: give one per layer (None for none)"
+            )
         vectors = []
         for k, (w, b) in enumerate(zip(arrays, given, strict=True)):
             vector = _frozen(np.zeros(len(w)) if b is None else b, 1, f"biases[{k}]")
             if len(vector) != len(w):
-                raise InputError(f"biases[{k}] has {len(vector)} values for {len(w)} units: give one per unit")
+                raise InputError(
+                    f"biases[{k}] has {len(vector)} values for {len(w)} units: give one per unit"
+                )
             vectors.append(vector)
         hidden = len(arrays) - 1
-        names = (activation,) * hidden if isinstance(activation, str) else tuple(activation)
+        names = [activation] * hidden if isinstance(activation, str) else _listed(activation, "activations")
         if len(names) != hidden:
-            raise InputError(f"{len(names)} activations for {hidden} hidden layers: give one, or one per layer")
-        names = tuple(check_nonlinearity(name) for name in names)
+            raise InputError(
+                f"{len(names)} activations for {hidden} hidden layers: give one, or one per layer"
+            )
+        checked = tuple(check_nonlinearity(name) for name in names)
         has_bias = tuple(b is not None for b in given)
         sizes = (arrays[0].shape[1], *(len(w) for w in arrays))
         object.__setattr__(self, "weights", arrays)
         object.__setattr__(self, "biases", tuple(vectors) if any(has_bias) else None)
-        object.__setattr__(self, "architecture", Architecture(sizes, names, has_bias))
+        object.__setattr__(self, "architecture", Architecture(sizes, checked, has_bias))
 
     @property
     def bias_vectors(self) -> tuple[Array, ...]:
@@ -193,22 +212,37 @@ class Network:
         def at(name: str, values: Array) -> Array:
             if name not in hooks:
                 return values
-            changed = np.asarray(hooks[name](values.copy()), dtype=np.float64)
-            if changed.shape != values.shape:
-                raise InputError(f"the intervention at {name} returned shape {changed.shape}, expected {values.shape}")
-            return changed
+            changed = as_floats(hooks[name](values.copy()))
+            if changed is None or changed.shape != values.shape:
+                got = "no numeric array" if changed is None else f"shape {changed.shape}"
+                raise InputError(f"the intervention at {name} returned {got}, expected shape {values.shape}")
+            # What is recorded is nobody else's: an intervention may return an array that it keeps.
+            return changed.copy()
 
-        h = at(HOOK_INPUT, check_inputs(X, self.inputs))
+        # Recorded values are copies, not the caller's own array.
+        h = at(HOOK_INPUT, check_inputs(X, self.inputs).copy())
         recorded = {HOOK_INPUT: h}
-        for block, (w, b, name) in enumerate(zip(self.weights, self.bias_vectors, self.activations, strict=False)):
-            pre = recorded[hook_pre(block)] = at(hook_pre(block), h @ w.T + b)
-            h = recorded[hook_post(block)] = at(hook_post(block), apply_nonlinearity(name, pre))
+        for block, name in enumerate(self.activations):
+            pre = at(hook_pre(block), h @ self.weights[block].T + self.bias_vectors[block])
+            recorded[hook_pre(block)] = pre
+            # The identity gives its argument back, which would make one array of two hooks.
+            post = apply_nonlinearity(name, pre) if name != "identity" else pre.copy()
+            h = recorded[hook_post(block)] = at(hook_post(block), post)
         recorded[HOOK_OUTPUT] = at(HOOK_OUTPUT, h @ self.weights[-1].T + self.bias_vectors[-1])
         return Activations(recorded, architecture=self.architecture, network=self)
 
     def to_network(self) -> Network:
         """Itself, so that a Network goes wherever something with `to_network` does."""
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made anew, since numpy forgets on the way that an array is read-only.
+        return Network, (self.weights, self._given_biases(), self.activations)
+
+    def _given_biases(self) -> tuple[Array | None, ...]:
+        """One array per linear layer, None where it has no bias."""
+        pairs = zip(self.bias_vectors, self.architecture.bias, strict=True)
+        return tuple(vector if has else None for vector, has in pairs)
 
     def __repr__(self) -> str:
         return repr(self.architecture).replace("Architecture", "Network", 1)
@@ -226,24 +260,41 @@ def as_network(network: Network | HasNetwork) -> Network:
         >>> as_network("net.onnx")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns
+        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP
+        or what mathcircuits.models.load(...) returns
     """
-    if isinstance(network, HasNetwork):
+    # A class has the method too, but no weights.
+    if isinstance(network, HasNetwork) and not isinstance(network, type):
         return network.to_network()
+    kind = f"class {network.__name__}" if isinstance(network, type) else type(network).__name__
     raise InputError(
-        f"a {type(network).__name__} is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
+        f"a {kind} is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
     )
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    """The items of a sequence of layers."""
+    try:
+        return list(values)
+    except TypeError:
+        raise InputError(
+            f"{name} of type {type(values).__name__}: give a list with one item per layer"
+        ) from None
 
 
 def _frozen(values: npt.ArrayLike, ndim: int, name: str) -> Array:
     """A read-only float64 copy with that many axes and finite values only."""
-    try:
-        array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} is not a numeric array with {ndim} axes") from None
+    converted = as_floats(values)
+    if converted is None:
+        raise InputError(f"{name} is not a numeric array with {ndim} axes")
+    array = converted.copy()
     if array.ndim != ndim:
-        raise InputError(f"{name} has shape {array.shape}: expected {ndim} axes ([out, in] weights, [out] biases)")
+        raise InputError(
+            f"{name} has shape {array.shape}: expected {ndim} axes ([out, in] weights, [out] biases)"
+        )
     if not np.isfinite(array).all():
-        raise InputError(f"{name} holds NaN or infinite values: the network did not train, or the file is damaged")
+        raise InputError(
+            f"{name} holds NaN or infinite values: the network did not train, or the file is damaged"
+        )
     array.setflags(write=False)
     return array

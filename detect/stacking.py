@@ -49,7 +49,9 @@ class Stack:
         first = networks[0].architecture
         for k, network in enumerate(networks):
             if network.architecture != first:
-                raise InputError(f"network {k} is a {network.architecture}, network 0 a {first}: read each shape alone")
+                raise InputError(
+                    f"network {k} is a {network.architecture}, network 0 a {first}: read each shape alone"
+                )
         weights = tuple(np.stack(layer) for layer in zip(*(n.weights for n in networks), strict=True))
         biases = tuple(np.stack(layer) for layer in zip(*(n.bias_vectors for n in networks), strict=True))
         return cls(first, weights, biases)
@@ -58,10 +60,21 @@ class Stack:
         return len(self.weights[0])
 
     def __getitem__(self, chosen: slice) -> Stack:
-        return Stack(self.architecture, tuple(w[chosen] for w in self.weights), tuple(b[chosen] for b in self.biases))
+        """Some of the networks, as a stack."""
+        if not isinstance(chosen, slice):
+            raise InputError(f"stack[{chosen!r}]: give a slice; one network is stack.network(k)")
+        return Stack(
+            self.architecture, tuple(w[chosen] for w in self.weights), tuple(b[chosen] for b in self.biases)
+        )
 
     def network(self, k: int) -> Network:
-        """Network k on its own."""
+        """Network k on its own.
+
+        Raises:
+            InputError: where there is no network k.
+        """
+        if not -len(self) <= k < len(self):
+            raise InputError(f"network {k} of a stack of {len(self)}: give 0 to {len(self) - 1}")
         bias = self.architecture.bias
         biases = [b[k] if has else None for b, has in zip(self.biases, bias, strict=True)]
         return Network([w[k] for w in self.weights], biases, self.architecture.activations)
@@ -78,7 +91,9 @@ class Stack:
 
     def after(self, block: int, h: Array) -> Array:
         """The outputs [networks, n, outputs] when block `block`'s activations are h [networks, n, units]."""
-        layers = list(zip(self.weights, self.biases, (*self.architecture.activations, "identity"), strict=True))
+        layers = list(
+            zip(self.weights, self.biases, (*self.architecture.activations, "identity"), strict=True)
+        )
         for w, b, name in layers[block + 1 :]:
             h = apply_nonlinearity(name, h @ w.transpose(0, 2, 1) + b[:, None, :])
         return h
@@ -125,7 +140,9 @@ def untrained(architecture: Architecture, count: int, law: str, rng: np.random.G
         return rng.normal(0.0, bound / np.sqrt(3.0), shape)
 
     weights, biases = [], []
-    for fan_in, out, has_bias in zip(architecture.sizes, architecture.sizes[1:], architecture.bias, strict=False):
+    for fan_in, out, has_bias in zip(
+        architecture.sizes, architecture.sizes[1:], architecture.bias, strict=False
+    ):
         weights.append(draw((count, out, fan_in), fan_in))
         biases.append(draw((count, out), fan_in) if has_bias else np.zeros((count, out)))
     return Stack(architecture, tuple(weights), tuple(biases))

@@ -31,10 +31,11 @@ class Tail:
 
     Examples:
         >>> u = np.random.default_rng(0).uniform(size=100_000)
-        >>> tail = Tail.fit(u)
-        >>> bool(abs(tail.p(np.array([0.3]))[0] - 0.3) < 0.01), bool(1e-6 <= tail.p(np.array([1e-6]))[0] < 2e-5)
+        >>> middle, far = Tail.fit(u).p([0.3, 1e-6])
+        >>> bool(abs(middle - 0.3) < 0.01), bool(1e-6 <= far < 2e-5)
         (True, True)
-        >>> bool(Tail.fit(np.concatenate([np.zeros(1000), u[:9000]])).p(np.array([0.0]))[0] >= 0.1)
+        >>> with_an_atom = Tail.fit(np.concatenate([np.zeros(1000), u[:9000]]))
+        >>> bool(with_an_atom.p(0.0) >= 0.1)
         True
     """
 
@@ -48,11 +49,23 @@ class Tail:
 
     @classmethod
     def fit(cls, u: npt.ArrayLike, tail_share: float = 0.01) -> Tail:
-        """Fit to null draws u [n]; the smallest `tail_share` of them (at least 50) give the tail."""
-        ordered = np.sort(np.clip(np.asarray(u, dtype=float).ravel(), FLOOR, 1.0))
-        n = len(ordered)
+        """Fit to null draws u [n] in [0, 1]; the smallest `tail_share` of them (at least 50) give the tail.
+
+        Raises:
+            InputError: for fewer than 100 draws, or one that is NaN or outside [0, 1].
+        """
+        given = np.asarray(u, dtype=float).ravel()
+        n = len(given)
         if n < 100:
             raise InputError(f"{n} null draws: at least 100 are needed to fit a tail")
+        # 1e-9: a statistic such as 1 - r^2 may round to just outside.
+        outside = ~((given >= -1e-9) & (given <= 1.0 + 1e-9))
+        if outside.any():
+            raise InputError(
+                f"{int(outside.sum())} of {n} null draws are NaN or outside [0, 1]: leave out neurons that "
+                "have no statistic, such as dead ones"
+            )
+        ordered = np.sort(np.clip(given, FLOOR, 1.0))
         exact = int(np.searchsorted(ordered, EXACT))
         atom = exact / n if exact >= _ATOM_DRAWS else 0.0
         fitted = ordered[exact:] if atom else ordered
@@ -62,12 +75,15 @@ class Tail:
         cut = float(fitted[k])
         excess = np.log(cut) - np.log(fitted[:k])
         mean, variance = float(excess.mean()), float(excess.var())
-        moments = 0.5 * (1.0 - mean**2 / variance) if variance > 0 else 0.0
+        # Draws that are all one value say nothing about what lies below them: no tail is made up.
+        if variance <= 1e-12:
+            return cls(*_thin(ordered), 0.0, 0.0, 0.0, 1.0, atom)
+        moments = 0.5 * (1.0 - mean**2 / variance)
         shape = min(max(0.0, moments + 1.0 / np.sqrt(k)), 0.9)
         return cls(*_thin(ordered), cut, (exact + k) / n, shape, max(mean * (1.0 - shape), 1e-9), atom)
 
     def p(self, u: npt.ArrayLike) -> Array:
-        """P(U <= u) under the null, for u of any shape, in (0, 1]."""
+        """P(U <= u) under the null, for u of any shape, in (0, 1]; NaN where u is NaN."""
         values = np.clip(np.asarray(u, dtype=float), FLOOR, 1.0)
         body = np.interp(values, self.draws, self.share)
         if self.cut > 0.0:
@@ -87,10 +103,16 @@ def _thin(ordered: Array) -> tuple[Array, Array]:
     if n > 4000:
         low = n // 20
         step = max(1, low // 2000)
-        ranks = np.unique(np.concatenate([np.arange(0, low, step), np.linspace(low, n - 1, 2000).astype(int)]))
+        above = np.linspace(low, n - 1, 2000).astype(int)
+        ranks = np.unique(np.concatenate([np.arange(0, low, step), above]))
     values = ordered[ranks]
     # (rank + 2) / (n + 1) counts the draw itself and the observed value, so that p is never too small;
     # of tied draws np.interp must see the highest mass.
     share = (ranks + 2.0) / (n + 1.0)
     keep = np.append(values[1:] > values[:-1], True)
-    return values[keep], np.minimum(share[keep], 1.0)
+    values, share = values[keep], np.minimum(share[keep], 1.0)
+    if values[0] > FLOOR:
+        # Below all draws lies the observed value alone, however many draws are tied at the smallest.
+        values = np.append(np.nextafter(values[0], 0.0), values)
+        share = np.append(1.0 / (n + 1.0), share)
+    return np.asarray(values, dtype=np.float64), np.asarray(share, dtype=np.float64)

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from functools import cache, cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from .box import Box, as_box
-from .errors import InputError, MathCircuitsError, UnknownTask
-from .formulas import Formula
+from .errors import (
+    InputError,
+    MathCircuitsError,
+    UnknownNameError,
+    UnknownTask,
+    did_you_mean,
+    near_names,
+)
+from .formulas import Formula, as_columns
 from .network import Network
+from .plugins import load_plugin, plugin_error
 
-_IMAGE = re.compile(r"(-?)x([1-9]\d*)")
+Function = TypeVar("Function", bound=Callable[[Any], Any])
+_IMAGE = re.compile(r"(-?)x([1-9][0-9]{0,5})")
+#: The symmetries of a task are listed in full; 8! = 40 320 orders of eight inputs still are.
+_MAX_GROUP = 50_000
+#: Points at which a stated symmetry is tried: a wrong one changes the function on some of them.
+_TRIALS = 64
 
 
 @dataclass(frozen=True)
@@ -36,23 +51,55 @@ class Symmetry:
     permutation: tuple[int, ...]
     signs: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        d = len(self.permutation)
+        if sorted(self.permutation) != list(range(d)) or len(self.signs) != d or set(self.signs) - {-1, 1}:
+            raise InputError(
+                f"symmetry {self.permutation}, signs {self.signs}: give each of 0 to d - 1 once, and d signs "
+                "of 1 or -1"
+            )
+
     @classmethod
-    def parse(cls, images: list[str] | tuple[str, ...]) -> Symmetry:
-        """A symmetry from the texts of its images, such as `["x2", "-x1"]`."""
+    def parse(cls, images: Sequence[str]) -> Symmetry:
+        """A symmetry from the texts of its images, such as `["x2", "-x1"]`.
+
+        Raises:
+            InputError: where an image is no input, or an input is missing or given twice.
+        """
+        remedy = "give each input once, in a list, as 'x2' or '-x2'"
+        if isinstance(images, str) or not all(isinstance(image, str) for image in images):
+            raise InputError(f"symmetry {images!r}: {remedy}")
         found = [_IMAGE.fullmatch(image.replace(" ", "")) for image in images]
         columns = [int(match.group(2)) - 1 for match in found if match]
         if sorted(columns) != list(range(len(images))):
-            raise InputError(f"symmetry {list(images)}: give each input once, as 'x2' or '-x2'")
+            raise InputError(f"symmetry {list(images)}: {remedy}")
         return cls(tuple(columns), tuple(-1 if match and match.group(1) else 1 for match in found))
 
     @property
     def images(self) -> tuple[str, ...]:
         """The images as texts."""
-        return tuple(f"{'-' if s < 0 else ''}x{p + 1}" for p, s in zip(self.permutation, self.signs, strict=True))
+        return tuple(f"{'-' if s < 0 else ''}x{p + 1}" for p, s in self._pairs())
 
-    def __call__(self, X: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """The transformed inputs [n, d]."""
-        return X[:, list(self.permutation)] * np.array(self.signs)
+    def __call__(self, X: Any) -> Any:
+        """The transformed inputs [n, d], of the kind and dtype of X (a numpy array or a torch tensor)."""
+        columns = as_columns(X, str(self))
+        signs = np.array(self.signs, dtype=float)
+        if not isinstance(columns, np.ndarray):
+            return columns[:, list(self.permutation)] * columns.new_tensor(signs.tolist())
+        return columns[:, list(self.permutation)] * signs.astype(columns.dtype)
+
+    def maps(self, box: Box) -> bool:
+        """Whether every input's image lies in that input's own (low, high), so that the box stays itself.
+
+        Examples:
+            >>> Symmetry.parse(["-x1"]).maps(((-1.0, 1.0),)), Symmetry.parse(["-x1"]).maps(((0.0, 1.0),))
+            (True, False)
+        """
+        images = [box[p] if s > 0 else (-box[p][1], -box[p][0]) for p, s in self._pairs()]
+        return all(image == own for image, own in zip(images, box, strict=True))
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        return list(zip(self.permutation, self.signs, strict=True))
 
     def then(self, other: Symmetry) -> Symmetry:
         """The symmetry that applies this one first and `other` to its result."""
@@ -106,16 +153,47 @@ class Task:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not self.formula and self.target is None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise InputError(f"task {self.name!r}: its name must be a text that is not blank")
+        if not isinstance(self.arity, int) or self.arity < 1:
+            raise InputError(
+                f"task {self.name!r}: arity {self.arity!r}, give the number of inputs, at least 1"
+            )
+        given = (self.formula,) if isinstance(self.formula, str | Formula) else self.formula
+        formula = tuple(text if isinstance(text, Formula) else Formula(text) for text in given)
+        object.__setattr__(self, "formula", formula)
+        if not formula and self.target is None:
             raise InputError(f"task {self.name!r} computes nothing: give it a formula or a Python function")
-        if self.formula and max(formula.arity for formula in self.formula) > self.arity:
-            raise InputError(f"task {self.name!r}: its formula uses more than its {self.arity} inputs")
-        object.__setattr__(self, "box", as_box(self.box or (-1.0, 1.0), self.arity))
-        object.__setattr__(self, "outputs", len(self.formula) or self.outputs)
+        for one in formula:
+            if one.arity > self.arity or any(name.startswith("v") for name in one.variables):
+                raise InputError(
+                    f"task {self.name!r}: its formula {one.text!r} uses more than its {self.arity} inputs, "
+                    f"{' to '.join(dict.fromkeys(('x1', f'x{self.arity}')))}"
+                )
+        object.__setattr__(self, "box", as_box(self.box if len(self.box) else (-1.0, 1.0), self.arity))
+        object.__setattr__(self, "outputs", len(formula) or self.outputs)
         for symmetry in self.symmetries:
             if len(symmetry.permutation) != self.arity:
                 raise InputError(f"task {self.name!r}: {symmetry} is not over its {self.arity} inputs")
-        object.__setattr__(self, "symmetries", _group(self.symmetries, self.arity))
+        try:
+            object.__setattr__(self, "symmetries", spanned(self.symmetries, self.arity))
+        except InputError as error:
+            raise InputError(f"task {self.name!r}: {error}") from None
+        self._check_symmetries()
+
+    def _check_symmetries(self) -> None:
+        if not self.symmetries:
+            return
+        low, high = np.array(self.box).T
+        X = np.random.default_rng(0).uniform(low, high, (_TRIALS, self.arity))
+        values = self(X)
+        # Rounding is far below 1e-9 of the largest value, a wrong symmetry far above.
+        size = 1e-9 * max(1.0, float(np.abs(values).max()))
+        for symmetry in self.symmetries:
+            if not symmetry.maps(self.box):
+                raise InputError(f"task {self.name!r}: {symmetry} leads out of its box; leave it out")
+            if not np.allclose(values, self(symmetry(X)), rtol=0, atol=size):
+                raise InputError(f"task {self.name!r}: {symmetry} changes the function; leave it out")
 
     @property
     def text(self) -> str:
@@ -129,14 +207,22 @@ class Task:
 
     def __call__(self, X: Any) -> Any:
         """The target [n, outputs] at inputs X [n, arity], a numpy array or a torch tensor (same kind out)."""
+        X = as_columns(X, f"task {self.name!r}")
+        if X.ndim != 2 or X.shape[1] != self.arity:
+            raise InputError(f"task {self.name!r} needs inputs [n, {self.arity}], got shape {tuple(X.shape)}")
         if self.target is None:
-            columns = [formula(X, self.box) for formula in self.formula]
-        else:
-            values = self.target(X)
-            if values.ndim == 2:
-                return values
-            columns = [values]
-        return columns[0][:, None] if len(columns) == 1 else _stack(columns)
+            return _stack([formula(X, self.box) for formula in self.formula])
+        values = self.target(X)
+        if getattr(values, "ndim", None) == 1:
+            values = values[:, None]
+        shape = tuple(getattr(values, "shape", ()))
+        if shape != (len(X), self.outputs):
+            wanted = f"[{len(X)}, {self.outputs}]" + (f" or [{len(X)}]" if self.outputs == 1 else "")
+            raise InputError(
+                f"task {self.name!r}: its function returned {f'shape {shape}' if shape else type(values)} "
+                f"for {len(X)} inputs, expected {wanted}"
+            )
+        return values
 
     @cached_property
     def derived_network(self) -> Network | None:
@@ -167,58 +253,98 @@ class Tasks(Mapping[str, Task]):
 
     def __init__(self, initial: Mapping[str, Task] | None = None) -> None:
         self._tasks: dict[str, Task] | None = None if initial is None else dict(initial)
+        self._broken: MathCircuitsError | None = None
 
     def _loaded(self) -> dict[str, Task]:
+        if self._broken is not None:
+            raise self._broken
         if self._tasks is None:
+            # In place before the plug-ins load: one may register its tasks with the decorator.
             self._tasks = {task.name: task for task in _shipped_tasks()}
-            for point in entry_points(group="mathcircuits.tasks"):
-                found = point.load()
-                for task in [found] if isinstance(found, Task) else found:
-                    self.add(task)
+            try:
+                for point in entry_points(group="mathcircuits.tasks"):
+                    for task in _plugged_in(point):
+                        self.add(task)
+            except MathCircuitsError as error:
+                # The same answer every time: without this, the second look-up would go on with half of them.
+                self._broken = error
+                raise
         return self._tasks
 
-    def add(self, task: Task) -> Task:
+    def add(self, task: Task, *, replace: bool = False) -> Task:
         """Register a task.
 
+        Args:
+            task: the task; replace: whether it may take the place of the one of the same name.
+
         Raises:
-            InputError: where its name or an alias is taken.
+            InputError: where its name or an alias is taken, or it is no Task.
         """
+        if not isinstance(task, Task):
+            raise InputError(f"a {type(task).__name__} is no Task: make one with Task(...) or `register`")
         tasks = self._loaded()
-        taken = {key for other in tasks.values() for key in (other.name, *other.aliases)}
+        others = [other for other in tasks.values() if not (replace and other.name == task.name)]
+        taken = {fold_name(key): other.name for other in others for key in (other.name, *other.aliases)}
         for key in (task.name, *task.aliases):
-            if key in taken:
-                raise InputError(f"task {task.name!r}: the name {key!r} is taken; choose another")
+            if fold_name(key) in taken:
+                raise InputError(
+                    f"task {task.name!r}: the name {key!r} is taken by {taken[fold_name(key)]!r}; "
+                    "choose another, or pass replace=True to take the place of a task of the same name"
+                )
         tasks[task.name] = task
         return task
 
     def register(
-        self, name: str, *, arity: int, symmetries: tuple[tuple[str, ...], ...] = (), **fields: Any
-    ) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+        self,
+        name: str,
+        *,
+        arity: int,
+        symmetries: Sequence[Sequence[str]] = (),
+        replace: bool = False,
+        **fields: Any,
+    ) -> Callable[[Function], Function]:
         """A decorator that registers a Python function [n, arity] -> [n] or [n, outputs] as a task.
 
         The function must work on numpy arrays and on torch tensors alike; `fields` are those of Task.
+
+        Args:
+            name: the task's name; arity: the number of inputs.
+            symmetries: texts of the images of the inputs, such as `[("x2", "x1")]`; they are tried.
+            replace: whether it may take the place of the task of that name (a notebook's cell run again).
+
+        Raises:
+            InputError: where a name is taken, a symmetry changes the function, or a field is unknown.
         """
 
-        def decorate(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        known = [field.name for field in dataclass_fields(Task)]
+        for key in fields:
+            if key not in known or key == "target":
+                raise InputError(
+                    f"task {name!r}: unknown field {key!r}{did_you_mean(near_names(key, known))} "
+                    f"(known: {', '.join(known)})"
+                )
+
+        def decorate(function: Function) -> Function:
             parsed = tuple(Symmetry.parse(images) for images in symmetries)
-            self.add(Task(name=name, arity=arity, target=function, symmetries=parsed, **fields))
+            task = Task(name=name, arity=arity, target=function, symmetries=parsed, **fields)
+            self.add(task, replace=replace)
             return function
 
         return decorate
 
     def __getitem__(self, name: str) -> Task:
         tasks = self._loaded()
-        if name in tasks:
-            return tasks[name]
-        wanted = _fold(name)
-        for task in tasks.values():
-            if wanted in {_fold(key) for key in (task.name, *task.aliases)}:
-                return task
-        raise UnknownTask("task", name, [k for t in tasks.values() for k in (t.name, *t.aliases)], _known(tasks))
+        named = {key: task for task in tasks.values() for key in (task.name, *task.aliases)}
+        if isinstance(name, str):
+            folded = fold_name(name)
+            for key, task in named.items():
+                if fold_name(key) == folded:
+                    return task
+        raise UnknownTask("task", name, named, f"known: {', '.join(tasks)}")
 
     def __contains__(self, name: object) -> bool:
         try:
-            self[str(name)]
+            self[name]  # type: ignore[index]  # anything else is refused inside
         except UnknownTask:
             return False
         return True
@@ -259,13 +385,12 @@ def derived_network(name: str) -> Network:
         >>> derived_network("minimum")([[0.25, 0.5]]).item()
         0.25
     """
-    from .errors import UnknownNameError
-
     table = _derived_table()
-    folded = {_fold(key): entry["name"] for entry in table.values() for key in (entry["name"], *entry.get("aliases", ()))}
-    entry = table.get(folded.get(_fold(name), ""))
+    named = {key: entry for entry in table.values() for key in (entry["name"], *entry.get("aliases", ()))}
+    folded = {fold_name(key): entry for key, entry in named.items()}
+    entry = folded.get(fold_name(name)) if isinstance(name, str) else None
     if entry is None:
-        raise UnknownNameError("hand-derived network", name, list(table), f"known: {', '.join(table)}")
+        raise UnknownNameError("hand-derived network", name, named, f"known: {', '.join(table)}")
     return Network(entry["weights"], entry.get("biases"))
 
 
@@ -279,32 +404,61 @@ def derived_names() -> tuple[str, ...]:
     return tuple(_derived_table())
 
 
-def _fold(name: str) -> str:
-    """Names answer with a space, `-` or `_`, in any case."""
-    return str(name).strip().casefold().replace("_", "-").replace(" ", "-")
+def fold_name(name: str) -> str:
+    """A name in the form in which names are compared: any case, words joined by a space, `-` or `_`.
+
+    Spaces around an operator don't count either, so that `"X1>x2"` finds `"x1 > x2"`.
+
+    Examples:
+        >>> fold_name("Minimum of_four"), fold_name(" |X1 -  x2| "), fold_name("--x")
+        ('minimum-of-four', '|x1-x2|', '--x')
+    """
+    tight = re.sub(r"\s*([-<>|+(),^*/])\s*", r"\1", name.strip().casefold())
+    return re.sub(r"[\s_]+", "-", tight)
 
 
-def _known(tasks: Mapping[str, Task]) -> str:
-    return f"known: {', '.join(tasks)}"
+def spanned(generators: Sequence[Symmetry], arity: int) -> tuple[Symmetry, ...]:
+    """The group that the symmetries span, without the identity, in a fixed order.
 
+    Raises:
+        InputError: where it has more than 50 000 elements.
 
-def _stack(columns: list[Any]) -> Any:
-    import sys
-
-    if isinstance(columns[0], np.ndarray):
-        return np.stack(columns, axis=1)
-    return sys.modules["torch"].stack(columns, dim=1)
-
-
-def _group(generators: tuple[Symmetry, ...], arity: int) -> tuple[Symmetry, ...]:
-    """The group that the generators span, without the identity, in a fixed order."""
+    Examples:
+        >>> spanned([Symmetry.parse(["x2", "-x1"])], 2)
+        (Symmetry(-x1, -x2), Symmetry(-x2, x1), Symmetry(x2, -x1))
+    """
     identity = Symmetry(tuple(range(arity)), (1,) * arity)
     found, frontier = {identity}, [identity]
     while frontier:
         reached = {element.then(generator) for element in frontier for generator in generators} - found
         found |= reached
         frontier = list(reached)
+        if len(found) > _MAX_GROUP:
+            raise InputError(
+                f"its symmetries span more than {_MAX_GROUP} transformations; give fewer generators"
+            )
     return tuple(sorted(found - {identity}, key=lambda s: (s.permutation, s.signs)))
+
+
+def _plugged_in(point: EntryPoint) -> list[Task]:
+    """The tasks of an installed plug-in: a Task, several, or a module that registers its own."""
+    found = load_plugin(point)
+    if isinstance(found, ModuleType):
+        return []
+    listed = [found] if isinstance(found, Task) else found
+    if isinstance(listed, str | bytes | Mapping) or not isinstance(listed, Iterable):
+        listed = [listed]
+    tasks = list(listed)
+    for task in tasks:
+        if not isinstance(task, Task):
+            raise plugin_error(point, f"gives a {type(task).__name__}, expected a Task or several")
+    return tasks
+
+
+def _stack(columns: list[Any]) -> Any:
+    if isinstance(columns[0], np.ndarray):
+        return np.stack(columns, axis=1)
+    return sys.modules["torch"].stack(columns, dim=1)
 
 
 @cache
@@ -347,5 +501,3 @@ def _shipped_tasks() -> list[Task]:
 
 def _sizes(entry: dict[str, Any], key: str) -> tuple[int, ...] | None:
     return tuple(entry[key]) if key in entry else None
-
-
