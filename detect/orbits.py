@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .activation import hook_post
 from .binding import bind
 from .entries import Catalogue, catalogue
+from .errors import InputError
 from .formulas import Formula
 from .task import Symmetry, Task
 
@@ -53,7 +54,9 @@ class Orbits:
         self.task = task
         self.group = (Symmetry(tuple(range(task.arity)), (1,) * task.arity), *task.symmetries)
         self._entries = catalogue if entries is None else entries
-        self._known: dict[Label, tuple[Label, ...]] = {}
+        # A study asks for the same few labels in thousands of networks.
+        self._orbits: dict[Label, tuple[Label, ...]] = {}
+        self._has: dict[Label, bool] = {}
         low, high = np.array(task.box).T
         self._X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
         bound = bind(tuple(self._entries.values()), task.arity, task.box, depth=2).features
@@ -70,8 +73,11 @@ class Orbits:
             >>> Orbits(tasks["minimum"]).has(("greaterness", ("v1", "v2")))
             False
         """
-        name, on = label
-        return name in self._entries and bool(on) and all(self._of_inputs(text) for text in on)
+        if label not in self._has:
+            name, on = label
+            known = name in self._entries and bool(on)
+            self._has[label] = known and all(self._of_inputs(text) for text in on)
+        return self._has[label]
 
     def values(self, label: Label, symmetry: Symmetry | None = None) -> Array:
         """The label's values [256] at the fixed points, after `symmetry`, centred and of unit length.
@@ -94,9 +100,9 @@ class Orbits:
         A label that is no function of the inputs alone, or is constant, is its own orbit; so are two names
         of one function (`sum` and `mean`) one orbit.
         """
-        if label not in self._known:
-            self._known[label] = self._search(label)
-        return self._known[label]
+        if label not in self._orbits:
+            self._orbits[label] = self._search(label)
+        return self._orbits[label]
 
     def representative(self, label: Label) -> Label:
         """The first label of the orbit."""
@@ -108,13 +114,18 @@ class Orbits:
         return self.labels[at[0]] if len(at) else None
 
     @cached_property
+    def _mirrored(self) -> tuple[tuple[tuple[str, Array], ...], ...]:
+        """The hand-derived neurons after each symmetry."""
+        return tuple(self._images(symmetry) for symmetry in self.group)
+
+    @cached_property
     def derived(self) -> tuple[tuple[str, Array], ...]:
         """The neurons of the task's hand-derived network: a text and the standardised values of each.
 
         Empty where no derivation is known. The text is the feature's label, or the neuron's place where the
         catalogue has no name for it.
         """
-        return self._images(self.group[0])
+        return self._mirrored[0]
 
     @cached_property
     def expected(self) -> frozenset[Label]:
@@ -138,8 +149,7 @@ class Orbits:
         held = [self.values(label) for label in labels if self.has(label)]
         table = np.column_stack(held) if held else np.zeros((_POINTS, 0))
         best: tuple[str, ...] | None = None
-        for symmetry in self.group:
-            images = self._images(symmetry)
+        for images in self._mirrored:
             lacking = [text for text, values in images if not (values @ table > 1 - _EQUAL).any()]
             if best is None or len(lacking) < len(best):
                 best = tuple(dict.fromkeys(lacking))
@@ -189,7 +199,10 @@ class Orbits:
         return tuple(self.labels[k] for k in at) or (label,)
 
     def _of_inputs(self, text: str) -> bool:
-        names = Formula(text).variables
+        try:
+            names = Formula(text).variables
+        except InputError:  # a network's first variable, v0
+            return False
         return all(name[0] == "x" and int(name[1:]) <= self.task.arity for name in names)
 
     def _images(self, symmetry: Symmetry) -> tuple[tuple[str, Array], ...]:
@@ -237,7 +250,7 @@ class Orbits:
         inside = on_it[((on_it > low) & (on_it < high)).all(axis=1)]
         if not len(inside):
             return False
-        # A piecewise-linear function's second difference: 0 off its kinks, on one the step times the jump of slope.
+        # A piecewise-linear function's second difference is 0 off its kinks, there step times jump of slope.
         step = 1e-6
         bend = self.task(inside + step * normal) + self.task(inside - step * normal) - 2 * self.task(inside)
         return bool((np.abs(bend).max(axis=1) > 1e-3 * step).all())

@@ -1,0 +1,431 @@
+"""Cells: a study's units of work. One task, size, regimen and block of seeds each, with a content hash and files.
+
+A cell is worked in two steps, each of which ends in files that are written whole or not at all:
+
+    networks/KEY.safetensors         the trained networks, stacked by layer (weights.0 [net, out, in], ...)
+    networks/KEY.neurons.parquet     what was read in them and in their untrained selves
+    networks/KEY.directions.parquet
+
+KEY ends in a hash of all that decides the weights. The readings also depend on the catalogue, and carry its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mathcircuits.detect import FileError, MathCircuitsError, Network, Task, catalogue, tasks
+from mathcircuits.models import Regimen
+
+from .config import DERIVED, StudyConfig, relative_width
+from .storage import atomic, sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mathcircuits.models import Ensemble
+
+#: Seeds of one cell: what is lost when a process is killed, and what a cell's memory grows with.
+BLOCK = 256
+#: The seed of a hand-derived network.
+DERIVED_SEED = -1
+#: Raised when a change to this package's code changes what is read in the same weights.
+READING = 1
+_FORMAT = "mathcircuits-ensemble-1"
+
+Population = Literal["trained", "untrained", "derived"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit of work.
+
+    Attributes:
+        task: name of a registered task.
+        hidden: hidden sizes.
+        regimen: how the networks are trained; the one called `derived` stands for the hand-derived network.
+        seeds: one per network.
+        steps: training steps, or None for the task's or the regimen's own.
+
+    Examples:
+        >>> from mathcircuits.models import as_regimen
+        >>> cell = Cell("minimum", (3,), as_regimen("adam"), (0, 1))
+        >>> cell.condition, cell.width, cell.network_id(1)
+        ('minimum/3/adam', '1x', 'minimum/3/adam/1')
+        >>> cell.key.rpartition("_")[0], len(cell.hash)
+        ('minimum_3_adam_0-1', 12)
+    """
+
+    task: str
+    hidden: tuple[int, ...]
+    regimen: Regimen
+    seeds: tuple[int, ...]
+    steps: int | None = None
+
+    @property
+    def derived(self) -> bool:
+        """Whether it holds the hand-derived network."""
+        return self.regimen.name == DERIVED
+
+    @property
+    def sizes(self) -> str:
+        """The hidden sizes as a text, `6-3`."""
+        return "-".join(map(str, self.hidden))
+
+    @property
+    def condition(self) -> str:
+        """What the cell's networks have in common: task, hidden sizes and regimen."""
+        return f"{self.task}/{self.sizes}/{self.regimen.name}"
+
+    @property
+    def width(self) -> str:
+        """The hidden sizes as a multiple of the task's smallest, or empty."""
+        return relative_width(tasks[self.task], self.hidden)
+
+    def network_id(self, seed: int) -> str:
+        """The id of the network of that seed."""
+        return f"{self.condition}/{seed}"
+
+    @cached_property
+    def hash(self) -> str:
+        """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version."""
+        task = tasks[self.task]
+        low, high = np.array(task.box).T
+        # A task may be a Python function: its values stand for it.
+        probes = np.random.default_rng(0).uniform(low, high, (64, task.arity))
+        content = {
+            "mathcircuits": version("mathcircuits"),
+            "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],
+            "hidden": self.hidden,
+            "regimen": self.regimen.model_dump(mode="json"),
+            "steps": self.steps,
+            "seeds": self.seeds,
+        }
+        if self.derived and task.derived_network is not None:
+            content["weights"] = [w.tolist() for w in task.derived_network.weights]
+        return _digest(content)
+
+    @cached_property
+    def key(self) -> str:
+        """The name of its files."""
+        seeds = () if self.derived else (f"{self.seeds[0]}-{self.seeds[-1]}",)
+        parts = (self.task, self.sizes, self.regimen.name, *seeds, self.hash)
+        return "_".join(re.sub(r"[^A-Za-z0-9.=+-]+", "-", part) for part in parts)
+
+    def weights_file(self, out: Path) -> Path:
+        """Where the networks lie in a study's folder."""
+        return out / "networks" / f"{self.key}.safetensors"
+
+    def reading_file(self, out: Path, table: str) -> Path:
+        """Where what was read in them lies; `table` is `neurons` or `directions`."""
+        return out / "networks" / f"{self.key}.{reading_hash()}.{table}.parquet"
+
+    def finished(self, out: Path) -> bool:
+        """Whether all its files are there."""
+        files = (
+            self.weights_file(out),
+            *(self.reading_file(out, table) for table in ("neurons", "directions")),
+        )
+        return all(file.is_file() for file in files)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        cell: its key.
+        status: `done` (trained and read now), `read` (the weights were there), `kept` (nothing to do), `busy`
+            (another process has it) or `failed`.
+        seconds: what its steps took.
+        error: why it failed, on one line.
+    """
+
+    cell: str
+    status: Literal["done", "read", "kept", "busy", "failed"]
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def study_cells(config: StudyConfig) -> list[Cell]:
+    """The cells of a study, in the order of its tables: by task, the hand-derived network first, then by width.
+
+    Raises:
+        InputError: where a width is a multiple of an unknown size.
+
+    Examples:
+        >>> [cell.condition for cell in study_cells(StudyConfig(tasks=["minimum"], widths=["1x", 3, "2x"]))]
+        ['minimum/3/derived', 'minimum/3/osier', 'minimum/3/adam', 'minimum/6/adam']
+    """
+    cells: dict[Cell, None] = {}
+    seeds = config.seed_list
+    blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
+    for name in config.tasks:
+        task = tasks[name]
+        network = task.derived_network
+        if network is not None:
+            cells[Cell(name, network.sizes[1:-1], Regimen(name=DERIVED, steps=0), (DERIVED_SEED,))] = None
+        for width in config.widths:
+            hidden = config.hidden(task, width)
+            for regimen in config.regimens_at(width):
+                for block in blocks:
+                    cells[Cell(name, hidden, regimen, block, config.steps)] = None
+    return list(cells)
+
+
+def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
+    """Do what is left to do of a cell; what fails is reported, not raised.
+
+    Processes that share a folder never work on one cell at once: the second waits for the first, or with
+    `wait=False` says that it is busy.
+    """
+    from filelock import FileLock, Timeout
+
+    if cell.finished(out):
+        return Outcome(cell.key, "kept")
+    locks = out / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(locks / f"{cell.key}.lock", timeout=-1 if wait else 0):
+            return _run_locked(cell, out)
+    except Timeout:
+        return Outcome(cell.key, "busy")
+
+
+def _run_locked(cell: Cell, out: Path) -> Outcome:
+    trouble = out / "networks" / f"{cell.key}.error.txt"
+    seconds: dict[str, float] = {}
+    try:
+        sweep(out / "networks", cell.key)
+        if cell.finished(out):
+            return Outcome(cell.key, "kept")
+        status: Literal["done", "read"] = "read"
+        if not cell.weights_file(out).is_file():
+            start = time.perf_counter()
+            save_ensemble(cell.weights_file(out), train_cell(cell))
+            seconds["train"], status = time.perf_counter() - start, "done"
+        start = time.perf_counter()
+        neurons, directions = read_cell(cell, load_ensemble(cell.weights_file(out)))
+        for table, frame in (("directions", directions), ("neurons", neurons)):
+            with atomic(cell.reading_file(out, table)) as file:
+                frame.to_parquet(file, index=False)
+        seconds["read"] = time.perf_counter() - start
+        trouble.unlink(missing_ok=True)
+    except Exception as error:  # one cell's failure, of whatever kind, must not stop the others
+        first = str(error).splitlines()[0] if str(error) else ""
+        text = first if isinstance(error, MathCircuitsError) else f"{type(error).__name__}: {first}"
+        with atomic(trouble) as file:
+            file.write_text(traceback.format_exc(), "utf-8")
+        return Outcome(cell.key, "failed", seconds, text)
+    return Outcome(cell.key, status, seconds)
+
+
+def train_cell(cell: Cell) -> Ensemble:
+    """The cell's networks: trained, or the hand-derived one."""
+    from mathcircuits.models import Ensemble, MLPConfig, train
+
+    if not cell.derived:
+        with _one_thread():
+            return train(
+                cell.task,
+                hidden=cell.hidden,
+                seeds=cell.seeds,
+                regimen=cell.regimen,
+                steps=cell.steps,
+                progress=False,
+            )
+    task = tasks[cell.task]
+    network = task.derived_network
+    assert network is not None  # study_cells makes such a cell only where there is one
+    shape = network.architecture
+    return Ensemble(
+        task=cell.task,
+        config=MLPConfig(shape.sizes, shape.bias, shape.activations, "float64"),
+        regimen=cell.regimen,
+        steps=0,
+        seeds=cell.seeds,
+        weights=tuple(w[None].copy() for w in network.weights),
+        biases=tuple(
+            b[None].copy() if has else None for b, has in zip(network.bias_vectors, shape.bias, strict=True)
+        ),
+        losses=np.array([fresh_loss(network, task)]),
+        logged_steps=np.zeros(0, dtype=np.int64),
+        logged_losses=np.zeros((0, 1)),
+    )
+
+
+def read_cell(cell: Cell, ensemble: Ensemble) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Neurons and directions of a cell's networks and of their untrained selves, with their seed and population.
+
+    Networks that diverged have no rows.
+    """
+    import pandas as pd
+
+    from mathcircuits.detect import analyse, analyse_many
+
+    task = tasks[cell.task]
+    if cell.derived:
+        analysis = analyse(ensemble.networks()[0], box=task.box, task=task)
+        frames = [analysis.neurons, analysis.directions]
+        for frame in frames:
+            frame.insert(0, "population", DERIVED)
+            frame.insert(0, "seed", DERIVED_SEED)
+    else:
+        finite = ensemble.finite
+        trained = finite.networks() if len(finite) else []
+        members: list[tuple[int, Population]] = [(seed, "trained") for seed in finite.seeds]
+        members += [(seed, "untrained") for seed in ensemble.seeds]
+        reading = analyse_many([*trained, *untrained_networks(ensemble)], box=task.box, task=task)
+        frames = []
+        for frame in (reading.neurons, reading.directions):
+            at = frame["network"].to_numpy(dtype=int)
+            frame = frame.drop(columns="network")
+            frame.insert(0, "population", np.array([p for _, p in members], dtype=object)[at])
+            frame.insert(0, "seed", np.array([s for s, _ in members], dtype=np.int64)[at])
+            frames.append(frame)
+    for frame in frames:
+        frame["on"] = [", ".join(on) for on in frame["on"]]
+    neurons, directions = (pd.DataFrame(frame) for frame in frames)
+    return neurons, directions
+
+
+def untrained_networks(ensemble: Ensemble) -> list[Network]:
+    """The networks of an ensemble as their seeds started them."""
+    from mathcircuits.models.config import initial_parameters
+
+    networks = []
+    for seed in ensemble.seeds:
+        layers, _ = initial_parameters(ensemble.config, seed)
+        weights = [w.detach().numpy() for w, _ in layers]
+        biases = [None if b is None else b.detach().numpy() for _, b in layers]
+        networks.append(Network(weights, biases, ensemble.config.activations))
+    return networks
+
+
+def fresh_loss(network: Network, task: Task) -> float:
+    """Mean squared error on 4096 Sobol points of the box."""
+    from mathcircuits.detect.box import sobol_points
+
+    X = sobol_points(task.box, 12)
+    return float(np.mean((network(X) - task(X)) ** 2))
+
+
+def save_ensemble(path: Path, ensemble: Ensemble) -> None:
+    """Write networks as one safetensors file: `weights.K` [net, out, in], `biases.K` [net, out], losses, history."""
+    from safetensors.numpy import save
+
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "losses": ensemble.losses,
+        "logged_steps": ensemble.logged_steps,
+        "logged_losses": ensemble.logged_losses,
+    }
+    for k, (weight, bias) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
+        arrays[f"weights.{k}"] = weight
+        if bias is not None:
+            arrays[f"biases.{k}"] = bias
+    config = ensemble.config
+    about = {
+        "task": ensemble.task,
+        "config": {
+            "sizes": config.sizes,
+            "bias": config.bias,
+            "activation": config.activation,
+            "dtype": config.dtype,
+        },
+        "regimen": ensemble.regimen.model_dump(mode="json"),
+        "steps": ensemble.steps,
+        "seeds": ensemble.seeds,
+        # JSON has no NaN: a network that diverged has no loss.
+        "losses": [float(loss) if np.isfinite(loss) else None for loss in ensemble.losses],
+    }
+    with atomic(path) as file:
+        data = save(
+            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+            # One entry alone: the library writes several in an order that changes from run to run.
+            metadata={_FORMAT: json.dumps(about)},
+        )
+        # The library's own writer would let nobody but the owner read the file.
+        file.write_bytes(data)
+
+
+def load_ensemble(path: Path) -> Ensemble:
+    """Read what `save_ensemble` wrote.
+
+    Raises:
+        FileError: where the file is missing, damaged, or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from mathcircuits.models import Ensemble, MLPConfig
+
+    remedy = "remove it and run the study again: the other cells are kept"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError) as error:
+        raise FileError(path, f"cannot be read ({error})", remedy) from None
+    if _FORMAT not in metadata:
+        raise FileError(path, "holds no networks of a study", remedy)
+    about = json.loads(metadata[_FORMAT])
+    shape = about["config"]
+    layers = len(shape["sizes"]) - 1
+    return Ensemble(
+        task=about["task"],
+        config=MLPConfig(
+            tuple(shape["sizes"]), _frozen(shape["bias"]), _frozen(shape["activation"]), shape["dtype"]
+        ),
+        regimen=Regimen(**about["regimen"]),
+        steps=about["steps"],
+        seeds=tuple(about["seeds"]),
+        weights=tuple(arrays[f"weights.{k}"] for k in range(layers)),
+        biases=tuple(arrays.get(f"biases.{k}") for k in range(layers)),
+        losses=arrays["losses"],
+        logged_steps=arrays["logged_steps"],
+        logged_losses=arrays["logged_losses"],
+    )
+
+
+def reading_hash() -> str:
+    """A hash of what a reading depends on besides the weights: the catalogue and the reader's own version."""
+    entries = [
+        [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]]
+        for f in catalogue.values()
+    ]
+    return _digest([READING, version("mathcircuits"), entries])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread: arrays this small gain nothing from a second, and two wait long for each other
+    where another process keeps a core busy (measured: 13 s against 171 s)."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,167 @@
+"""The commands. Each only parses, calls one function and prints; whatever is heavy is imported inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measure which known features and circuits a trained MLP has learned.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+#: Benchmarks by name, each with what it measures; none is there yet.
+BENCHMARKS = {
+    "detection": "precision, recall and false discoveries on networks with planted features",
+    "training": "time per network-step against the seed's loop and torch.func.vmap",
+    "universality": "verdicts over tasks, widths, seeds and regimens",
+}
+
+
+def command() -> Any:
+    """The program as one command, for `main`."""
+    return typer.main.get_command(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mathcircuits {version('mathcircuits')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")],
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="TOML with tasks, widths, seeds, regimens, steps; by default the seed's study."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that work in parallel.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(help="How many seeds, in place of the configuration's.")
+    ] = None,
+) -> int:
+    """Train, read, compare and report: ends with DIR/report/index.html."""
+    import sys
+    from collections import Counter
+
+    from .config import StudyConfig, as_config
+    from .study import run_study
+
+    wanted = as_config(config)
+    if seeds is not None:
+        wanted = StudyConfig(**{**wanted.to_dict(), "seeds": seeds})
+    done = run_study(wanted, out, workers=workers)
+    count = Counter(cell["status"] for cell in done.manifest["cells"])
+    words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
+    print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")
+    print(done.page)
+    for key, error in done.failures.items():
+        print(f"mathcircuits: cell {key} failed: {error} (see networks/{key}.error.txt)", file=sys.stderr)
+    return 1 if done.failures else 0
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A network: .safetensors, .pt, .pth, .npz or .onnx.")],
+    box: Annotated[
+        tuple[float, float] | None, typer.Option(help="Bounds of every input (default: the task's, or -1 1).")
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Inputs [n, d] to read it on in place of the box: .npy or .csv.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="The task that it was trained on.")] = None,
+    activation: Annotated[
+        str, typer.Option(help="Between the layers, where the file does not tell.")
+    ] = "relu",
+    as_json: Json = False,
+) -> None:
+    """What each neuron of a network computes, and where it points."""
+    from .inspecting import inspect_file
+
+    inspect_file(file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json)
+
+
+@app.command()
+def catalogue(
+    query: Annotated[
+        str | None, typer.Argument(help="A name, alias, formula, id glob (order/*), tag or words.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look up the known features: one in full, or those that match."""
+    from .lookups import print_features
+
+    print_features(query, as_json)
+
+
+@app.command()
+def tasks(as_json: Json = False) -> None:
+    """List the functions that networks are trained on."""
+    from .lookups import print_tasks
+
+    print_tasks(as_json)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
+) -> None:
+    """Write the page of a study again, from its tables."""
+    from .page import write_report
+
+    print(write_report(out))
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str | None, typer.Argument(help="Its name; without one they are listed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a benchmark, or list them."""
+    from mathcircuits.detect import NotYetError, UnknownNameError
+
+    from .console import print_json, print_table
+
+    if name is None:
+        if as_json:
+            print_json(
+                [{"name": key, "measures": text, "available": False} for key, text in BENCHMARKS.items()]
+            )
+        else:
+            print_table(
+                ["name", "measures", ""], [[key, text, "not yet"] for key, text in BENCHMARKS.items()]
+            )
+        return
+    if name not in BENCHMARKS:
+        raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
+    raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="TOML of [[feature]] tables.")],
+) -> None:
+    """Add a file's features to your own catalogue, which every look-up and study reads."""
+    from .lookups import add_features
+
+    target, names = add_features(file)
+    print(f"{target}: {', '.join(names)}")

@@ -1,0 +1,321 @@
+"""StudyConfig: what a study trains and reads, checked before anything runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
+from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.models import Regimen, as_regimen
+
+#: The seven functions of Osier 2022.
+SEED_TASKS = (
+    "identity",
+    "negation",
+    "absolute",
+    "addition",
+    "subtraction",
+    "minimum",
+    "minimum-of-4",
+)
+#: A multiple of the task's smallest hidden sizes.
+_MULTIPLE = re.compile(r"([1-9]\d{0,3})x")
+#: What stands in the place of a regimen's name for a network that nobody trained.
+DERIVED = "derived"
+#: In `regimens` by width: the regimens of every width that is not named.
+OTHER = "other"
+
+Width = str | int | tuple[int, ...]
+#: A preset's name, or a table of `mathcircuits.models.Regimen`'s fields.
+RegimenLike = str | dict[str, Any]
+#: For every width, or by width.
+Regimens = tuple[RegimenLike, ...] | dict[str, tuple[RegimenLike, ...]]
+DEFAULT_REGIMENS: Regimens = {"1x": ("osier", "adam"), OTHER: ("adam",)}
+
+
+class StudyConfig(BaseModel):
+    """A study's configuration: every task at every width, with that width's regimens and all seeds.
+
+    Attributes:
+        tasks: names of registered tasks; by default the seed's seven.
+        widths: hidden sizes, each a multiple of the task's smallest (`"1x"`, `"2x"`, ...), a number (one hidden
+            layer) or a list (several). Widths that come to the same sizes count once.
+        seeds: how many (then 0, 1, ...), or a list.
+        regimens: a list for every width, or a table of lists by width, where `other` stands for the widths
+            not named. An entry is a preset's name or a table of its fields (`{preset = "adam", lr = 0.01}`).
+        steps: training steps of every network; by default the task's or the regimen's own.
+
+    Raises:
+        InputError: for an unknown key (the message names the near one) or a value that cannot be used.
+        UnknownTask: for a task that is not registered.
+
+    Examples:
+        >>> config = StudyConfig(tasks=["min"], widths=["1x", 8], seeds=3)
+        >>> config.tasks, config.seed_list
+        (('minimum',), (0, 1, 2))
+        >>> [regimen.name for regimen in config.regimens_at("1x")], [r.name for r in config.regimens_at(8)]
+        (['osier', 'adam'], ['adam'])
+        >>> StudyConfig(widhts=[3])
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: study: unknown key 'widhts': did you mean 'widths'? ...
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tasks: tuple[str, ...] = Field(default=SEED_TASKS, min_length=1)
+    widths: tuple[Width, ...] = Field(default=("1x", "2x", "4x"), min_length=1)
+    seeds: int | tuple[int, ...] = 50
+    regimens: Regimens = Field(default=DEFAULT_REGIMENS, min_length=1)
+    steps: int | None = None
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise InputError(f"study: {_one_line(error, type(self).model_fields)}") from None
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> StudyConfig:
+        """The configuration in a TOML file.
+
+        Raises:
+            FileError: where the file cannot be read, is no TOML, or holds a wrong key or value.
+        """
+        try:
+            fields = tomllib.loads(Path(path).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileError(path, f"cannot be read ({_reason(error)})", "give a UTF-8 TOML file") from None
+        except tomllib.TOMLDecodeError as error:
+            raise FileError(path, f"is no TOML ({error})", "mend it there") from None
+        try:
+            return cls(**fields)
+        except MathCircuitsError as error:
+            raise FileError(path, str(error).removeprefix("study: ")) from None
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _known_tasks(cls, given: Any) -> Any:
+        names = _listed(given, "tasks", '["minimum", "absolute"]')
+        return tuple(dict.fromkeys(tasks[str(name)].name for name in names))
+
+    @field_validator("widths", mode="before")
+    @classmethod
+    def _usable_widths(cls, given: Any) -> Any:
+        return tuple(
+            dict.fromkeys(check_width(width) for width in _listed(given, "widths", '["1x", 8, [6, 3]]'))
+        )
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _usable_seeds(cls, given: Any) -> Any:
+        if isinstance(given, int) and not isinstance(given, bool):
+            if given < 1:
+                raise InputError(f"seeds = {given}: give at least one seed")
+            return given
+        seeds = _listed(given, "seeds", "50, or [0, 1, 2]")
+        for seed in seeds:
+            # torch keeps 32 bits of a seed.
+            if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+                raise InputError(f"seed {seed!r}: give whole numbers from 0 to {2**32 - 1}")
+        return tuple(dict.fromkeys(seeds))
+
+    @field_validator("regimens", mode="before")
+    @classmethod
+    def _known_regimens(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return _check_regimens(given, "regimens")
+        for width in given:
+            if width != OTHER:
+                check_width(_width_of_key(width))
+        return {str(width): _check_regimens(names, f"regimens.{width}") for width, names in given.items()}
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _usable_steps(cls, given: Any) -> Any:
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+            raise InputError(f"steps = {given!r}: give a whole number of training steps, at least 1")
+        return given
+
+    @model_validator(mode="after")
+    def _every_width_has_regimens(self) -> StudyConfig:
+        if isinstance(self.regimens, dict):
+            named = {width_text(width) for width in self.widths}
+            for width in self.regimens:
+                if width != OTHER and width not in named:
+                    near = did_you_mean(near_names(width, named)) or f" (widths: {', '.join(sorted(named))})"
+                    raise InputError(f"regimens for width {width!r}, which is not among the widths{near}")
+            lacking = sorted(named - set(self.regimens))
+            if OTHER not in self.regimens and lacking:
+                raise InputError(
+                    f"no regimens for width {lacking[0]!r}: name it, or give them under {OTHER!r}"
+                )
+        return self
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def regimens_at(self, width: Width) -> tuple[Regimen, ...]:
+        """The regimens of a width."""
+        if isinstance(self.regimens, dict):
+            given = self.regimens.get(width_text(width), self.regimens.get(OTHER, ()))
+        else:
+            given = self.regimens
+        return tuple(as_regimen(regimen) for regimen in given)
+
+    def hidden(self, task: Task, width: Width) -> tuple[int, ...]:
+        """The hidden sizes that a width means for a task.
+
+        Raises:
+            InputError: for a multiple, where the task's smallest sizes are not known.
+        """
+        if isinstance(width, int):
+            return (width,)
+        if not isinstance(width, str):
+            return width
+        if task.smallest is None:
+            raise InputError(
+                f"width {width!r} of task {task.name!r}: its smallest size is not known; give a number or a list"
+            )
+        return tuple(int(width[:-1]) * size for size in task.smallest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration in plain values, as it stands in the manifest."""
+        return self.model_dump(mode="json")
+
+
+def as_config(given: StudyConfig | Mapping[str, Any] | str | os.PathLike[str] | None) -> StudyConfig:
+    """A configuration from itself, a mapping, the path of a TOML file, or None for the default.
+
+    Examples:
+        >>> as_config({"tasks": ["abs"], "seeds": [7]}).tasks
+        ('absolute',)
+        >>> as_config(None) == StudyConfig()
+        True
+    """
+    if given is None:
+        return StudyConfig()
+    if isinstance(given, StudyConfig):
+        return given
+    if isinstance(given, Mapping):
+        return StudyConfig(**{str(key): value for key, value in given.items()})
+    return StudyConfig.from_toml(given)
+
+
+def check_width(width: Any) -> Width:
+    """The width in its plain form.
+
+    Raises:
+        InputError: for anything but `"1x"`, `"2x"`, ..., a number from 1, or a list of such numbers.
+
+    Examples:
+        >>> check_width("2x"), check_width([6, 3]), check_width([8])
+        ('2x', (6, 3), 8)
+        >>> check_width(0)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: width 0: a hidden layer needs at least one neuron
+    """
+    if isinstance(width, str):
+        if _MULTIPLE.fullmatch(width):
+            return width
+    elif isinstance(width, int) and not isinstance(width, bool):
+        if width < 1:
+            raise InputError(f"width {width}: a hidden layer needs at least one neuron")
+        return width
+    elif isinstance(width, list | tuple) and width:
+        sizes = tuple(check_width(size) for size in width)
+        whole = tuple(size for size in sizes if isinstance(size, int))
+        if len(whole) == len(sizes):
+            return whole if len(whole) > 1 else whole[0]
+    raise InputError(f"width {width!r}: give '1x', '2x', ..., a number of neurons, or a list of them")
+
+
+def width_text(width: Width) -> str:
+    """The width as a text: the key of `regimens` by width.
+
+    Examples:
+        >>> width_text("2x"), width_text(8), width_text((6, 3))
+        ('2x', '8', '6-3')
+    """
+    return "-".join(map(str, width)) if isinstance(width, tuple) else str(width)
+
+
+def relative_width(task: Task, hidden: Iterable[int]) -> str:
+    """Hidden sizes as a multiple of the task's smallest; empty where they are none or it is not known.
+
+    Examples:
+        >>> relative_width(tasks["minimum"], (6,)), relative_width(tasks["minimum"], (4,))
+        ('2x', '')
+    """
+    sizes, smallest = tuple(hidden), task.smallest
+    if smallest is None or len(sizes) != len(smallest) or sizes[0] % smallest[0]:
+        return ""
+    factor = sizes[0] // smallest[0]
+    return f"{factor}x" if sizes == tuple(factor * size for size in smallest) else ""
+
+
+def _width_of_key(key: Any) -> Any:
+    """A TOML table's keys are texts: `3` and `6-3` stand for a number and a list."""
+    parts = str(key).split("-")
+    if all(part.isdigit() for part in parts):
+        return [int(part) for part in parts]
+    return key
+
+
+def _check_regimens(given: Any, where: str) -> tuple[RegimenLike, ...]:
+    checked: list[RegimenLike] = []
+    names: list[str] = []
+    for regimen in _listed(given, where, '["osier", "adam"]'):
+        if not isinstance(regimen, str | Mapping):
+            raise InputError(
+                f"{where}: {regimen!r} is no regimen: give a preset's name or a table of its fields"
+            )
+        name = as_regimen(regimen).name
+        if "/" in name:
+            raise InputError(
+                f"{where}: the regimen's name {name!r} holds a slash, which separates parts of an id"
+            )
+        if name == DERIVED:
+            raise InputError(f"{where}: {name!r} stands for the hand-derived networks: give another name")
+        if name in names:
+            raise InputError(f"{where}: two regimens are called {name!r}: give one of them another name")
+        names.append(name)
+        checked.append(regimen if isinstance(regimen, str) else dict(regimen))
+    return tuple(checked)
+
+
+def _listed(given: Any, what: str, example: str) -> tuple[Any, ...]:
+    if not isinstance(given, list | tuple | range) or not len(given):
+        raise InputError(f"{what} = {given!r}: give a list, such as {what.partition('.')[0]} = {example}")
+    return tuple(given)
+
+
+def _one_line(error: ValidationError, keys: Iterable[str]) -> str:
+    """pydantic's findings on one line, with the near name of an unknown key."""
+    known, parts = list(keys), []
+    for found in error.errors():
+        place = ".".join(map(str, found["loc"]))
+        cause = found.get("ctx", {}).get("error")
+        if isinstance(cause, MathCircuitsError):
+            parts.append(str(cause))
+        elif found["type"] == "extra_forbidden":
+            parts.append(
+                f"unknown key {place!r}{did_you_mean(near_names(place, known))} (keys: {', '.join(known)})"
+            )
+        else:
+            parts.append(f"{place} = {found['input']!r}: {found['msg']}")
+    return "; ".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

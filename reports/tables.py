@@ -1,0 +1,498 @@
+"""Tables: from what was read in networks to what a study says, as tidy frames. Nothing here touches a file.
+
+A `Condition` is what one task, size and regimen gave: its networks, their losses and what was read in them.
+Each function turns one condition into the rows of one table; `verdicts` then judges the prevalence rows of all
+conditions together. `COLUMNS` lists every table's columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mathcircuits.detect import Network, Task, catalogue, prevalence, verdict_table
+from mathcircuits.detect.activation import hook_post
+from mathcircuits.detect.box import sobol_points
+from mathcircuits.detect.ensembles import match_ensemble
+from mathcircuits.detect.orbits import Label, Orbits
+from mathcircuits.detect.pairs import pairwise
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Array = npt.NDArray[np.float64]
+Kind = Literal["text", "int", "float", "bool"]
+Population = Literal["trained", "untrained", "derived"]
+
+#: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
+SOLVED = 1e-8
+#: ... or below this where Osier's own training is repeated, which stops earlier.
+SOLVED_OSIER = 1e-4
+#: A neuron is used where ablating it to its mean costs this share of the output's variance (design, section 4).
+USED = 0.01
+#: A used neuron holds a feature at this unexplained share or less (design, section 5.8).
+HELD = 1e-3
+#: Networks of one condition that are compared pair by pair: 190 pairs show what 50 would, and can be drawn.
+COMPARED = 20
+#: 1024 Sobol points: correlations are off by under 1%.
+_LOG2_INPUTS = 10
+MEASURES = ("correlation_matching", "cka")
+
+_CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
+_NETWORK: dict[str, Kind] = {"network": "text", **_CONDITION, "seed": "int", "population": "text"}
+COLUMNS: dict[str, dict[str, Kind]] = {
+    "networks": {
+        **_NETWORK,
+        "loss": "float",
+        "solved": "bool",
+        "threshold": "float",
+        "steps": "int",
+        "parameters": "int",
+        "missing": "text",
+        "cell": "text",
+    },
+    "neurons": {
+        **_NETWORK,
+        "layer": "int",
+        "neuron": "int",
+        "status": "text",
+        "feature": "text",
+        "on": "text",
+        "scope": "text",
+        "r": "float",
+        "unexplained": "float",
+        "scale": "float",
+        "offset": "float",
+        "p": "float",
+        "q": "float",
+        "causal": "float",
+        "contribution": "float",
+        "duplicate_of": "int",
+        "used": "bool",
+        "expected": "bool",
+    },
+    "directions": {
+        **_NETWORK,
+        "layer": "int",
+        "feature": "text",
+        "on": "text",
+        "scope": "text",
+        "unexplained": "float",
+        "untrained": "float",
+        "gap": "float",
+        "p": "float",
+        "q": "float",
+        "tautology": "bool",
+        "readable": "bool",
+        "neuron": "int",
+        "cosine": "float",
+    },
+    "prevalence": {
+        **_CONDITION,
+        "feature": "text",
+        "on": "text",
+        "oriented": "bool",
+        "found": "int",
+        "n": "int",
+        "value": "float",
+        "low": "float",
+        "high": "float",
+        "untrained_found": "int",
+        "untrained_n": "int",
+        "untrained_value": "float",
+        "verdict": "text",
+        "reason": "text",
+        "q": "float",
+        "forced": "bool",
+    },
+    "success": {**_CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
+    "similarity": {
+        **_CONDITION,
+        "population": "text",
+        "measure": "text",
+        "network_a": "text",
+        "network_b": "text",
+        "value": "float",
+        "null_mean": "float",
+        "null_q95": "float",
+        "p": "float",
+    },
+    "ensembles": {
+        **_CONDITION,
+        "layer": "int",
+        "feature": "text",
+        "on": "text",
+        "found": "int",
+        "n": "int",
+        "prevalence": "float",
+        "null_prevalence": "float",
+        "p": "float",
+        "q": "float",
+    },
+}
+_DTYPES: dict[Kind, str] = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """What one task, size and regimen gave.
+
+    Attributes:
+        task: the task.
+        hidden: hidden sizes.
+        width: their multiple of the task's smallest, or empty.
+        regimen: its name; `threshold` is the loss below which a network counts as solved.
+        steps: training steps of every network.
+        derived: whether this is the hand-derived network.
+        seeds: one per network; `losses` [net] are their fresh losses (NaN where one diverged) and `cells` the
+            cells that they come from.
+        networks: the trained (or hand-derived) networks; None where one diverged.
+        untrained: the same networks before training; empty for a hand-derived one.
+        neurons, directions: what was read in them, with the columns seed, population and those of an Analysis;
+            `on` is a text.
+    """
+
+    task: Task
+    hidden: tuple[int, ...]
+    width: str
+    regimen: str
+    threshold: float
+    steps: int
+    derived: bool
+    seeds: tuple[int, ...]
+    losses: Array
+    cells: tuple[str, ...]
+    networks: tuple[Network | None, ...]
+    untrained: tuple[Network, ...]
+    neurons: pd.DataFrame
+    directions: pd.DataFrame
+
+    @property
+    def sizes(self) -> str:
+        """The hidden sizes as a text."""
+        return "-".join(map(str, self.hidden))
+
+    @property
+    def about(self) -> dict[str, str]:
+        """The columns that name the condition."""
+        return {"task": self.task.name, "hidden": self.sizes, "width": self.width, "regimen": self.regimen}
+
+    @property
+    def solved(self) -> npt.NDArray[np.bool_]:
+        """Which networks solved the task, [net]; one that diverged did not."""
+        return np.asarray(self.losses < self.threshold)
+
+    @property
+    def solutions(self) -> list[tuple[int, Network]]:
+        """The networks that solved the task, with their seeds."""
+        members = zip(self.seeds, self.networks, self.solved, strict=True)
+        return [(seed, network) for seed, network, solved in members if solved and network is not None]
+
+    def network_id(self, seed: int) -> str:
+        """The id of the network of that seed."""
+        return f"{self.task.name}/{self.sizes}/{self.regimen}/{seed}"
+
+
+def neuron_table(condition: Condition, orbits: Orbits) -> pd.DataFrame:
+    """The neurons, with `used` and `expected` beside what an Analysis says of them."""
+    frame = _identified(condition, condition.neurons)
+    frame["used"] = frame["contribution"] >= USED
+    expected = []
+    for feature, on in zip(frame["feature"], frame["on"], strict=True):
+        label = (str(feature), split_arguments(str(on)))
+        # What a label on the network's own variables amounts to on the inputs is not known here.
+        expected.append(label in orbits.expected if orbits.derived and orbits.has(label) else None)
+    frame["expected"] = pd.array(expected, dtype="boolean")
+    return typed(frame, "neurons")
+
+
+def direction_table(condition: Condition) -> pd.DataFrame:
+    """The directions of an Analysis, for every network."""
+    return typed(_identified(condition, condition.directions), "directions")
+
+
+def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -> pd.DataFrame:
+    """One row per network: loss, whether it solved the task, which expected features it lacks.
+
+    `neurons` is the condition's `neuron_table`. Untrained networks have the loss that they start from. A
+    network that diverged lacks everything.
+    """
+    held = held_labels(neurons, orbits)
+    populations: list[tuple[Population, Sequence[Network | None], Array]]
+    if condition.derived:
+        populations = [("derived", condition.networks, condition.losses)]
+    else:
+        populations = [
+            ("trained", condition.networks, condition.losses),
+            ("untrained", condition.untrained, _losses(condition.untrained, condition.task)),
+        ]
+    rows = []
+    missing: dict[frozenset[Label], str] = {}
+    for population, networks, losses in populations:
+        for k, seed in enumerate(condition.seeds):
+            identity = condition.network_id(seed)
+            labels = held.get((identity, population), frozenset())
+            if labels not in missing:
+                missing[labels] = "; ".join(orbits.missing(labels))
+            rows.append(
+                {
+                    "network": identity,
+                    **condition.about,
+                    "seed": seed,
+                    "population": population,
+                    "loss": losses[k],
+                    "solved": bool(losses[k] < condition.threshold),
+                    "threshold": condition.threshold,
+                    "steps": 0 if population == "untrained" else condition.steps,
+                    "parameters": _parameters(networks[k], condition),
+                    "missing": missing[labels],
+                    "cell": condition.cells[k],
+                }
+            )
+    return typed(pd.DataFrame(rows), "networks")
+
+
+def success_table(condition: Condition) -> pd.DataFrame:
+    """How many networks solved the task, with the exact binomial (Clopper-Pearson) interval."""
+    solved = int(condition.solved.sum())
+    share = prevalence(solved, len(condition.seeds))
+    row = {
+        **condition.about,
+        "n": share.n,
+        "solved": solved,
+        "value": share.value,
+        "low": share.low,
+        "high": share.high,
+    }
+    return typed(pd.DataFrame([row]), "success")
+
+
+def prevalence_counts(
+    condition: Condition, neurons: pd.DataFrame, networks: pd.DataFrame, orbits: Orbits
+) -> pd.DataFrame:
+    """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
+
+    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (design, section 5.8). Rows with
+    `oriented` False count an orbit under the task's symmetries, named by its first member; where several
+    members could be held and one is, rows with `oriented` True count each. Listed are the features that some
+    solved network holds, those of the hand-derived network, and the seed's ridges (whether they are absent is
+    a finding too).
+    """
+    held = held_labels(neurons, orbits)
+    solved = set(networks["network"][(networks["population"] == "trained") & networks["solved"]])
+    counted = [
+        labels for (name, population), labels in held.items() if population == "trained" and name in solved
+    ]
+    beside = [labels for (_, population), labels in held.items() if population == "untrained"]
+    listed = set(orbits.expected).union(*counted)
+    listed |= {label for label in orbits.labels if label[0] in _seed_ridges()}
+    order = {label: k for k, label in enumerate(orbits.labels)}
+    rows = []
+    for first in sorted(
+        {orbits.representative(label) for label in listed}, key=lambda label: order.get(label, -1)
+    ):
+        orbit = orbits.orbit(first)
+        groups = [(False, first, set(orbit))]
+        # Of what nobody holds there is no orientation to ask for, and rows without need widen all intervals.
+        if len(orbit) > 1 and any(not labels.isdisjoint(orbit) for labels in counted):
+            groups += [(True, member, {member}) for member in orbit]
+        for oriented, (feature, on), members in groups:
+            untrained_found = sum(not members.isdisjoint(labels) for labels in beside)
+            rows.append(
+                {
+                    **condition.about,
+                    "feature": feature,
+                    "on": ", ".join(on),
+                    "oriented": oriented,
+                    "found": sum(not members.isdisjoint(labels) for labels in counted),
+                    "n": len(solved),
+                    "untrained_found": untrained_found,
+                    "untrained_n": len(condition.untrained),
+                    "untrained_value": untrained_found / len(condition.untrained)
+                    if condition.untrained
+                    else np.nan,
+                    "forced": orbits.forced(
+                        (feature, on), condition.hidden, bias=_has_bias(condition), oriented=oriented
+                    ),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def verdicts(counts: pd.DataFrame) -> pd.DataFrame:
+    """The prevalence table: counts of all conditions, judged together (false discoveries are controlled over it)."""
+    if counts.empty:
+        return empty("prevalence")
+    return typed(verdict_table(counts.reset_index(drop=True)), "prevalence")
+
+
+def similarity_table(condition: Condition) -> pd.DataFrame:
+    """Pairs of networks: how alike their last hidden layers are on shared inputs, beside pairs of untrained ones.
+
+    At most 20 solved networks, in the order of their seeds, and as many untrained. `null_mean`, `null_q95` and p
+    come from the untrained pairs: would networks that learned nothing look as alike? Untrained pairs have
+    rows of their own, without a null.
+    """
+    chosen: dict[Population, list[tuple[int, Network]]] = {
+        "trained": condition.solutions[:COMPARED],
+        "untrained": list(zip(condition.seeds, condition.untrained, strict=False))[:COMPARED],
+    }
+    X = sobol_points(condition.task.box, _LOG2_INPUTS)
+    layers = {
+        population: [_last_hidden(network, X) for _, network in members]
+        for population, members in chosen.items()
+    }
+    frames = []
+    for measure in MEASURES:
+        values = {
+            population: pairwise(of, measure)[np.triu_indices(len(of), 1)] if len(of) > 1 else np.zeros(0)
+            for population, of in layers.items()
+        }
+        null = np.sort(values["untrained"])
+        for population, members in chosen.items():
+            first, second = np.triu_indices(len(members), 1)
+            found = values[population]
+            tested = population == "trained" and len(null) > 0
+            # A tie up to rounding counts against the finding, as in detect/measures.py.
+            reached = len(null) - np.searchsorted(null, found - 1e-12)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        **condition.about,
+                        "population": population,
+                        "measure": measure,
+                        "network_a": [condition.network_id(members[k][0]) for k in first],
+                        "network_b": [condition.network_id(members[k][0]) for k in second],
+                        "value": found,
+                        "null_mean": null.mean() if tested else np.nan,
+                        "null_q95": np.quantile(null, 0.95) if tested else np.nan,
+                        "p": (1 + reached) / (1 + len(null)) if tested else np.nan,
+                    }
+                )
+            )
+    return typed(pd.concat(frames, ignore_index=True), "similarity")
+
+
+def ensemble_table(condition: Condition) -> pd.DataFrame:
+    """Features that more solved networks hold in a used neuron than untrained ones would; see `match_ensemble`.
+
+    Features that no network holds are left out, but count among those that q is adjusted for.
+    """
+    if not condition.solutions:
+        return empty("ensembles")
+    frame = match_ensemble([network for _, network in condition.solutions], box=condition.task.box)
+    frame = frame[frame["found"] > 0]
+    frame = frame.assign(on=[", ".join(on) for on in frame["on"]], **condition.about)
+    return typed(frame, "ensembles")
+
+
+def held_labels(neurons: pd.DataFrame, orbits: Orbits) -> dict[tuple[str, str], frozenset[Label]]:
+    """The features of the inputs that each network holds: (network, population) -> labels.
+
+    Every network that has neurons has an entry.
+    """
+    found: dict[tuple[str, str], set[Label]] = {}
+    columns = ("network", "population", "feature", "on", "unexplained", "used")
+    for name, population, feature, on, unexplained, used in zip(*(neurons[c] for c in columns), strict=True):
+        labels = found.setdefault((name, population), set())
+        if not used or not unexplained <= HELD:
+            continue
+        label = (str(feature), split_arguments(str(on)))
+        if orbits.has(label):
+            labels.add(label)
+    return {key: frozenset(labels) for key, labels in found.items()}
+
+
+def split_arguments(text: str) -> tuple[str, ...]:
+    """The arguments in a text of them: split at the commas that stand outside parentheses.
+
+    Examples:
+        >>> split_arguments("min(x1, x2), min(x3, x4)"), split_arguments("")
+        (('min(x1, x2)', 'min(x3, x4)'), ())
+    """
+    parts, depth, start = [], 0, 0
+    for k, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append(text[start:k].strip())
+            start = k + 1
+    last = text[start:].strip()
+    return tuple([*parts, last] if last else parts)
+
+
+def typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The frame with the table's columns, in order and of their kinds.
+
+    Examples:
+        >>> frame = pd.DataFrame({name: [None] for name in COLUMNS["success"]})
+        >>> typed(frame, "success").dtypes.astype(str).unique().tolist()
+        ['string', 'Int64', 'float64']
+    """
+    columns = {}
+    for name, kind in COLUMNS[table].items():
+        column = frame[name]
+        if kind == "float":
+            columns[name] = pd.Series(pd.to_numeric(column), dtype="float64")
+        else:
+            columns[name] = pd.Series(column, dtype=_DTYPES[kind])
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def empty(table: str) -> pd.DataFrame:
+    """The table without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in COLUMNS[table].items()})
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """The table's schema on disk."""
+    import pyarrow as pa
+
+    kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS[table].items()])
+
+
+def conditions_of(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, str, str]]:
+    """Every (task, hidden, regimen) of a study's tables, in their order."""
+    networks = tables["networks"]
+    yield from dict.fromkeys(zip(networks["task"], networks["hidden"], networks["regimen"], strict=True))
+
+
+def _identified(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the columns that name a network in front."""
+    columns: dict[str, Any] = {
+        "network": [condition.network_id(seed) for seed in frame["seed"]],
+        **condition.about,
+    }
+    return frame.assign(**columns)
+
+
+def _seed_ridges() -> frozenset[str]:
+    """The seed's features that one ReLU neuron can hold."""
+    return frozenset(f.name for f in catalogue.values() if "seed" in f.tags and f.direction is not None)
+
+
+def _losses(networks: Sequence[Network], task: Task) -> Array:
+    X = sobol_points(task.box, _LOG2_INPUTS)
+    target = task(X)
+    return np.array([np.mean((network(X) - target) ** 2) for network in networks], dtype=np.float64)
+
+
+def _last_hidden(network: Network, X: Array) -> Array:
+    return np.asarray(network.run(X)[hook_post(len(network.activations) - 1)])
+
+
+def _has_bias(condition: Condition) -> bool:
+    known = [network for network in (*condition.networks, *condition.untrained) if network is not None]
+    return any(network.architecture.has_bias for network in known)
+
+
+def _parameters(network: Network | None, condition: Condition) -> int:
+    """Weights and biases; a network that diverged has as many as its untrained self."""
+    known = network if network is not None else condition.untrained[0]
+    biases = sum(len(b) for b, has in zip(known.bias_vectors, known.architecture.bias, strict=True) if has)
+    return sum(w.size for w in known.weights) + biases

@@ -1,0 +1,407 @@
+"""The command line: what it prints, what it refuses in one line with exit code 2, what it does not load."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mathcircuits.detect import Network, derived_network
+from mathcircuits.models import save
+from mathcircuits.reports import console
+from mathcircuits.reports.__main__ import main
+from mathcircuits.reports.inspecting import read_inputs
+
+HEAVY = {"torch", "transformer_lens", "pandas", "sklearn", "sympy", "seaborn"}
+TINY = 'tasks = ["absolute"]\nwidths = ["1x"]\nseeds = 2\nregimens = ["adam"]\nsteps = 5\n'
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command, in this process."""
+    code = main([str(argument) for argument in argv])
+    written = capsys.readouterr()
+    return code, written.out, written.err
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
+    """The one line with which a command refuses its input."""
+    code, out, err = run(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("mathcircuits: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture
+def minimum(tmp_path: Path) -> Path:
+    """A saved hand-derived minimum."""
+    return save(derived_network("minimum"), tmp_path / "minimum.safetensors")
+
+
+# What it loads
+
+
+def loaded_by(arguments: Sequence[str], code: int = 0) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mathcircuits.reports", *arguments],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["study", "--help"], 0),
+        (["--version"], 0),
+        (["catalogue", "x1 > x2"], 0),
+        (["catalogue", "order", "--json"], 0),
+        (["catalogue", "gretaerness"], 2),
+        (["tasks"], 0),
+        (["benchmark"], 0),
+    ],
+)
+def test_light_commands_load_nothing_heavy(arguments: list[str], code: int) -> None:
+    loaded = loaded_by(arguments, code)
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+
+
+def test_a_heavy_command_is_noticed() -> None:
+    assert "torch" in loaded_by(["inspect", "no/such/file.pt"], 2) & HEAVY
+
+
+# Look-ups
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for name in ("study", "inspect", "catalogue", "tasks", "report", "benchmark", "add"):
+        assert name in out
+    assert run(capsys)[:2] == (0, out)
+    assert run(capsys, "--version")[1] == "mathcircuits 0.1.0\n"
+
+
+@pytest.mark.parametrize("query", ["greaterness", "order/greaterness", "x1 > x2", "relu(x1 - x2)"])
+def test_an_exact_hit_prints_the_whole_entry(capsys: pytest.CaptureFixture[str], query: str) -> None:
+    code, out, _ = run(capsys, "catalogue", query)
+    assert code == 0
+    fields = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert fields["id"] == "order/greaterness"
+    assert fields["formula"] == "relu(x1 - x2)"
+    assert fields["direction"] == "1.0, -1.0"
+
+
+def test_a_search_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "catalogue", "order/*")
+    assert code == 0
+    head, *rows = out.splitlines()
+    assert head.split() == ["name", "formula", "definition"]
+    assert [row.split()[0] for row in rows][:2] == ["greaterness", "maximum"]
+
+
+def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    (entry,) = json.loads(run(capsys, "catalogue", "greaterness", "--json")[1])
+    assert entry["aliases"][0] == "x1 > x2"
+    found = json.loads(run(capsys, "tasks", "--json")[1])
+    assert {task["name"]: task["hidden"] for task in found}["minimum-of-4"] == [6, 3]
+    assert [row["name"] for row in json.loads(run(capsys, "benchmark", "--json")[1])] == [
+        "detection",
+        "training",
+        "universality",
+    ]
+
+
+def test_tables_in_a_pipe_are_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "catalogue", "order")
+    assert max(map(len, out.splitlines())) > 80
+    assert "…" not in out
+    _, out, _ = run(capsys, "tasks")
+    assert any("x1 + abs(x2)" in line and line.endswith("x1 + |x2|") for line in out.splitlines())
+
+
+def test_a_terminal_gets_the_same_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.print_table(["name", "n"], [["[bold]a", "10"]])
+    out = capsys.readouterr().out
+    assert "[bold]a" in out
+    assert "10" in out
+
+
+def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'greaterness'" in refused(capsys, "catalogue", "gretaerness")
+    assert "did you mean 'training'" in refused(capsys, "benchmark", "trainign")
+    assert "not there yet" in refused(capsys, "benchmark", "training")
+    assert "No such command 'studdy'" in refused(capsys, "studdy")
+    assert "--out" in refused(capsys, "study")
+    assert "integer" in refused(capsys, "study", "--out", "x", "--seeds", "many")
+
+
+# inspect
+
+
+def test_inspect_prints_features_and_where_they_point(
+    capsys: pytest.CaptureFixture[str], minimum: Path
+) -> None:
+    code, out, _ = run(capsys, "inspect", minimum, "--task", "minimum")
+    assert code == 0
+    first, _, layer, head, *rows = out.splitlines()
+    assert first == "2-3-1, relu, no bias; read on [-1, 1]^2"
+    assert layer == "layer 0"
+    columns = head.split()
+    assert columns == [
+        "neuron",
+        "feature",
+        "on",
+        "status",
+        "unexplained",
+        "p",
+        "q",
+        "contribution",
+        "from",
+        "to",
+    ]
+    for row, feature, on, incoming, outgoing in zip(
+        rows,
+        ("greaterness", "positiveness", "negativeness"),
+        ("x1, x2", "x1", "x1"),
+        ("1 x1, -1 x2", "1 x1, 0 x2", "-1 x1, 0 x2"),
+        ("-1 y1", "1 y1", "-1 y1"),
+        strict=True,
+    ):
+        values = [cell.strip() for cell in row.split("  ") if cell.strip()]
+        assert values[1:4] == [feature, on, "matched"]
+        assert values[-2:] == [incoming, outgoing]
+
+
+def test_inspect_names_the_variables_of_deeper_layers(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    deep = Network([[[1], [-1]], [[2, 1], [1, 0], [0, 1], [1, 1], [1, 2]], [[1, 1, 3, 1, 1]]])
+    _, out, _ = run(capsys, "inspect", save(deep, tmp_path / "deep.npz"))
+    first, second = out.split("layer 1")
+    assert "2 v0, 1 v1, 1 v3, 1 v4, and 1 more" in first
+    assert "2 v0, 1 v1" in second
+    assert "3 y1" in second
+
+
+def test_inspect_as_json(capsys: pytest.CaptureFixture[str], minimum: Path) -> None:
+    _, out, _ = run(capsys, "inspect", minimum, "--json", "--box", "-2", "2")
+    found = json.loads(out)
+    assert found["box"] == [[-2.0, 2.0]] * 2
+    assert found["neurons"][0]["feature"] == "greaterness"
+
+
+def test_inspect_on_given_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).uniform(0, 1, (400, 2))
+    np.save(tmp_path / "X.npy", X)
+    code, out, _ = run(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy", "--box", "0", "1")
+    assert code == 0
+    # On positive inputs the third neuron is silent.
+    assert "dead" in out
+
+
+def test_inputs_from_text(tmp_path: Path) -> None:
+    plain, headed = tmp_path / "plain.csv", tmp_path / "headed.csv"
+    plain.write_text("1,2\n3,4\n")
+    headed.write_text("x1,x2\n1,2\n3,4\n")
+    assert read_inputs(plain).tolist() == read_inputs(headed).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+# Bad input: one line and exit code 2
+
+
+def test_a_nan_in_the_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "X.npy", np.array([[0.0, 1.0], [np.nan, 0.5]]))
+    assert "NaN" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    (tmp_path / "X.csv").write_text("x1,x2\n0,1\n0,oops\n")
+    assert "holds no inputs" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.csv")
+    assert "box" in refused(capsys, "inspect", minimum, "--box", "nan", "1")
+    assert "no/such" in refused(capsys, "inspect", minimum, "--inputs", "no/such.npy")
+
+
+def test_inputs_are_never_unpickled(
+    capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "X.npy", np.array([Bomb(tmp_path / "exploded")], dtype=object), allow_pickle=True)
+    assert "holds no inputs" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_truncated_network(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(minimum.read_bytes()[:-5])
+    message = refused(capsys, "inspect", damaged)
+    assert str(damaged) in message
+    assert "damaged" in message
+
+
+class Bomb:
+    """A pickle that writes a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("ending", ["pt", "pkl", "safetensors"])
+def test_a_pickle_that_is_no_state_dict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, ending: str
+) -> None:
+    import torch
+
+    plain, saved = tmp_path / f"plain.{ending}", tmp_path / f"saved.{ending}"
+    plain.write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    buffer = io.BytesIO()
+    torch.save(Bomb(tmp_path / "exploded"), buffer)
+    saved.write_bytes(buffer.getvalue())
+    for file in (plain, saved):
+        assert str(file) in refused(capsys, "inspect", file)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_that_are_no_numbers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "net.npz", W0=np.array([[np.nan, 1.0]]), W1=np.array([[1.0]]))
+    assert "NaN" in refused(capsys, "inspect", tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('tasks = ["minimun"]', "no task named 'minimun': did you mean 'minimum'"),
+        ("widths = [0]", "width 0: a hidden layer needs at least one neuron"),
+        ("widhts = [3]", "unknown key 'widhts': did you mean 'widths'"),
+        ('regimens = ["adma"]', "no regimen named 'adma': did you mean 'adam'"),
+        ("seeds = 0", "at least one seed"),
+        ("seeds = [", "is no TOML"),
+    ],
+)
+def test_a_wrong_configuration(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, toml: str, words: str
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(toml)
+    message = refused(capsys, "study", file, "--out", tmp_path / "out")
+    assert words in message
+    assert str(file) in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_wrong_arguments(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    assert "cannot be read" in refused(capsys, "study", tmp_path / "no.toml", "--out", tmp_path / "out")
+    assert "no task named" in refused(capsys, "inspect", minimum, "--task", "nonsense")
+    assert "cannot compute" in refused(capsys, "inspect", minimum, "--task", "absolute")
+    assert "does not exist" in refused(capsys, "inspect", tmp_path / "no.pt")
+    (tmp_path / "file").write_text("")
+    assert "is a file" in refused(capsys, "study", "--out", tmp_path / "file")
+    assert "workers" in refused(capsys, "study", "--out", tmp_path / "out", "--workers", "0")
+    assert refused(capsys, "report", tmp_path / "nowhere")
+
+
+def test_a_process_ends_with_the_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "inspect", str(tmp_path / "no.pt")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+# study and report
+
+
+def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(TINY)
+    out = tmp_path / "out"
+    code, printed, err = run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")
+    assert code == 0
+    # No bar in a pipe.
+    assert err == ""
+    assert printed.splitlines() == ["2 cells: 2 trained and read", str(out / "report" / "index.html")]
+    page = out / "report" / "index.html"
+    assert page.stat().st_size > 10_000
+    assert json.loads((out / "manifest.json").read_text())["seeds"] == [0, 1, 2]
+    page.unlink()
+    assert run(capsys, "report", out) == (0, f"{page}\n", "")
+    assert page.exists()
+    # Without --seeds the configuration says 2: another study.
+    message = refused(capsys, "study", tmp_path / "study.toml", "--out", out)
+    assert "seeds = 3 there, 2 here" in message
+    assert "--out" in message
+    assert run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")[1].startswith(
+        "2 cells: 2 kept"
+    )
+
+
+# add
+
+ENTRY = '[[feature]]\nid = "mine/excess"\nformula = "relu(x1 - x2 - x3)"\ndefinition = "how much"\n'
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_add_copies_entries_that_every_look_up_reads(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(ENTRY)
+    target = own_home / "catalogue" / "mine.toml"
+    assert run(capsys, "add", file) == (0, f"{target}: excess\n", "")
+    assert target.read_text() == ENTRY
+    assert [path.name for path in target.parent.iterdir()] == ["mine.toml"]
+    # Again is no collision.
+    assert run(capsys, "add", file)[0] == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "catalogue", "excess"],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 0
+    assert "relu(x1 - x2 - x3)" in done.stdout
+
+
+def test_add_refuses_collisions(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(ENTRY.replace("mine/excess", "mine/greaterness"))
+    assert "taken by 'order/greaterness'" in refused(capsys, "add", file)
+    file.write_text(ENTRY.replace("relu", "rleu"))
+    message = refused(capsys, "add", file)
+    assert "mine.toml, line 1" in message
+    assert "did you mean 'relu'" in message
+    assert not (own_home / "catalogue").exists()
+    file.write_text(ENTRY)
+    assert run(capsys, "add", file)[0] == 0
+    file.write_text(ENTRY.replace("how much", "by how much"))
+    assert "is there already" in refused(capsys, "add", file)
+    assert (own_home / "catalogue" / "mine.toml").read_text() == ENTRY
+
+
+def test_numbers_as_they_are_printed() -> None:
+    assert console.number(float("nan")) == "-"
+    assert console.p_value(0.0) == "< 1e-4"
+    assert console.p_value(1e-4) == "0.0001"

@@ -1,0 +1,528 @@
+"""Studies: the configuration, cells as units of work, resuming, workers, failures, what is on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, UnknownTask, tasks
+from mathcircuits.models import as_regimen, train
+from mathcircuits.reports import Study, StudyConfig, run_study
+from mathcircuits.reports import cells as cells_module
+from mathcircuits.reports.cells import (
+    Cell,
+    load_ensemble,
+    run_cell,
+    save_ensemble,
+    study_cells,
+    untrained_networks,
+)
+from mathcircuits.reports.config import as_config, check_width, relative_width
+from mathcircuits.reports.storage import atomic
+from mathcircuits.reports.tables import COLUMNS
+
+TINY: dict[str, Any] = {
+    "tasks": ["absolute", "minimum"],
+    "widths": ["1x"],
+    "seeds": 3,
+    "regimens": ["adam"],
+    "steps": 50,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A tiny study that nobody changes."""
+    return run_study(TINY, tmp_path_factory.mktemp("study") / "out")
+
+
+@pytest.fixture
+def copied(finished: Study, tmp_path: Path) -> Path:
+    """A copy of it, free to be spoiled."""
+    return Path(shutil.copytree(finished.out, tmp_path / "out"))
+
+
+def table_bytes(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((out / "tables").iterdir())}
+
+
+# Configuration
+
+
+def test_the_default_is_the_seeds_study() -> None:
+    config = StudyConfig()
+    assert config.tasks == (
+        "identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4",
+    )  # fmt: skip
+    assert config.seed_list == tuple(range(50))
+    names = {width: [r.name for r in config.regimens_at(width)] for width in config.widths}
+    assert names == {"1x": ["osier", "adam"], "2x": ["adam"], "4x": ["adam"]}
+    conditions = [cell.condition for cell in study_cells(config)]
+    assert len(conditions) == len(set(conditions)) == 7 * 5
+    assert "minimum-of-4/24-12/adam" in conditions
+
+
+def test_a_toml_file_says_the_same_as_a_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'tasks = ["min", "sort-2"]\nwidths = ["1x", 8, [6, 3]]\nseeds = [3, 5]\nsteps = 10\n'
+        '[regimens]\n"6-3" = ["osier"]\nother = ["adam", { preset = "adam", lr = 0.01, name = "slow" }]\n'
+    )
+    config = as_config(file)
+    assert config.tasks == ("minimum", "sort-2")
+    assert config.widths == ("1x", 8, (6, 3))
+    assert [r.name for r in config.regimens_at((6, 3))] == ["osier"]
+    assert [(r.name, r.lr) for r in config.regimens_at(8)] == [("adam", 0.02), ("slow", 0.01)]
+    assert as_config(config.to_dict()) == config == as_config(json.loads(json.dumps(config.to_dict())))
+    assert as_config(config) is config
+
+
+def test_widths_that_come_to_the_same_count_once() -> None:
+    config = StudyConfig(tasks=["minimum"], widths=["1x", 3, [3]], regimens=["adam"])
+    assert [cell.hidden for cell in study_cells(config) if not cell.derived] == [(3,)]
+    assert check_width([3]) == 3
+    assert relative_width(tasks["minimum-of-4"], (12, 6)) == "2x"
+    assert relative_width(tasks["minimum-of-4"], (12, 3)) == ""
+    assert relative_width(tasks["minimum"], (3, 3)) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"widhts": [3]}, "unknown key 'widhts': did you mean 'widths'"),
+        ({"widths": [0]}, "width 0: a hidden layer needs at least one neuron"),
+        ({"widths": [[3, 0]]}, "width 0"),
+        ({"widths": ["big"]}, "width 'big': give '1x'"),
+        ({"widths": [True]}, "width True"),
+        ({"widths": [[]]}, "width []"),
+        ({"widths": []}, "widths = []: give a list"),
+        ({"tasks": "minimum"}, "tasks = 'minimum': give a list"),
+        ({"seeds": 0}, "at least one seed"),
+        ({"seeds": True}, "seeds = True"),
+        ({"seeds": [-1]}, "seed -1"),
+        ({"seeds": [0.5]}, "seed 0.5"),
+        ({"steps": 0}, "steps = 0"),
+        ({"steps": 1.5}, "steps = 1.5"),
+        ({"regimens": [{"preset": "adam", "lrr": 1}]}, "unknown key 'lrr': did you mean 'lr'"),
+        ({"regimens": [3]}, "3 is no regimen"),
+        ({"regimens": [{"preset": "adam", "name": "a/b"}]}, "holds a slash"),
+        ({"regimens": ["adam", "adam"]}, "two regimens are called 'adam'"),
+        ({"regimens": {"1x": ["adam"]}}, "no regimens for width '2x'"),
+        ({"regimens": {"8x": ["adam"], "other": ["adam"]}}, "'8x', which is not among the widths"),
+        ({"regimens": [{"preset": "adam", "name": "derived"}]}, "'derived' stands for the hand-derived"),
+    ],
+)
+def test_a_wrong_configuration_says_what_is_wrong(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as raised:
+        StudyConfig(**fields)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_unknown_names_in_a_configuration() -> None:
+    with pytest.raises(UnknownTask, match="did you mean 'minimum'"):
+        StudyConfig(tasks=["minimun"])
+    with pytest.raises(UnknownNameError, match="did you mean 'osier'"):
+        StudyConfig(regimens=["osyer"])
+    with pytest.raises(InputError, match="its smallest size is not known"):
+        study_cells(StudyConfig(tasks=["absolute", "no-size"]))
+
+
+@pytest.fixture(autouse=True)
+def extra_task() -> None:
+    """A task whose smallest network nobody knows."""
+    if "no-size" not in tasks:
+        tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
+
+
+# Cells
+
+
+def test_a_cells_hash_changes_with_what_decides_its_weights() -> None:
+    def cell(**changes: Any) -> Cell:
+        fields = {
+            "task": "minimum",
+            "hidden": (3,),
+            "regimen": as_regimen("adam"),
+            "seeds": (0, 1),
+            "steps": 5,
+        }
+        return Cell(**{**fields, **changes})
+
+    others = [
+        cell(),
+        cell(task="maximum"),
+        cell(hidden=(4,)),
+        cell(regimen=as_regimen("adam", lr=0.01)),
+        cell(seeds=(0, 2)),
+        cell(steps=6),
+    ]
+    assert len({other.hash for other in others}) == len(others)
+    assert cell().hash == cell().hash
+    assert cell().key == f"minimum_3_adam_0-1_{cell().hash}"
+    assert "/" not in cell(regimen=as_regimen("adam", lr=0.01)).key
+
+
+def test_many_seeds_make_several_cells() -> None:
+    config = StudyConfig(tasks=["no-size"], widths=[2], regimens=["adam"], seeds=600)
+    found = study_cells(config)
+    assert [len(cell.seeds) for cell in found] == [256, 256, 88]
+    assert [seed for cell in found for seed in cell.seeds] == list(range(600))
+
+
+def test_an_ensemble_comes_back_exactly(tmp_path: Path) -> None:
+    for bias in (False, True):
+        runs = train("absolute", hidden=(3,), seeds=(4, 2), steps=7, bias=bias)
+        save_ensemble(tmp_path / "runs.safetensors", runs)
+        back = load_ensemble(tmp_path / "runs.safetensors")
+        assert (back.task, back.config, back.regimen, back.steps, back.seeds) == (
+            runs.task,
+            runs.config,
+            runs.regimen,
+            runs.steps,
+            runs.seeds,
+        )
+        for mine, theirs in zip(back.weights, runs.weights, strict=True):
+            assert mine.dtype == theirs.dtype
+            assert np.array_equal(mine, theirs)
+        assert [b is not None for b in back.biases] == [bias, bias]
+        assert back.history.equals(runs.history)
+
+
+def test_a_damaged_ensemble_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "runs.safetensors"
+    save_ensemble(file, train("absolute", hidden=(2,), seeds=(0,), steps=1))
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(FileError, match=r"runs\.safetensors: cannot be read .* run the study again"):
+        load_ensemble(file)
+    with pytest.raises(FileError, match="cannot be read"):
+        load_ensemble(tmp_path / "none.safetensors")
+
+
+def test_untrained_networks_are_what_training_starts_from() -> None:
+    start = train("minimum", hidden=(3,), seeds=(0, 5), steps=0)
+    trained = train("minimum", hidden=(3,), seeds=(0, 5), steps=3)
+    for network, zero, end in zip(
+        untrained_networks(trained), start.networks(), trained.networks(), strict=True
+    ):
+        assert all(np.array_equal(a, b) for a, b in zip(network.weights, zero.weights, strict=True))
+        assert not np.array_equal(network.weights[0], end.weights[0])
+
+
+# A study
+
+
+def test_what_is_in_the_folder(finished: Study) -> None:
+    assert sorted(path.name for path in finished.out.iterdir() if path.name[0] != ".") == [
+        "manifest.json",
+        "networks",
+        "report",
+        "tables",
+    ]
+    assert set(finished.tables) == set(COLUMNS)
+    for name, frame in finished.tables.items():
+        assert list(frame.columns) == list(COLUMNS[name])
+    networks = finished.tables["networks"]
+    assert networks["network"][networks["population"] == "trained"].tolist() == [
+        f"{task}/{hidden}/adam/{seed}"
+        for task, hidden in (("absolute", 2), ("minimum", 3))
+        for seed in range(3)
+    ]
+    assert networks.groupby("population").size().to_dict() == {"derived": 2, "trained": 6, "untrained": 6}
+    assert finished.page.read_text("utf-8").lstrip().startswith("<!")
+    assert finished.failures == {}
+
+
+def test_the_hand_derived_network_is_read(finished: Study) -> None:
+    neurons = finished.tables["neurons"]
+    derived = neurons[(neurons["population"] == "derived") & (neurons["task"] == "minimum")]
+    assert derived["network"].unique().tolist() == ["minimum/3/derived/-1"]
+    assert derived["feature"].tolist() == ["greaterness", "positiveness", "negativeness"]
+    assert derived["expected"].all()
+    networks = finished.tables["networks"]
+    row = networks[networks["network"] == "minimum/3/derived/-1"].iloc[0]
+    assert row["solved"]
+    assert row["missing"] == ""
+
+
+def test_the_tables_agree_with_the_networks(finished: Study) -> None:
+    networks = finished.tables["networks"]
+    row = networks[networks["network"] == "minimum/3/adam/1"].iloc[0]
+    (network,) = finished.networks("minimum/3/adam/1").values()
+    X = np.random.default_rng(1).uniform(-1, 1, (20_000, 2))
+    loss = np.mean((network(X) - X.min(axis=1, keepdims=True)) ** 2)
+    # Two samples of 4096 and 20 000 points.
+    assert row["loss"] == pytest.approx(loss, rel=0.2)
+    assert row["parameters"] == sum(w.size for w in network.weights)
+    assert row["width"] == "1x"
+    neurons = finished.tables["neurons"]
+    assert (neurons["network"] == "minimum/3/adam/1").sum() == 6  # trained and untrained
+
+
+def test_networks_by_id_by_condition_and_by_cell(finished: Study) -> None:
+    assert list(finished.networks("minimum/3/derived")) == ["minimum/3/derived/-1"]
+    assert len(finished.networks("minimum")) == 4
+    cell = next(cell for cell in finished.cells if cell.condition == "absolute/2/adam")
+    assert list(finished.networks(cell.key)) == [f"absolute/2/adam/{seed}" for seed in range(3)]
+    with pytest.raises(UnknownNameError, match="did you mean 'minimum/3/adam'"):
+        finished.networks("minimum/3/adma")
+    with pytest.raises(UnknownNameError):
+        finished.networks("minimum/3/adam/99")
+
+
+def test_the_manifest_alone_holds_clocks_and_machine(finished: Study) -> None:
+    manifest = json.loads((finished.out / "manifest.json").read_text())
+    assert manifest["config"] == StudyConfig(**TINY).to_dict()
+    assert manifest["seeds"] == [0, 1, 2]
+    assert manifest["versions"]["mathcircuits"] == "0.1.0"
+    assert set(manifest["seconds"]) == {"cells", "tables", "page", "train", "read"}
+    assert manifest["machine"]["name"]
+    for name, frame in finished.tables.items():
+        text = frame.to_csv()
+        assert manifest["started"][:10] not in text, name
+        assert manifest["machine"]["name"] not in COLUMNS[name]
+
+
+def test_a_study_shows_itself(finished: Study) -> None:
+    assert repr(finished).endswith("2 tasks, 6 networks)")
+    assert "<table" in finished._repr_html_()
+    assert repr(finished.tables).startswith("Tables(directions, ")
+    assert Study.load(finished.out).config == finished.config
+    with pytest.raises(UnknownNameError, match="did you mean 'neurons'"):
+        finished.tables["neuron"]
+
+
+def test_no_study_in_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="holds no study"):
+        Study.load(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(FileError, match="is no JSON"):
+        Study.load(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": "something else"}')
+    with pytest.raises(FileError, match="is no manifest of a study"):
+        Study.load(tmp_path)
+
+
+# Again, and otherwise
+
+
+def test_the_same_study_again_trains_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(cell: Cell) -> None:
+        raise AssertionError(f"{cell.key} was trained again")
+
+    before = table_bytes(copied)
+    monkeypatch.setattr(cells_module, "train_cell", never)
+    monkeypatch.setattr(cells_module, "read_cell", never)
+    again = run_study(TINY, copied)
+    assert {cell["status"] for cell in again.manifest["cells"]} == {"kept"}
+    assert table_bytes(copied) == before
+    # What training took is still known.
+    assert again.manifest["seconds"]["train"] > 0
+
+
+def test_another_configuration_loses_nothing(copied: Path) -> None:
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    with pytest.raises(FileError, match=r"another configuration \(seeds = 3 there, 4 here\); choose another"):
+        run_study({**TINY, "seeds": 4}, copied)
+    after = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_what_is_lost_is_made_again_and_nothing_else(copied: Path) -> None:
+    before = table_bytes(copied)
+    lost = next(copied.glob("networks/minimum_3_adam*.neurons.parquet"))
+    lost.unlink()
+    half_written = copied / "networks" / f".{lost.name}.0123.tmp"
+    half_written.write_text("half")
+    shutil.rmtree(copied / "tables")
+    again = run_study(TINY, copied)
+    status = {cell["condition"]: cell["status"] for cell in again.manifest["cells"]}
+    assert status.pop("minimum/3/adam") == "read"
+    assert set(status.values()) == {"kept"}
+    assert lost.exists()
+    assert not half_written.exists()
+    assert table_bytes(copied) == before
+
+
+def test_a_changed_catalogue_is_read_anew_but_not_trained(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells_module, "READING", -1)
+    again = run_study(TINY, copied)
+    assert {cell["status"] for cell in again.manifest["cells"]} == {"read"}
+
+
+def test_a_killed_study_resumes_with_the_same_tables(finished: Study, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
+    process = subprocess.Popen([sys.executable, "-c", script])
+    deadline = time.monotonic() + 120
+    while not list(out.glob("networks/*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("networks/*.safetensors")}
+    assert kept
+    again = run_study(TINY, out)
+    assert table_bytes(out) == table_bytes(finished.out)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert again.failures == {}
+
+
+def test_two_processes_share_the_work(finished: Study, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
+    both = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert table_bytes(out) == table_bytes(finished.out)
+
+
+def test_workers_make_the_same_tables(finished: Study, tmp_path: Path) -> None:
+    study = run_study(TINY, tmp_path / "out", workers=2)
+    assert {cell["status"] for cell in study.manifest["cells"]} == {"done"}
+    assert table_bytes(study.out) == table_bytes(finished.out)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_workers_are_counted(tmp_path: Path, workers: Any) -> None:
+    with pytest.raises(InputError, match="workers"):
+        run_study(TINY, tmp_path / "out", workers=workers)
+    assert not (tmp_path / "out").exists()
+
+
+# Failures
+
+
+def test_a_failing_cell_is_reported_and_the_others_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = cells_module.train_cell
+
+    def sabotaged(cell: Cell) -> Any:
+        if cell.condition == "minimum/3/adam":
+            raise RuntimeError("out of luck\nand more")
+        return honest(cell)
+
+    monkeypatch.setattr(cells_module, "train_cell", sabotaged)
+    study = run_study(TINY, tmp_path / "out")
+    ((key, error),) = study.failures.items()
+    assert key.startswith("minimum_3_adam")
+    assert error == "RuntimeError: out of luck"
+    trouble = tmp_path / "out" / "networks" / f"{key}.error.txt"
+    assert "Traceback" in trouble.read_text()
+    networks = study.tables["networks"]
+    assert set(networks["task"][networks["population"] == "trained"]) == {"absolute"}
+    assert "1 cells failed" in repr(study)
+    # Mended, the same command finishes the rest.
+    monkeypatch.setattr(cells_module, "train_cell", honest)
+    again = run_study(TINY, tmp_path / "out")
+    assert again.failures == {}
+    assert not trouble.exists()
+    assert len(again.tables["success"]) == 2
+
+
+def test_a_cell_that_kills_its_worker_is_reported_and_the_others_finish(tmp_path: Path) -> None:
+    here = os.getpid()
+
+    def deadly(X: Any) -> Any:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return X[:, 0] * 2
+
+    if "deadly" not in tasks:
+        tasks.register("deadly", arity=1)(deadly)
+    config = {
+        "tasks": ["deadly", "no-size"],
+        "widths": [2],
+        "seeds": 2,
+        "regimens": ["adam"],
+        "steps": 2,
+    }
+    study = run_study(config, tmp_path / "out", workers=2)
+    ((key, error),) = study.failures.items()
+    assert key.startswith("deadly_2_adam")
+    assert "was killed" in error
+    assert set(study.tables["networks"]["task"]) == {"no-size"}
+
+
+def test_when_every_cell_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sabotaged(_: Cell) -> Any:
+        raise InputError("nothing works")
+
+    monkeypatch.setattr(cells_module, "train_cell", sabotaged)
+    with pytest.raises(MathCircuitsError, match=r"no cell of the study finished; .*: nothing works"):
+        run_study(TINY, tmp_path / "out")
+    assert not (tmp_path / "out" / "tables").exists()
+
+
+def test_a_diverging_network_is_counted_and_not_read(tmp_path: Path) -> None:
+    wild = {"preset": "osier", "lr": 1e6, "name": "wild"}
+    config = {"tasks": ["absolute"], "widths": ["1x"], "seeds": 3, "regimens": [wild], "steps": 60}
+    study = run_study(config, tmp_path / "out")
+    networks = study.tables["networks"]
+    trained = networks[networks["population"] == "trained"]
+    assert trained["loss"].isna().all()
+    assert not trained["solved"].any()
+    assert study.networks("absolute/2/derived")
+    assert "trained" not in set(study.tables["neurons"]["population"])
+    assert study.tables["success"][["n", "solved"]].values.tolist() == [[3, 0]]
+
+
+def test_a_cell_that_another_process_has_is_busy(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    (cell,) = study_cells(StudyConfig(tasks=["no-size"], widths=[2], seeds=1, regimens=["adam"], steps=1))
+    (tmp_path / ".locks").mkdir()
+    with FileLock(tmp_path / ".locks" / f"{cell.key}.lock"):
+        assert run_cell(cell, tmp_path, wait=False).status == "busy"
+    assert run_cell(cell, tmp_path, wait=False).status == "done"
+    assert run_cell(cell, tmp_path).status == "kept"
+
+
+def test_a_task_without_a_known_network_is_studied_too(tmp_path: Path) -> None:
+    config = {"tasks": ["no-size"], "widths": [4], "seeds": 2, "regimens": ["adam"], "steps": 20}
+    study = run_study(config, tmp_path / "out")
+    assert study.tables["neurons"]["expected"].isna().all()
+    assert study.tables["networks"]["missing"].unique().tolist() == [""]
+    assert study.tables["networks"]["width"].unique().tolist() == [""]
+
+
+# Storage
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.txt"
+
+    def interrupted() -> None:
+        with atomic(target) as file:
+            file.write_text("half")
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        interrupted()
+    assert list(target.parent.iterdir()) == []
+    with atomic(target) as file:
+        file.write_text("whole")
+    with pytest.raises(KeyError):
+        interrupted()
+    assert target.read_text() == "whole"
+
+
+def test_tables_open_as_plain_parquet(finished: Study) -> None:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(finished.out / "tables" / "networks.parquet")
+    assert table.column_names == list(COLUMNS["networks"])
+    assert pd.read_parquet(finished.out / "tables" / "networks.parquet").shape[0] == table.num_rows
