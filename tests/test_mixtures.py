@@ -10,7 +10,6 @@ import pytest
 
 from mathcircuits.detect.entries import Catalogue, catalogue
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.keeping import kept_draws
 from mathcircuits.detect.mixtures import (
     EFFECTIVE,
     UNEXPLAINED,
@@ -247,23 +246,14 @@ def test_where_untrained_networks_hold_no_mixture_p_ends_at_one_draw() -> None:
     assert fit_statistics(np.empty(0)).p(1e-9) == 1.0
 
 
-def test_the_null_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_null_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
-    calls: list[int] = []
-
-    def draw(seed: int) -> Array:
-        calls.append(seed)
-        return np.random.default_rng(seed).uniform(size=5)
-
-    first = kept_draws("a key", draw)
-    assert kept_draws("a key", draw).tolist() == first.tolist()
-    assert len(calls) == 1
-    (file,) = (tmp_path / "nulls").iterdir()
-    file.write_bytes(b"damaged")
-    assert kept_draws("a key", draw).tolist() == first.tolist()
-    assert calls == [calls[0]] * 2
-    monkeypatch.setenv("MATHCIRCUITS_HOME", str(file))
-    assert kept_draws("a key", draw).tolist() == first.tolist()
+    probes = probes_for(1, X=np.linspace(-1, 1, 40)[:, None])
+    shapes = [Architecture((1, 2, width, 1), ("relu", "relu"), (True, True, True)) for width in (1, 5)]
+    # Neither the block's own width nor what lies above it changes the law.
+    first, second = (mixture_null(shape, 1, "normal", probes) for shape in shapes)
+    assert first is second
+    assert len(list((tmp_path / "nulls").iterdir())) == 1
 
 
 # Refusals
