@@ -180,9 +180,8 @@ def decompose_block(
 ) -> npt.NDArray[np.object_]:
     """Decompose the neurons of one block of stacked networks, beside untrained ones.
 
-    Cost on one core: 0.2 ms a neuron for two inputs, 0.5 for four, 1.5 for six, 7 for eight; the null of a
-    shape and law, drawn once, as much as 4 000 neurons. Beyond eight inputs nothing is decomposed, see
-    `skipped`.
+    Cost on one core: 0.15 ms a neuron for two inputs, 0.5 for six, 2 for eight; the null of a shape and law,
+    drawn once, as much as 4 000 neurons. Beyond eight inputs nothing is decomposed, see `skipped`.
 
     Args:
         pre: pre-activations [networks, n, width] on the probes.
