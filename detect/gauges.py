@@ -1,0 +1,559 @@
+"""Gauge: which of the implementations of its functional class a network uses.
+
+The normal form fixes the kinks and the affine part; what is left open is on which side of each kink the
+neurons sit, and what carries the affine part along (design, section 5.3). Both are read off the *reduced*
+network: neurons on one hyperplane are added up on either side; where the sides have opposite signs, the
+weaker one and as much of the stronger are a pair `t relu(z) - t relu(-z) = t z`, which carries a linear part;
+always-on neurons are summed into one affine part. Permutation, positive rescaling, splitting and dead neurons
+change none of it. All exact reduced minima lie on one line, `lambda (x1 - relu(x1 - x2)) + (1 - lambda) (x2 -
+relu(x2 - x1))`, whose coordinate lambda is the share of the kink's mass on the side x1 > x2.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .box import Box, BoxLike, as_box
+from .canonical import ROUNDING, CanonicalForm, canonical_form
+from .circuits import BoundCircuit, Circuit, Circuits, bound_circuits, circuits, linear_text
+from .mechanism import AFFINE_RESIDUAL, SAME_HYPERPLANE
+from .network import HasNetwork, Network, as_network
+from .piecewise import from_network
+from .task import Symmetry
+
+Array = npt.NDArray[np.float64]
+
+#: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the
+#: template's largest: the share lambda of trained networks counts as 0 or 1 within 0.05 of it
+#: (reference/matching.md, section 5).
+SAME_GAUGE = 0.05
+#: A template is the network's function where it leaves at most this share of its variance unexplained: what
+#: counts as holding a feature (design, section 5.8). How good it is then, the certificate says.
+SAME_FUNCTION = 1e-3
+#: Effective weights below this share of the largest are not written down.
+_SILENT = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reduced:
+    """f(x) = affine x + constant + sum_g plus_g relu(z_g) + minus_g relu(-z_g) + pair_g z_g, z_g = n_g.x + d_g.
+
+    Attributes:
+        n: [G, inputs] unit normals, the first entry that is not small is positive; d: [G] offsets.
+        plus, minus: [G, out] what the neurons on either side weigh; never of opposite signs.
+        pair: [G, out] what pairs of neurons on both sides carry.
+        affine: [out, inputs] and constant: [out], what always-on neurons and the read-out's bias add.
+        box: (low, high) per input.
+
+    Examples:
+        >>> r = reduce_network(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
+        >>> r, r.shares.ravel().tolist()
+        (Reduced(x1 - relu(x1 - x2)), [1.0, nan])
+    """
+
+    n: Array
+    d: Array
+    plus: Array
+    minus: Array
+    pair: Array
+    affine: Array
+    constant: Array
+    box: Box
+
+    @property
+    def shares(self) -> Array:
+        """[G, out] the share of each kink's mass on its positive side, in [0, 1]; NaN where there is no kink."""
+        mass = self.plus + self.minus
+        kinked = np.abs(mass) > _SILENT * self.size
+        return np.where(kinked, self.plus / np.where(kinked, mass, 1.0), np.nan)
+
+    @property
+    def size(self) -> float:
+        """The largest effective weight."""
+        parts = (self.plus, self.minus, self.pair, self.affine)
+        return float(max(np.abs(part).max(initial=0.0) for part in parts))
+
+    def distance(self, other: Reduced) -> float:
+        """The largest difference of effective weights (vectors c n and c d), relative to `other`'s largest.
+
+        Constants are left out: a function is recognised up to its offset.
+        """
+        unit = other.size
+        if unit == 0:
+            return 0.0 if self.size == 0 else math.inf
+        worst = np.abs(self.affine - other.affine).max(initial=0.0)
+        free = list(range(len(other.d)))
+        for g in np.argsort(-_mass(self), kind="stable"):
+            near = [k for k in free if _same_plane(self, int(g), other, k)]
+            if not near:
+                worst = max(worst, _mass(self)[g])
+                continue
+            k = min(near, key=lambda k: _apart(self, int(g), other, k))
+            worst = max(worst, _apart(self, int(g), other, k))
+            free.remove(k)
+        worst = max([worst, *(_mass(other)[k] for k in free)])
+        return float(worst / unit)
+
+    def scaled(self, factor: float) -> Reduced:
+        """The reduced network of factor * f."""
+        plus, minus, pair = self.plus * factor, self.minus * factor, self.pair * factor
+        return Reduced(
+            self.n, self.d, plus, minus, pair, self.affine * factor, self.constant * factor, self.box
+        )
+
+    def text(self, names: Sequence[str] | None = None, output: int = 0, digits: float = 1e-4) -> str:
+        """The output as its neurons write it, in the closed grammar.
+
+        Two sides of one weight are an absolute value. Numbers within `digits` of a simple rational, relative
+        to the largest weight, are written as that.
+
+        Args:
+            names: texts of the arguments; by default x1, x2, ...
+            output: which output; digits: relative tolerance of the numbers.
+        """
+        d = self.n.shape[1]
+        names = [f"x{k + 1}" for k in range(d)] if names is None else list(names)
+        size = max(self.size, 1e-300)
+        linear, constant = self.affine[output].copy(), float(self.constant[output])
+        kinks: list[tuple[float, str]] = []
+        for g in range(len(self.d)):
+            top = float(np.abs(self.n[g]).max())
+            normal = [simple(v / top, digits) for v in self.n[g]]
+            offset = simple(self.d[g] / top, digits)
+            p, m, t = (float(a[g, output]) for a in (self.plus, self.minus, self.pair))
+            linear, constant = linear + t * self.n[g], constant + t * float(self.d[g])
+            sides = [(p, 1.0, "relu"), (m, -1.0, "relu")]
+            if abs(p - m) <= max(digits, 1e-9) * size:
+                sides = [((p + m) / 2, 1.0, "abs")]
+            for value, sign, name in sides:
+                if abs(value) > max(_SILENT, digits) * size:
+                    inner = linear_text([sign * v for v in normal], names, sign * offset)
+                    kinks.append((simple(value * top, digits), f"{name}({inner})"))
+        linear = np.array([simple(v, digits) if abs(v) > digits * size else 0.0 for v in linear])
+        constant = simple(constant, digits) if abs(constant) > digits * size else 0.0
+        values = [*linear, *(value for value, _ in kinks)]
+        return linear_text(values, [*names, *(text for _, text in kinks)], constant)
+
+    def __repr__(self) -> str:
+        outputs = range(self.plus.shape[1])
+        return f"Reduced({'; '.join(self.text(output=k) for k in outputs)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gauge:
+    """How a network implements its function.
+
+    Attributes:
+        form: the functional class.
+        reduced: its neurons by hyperplane and side, and what carries the affine part.
+        circuit: the catalogue's circuit of that function, or None; on: its arguments, as inputs.
+        scale: the network computes `scale * circuit + offset`.
+        name: the catalogue's name of the implementation, or None.
+        distance: of the effective weights to the nearest implementation, relative; NaN where the catalogue
+            has none of the function.
+
+    Examples:
+        >>> gauge_of(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
+        Gauge(minimum(x1, x2), x1 - relu(x1 - x2))
+    """
+
+    form: CanonicalForm
+    reduced: Reduced
+    circuit: Circuit | None
+    on: tuple[str, ...]
+    scale: float
+    name: str | None
+    distance: float
+
+    @property
+    def shares(self) -> Array:
+        """lambda, [G, out]: the share of each hyperplane's kink on its positive side; NaN where it has none."""
+        return self.reduced.shares
+
+    @property
+    def text(self) -> str:
+        """The network as its neurons write it; several outputs are separated by `; `."""
+        return "; ".join(self.reduced.text(output=k) for k in range(self.form.outputs))
+
+    @property
+    def description(self) -> str:
+        """Where the neurons sit and what carries the affine part, in words."""
+        return describe(self.reduced)
+
+    def __repr__(self) -> str:
+        what = f"{self.circuit.name}({', '.join(self.on)})" if self.circuit else "no known circuit"
+        how = self.name if self.name is not None else self.description
+        return f"Gauge({what}, {how})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "circuit": f"{self.circuit.name}({', '.join(self.on)})" if self.circuit else "none known",
+            "gauge": self.name or "not in the catalogue",
+            "as written": self.text,
+            "description": self.description,
+            "distance": f"{self.distance:.3g}",
+        }
+        cells = "".join(f"<tr><th>{k}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
+        return f"<table>{cells}</table>"
+
+
+def gauge_of(
+    network: Network | HasNetwork,
+    box: BoxLike = (-1.0, 1.0),
+    symmetries: Iterable[Symmetry] = (),
+    known: Circuits | None = None,
+) -> Gauge:
+    """Which implementation of its function a one-hidden-layer ReLU network is.
+
+    Args:
+        network: a Network or anything with `to_network()`, at most one ReLU layer.
+        box: (low, high), or one pair per input.
+        symmetries: input symmetries; implementations that they turn into each other then bear one name, the
+            first of them in the catalogue.
+        known: circuits; by default the installed ones.
+
+    Raises:
+        InputError: for another activation, or more than one hidden layer with an activation.
+
+    Examples:
+        >>> mirror = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
+        >>> gauge_of(mirror).name, gauge_of(mirror, symmetries=[Symmetry.parse(["x2", "x1"])]).name
+        ('x2 - relu(x2 - x1)', 'x1 - relu(x1 - x2)')
+        >>> oblique = Network([[[1, -1], [3, 1], [-3, -1], [0, 1], [0, -1]], [[-3, 1, -1, -1, 1]]])
+        >>> gauge_of(oblique).name is None, gauge_of(oblique).circuit.name
+        (True, 'minimum')
+    """
+    net = as_network(network)
+    bounds = as_box(box, net.inputs)
+    entries = circuits if known is None else known
+    form, reduced = canonical_form(net, bounds), reduce_network(net, bounds)
+    found = _class_of(net, bounds, entries)
+    if found is None:
+        return Gauge(form, reduced, None, (), math.nan, None, math.nan)
+    bound, scale = found
+    best = nearest_gauge(reduced, bound.circuit, bound.columns, scale)
+    images = [_moved(net, symmetry) for symmetry in symmetries]
+    if images:
+        gauges = [c.gauge for c in bound.circuit.gauges]
+        options = [best]
+        options += [
+            nearest_gauge(reduce_network(i, bounds), bound.circuit, bound.columns, scale) for i in images
+        ]
+        named = [option for option in options if option[0] is not None]
+        best = min(named, key=lambda option: gauges.index(str(option[0]))) if named else best
+    return Gauge(form, reduced, bound.circuit, bound.on, scale, *best)
+
+
+def reduce_network(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) -> Reduced:
+    """The reduced form of a network with at most one ReLU (or leaky ReLU) layer.
+
+    Hyperplanes within 5 degrees of the strongest one (and as close in offset) are one, since trained pairs are
+    never quite antiparallel; a neuron that is affine on the box but for a corner (1% of its variance) counts
+    as always on, with its least-squares fit on fixed points.
+
+    Raises:
+        InputError: for another activation, or more than one hidden layer with an activation.
+    """
+    net = as_network(network)
+    bounds = as_box(box, net.inputs)
+    # Refuses what has no such form, with the remedy.
+    canonical_form(net, bounds)
+    f = from_network(net)
+    if not f.layers:
+        none = np.zeros((0, net.outputs))
+        return Reduced(np.zeros((0, f.inputs)), np.zeros(0), none, none, none, f.readout, f.offset, bounds)
+    layer = f.layers[0]
+    return reduce_arrays(layer.weights, layer.bias, layer.slope, f.readout[:, f.inputs :], f.offset, bounds)
+
+
+def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box) -> Reduced:
+    """The reduced form of `V act(W x + b) + c`; W [m, d], b and slope [m], V [out, m], c [out]."""
+    bounds = np.array(box)
+    mid, half = bounds.mean(axis=1), np.diff(bounds, axis=1)[:, 0] / 2
+    middle, spread = W @ mid + b, np.abs(W) @ half
+    kinked = (spread - np.abs(middle) > ROUNDING * (np.abs(W) @ np.abs(bounds).max(axis=1) + np.abs(b))) & (
+        slope != 1
+    )
+    factor = np.where(kinked, 0.0, np.where(middle > 0, 1.0, slope))
+    affine, constant = (V * factor) @ W, c + (V * factor) @ b
+    # The side that leaks is a neuron of its own.
+    on, out = V[:, kinked], V[:, kinked] * -slope[kinked]
+    W, b, spread = W[kinked], b[kinked], spread[kinked]
+    X, flat = _plane_probes(box)
+    bent = np.ones(len(b), dtype=bool)
+    for k in np.flatnonzero(middle[kinked] > 0.5 * spread):
+        values = np.maximum(X @ W[k] + b[k], 0.0)
+        centred = values - values.mean()
+        rest = values - flat @ (flat.T @ values)
+        if rest @ rest <= AFFINE_RESIDUAL * (centred @ centred) and not out[:, k].any():
+            fit, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), values, rcond=None)
+            affine, constant = affine + np.outer(on[:, k], fit[:-1]), constant + on[:, k] * fit[-1]
+            bent[k] = False
+    W, b, on, out = W[bent], b[bent], on[:, bent], out[:, bent]
+    length = np.linalg.norm(W, axis=1)
+    n, d = W / length[:, None], b / length
+    on, out = (on * length).T, (out * length).T
+    mass = np.maximum(np.abs(on), np.abs(out)).max(axis=1, initial=0.0)
+    group, sign, heads = _grouped(n, d, mass, box)
+    G = len(heads)
+    plus, minus = np.zeros((G, V.shape[0])), np.zeros((G, V.shape[0]))
+    same = sign > 0
+    np.add.at(plus, group[same], on[same])
+    np.add.at(minus, group[same], out[same])
+    np.add.at(minus, group[~same], on[~same])
+    np.add.at(plus, group[~same], out[~same])
+    # The plane of a group is its members' mean by mass.
+    weight = np.maximum(mass, 1e-300)
+    planes = np.zeros((G, W.shape[1] + 1))
+    np.add.at(planes, group, (sign * weight)[:, None] * np.concatenate([n, d[:, None]], axis=1))
+    planes /= np.linalg.norm(planes[:, :-1], axis=1)[:, None] if G else 1.0
+    normals, offsets = planes[:, :-1], planes[:, -1]
+    if G:
+        first = np.take_along_axis(normals, (np.abs(normals) > 1e-6).argmax(axis=1)[:, None], 1)[:, 0]
+        turn = first < 0
+        normals = np.where(turn[:, None], -normals, normals)
+        offsets = np.where(turn, -offsets, offsets)
+        plus, minus = np.where(turn[:, None], minus, plus), np.where(turn[:, None], plus, minus)
+    opposed = plus * minus < 0
+    t = np.where(opposed, np.sign(plus) * np.minimum(np.abs(plus), np.abs(minus)), 0.0)
+    plus, minus = plus - t, minus + t
+    # What cancels to rounding against what was summed is nothing; no network has fewer than one unit of size.
+    floor = ROUNDING * float(mass.sum() + np.abs(affine).max(initial=0.0))
+    plus, minus, t = (np.where(np.abs(a) <= floor, 0.0, a) for a in (plus, minus, t))
+    kept = (np.abs(plus) + np.abs(minus) + np.abs(t)).max(axis=1, initial=0.0) > 0
+    affine = np.where(np.abs(affine) <= floor, 0.0, affine)
+    parts = (normals[kept] + 0.0, offsets[kept] + 0.0, plus[kept], minus[kept], t[kept])
+    return Reduced(*parts, affine, constant, box)
+
+
+def nearest_gauge(
+    reduced: Reduced, circuit: Circuit, columns: Sequence[int], scale: float
+) -> tuple[str | None, float]:
+    """The implementation whose effective weights are nearest: its name (None beyond 0.05) and the distance.
+
+    Args:
+        reduced: of the network; circuit: one of depth 1, whose arguments are the inputs `columns`.
+        scale: the network computes `scale * circuit + offset`.
+    """
+    own = reduced.scaled(1 / scale)
+    best: tuple[str | None, float] = (None, math.inf)
+    for implementation in circuit.gauges:
+        template = _bound_reduced(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
+        if template is not None:
+            away = own.distance(template)
+            # Strictly nearer: equal ones go by the catalogue's order.
+            if away < best[1] - 1e-9:
+                best = implementation.gauge, away
+    return (best[0] if best[1] <= SAME_GAUGE else None), best[1]
+
+
+def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
+    """Where the neurons sit and what carries the affine part, in words.
+
+    Examples:
+        >>> describe(reduce_network(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])))
+        'the kink at x1 = x2 from the side x1 > x2; x1 carried by a pair'
+    """
+    names = [f"x{k + 1}" for k in range(reduced.n.shape[1])] if names is None else list(names)
+    size = max(reduced.size, 1e-300)
+    parts = []
+    shares = reduced.shares
+    for g in range(len(reduced.d)):
+        high, low = _two_sides(reduced.n[g], float(reduced.d[g]), names)
+        known = shares[g][~np.isnan(shares[g])]
+        if len(known) and np.abs(reduced.plus[g] + reduced.minus[g]).max() > SAME_GAUGE / 2 * size:
+            on = [float(v) for v in known]
+            if all(v > 1 - SAME_GAUGE for v in on):
+                side = f"the side {high} > {low}"
+            elif all(v < SAME_GAUGE for v in on):
+                side = f"the side {high} < {low}"
+            else:
+                side = f"both sides, {', '.join(f'{v:.0%}' for v in on)} where {high} > {low}"
+            parts.append(f"the kink at {high} = {low} from {side}")
+    carried = [
+        linear_text(_tidy(reduced.n[g]), names, float(reduced.d[g] / np.abs(reduced.n[g]).max()))
+        for g in range(len(reduced.d))
+        if np.abs(reduced.pair[g]).max() > SAME_GAUGE / 2 * size
+    ]
+    if carried:
+        parts.append(f"{', '.join(carried)} carried by {'a pair' if len(carried) == 1 else 'pairs'}")
+    always = [
+        linear_text(_tidy(row), names) for row in reduced.affine if np.abs(row).max() > SAME_GAUGE / 2 * size
+    ]
+    if always:
+        parts.append(f"{', '.join(always)} carried by always-on neurons")
+    return "; ".join(parts) or "nothing but a constant"
+
+
+def simple(value: float, tolerance: float) -> float:
+    """The simplest fraction with a denominator of at most 12 within the tolerance, else the value itself.
+
+    The tolerance is relative to the value where that is above 1.
+
+    Examples:
+        >>> simple(0.50003, 1e-3), simple(0.3332, 1e-3) == 1 / 3, simple(0.5172, 1e-3)
+        (0.5, True, 0.5172)
+    """
+    found = simple_fraction(value, tolerance)
+    return float(value) if found is None else float(found)
+
+
+def simple_fraction(value: float, tolerance: float) -> Fraction | None:
+    """As `simple`, as a Fraction; None where there is none."""
+    # Twelfths hold halves, thirds, quarters and sixths, and leave gaps of 1/132 at least between neighbours.
+    for denominator in range(1, 13):
+        near = Fraction(round(value * denominator), denominator)
+        if abs(float(near) - value) <= tolerance * max(1.0, abs(value)):
+            return near
+    return None
+
+
+def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit, float] | None:
+    """The circuit of depth 1 that the network computes up to scale and offset, and the scale."""
+    templates = bound_circuits(known, network.inputs, box)
+    Y = network(templates.X)
+    best: tuple[float, BoundCircuit, float] | None = None
+    for bound in (*templates.single, *templates.several):
+        if bound.circuit.outputs != network.outputs or bound.circuit.depth > 1:
+            continue
+        fit = one_scale(bound.values, Y)
+        if fit is None or fit[1] > SAME_FUNCTION:
+            continue
+        # Of two that fit equally well the one with a positive scale: -x1 is a negation.
+        key = round(fit[1], 9) + (1e-6 if fit[0] < 0 else 0.0)
+        if best is None or key < best[0]:
+            best = key, bound, fit[0]
+    return None if best is None else best[1:]
+
+
+def one_scale(template: Array, values: Array) -> tuple[float, float] | None:
+    """The least-squares `values = scale * template + offsets` with one scale: scale, unexplained share.
+
+    None where either is constant.
+
+    Examples:
+        >>> t = np.array([[0.0], [1.0], [2.0]])
+        >>> one_scale(t, 3 * t + 1)
+        (3.0, 0.0)
+    """
+    T, Y = template - template.mean(axis=0), values - values.mean(axis=0)
+    power, total = float((T * T).sum()), float((Y * Y).sum())
+    if power <= 1e-24 * T.size or total <= 1e-24 * max(1.0, float(np.abs(values).max()) ** 2):
+        return None
+    scale = float((T * Y).sum()) / power
+    rest = Y - scale * T
+    return (scale, float((rest * rest).sum()) / total) if scale else None
+
+
+@lru_cache(maxsize=4096)
+def _bound_reduced(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
+    """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
+    X, _ = _plane_probes(box)
+    arguments = X[:, list(columns)]
+    wanted = circuit.values(arguments)
+    if np.abs(circuit.network(arguments) - wanted).max() > 1e-9 * max(1.0, float(np.abs(wanted).max())):
+        return None
+    first = np.zeros((circuit.network.sizes[1], inputs))
+    first[:, list(columns)] = circuit.network.weights[0]
+    net = circuit.network
+    return reduce_network(Network([first, *net.weights[1:]], net.biases, net.activations), box)
+
+
+@lru_cache(maxsize=32)
+def _plane_probes(box: Box) -> tuple[Array, Array]:
+    """Fixed points [n, d] of the box, and an orthonormal basis [n, d + 1] of the affine functions on them."""
+    low, high = np.array(box).T
+    X = np.random.default_rng(3).uniform(low, high, (256, len(box)))
+    return X, np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
+
+
+def _grouped(n: Array, d: Array, mass: Array, box: Box) -> tuple[npt.NDArray[np.intp], Array, list[int]]:
+    """Group [m] of each hyperplane, its sign [m] against the group's strongest member, and those members."""
+    unit, offset = _in_box_units(n, d, box)
+    group, sign, heads = np.zeros(len(d), dtype=np.intp), np.ones(len(d)), list[int]()
+    for i in np.argsort(-mass, kind="stable"):
+        if heads:
+            s, near = _near(unit[i], offset[i], unit[heads], offset[heads])
+            if near.any():
+                k = int(np.flatnonzero(near)[0])
+                group[i], sign[i] = k, s[k]
+                continue
+        group[i] = len(heads)
+        heads.append(int(i))
+    return group, sign, heads
+
+
+def _in_box_units(n: Array, d: Array, box: Box) -> tuple[Array, Array]:
+    """Unit directions and offsets with the box's half-widths as units and its middle as origin."""
+    bounds = np.array(box)
+    mid, half = bounds.mean(axis=1), np.diff(bounds, axis=1)[:, 0] / 2
+    scaled = n * half
+    length = np.linalg.norm(scaled, axis=1)
+    return scaled / length[:, None], (n @ mid + d) / length
+
+
+def _near(
+    unit: Array, offset: float | Array, units: Array, offsets: Array
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Signs against planes [G], and which of them are the same plane but for 5 degrees."""
+    cosine = units @ unit
+    s = np.where(cosine < 0, -1.0, 1.0)
+    near = (np.abs(cosine) >= math.cos(SAME_HYPERPLANE)) & (np.abs(offsets - s * offset) <= SAME_HYPERPLANE)
+    return s, near
+
+
+def near_planes(n: Array, d: Array, others: Array, offsets: Array, box: Box) -> npt.NDArray[np.bool_]:
+    """Which of the hyperplanes (n [m, inputs], d [m]) are which others [K, inputs]: [m, K], within 5 degrees."""
+    unit, offset = _in_box_units(n, d, box)
+    units, shifts = _in_box_units(others, offsets, box)
+    found = [_near(u, o, units, shifts)[1] for u, o in zip(unit, offset, strict=True)]
+    return np.array(found, dtype=bool).reshape(len(d), len(offsets))
+
+
+def _same_plane(a: Reduced, g: int, b: Reduced, k: int) -> bool:
+    return bool(near_planes(a.n[g : g + 1], a.d[g : g + 1], b.n[k : k + 1], b.d[k : k + 1], a.box)[0, 0])
+
+
+def _apart(a: Reduced, g: int, b: Reduced, k: int) -> float:
+    """The largest difference of the effective weights of two hyperplanes."""
+    s = 1.0 if a.n[g] @ b.n[k] >= 0 else -1.0
+    own = np.append(a.n[g], a.d[g])
+    other = s * np.append(b.n[k], b.d[k])
+    plus, minus = (b.plus[k], b.minus[k]) if s > 0 else (b.minus[k], b.plus[k])
+    pairs = ((a.plus[g], plus), (a.minus[g], minus), (a.pair[g], s * b.pair[k]))
+    return float(max(np.linalg.norm(np.outer(v, own) - np.outer(w, other), axis=1).max() for v, w in pairs))
+
+
+def _mass(a: Reduced) -> Array:
+    parts = np.maximum(np.maximum(np.abs(a.plus), np.abs(a.minus)), np.abs(a.pair))
+    return np.asarray(parts.max(axis=1, initial=0.0))
+
+
+def _tidy(row: Array) -> Array:
+    """A direction with a largest entry of 1, entries below a ten-thousandth dropped."""
+    scaled = row / np.abs(row).max()
+    return np.where(np.abs(scaled) < 1e-4, 0.0, scaled)
+
+
+def _two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
+    """The plane n.x + d = 0 as the texts of an equation's two sides, both with positive coefficients."""
+    top = float(np.abs(n).max())
+    scaled = _tidy(n)
+    high = linear_text(np.maximum(scaled, 0.0), names, max(d / top, 0.0))
+    low = linear_text(np.maximum(-scaled, 0.0), names, max(-d / top, 0.0))
+    return high, low
+
+
+def _moved(network: Network, symmetry: Symmetry) -> Network:
+    """The network of x -> f(symmetry(x))."""
+    W = np.zeros_like(network.weights[0])
+    W[:, list(symmetry.permutation)] = network.weights[0] * np.array(symmetry.signs)
+    return Network([W, *network.weights[1:]], network.biases, network.activations)
