@@ -15,6 +15,7 @@ from .canonical import NeuronCount as NeuronCount
 from .canonical import canonical_form as canonical_form
 from .certificates import Certificate as Certificate
 from .certificates import certify as certify
+from .components import match_components as match_components
 from .directions import match_directions as match_directions
 from .ensembles import match_ensemble as match_ensemble
 from .entries import Catalogue as Catalogue
@@ -29,6 +30,8 @@ from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask
 from .formulas import Formula as Formula
+from .interference import Superposition as Superposition
+from .interference import superposition as superposition
 from .kinks import KinkCriterion as KinkCriterion
 from .kinks import kink_criteria as kink_criteria
 from .kinks import kink_criterion as kink_criterion
@@ -36,6 +39,8 @@ from .layerwise import normalise_layers as normalise_layers
 from .matching import match_neurons as match_neurons
 from .measures import Similarity as Similarity
 from .mechanism import circuit_similarity as circuit_similarity
+from .mixtures import Mixture as Mixture
+from .mixtures import decompose as decompose
 from .multiplicity import benjamini_hochberg as benjamini_hochberg
 from .multiplicity import poisson_binomial_tail as poisson_binomial_tail
 from .network import Architecture as Architecture

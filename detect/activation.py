@@ -108,6 +108,20 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes() + repr(inputs.shape).encode())
         object.__setattr__(self, "inputs_id", digest.hexdigest()[:16])
 
+    def shape(self) -> Architecture:
+        """The architecture, which every null is drawn for.
+
+        Raises:
+            InputError: where it is not known.
+        """
+        if self.architecture is None:
+            raise InputError(
+                "these activations do not say what network they come from, so there is no null: record them with "
+                "mathcircuits.models.record, or pass Activations(..., architecture=Architecture(sizes, "
+                "activations, bias))"
+            )
+        return self.architecture
+
     @property
     def inputs(self) -> npt.NDArray[np.float64]:
         """The inputs [n, d]."""

@@ -137,12 +137,15 @@ def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.fl
 
 
 def box_of(X: npt.NDArray[np.floating]) -> Box:
-    """The range of each input; an input that never varies gets one unit on either side.
+    """The box that inputs [n, d] seem to come from: (-1, 1), or an input's own range where it leaves that.
 
     Examples:
-        >>> box_of(np.array([[0.0, 2.0], [1.0, 2.0]]))
-        ((0.0, 1.0), (1.0, 3.0))
+        >>> box_of(np.array([[0.0, 2.0], [1.0, 3.0]]))
+        ((-1.0, 1.0), (2.0, 3.0))
     """
     low, high = X.min(axis=0), X.max(axis=0)
-    flat = low == high
-    return tuple((float(a), float(b)) for a, b in zip(low - flat, high + flat, strict=True))
+    inside = (low >= -1.0) & (high <= 1.0)
+    # An input that never varies still needs a box around it.
+    flat = ~inside & (low == high)
+    low, high = np.where(inside, -1.0, low - flat), np.where(inside, 1.0, high + flat)
+    return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activation import Activations, hook_post
-from .box import BoxLike
+from .box import BoxLike, box_of
 from .entries import Catalogue
 from .errors import InputError, UnknownNameError
 from .keeping import Unkeyed, kept_draws
@@ -214,25 +214,16 @@ def match_components(
         return _match_stack(source, method, laws, (-1.0, 1.0) if box is None else box, inputs, catalogue)
     if inputs is not None:
         raise InputError("recorded activations have their inputs: give `inputs` for stacked networks only")
-    architecture = source.architecture
-    if architecture is None:
-        raise InputError(
-            "these activations do not say what network they come from, so there is no null: record them with "
-            "mathcircuits.models.record, or pass Activations(..., architecture=...)"
-        )
+    architecture = source.shape()
     X = source.inputs
-    if box is None:
-        box = [
-            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
-            for a, b in zip(X.min(0), X.max(0), strict=True)
-        ]
+    bounds = box_of(X) if box is None else box
     rows = _thinned(len(X))
     matched = [
         _match_layer(
             source[hook_post(block)][rows],
             architecture,
             block,
-            probes_for(X.shape[1], box, X=X[rows], depth=_depth(architecture, block), known=catalogue),
+            probes_for(X.shape[1], bounds, X=X[rows], depth=_depth(architecture, block), known=catalogue),
             method,
             laws,
         )

@@ -175,13 +175,15 @@ def match_directions(
         activations: what `record` or `Network.run` gives, with the architecture; at least 30 rows, of which a
             third fits the read-outs and the rest tests them.
         null: init law of the untrained networks; None takes the larger p of all.
-        box: the inputs' box, which thresholds depend on; by default the range of the inputs.
+        box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
+            where it leaves that.
 
     Returns:
         One row per non-linear layer and feature, columns `DIRECTION_COLUMNS`: held-out 1 - R^2
         (`unexplained`), the untrained median, `gap` in decades, p and q (per layer, over features),
-        `tautology` (in the span of the outputs and the inputs that can be decoded: says something of the function, not of
-        the mechanism), `readable`, and the neuron whose weight in the decoder is largest with the decoder's cosine to it.
+        `tautology` (in the span of the outputs and the inputs that can be decoded: says something of the
+        function, not of the mechanism), `readable`, and the neuron whose weight in the decoder is largest, with
+        the decoder's cosine to it.
 
     Examples:
         >>> from .network import Network
@@ -190,16 +192,12 @@ def match_directions(
         >>> frame.set_index(["feature", "on"]).loc[("greaterness", ("x1", "x2")), "readable"].item()
         True
     """
-    if activations.architecture is None:
-        raise InputError(
-            "these activations do not say what network they come from, so there is no null: pass architecture="
-        )
+    architecture = activations.shape()
     X = activations.inputs
     bounds = box_of(X) if box is None else box
     targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
     order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
     cut = len(order) // 3
-    architecture = activations.architecture
     layers = {block: activations[hook_post(block)][order][None] for block in architecture.active}
     outputs = activations["hook_output"][order][None]
     readings = [
@@ -274,7 +272,8 @@ def _read_layer(
 ) -> LayerReading:
     errors, weights = held_out_errors(fit, test, targets)
     panels = [panel_null(architecture, block, law, targets) for law in laws]
-    p = np.max([[tail.p(np.minimum(errors[:, k], 1.0)) for k, tail in enumerate(panel.tails)] for panel in panels], axis=0).T
+    capped = np.minimum(errors, 1.0)
+    p = np.max([[tail.p(capped[:, k]) for k, tail in enumerate(panel.tails)] for panel in panels], axis=0).T
     # The law whose untrained networks read the feature best is the one to beat.
     median = np.min([panel.median for panel in panels], axis=0)
     length = np.sqrt((weights**2).sum(axis=1))
@@ -342,7 +341,8 @@ def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carried:
 
     # Held out, a read-out may do worse than none; beyond 1 there is nothing more to say.
     errors = kept_arrays(f"directions {_VERSION}|{prefix!r}|{block}|{law}|{key}", make)["errors"]
-    return PanelNull(tuple(Tail.fit(column, tail_share=0.125) for column in np.minimum(errors, 1.0).T), np.median(errors, axis=0))
+    tails = tuple(Tail.fit(column, tail_share=0.125) for column in np.minimum(errors, 1.0).T)
+    return PanelNull(tails, np.median(errors, axis=0))
 
 
 def panel_errors(

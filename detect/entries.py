@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .binding import BoundFeature, bind
-from .box import BoxLike, as_box, as_floats, check_inputs
+from .box import BoxLike, as_box, as_floats, box_of, check_inputs
 from .errors import FileError, InputError, MathCircuitsError, UnknownFeature, did_you_mean, near_names
 from .formulas import Formula
 from .plugins import PluginError, load_plugin, plugin_error
@@ -316,7 +316,7 @@ class Catalogue(Mapping[str, Feature]):
         # Rounding leaves a constant with a spread of about 1e-16 of its size.
         if sd_h <= _CONSTANT:
             return []
-        bounds = as_box(box, X.shape[1]) if box is not None else _range(X)
+        bounds = as_box(box, X.shape[1]) if box is not None else box_of(X)
         binding = bind(tuple(self._features.values()), X.shape[1], bounds)
         if binding.skipped:
             warnings.warn(
@@ -502,19 +502,6 @@ def user_catalogue_files() -> tuple[Path, ...]:
         True
     """
     return tuple(sorted(user_catalogue_folder().glob("*.toml")))
-
-
-def _range(X: npt.NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """The default box (-1, 1), or an input's own range where it leaves that."""
-    low, high = X.min(axis=0), X.max(axis=0)
-    low, high = (
-        np.where(low == high, np.minimum(low, -1.0), low),
-        np.where(low == high, np.maximum(high, 1.0), high),
-    )
-    return tuple(
-        (-1.0, 1.0) if a >= -1.0 and b <= 1.0 else (float(a), float(b))
-        for a, b in zip(low, high, strict=True)
-    )
 
 
 def _correlation(unit: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float:

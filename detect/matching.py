@@ -13,7 +13,6 @@ from .activation import Activations, hook_post, hook_pre
 from .box import BoxLike, box_of
 from .causes import mean_ablation, substitution
 from .entries import Catalogue
-from .errors import InputError
 from .mixtures import decompose_block, polysemantic
 from .mixtures import skipped as skipped_mixtures
 from .multiplicity import benjamini_hochberg
@@ -93,7 +92,8 @@ def match_neurons(
         activations: what `mathcircuits.models.record` or `Network.run` gives: inputs, pre- and post-activations,
             and the architecture, which the null is drawn for.
         null: the init law of the untrained networks, `"uniform"` or `"normal"`; None takes the larger p of both.
-        box: the inputs' box, which thresholds depend on; by default the range of the inputs.
+        box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
+            where it leaves that.
         catalogue: by default the installed one.
 
     Returns:
@@ -110,19 +110,14 @@ def match_neurons(
         >>> match_neurons(net.run(X), null="uniform")["feature"].tolist()
         ['greaterness', 'positiveness', 'negativeness']
     """
-    if activations.architecture is None:
-        raise InputError(
-            "these activations do not say what network they come from, so there is no null: record them with "
-            "mathcircuits.models.record, or pass Activations(..., architecture=Architecture(sizes, activations, bias))"
-        )
-    architecture = activations.architecture
+    architecture = activations.shape()
     X = activations.inputs
     bounds = box_of(X) if box is None else box
     network = activations.network
     probes_by_block = {}
     for block in architecture.active:
-        probes_by_block[block] = probes_for(X.shape[1], bounds, X=X, depth=depth_of(architecture, block), known=catalogue
-        )
+        depth = depth_of(architecture, block)
+        probes_by_block[block] = probes_for(X.shape[1], bounds, X=X, depth=depth, known=catalogue)
     rows = probes_by_block[architecture.active[0]].X if architecture.active else X
     if len(rows) != len(X):
         keep = np.linspace(0, len(X) - 1, len(rows)).astype(int)

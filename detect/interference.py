@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activation import Activations, hook_post, hook_pre
-from .box import BoxLike
+from .box import BoxLike, box_of
 from .directions import MAX_WIDTH, READ, Targets, held_out_errors, match_directions, targets_for
 from .entries import Catalogue
 from .errors import InputError
@@ -182,29 +182,21 @@ def superposition(
         >>> found[0].verdict
         '3 live neurons read 6 features of rank 3: no superposition'
     """
-    if activations.architecture is None:
-        raise InputError(
-            "these activations do not say what network they come from, so nothing is known to be readable: "
-            "pass architecture="
-        )
+    architecture = activations.shape()
     X = activations.inputs
-    if box is None:
-        box = [
-            (float(a), float(b)) if a < b else (float(a) - 1.0, float(a) + 1.0)
-            for a, b in zip(X.min(0), X.max(0), strict=True)
-        ]
+    bounds = box_of(X) if box is None else box
     if directions is None:
-        directions = match_directions(activations, null=null, box=box, catalogue=catalogue)
-    targets = targets_for(X.shape[1], box, X=X, known=catalogue)
+        directions = match_directions(activations, null=null, box=bounds, catalogue=catalogue)
+    targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
     cut = len(targets.X_fit)
     # The same rows as the read-outs were fitted and tested on.
     order = np.random.default_rng(0).permutation(len(X))[: cut + len(targets.X_test)]
     records = []
-    for layer, block in enumerate(activations.architecture.active):
+    for layer, block in enumerate(architecture.active):
         pre, post = activations[hook_pre(block)][order], activations[hook_post(block)][order]
         if post.shape[1] <= MAX_WIDTH:
             readable = _readable(directions[directions["layer"] == layer], targets, layer)
-            live = _live(pre, post, activations.architecture.activations[block])
+            live = _live(pre, post, architecture.activations[block])
             records.append(layer_superposition(post[:cut], post[cut:], live, targets, readable, layer))
     return tuple(records)
 

@@ -19,7 +19,7 @@ from mathcircuits.detect.directions import (
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.network import Network
 from mathcircuits.detect.stacking import Stack
-from mathcircuits.detect.superposition import (
+from mathcircuits.detect.interference import (
     SUPERPOSITION_COLUMNS,
     Superposition,
     layer_superposition,
@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_refused() -> None:
         layer_superposition(fit, test, np.array([True]), targets, np.array([True]))
     X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     activations = Network(MINIMUM).run(X)
-    with pytest.raises(InputError, match="pass architecture="):
+    with pytest.raises(InputError, match="say what network they come from"):
         superposition(Activations(dict(activations)))
     stack = Stack.of([Network(MINIMUM)])
     readings, targets, _ = read_directions(stack)
