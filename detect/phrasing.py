@@ -1,0 +1,294 @@
+"""A form in words: rows over inputs and atoms |z| as the simplest formula with min, max, relu, abs and clip.
+
+Since max(a, b) = (a + b)/2 + |a - b|/2, any term k |z| of a row can be written with any part L of the row's
+remainder as max(L + k z, L - k z), or min for k < 0. L = 0 gives abs, L = k z gives relu, the part that shares
+its keys with z gives a minimum or maximum of whole forms, which are phrased in turn: (x1 + x2)/2 - |x1 - x2|/2
+is min(x1, x2). Opposite kinks on parallel planes are a clip. All of these are tried, for each atom, along a
+beam; the tree with the least complexity wins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+from .atoms import Row
+from .formulas import FUNCTIONS, Formula, Node
+from .snapping import code_length
+
+#: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
+#: of the design; the rest is margin, at about a millisecond an atom.
+_BEAM = 12
+#: Splitting z's terms in all ways doubles with each term.
+_MOST_SPLIT = 4
+#: An atom costs a call and a name at the least.
+_ATOM_COST = 3
+_ZERO, _ONE = Fraction(0), Fraction(1)
+
+
+def complexity(node: Node) -> int:
+    """Names, calls and operators, and for a number p/q the binary digits of p and of q, less one.
+
+    Examples:
+        >>> [complexity(Formula(text).root) for text in ("min(x1, x2)", "x1 - relu(x1 - x2)", "x1/2")]
+        [3, 6, 4]
+    """
+    if isinstance(node.value, Fraction):
+        return complexity_of(node.value)
+    return 1 + sum(map(complexity, node.children))
+
+
+def complexity_of(number: Fraction) -> int:
+    """The binary digits of p and of q, less one."""
+    return max(1, number.numerator.bit_length()) + number.denominator.bit_length() - 1
+
+
+def description_length(formulas: Sequence[Formula], inputs: int) -> float:
+    """The bits of formulas over `inputs` inputs in a code that can be decoded.
+
+    Each node is one of the inputs, the functions, the operators, or a number, all alike; a function of any
+    number of arguments adds one bit per argument; a number adds `code_length`.
+
+    Examples:
+        >>> round(description_length([Formula("min(x1, x2)")], 2), 1)
+        15.6
+    """
+    each = math.log2(inputs + len(FUNCTIONS) + len(("+", "-", "*", "/", "**", "neg", "number", "pi")))
+
+    def bits(node: Node) -> float:
+        total = each + sum(map(bits, node.children))
+        if isinstance(node.value, Fraction):
+            return total + code_length(node.value)
+        if node.kind == "call" and FUNCTIONS[str(node.value)][1] is None:
+            total += len(node.children)
+        return total
+
+    return sum(bits(formula.root) for formula in formulas)
+
+
+#: A tree and its complexity, which is asked for more often than trees are made.
+_Tree = tuple[Node, int]
+#: One phrased term: its coefficient and its tree.
+_Term = tuple[Fraction, _Tree]
+
+
+class Phraser:
+    """Puts rows over (the constant under -1, inputs, atoms) into words; remembers what it has phrased.
+
+    Args:
+        rows: the row of z for each atom |z|; may grow later.
+        inputs: the number of inputs.
+
+    Examples:
+        >>> half = Fraction(1, 2)
+        >>> words = Phraser([{0: Fraction(1), 1: Fraction(-1)}], 2)
+        >>> words.formula({0: half, 1: half, 2: -half})
+        Formula('min(x1, x2)')
+        >>> words.formula({0: Fraction(1), 2: Fraction(-2)})
+        Formula('x1 - 2 * abs(x1 - x2)')
+    """
+
+    def __init__(self, rows: Sequence[Row], inputs: int) -> None:
+        self.rows, self.inputs = rows, inputs
+        self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
+
+    def formula(self, row: Row) -> Formula:
+        """The simplest formula found for a row."""
+        return Formula.from_tree(self._tree(row)[0])
+
+    def _tree(self, row: Row) -> _Tree:
+        key = tuple(sorted(row.items()))
+        if key not in self._known:
+            self._known[key] = self._phrased(row)
+        return self._known[key]
+
+    def _phrased(self, row: Row) -> _Tree:
+        beam: list[tuple[list[_Term], Row]] = [([], row)]
+        done: list[_Tree] = []
+        while beam:
+            grown: list[tuple[int, int, list[_Term], Row]] = []
+            for terms, rest in beam:
+                last = max(rest, default=-1)
+                if last < self.inputs:
+                    done.append(_sum([*self._affine(rest), *terms]))
+                    continue
+                spent = sum(tree[1] + _extra(value) for value, tree in terms)
+                for term, left in self._options(last, rest):
+                    cost = spent + term[1][1] + _extra(term[0]) + self._cost(left)
+                    grown.append((cost, len(grown), [*terms, term], left))
+            beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:_BEAM]]
+        least = min(cost for _, cost in done)
+        return min(
+            (tree for tree in done if tree[1] == least), key=lambda tree: Formula.from_tree(tree[0]).text
+        )
+
+    def _cost(self, rest: Row) -> int:
+        """What the rest of a row adds at least: an atom to come costs its call and a name."""
+        return sum(
+            _ATOM_COST if key >= self.inputs else complexity_of(value) if key < 0 else 2 + _extra(value)
+            for key, value in rest.items()
+        )
+
+    def _affine(self, row: Row) -> list[_Term]:
+        return [(value, _name(key)) for key, value in sorted(row.items())]
+
+    def _options(self, key: int, rest: Row) -> Iterator[tuple[_Term, Row]]:
+        """Ways to phrase the atom under `key`: a term, and what is then left of the row."""
+        k, z = rest[key], self.rows[key - self.inputs]
+        left = {other: value for other, value in rest.items() if other != key}
+        yield _cheaper(self._calls("abs", k, z)), left
+        yield from self._clips(k, z, left)
+        seen: list[Row] = []
+        for middle in self._middles(abs(k), z, left):
+            if middle not in seen:
+                seen.append(middle)
+                a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
+                yield self._extreme("max" if k > 0 else "min", a, b), _plus(left, middle, -_ONE)
+
+    def _calls(self, name: str, k: Fraction, z: Row) -> list[_Term]:
+        """k name(z), with z as it is and without fractions."""
+        found = []
+        for scale in dict.fromkeys((_ONE, _content(z.values()))):
+            inner, cost = self._tree(_times(z, 1 / scale))
+            found.append((k * scale, (Node("call", name, (inner,)), cost + 1)))
+        return found
+
+    def _middles(self, size: Fraction, z: Row, left: Row) -> Iterator[Row]:
+        """What may be (a + b)/2: what the rest has on z's keys; z's terms shared out between a and b."""
+        shared = {key: left[key] for key in z if key in left}
+        if shared:
+            yield shared
+        items = list(z.items())
+        if len(items) <= _MOST_SPLIT:
+            splits: list[tuple[int, ...]] = list(product((1, -1), repeat=len(items)))
+        else:
+            splits = [(1,) * len(items), (-1,) * len(items), tuple(1 if v > 0 else -1 for _, v in items)]
+        for signs in splits:
+            yield {key: s * size * value for s, (key, value) in zip(signs, items, strict=True)}
+
+    def _extreme(self, name: str, a: Row, b: Row) -> _Term:
+        """max(a, b) or min(a, b), their common factor outside; a zero side makes it a relu."""
+        if not a or not b:
+            # min(a, 0) = -relu(-a)
+            sign = 1 if name == "max" else -1
+            return _cheaper(self._calls("relu", Fraction(sign), _times(a or b, Fraction(sign))))
+        choices: list[_Term] = []
+        for factor in dict.fromkeys((_ONE, _content([*a.values(), *b.values()]))):
+            arguments: dict[Node, int] = {}
+            for side in (a, b):
+                node, cost = self._tree(_times(side, 1 / factor))
+                if node.kind == "call" and node.value == name:
+                    arguments |= {child: complexity(child) for child in node.children}
+                else:
+                    arguments[node] = cost
+            ordered = tuple(sorted(arguments, key=_place))
+            tree = (
+                (Node("call", name, ordered), 1 + sum(arguments.values()))
+                if len(ordered) > 1
+                else (ordered[0], arguments[ordered[0]])
+            )
+            choices.append((factor, tree))
+        return _cheaper(choices)
+
+    def _clips(self, k: Fraction, z: Row, left: Row) -> Iterator[tuple[_Term, Row]]:
+        """k |u - low| - k |u - high| = 2 k clip(u, low, high) - k (low + high)."""
+        for other, value in left.items():
+            if other < self.inputs or value != -k:
+                continue
+            y = self.rows[other - self.inputs]
+            if {**z, -1: _ZERO} != {**y, -1: _ZERO}:
+                continue
+            low, high, first = -z.get(-1, _ZERO), -y.get(-1, _ZERO), k
+            if low > high:
+                low, high, first = high, low, -k
+            inner, cost = self._tree({name: v for name, v in z.items() if name >= 0})
+            node = Node("call", "clip", (inner, Node("number", low), Node("number", high)))
+            rest = {name: v for name, v in left.items() if name != other}
+            tree = node, cost + 1 + complexity_of(low) + complexity_of(high)
+            yield (2 * first, tree), _plus(rest, {-1: low + high}, -first)
+
+
+def _cheaper(terms: Sequence[_Term]) -> _Term:
+    return min(terms, key=lambda term: term[1][1] + _extra(term[0]))
+
+
+def _name(key: int) -> _Tree:
+    return (Node("name", f"x{key + 1}") if key >= 0 else Node("number", _ONE)), 1
+
+
+def _place(node: Node) -> tuple[bool, str]:
+    """Plain inputs before longer arguments, each in their order."""
+    return node.kind != "name", Formula.from_tree(node).text
+
+
+def _extra(coefficient: Fraction) -> int:
+    """What a coefficient adds to its term: an operator and a number, for p/q two of each."""
+    size = abs(coefficient)
+    if size.denominator == 1 or size.numerator == 1:
+        return 0 if size == 1 else 1 + complexity_of(size)
+    return 2 + size.numerator.bit_length() + size.denominator.bit_length()
+
+
+def _plus(row: Row, other: Row, factor: Fraction) -> Row:
+    total = dict(row)
+    for key, value in other.items():
+        total[key] = total.get(key, _ZERO) + factor * value
+    return {key: value for key, value in total.items() if value}
+
+
+def _times(row: Row, factor: Fraction) -> Row:
+    return {key: factor * value for key, value in row.items()}
+
+
+def _content(coefficients: Iterable[Fraction]) -> Fraction:
+    """The largest fraction by which all are whole multiples."""
+    values = [value for value in coefficients if value]
+    divisor = math.gcd(*(value.numerator for value in values))
+    return Fraction(divisor, math.lcm(*(value.denominator for value in values)))
+
+
+def _sum(terms: Sequence[_Term]) -> _Tree:
+    """The terms added up: written out, or with their common factor outside, whichever is simpler."""
+    terms = [(value, tree) for value, tree in terms if value]
+    if not terms:
+        return Node("number", _ZERO), 1
+    # Inputs, then calls, then the constant; one that is added comes first, if there is one.
+    ordered = sorted(terms, key=lambda term: {"name": 0, "number": 2}.get(term[1][0].kind, 1))
+    written = _chain(ordered)
+    scale = _content(value for value, _ in terms)
+    if len(terms) > 1 and scale != 1:
+        factored = _multiple(scale, _chain([(value / scale, tree) for value, tree in ordered]))
+        return min(written, factored, key=lambda tree: tree[1])
+    return written
+
+
+def _chain(terms: Sequence[_Term]) -> _Tree:
+    first = next((k for k, (value, _) in enumerate(terms) if value > 0), 0)
+    total, cost = _multiple(*terms[first])
+    for k, (value, tree) in enumerate(terms):
+        if k != first:
+            node, more = _multiple(abs(value), tree)
+            total, cost = Node("+" if value > 0 else "-", None, (total, node)), cost + more + 1
+    return total, cost
+
+
+def _multiple(value: Fraction, tree: _Tree) -> _Tree:
+    """value * tree, as 2 * u, u / 2 or 3 * u / 2."""
+    node, cost = tree
+    if node.kind == "number":
+        assert isinstance(node.value, Fraction)
+        number = value * node.value
+        return Node("number", number), complexity_of(number)
+    if value < 0 and value != -1 and abs(value.numerator) == 1:
+        node, cost = _multiple(-value, tree)
+        return Node("neg", None, (node,)), cost + 1
+    if abs(value) == 1:
+        return tree if value > 0 else (Node("neg", None, (node,)), cost + 1)
+    p, q = Fraction(value.numerator), Fraction(value.denominator)
+    if p != 1:
+        node, cost = Node("*", None, (Node("number", p), node)), cost + 1 + complexity_of(p)
+    if q != 1:
+        node, cost = Node("/", None, (node, Node("number", q))), cost + 1 + complexity_of(q)
+    return node, cost
