@@ -564,7 +564,7 @@ class _Parser:
         fewest, most = FUNCTIONS[name]
         if len(arguments) < fewest or (most is not None and len(arguments) > most):
             wanted = str(fewest) if most == fewest else f"at least {fewest}"
-            raise self.error(f"{name} takes {wanted} argument{'s' * (wanted != '1')}, got {len(arguments)}")
+            raise self.error(f"{name} takes {wanted} argument{'s' * (fewest != 1)}, got {len(arguments)}")
         return Node("call", name, tuple(arguments)), 1 + max(heights)
 
     def expect(self, mark: str) -> None:

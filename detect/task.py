@@ -263,13 +263,19 @@ class Tasks(Mapping[str, Task]):
             self._tasks = {task.name: task for task in _shipped_tasks()}
             try:
                 for point in entry_points(group="mathcircuits.tasks"):
-                    for task in _plugged_in(point):
-                        self.add(task)
+                    self._add_all(point)
             except MathCircuitsError as error:
                 # The same answer every time: without this, the second look-up would go on with half of them.
                 self._broken = error
                 raise
         return self._tasks
+
+    def _add_all(self, point: EntryPoint) -> None:
+        for task in _plugged_in(point):
+            try:
+                self.add(task)
+            except InputError as error:
+                raise plugin_error(point, f"clashes ({error})") from error
 
     def add(self, task: Task, *, replace: bool = False) -> Task:
         """Register a task.
