@@ -44,6 +44,8 @@ BLOCK = 256
 DERIVED_SEED = -1
 #: Raised when a change to this package's code changes what is read in the same weights.
 READING = 1
+#: The init law of a study's networks is known: nn.Linear's default.
+_LAW = "uniform"
 _FORMAT = "mathcircuits-ensemble-1"
 
 Population = Literal["trained", "untrained", "derived"]
@@ -278,7 +280,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> tuple[pd.DataFrame, pd.DataFram
 
     task = tasks[cell.task]
     if cell.derived:
-        analysis = analyse(ensemble.networks()[0], box=task.box, task=task)
+        analysis = analyse(ensemble.networks()[0], box=task.box, task=task, null=_LAW)
         frames = [analysis.neurons, analysis.directions]
         for frame in frames:
             frame.insert(0, "population", DERIVED)
@@ -288,7 +290,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> tuple[pd.DataFrame, pd.DataFram
         trained = finite.networks() if len(finite) else []
         members: list[tuple[int, Population]] = [(seed, "trained") for seed in finite.seeds]
         members += [(seed, "untrained") for seed in ensemble.seeds]
-        reading = analyse_many([*trained, *untrained_networks(ensemble)], box=task.box, task=task)
+        reading = analyse_many([*trained, *untrained_networks(ensemble)], box=task.box, task=task, null=_LAW)
         frames = []
         for frame in (reading.neurons, reading.directions):
             at = frame["network"].to_numpy(dtype=int)
