@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,12 @@ def test_unknown_names_in_a_configuration() -> None:
 
 
 @pytest.fixture(autouse=True)
-def extra_task() -> None:
-    """A task whose smallest network nobody knows."""
-    if "no-size" not in tasks:
-        tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
+def own_tasks() -> Iterator[None]:
+    """Tasks of one test: one whose smallest network nobody knows, and what the test registers."""
+    before = dict(tasks._loaded())
+    tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
+    yield
+    tasks._tasks = before
 
 
 # Cells
@@ -441,8 +444,7 @@ def test_a_cell_that_kills_its_worker_is_reported_and_the_others_finish(tmp_path
             os.kill(os.getpid(), signal.SIGKILL)
         return X[:, 0] * 2
 
-    if "deadly" not in tasks:
-        tasks.register("deadly", arity=1)(deadly)
+    tasks.register("deadly", arity=1)(deadly)
     config = {
         "tasks": ["deadly", "no-size"],
         "widths": [2],
