@@ -7,6 +7,7 @@ neuron that holds the feature, against the number that untrained networks with a
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from .box import BoxLike
 from .causes import USED, mean_ablation
 from .entries import Catalogue
 from .errors import InputError
+from .keeping import kept_draws
 from .matching import depth_of
 from .multiplicity import benjamini_hochberg, poisson_binomial_tail
 from .network import Architecture, Network
@@ -34,6 +36,7 @@ Array = npt.NDArray[np.float64]
 HELD = 1e-3
 #: Used untrained neurons that the null rate rests on: a rate of 0.002 is then known to 16%.
 _NULL_NEURONS = 20_000
+_VERSION = 1
 ENSEMBLE_COLUMNS = ("layer", "feature", "on", "found", "n", "prevalence", "null_prevalence", "p", "q")
 
 
@@ -138,11 +141,14 @@ def _neurons(
     return (r > 0.0) & (1.0 - r**2 <= held), used
 
 
-def _null_rate(
-    architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int
-) -> Array:
+def _null_rate(architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
     """P(a used untrained neuron holds feature k) [K]; one count is added, so that no rate is 0."""
-    rng = np.random.default_rng([seed, block, len(law)])
+    key = f"ensembles {_VERSION}|{architecture!r}|{block}|{law}|{held!r}|{seed}|{probes.key}"
+    return kept_draws(key, lambda _: _drawn_rate(architecture, block, law, probes, held, seed))
+
+
+def _drawn_rate(architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
+    rng = np.random.default_rng([seed, block, zlib.crc32(law.encode())])
     width = architecture.sizes[block + 1]
     networks = int(np.clip(2 * _NULL_NEURONS / width, 400, 10_000))
     step = max(1, int(4e6 / (len(probes.X) * max(architecture.sizes))))
