@@ -15,6 +15,9 @@ from .canonical import NeuronCount as NeuronCount
 from .canonical import canonical_form as canonical_form
 from .certificates import Certificate as Certificate
 from .certificates import certify as certify
+from .circuits import Circuit as Circuit
+from .circuits import Circuits as Circuits
+from .circuits import circuits as circuits
 from .components import match_components as match_components
 from .directions import match_directions as match_directions
 from .ensembles import match_ensemble as match_ensemble
@@ -30,6 +33,8 @@ from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask
 from .formulas import Formula as Formula
+from .gauges import Gauge as Gauge
+from .gauges import gauge_of as gauge_of
 from .interference import Superposition as Superposition
 from .interference import superposition as superposition
 from .kinks import KinkCriterion as KinkCriterion
@@ -46,7 +51,11 @@ from .multiplicity import poisson_binomial_tail as poisson_binomial_tail
 from .network import Architecture as Architecture
 from .network import Network as Network
 from .network import as_network as as_network
+from .orbits import Orbits as Orbits
 from .pairs import pairwise as pairwise
+from .programs import Program as Program
+from .programs import decompile as decompile
+from .recognition import find_circuits as find_circuits
 from .similarity import cka as cka
 from .task import Symmetry as Symmetry
 from .task import Task as Task

@@ -12,20 +12,27 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from .box import Box, BoxLike, as_box, check_inputs
+from .canonical import CanonicalForm, canonical_form
+from .certificates import Certificate, certify
 from .directions import direction_frame, read_directions
 from .entries import Catalogue
-from .errors import InputError, NotYetError
+from .errors import InputError
 from .matching import neuron_frame, null_frame, read_stack
 from .network import HasNetwork, Network, as_network
 from .nulls import known_laws
+from .programs import Program, decompile
+from .recognition import find_circuits
 from .stacking import Stack
 from .task import Task, as_task
 
 if TYPE_CHECKING:
     import pandas as pd
+    import sympy
 
 #: Version of the JSON that `Analysis.to_json` writes.
-FORMAT = 1
+FORMAT = 2
+#: Circuits and certificates take well under a second each up to here (branch and bound ends at 8 inputs).
+_MAX_NEURONS, _MAX_INPUTS = 512, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,28 +66,36 @@ class Analysis:
     nulls: pd.DataFrame
     skipped: tuple[str, ...] = ()
 
-    def _not_yet(self, what: str) -> NotYetError:
-        return NotYetError(f"{what} of a network: not there yet in this version; neurons and directions are")
-
     @cached_property
     def circuits(self) -> pd.DataFrame:
-        """The named circuits inside the network."""
-        raise self._not_yet("the circuits")
+        """The catalogue's circuits inside the network, see `find_circuits`."""
+        return find_circuits(self)
 
     @cached_property
-    def formula(self) -> Any:
-        """The network as a sympy expression."""
-        raise self._not_yet("the formula")
+    def program(self) -> Program:
+        """The network in words: its formula, its certificate, and why there is none where there is none."""
+        return decompile(self.network, box=self.box)
+
+    @property
+    def formula(self) -> sympy.Basic | None:
+        """The network as a sympy expression, off by at most `program.certificate.upper`; None where none is near."""
+        return self.program.expression
 
     @cached_property
-    def certificate(self) -> Any:
-        """The largest error against the task, with its witness."""
-        raise self._not_yet("the certificate")
+    def certificate(self) -> Certificate:
+        """The largest error anywhere on the box: against the task, where one is named, else against the formula."""
+        if self.task is not None and self.task.formula:
+            return certify(self.network, self.task, box=self.box)
+        return self.program.certificate
 
     @cached_property
-    def canonical(self) -> Any:
-        """The network's normal form."""
-        raise self._not_yet("the normal form")
+    def canonical(self) -> CanonicalForm:
+        """The normal form of a network with one hidden layer.
+
+        Raises:
+            InputError: for deeper networks, which have a layerwise one (`normalise_layers`).
+        """
+        return canonical_form(self.network, self.box)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: missing values are None, `on` a list of texts."""
@@ -99,7 +114,40 @@ class Analysis:
             "neurons": _records(self.neurons),
             "directions": _records(self.directions),
             "nulls": _records(self.nulls),
+            **(self._circuit_data() if self.within_reach else {}),
             "skipped": list(self.skipped),
+        }
+
+    @property
+    def within_reach(self) -> bool:
+        """Whether circuits, formula and certificate are read without being asked for by name.
+
+        They are where there are at most 512 hidden neurons and 8 inputs; beyond that each may take its whole
+        time limit.
+        """
+        return _within_reach(self.network)
+
+    def _circuit_data(self) -> dict[str, Any]:
+        program, proof = self.program, self.certificate
+        return {
+            "circuits": _records(self.circuits),
+            "formula": {
+                "text": None if program.formula is None else "; ".join(f.text for f in program.formula),
+                "best": "; ".join(f.text for f in program.best_formula),
+                "tolerance": program.tolerance,
+                "error": program.certificate.upper,
+                "bits": program.bits,
+                "raw_bits": program.raw_bits,
+                "reason": program.reason,
+            },
+            "certificate": {
+                "spec": proof.spec,
+                "lower": proof.lower,
+                "upper": proof.upper,
+                "witness": list(proof.witness),
+                "method": proof.method,
+                "complete": proof.complete,
+            },
         }
 
     def to_json(self, indent: int | None = None) -> str:
@@ -121,6 +169,8 @@ class Analysis:
             f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
             readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
         ]
+        if self.within_reach:
+            parts += [self.program._repr_html_(), self.certificate._repr_html_(), self.circuits.to_html(index=False)]
         parts.extend(f"<p>skipped: {html.escape(text)}</p>" for text in self.skipped)
         return "".join(parts)
 
@@ -171,10 +221,14 @@ def analyse(
         )
     bounds = as_box(box if box is not None else known.box if known else (-1.0, 1.0), net.inputs)
     reading = analyse_many([net], box=bounds, inputs=inputs, null=null, catalogue=catalogue)
+    skipped = reading.skipped
+    if not _within_reach(net):
+        size = f"{sum(net.sizes[1:-1])} hidden neurons, {net.inputs} inputs"
+        skipped += (f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",)
     return Analysis(
         net, known, bounds, known_laws(null),
         reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"),
-        reading.nulls, reading.skipped,
+        reading.nulls, skipped,
     )  # fmt: skip
 
 
@@ -211,6 +265,10 @@ def analyse_many(
     shape = stack.architecture
     nulls = null_frame(shape, blocks, laws)
     return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly)
+
+
+def _within_reach(network: Network) -> bool:
+    return sum(network.sizes[1:-1]) <= _MAX_NEURONS and network.inputs <= _MAX_INPUTS
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

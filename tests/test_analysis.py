@@ -93,3 +93,38 @@ def test_a_purely_linear_network_has_no_rows() -> None:
     a = analyse(Network([[[1.0, 2.0]]]), null="uniform")
     assert len(a.neurons) == len(a.directions) == 0
     assert json.loads(a.to_json())["neurons"] == []
+
+
+def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() -> None:
+    a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+    assert str(a.formula) == "Min(x1, x2)"
+    assert a.certificate.spec == "minimum"
+    assert a.certificate.upper < 1e-9
+    assert a.circuits["circuit"].tolist() == ["minimum"]
+    assert a.canonical.kinks == 1
+    data = json.loads(a.to_json())
+    assert data["formula"]["text"] == "min(x1, x2)"
+    assert data["certificate"]["upper"] < 1e-9
+    assert data["circuits"][0]["on"] == ["x1", "x2"]
+    assert "min(x1, x2)" in a._repr_html_()
+
+
+def test_without_a_task_the_formula_is_what_is_certified() -> None:
+    a = analyse(derived_network("absolute"), null="uniform")
+    assert a.certificate.spec == "abs(x1)"
+    assert a.certificate.upper < 1e-9
+
+
+def test_a_smooth_network_has_no_formula_and_says_why() -> None:
+    a = analyse(Network([[[1.0]], [[1.0]]], activation="tanh"), null="uniform")
+    assert a.formula is None
+    data = json.loads(a.to_json())["formula"]
+    assert data["text"] is None
+    assert data["reason"] == "its activation tanh is smooth, and formulas are piecewise linear"
+
+
+def test_what_is_too_costly_is_skipped_by_name() -> None:
+    wide = Network([np.random.default_rng(0).normal(size=(600, 2)), np.ones((1, 600))])
+    a = analyse(wide, null="uniform")
+    assert any("circuits, formula and certificate (600 hidden neurons, 2 inputs" in text for text in a.skipped)
+    assert "formula" not in a.to_dict()
