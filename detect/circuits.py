@@ -350,6 +350,9 @@ class Circuits(Mapping[str, Circuit]):
     def __len__(self) -> int:
         return len(self._circuits)
 
+    def __hash__(self) -> int:
+        return hash(tuple(self._circuits))
+
     def __repr__(self) -> str:
         return f"Circuits({', '.join(self)})"
 

@@ -15,7 +15,6 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -32,8 +31,8 @@ from .task import Symmetry
 Array = npt.NDArray[np.float64]
 
 #: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the
-#: template's largest: the share lambda of trained networks counts as 0 or 1 within 0.05 of it
-#: (reference/matching.md, section 5).
+#: largest of the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within
+#: 0.05 of it (reference/matching.md, section 5).
 SAME_GAUGE = 0.05
 #: A template is the network's function where it leaves at most this share of its variance unexplained: what
 #: counts as holding a feature (design, section 5.8). How good it is then, the certificate says.
@@ -81,26 +80,32 @@ class Reduced:
         parts = (self.plus, self.minus, self.pair, self.affine)
         return float(max(np.abs(part).max(initial=0.0) for part in parts))
 
-    def distance(self, other: Reduced) -> float:
-        """The largest difference of effective weights (vectors c n and c d), relative to `other`'s largest.
+    def distance(self, other: Reduced, unit: float | None = None) -> float:
+        """The largest difference of effective weights, vectors c n and c d, relative to `unit`.
 
-        Constants are left out: a function is recognised up to its offset.
+        Hyperplanes are matched one to one, heaviest first, each with the one that it differs least from; one
+        without a partner counts with its whole weight. Constants are left out: a function is recognised up to
+        its offset.
+
+        Args:
+            other: of the same inputs and outputs; unit: by default `other`'s largest effective weight.
         """
-        unit = other.size
+        unit = other.size if unit is None else unit
         if unit == 0:
             return 0.0 if self.size == 0 else math.inf
-        worst = np.abs(self.affine - other.affine).max(initial=0.0)
+        worst = float(np.abs(self.affine - other.affine).max(initial=0.0))
+        own, others = _mass(self), _mass(other)
         free = list(range(len(other.d)))
-        for g in np.argsort(-_mass(self), kind="stable"):
-            near = [k for k in free if _same_plane(self, int(g), other, k)]
-            if not near:
-                worst = max(worst, _mass(self)[g])
-                continue
-            k = min(near, key=lambda k: _apart(self, int(g), other, k))
-            worst = max(worst, _apart(self, int(g), other, k))
-            free.remove(k)
-        worst = max([worst, *(_mass(other)[k] for k in free)])
-        return float(worst / unit)
+        for g in np.argsort(-own, kind="stable").tolist():
+            apart = [_apart(self, g, other, k) for k in free]
+            k = int(np.argmin(apart)) if apart else -1
+            if k >= 0 and apart[k] < max(own[g], others[free[k]]):
+                worst = max(worst, apart[k])
+                free.pop(k)
+            else:
+                worst = max(worst, float(own[g]))
+        worst = max([worst, *(float(others[k]) for k in free)])
+        return worst / unit
 
     def scaled(self, factor: float) -> Reduced:
         """The reduced network of factor * f."""
@@ -126,8 +131,8 @@ class Reduced:
         kinks: list[tuple[float, str]] = []
         for g in range(len(self.d)):
             top = float(np.abs(self.n[g]).max())
-            normal = [simple(v / top, digits) for v in self.n[g]]
-            offset = simple(self.d[g] / top, digits)
+            normal = [_plain(v / top, digits) for v in self.n[g]]
+            offset = _plain(self.d[g] / top, digits)
             p, m, t = (float(a[g, output]) for a in (self.plus, self.minus, self.pair))
             linear, constant = linear + t * self.n[g], constant + t * float(self.d[g])
             sides = [(p, 1.0, "relu"), (m, -1.0, "relu")]
@@ -136,9 +141,9 @@ class Reduced:
             for value, sign, name in sides:
                 if abs(value) > max(_SILENT, digits) * size:
                     inner = linear_text([sign * v for v in normal], names, sign * offset)
-                    kinks.append((simple(value * top, digits), f"{name}({inner})"))
-        linear = np.array([simple(v, digits) if abs(v) > digits * size else 0.0 for v in linear])
-        constant = simple(constant, digits) if abs(constant) > digits * size else 0.0
+                    kinks.append((_plain(value * top, digits), f"{name}({inner})"))
+        linear = np.array([_plain(v, digits) if abs(v) > digits * size else 0.0 for v in linear])
+        constant = _plain(constant, digits) if abs(constant) > digits * size else 0.0
         values = [*linear, *(value for value, _ in kinks)]
         return linear_text(values, [*names, *(text for _, text in kinks)], constant)
 
@@ -311,7 +316,7 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     np.add.at(minus, group[~same], on[~same])
     np.add.at(plus, group[~same], out[~same])
     # The plane of a group is its members' mean by mass.
-    weight = np.maximum(mass, 1e-300)
+    weight = mass + 1e-12 * (mass.max(initial=0.0) or 1.0)
     planes = np.zeros((G, W.shape[1] + 1))
     np.add.at(planes, group, (sign * weight)[:, None] * np.concatenate([n, d[:, None]], axis=1))
     planes /= np.linalg.norm(planes[:, :-1], axis=1)[:, None] if G else 1.0
@@ -345,10 +350,13 @@ def nearest_gauge(
     """
     own = reduced.scaled(1 / scale)
     best: tuple[str | None, float] = (None, math.inf)
+    # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
+    first = _bound_reduced(circuit, tuple(columns), reduced.n.shape[1], reduced.box)
+    unit = None if first is None else first.size
     for implementation in circuit.gauges:
         template = _bound_reduced(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
         if template is not None:
-            away = own.distance(template)
+            away = own.distance(template, unit)
             # Strictly nearer: equal ones go by the catalogue's order.
             if away < best[1] - 1e-9:
                 best = implementation.gauge, away
@@ -393,8 +401,8 @@ def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
     return "; ".join(parts) or "nothing but a constant"
 
 
-def simple(value: float, tolerance: float) -> float:
-    """The simplest fraction with a denominator of at most 12 within the tolerance, else the value itself.
+def simple(value: float, tolerance: float, most: int = 12) -> float:
+    """The simplest fraction with a denominator of at most `most` within the tolerance, else the value itself.
 
     The tolerance is relative to the value where that is above 1.
 
@@ -402,18 +410,17 @@ def simple(value: float, tolerance: float) -> float:
         >>> simple(0.50003, 1e-3), simple(0.3332, 1e-3) == 1 / 3, simple(0.5172, 1e-3)
         (0.5, True, 0.5172)
     """
-    found = simple_fraction(value, tolerance)
-    return float(value) if found is None else float(found)
-
-
-def simple_fraction(value: float, tolerance: float) -> Fraction | None:
-    """As `simple`, as a Fraction; None where there is none."""
     # Twelfths hold halves, thirds, quarters and sixths, and leave gaps of 1/132 at least between neighbours.
-    for denominator in range(1, 13):
-        near = Fraction(round(value * denominator), denominator)
-        if abs(float(near) - value) <= tolerance * max(1.0, abs(value)):
+    for denominator in range(1, most + 1):
+        near = round(value * denominator) / denominator
+        if abs(near - value) <= tolerance * max(1.0, abs(value)):
             return near
-    return None
+    return float(value)
+
+
+def _plain(value: float, tolerance: float) -> float:
+    """For reading: up to quarters, since nearly every number of three digits has a twelfth nearby."""
+    return simple(value, tolerance, most=4)
 
 
 def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit, float] | None:
@@ -516,10 +523,6 @@ def near_planes(n: Array, d: Array, others: Array, offsets: Array, box: Box) -> 
     units, shifts = _in_box_units(others, offsets, box)
     found = [_near(u, o, units, shifts)[1] for u, o in zip(unit, offset, strict=True)]
     return np.array(found, dtype=bool).reshape(len(d), len(offsets))
-
-
-def _same_plane(a: Reduced, g: int, b: Reduced, k: int) -> bool:
-    return bool(near_planes(a.n[g : g + 1], a.d[g : g + 1], b.n[k : k + 1], b.d[k : k + 1], a.box)[0, 0])
 
 
 def _apart(a: Reduced, g: int, b: Reduced, k: int) -> float:
