@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .box import Box
-from .formulas import Formula
+from .formulas import Formula, column_of
 from .task import spanned
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class BoundFeature:
     def values(self, X: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The values [n] at inputs X [n, d]; infinite or NaN where the formula has no value there."""
         low, high = self.box[self._first]
-        columns = {name: X[:, int(name[1:]) - 1] for name in self.formula.variables}
+        columns = {name: X[:, column_of(name)] for name in self.formula.variables}
         return np.asarray(self.formula.evaluate(columns, X[:, 0], low, high), dtype=np.float64)
 
     @cached_property

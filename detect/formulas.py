@@ -1,7 +1,7 @@
 """The closed grammar of formulas: text <-> a function on arrays <-> sympy.
 
 A formula is arithmetic (`+ - * /`, whole powers) over inputs (`x1`, `x2`, ..., or `x` for `x1`), upstream
-variables (`v1`, ...), numbers, `pi`, the bounds `low` and `high` of the first argument's box, and the
+variables (`v0`, ...), numbers, `pi`, the bounds `low` and `high` of the first argument's box, and the
 functions of `FUNCTIONS`. The parser knows nothing else, so that no text is ever evaluated as code; signs
 and powers bind as in Python (`-x1**2` is minus the square). A text may come from anybody: its length, depth,
 numbers and powers are bounded before anything is computed.
@@ -46,7 +46,7 @@ FUNCTIONS: dict[str, tuple[int, int | None]] = {
 #: Tightest last: sums, products, signs, powers.
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3, "**": 4}
 # Six digits: a column of an array, and not a number whose array would fill the memory.
-_VARIABLE = re.compile(r"([xv])0*([1-9][0-9]{0,5})?")
+_VARIABLE = re.compile(r"x(?P<x>0*[1-9][0-9]{0,5})?|v(?P<v>[0-9]{1,6})?")
 _NAMES = ("pi", "low", "high")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
@@ -155,10 +155,10 @@ class Formula:
     @property
     def arity(self) -> int:
         """The highest number among the variables; 0 for a constant."""
-        return max((int(name[1:]) for name in self.variables), default=0)
+        return max((column_of(name) + 1 for name in self.variables), default=0)
 
     def __call__(self, X: Any, box: Sequence[tuple[float, float]] | None = None) -> Any:
-        """The values [n] at inputs X [n, d], column k being variable `x{k+1}` (or `v{k+1}`).
+        """The values [n] at inputs X [n, d], column k being variable `x{k+1}` (or `v{k}`).
 
         X may be a numpy array or a torch tensor; the answer is of the same kind, never a view of X. `low` and
         `high` are the bounds of the formula's first variable. Values that overflow or divide by 0 are
@@ -172,11 +172,11 @@ class Formula:
             raise InputError(
                 f"{self.text} needs an array [n, {max(self.arity, 1)}], got shape {tuple(X.shape)}"
             )
-        first = int(self.variables[0][1:]) - 1 if self.variables else 0
+        first = column_of(self.variables[0]) if self.variables else 0
         if box and len(box) <= first:
             raise InputError(f"{self.text}: the box has {len(box)} pairs, give one (low, high) per input")
         low, high = box[first] if box else (None, None)
-        return self.evaluate({name: X[:, int(name[1:]) - 1] for name in self.variables}, X[:, 0], low, high)
+        return self.evaluate({name: X[:, column_of(name)] for name in self.variables}, X[:, 0], low, high)
 
     def evaluate(
         self, values: Mapping[str, Any], like: Any, low: float | None = None, high: float | None = None
@@ -391,6 +391,16 @@ def print_sympy(expression: Any) -> str:
     return str(Printer().doprint(expression))
 
 
+def column_of(name: str) -> int:
+    """The column that a variable stands for: inputs count from 1, the variables of a layer from 0.
+
+    Examples:
+        >>> column_of("x1"), column_of("v0")
+        (0, 0)
+    """
+    return int(name[1:]) - (name[0] == "x")
+
+
 def as_columns(X: Any, what: str) -> Any:
     """A torch tensor or a numpy array of floating point, anything else converted to float64.
 
@@ -575,11 +585,12 @@ class _Parser:
     def name(self, token: str) -> Node:
         name = token.lower()
         variable = _VARIABLE.fullmatch(name)
-        if variable and (variable.group(2) or name in ("x", "v")):
-            return Node("name", f"{variable.group(1)}{variable.group(2) or 1}")
+        if variable:
+            first = 1 if name[0] == "x" else 0
+            return Node("name", f"{name[0]}{int(variable[name[0]] or first)}")
         if name in _NAMES:
             return Node("name", name)
-        raise self.error(f"name {token!r} is not in the grammar; use x1, x2, ..., v1, ..., pi, low or high")
+        raise self.error(f"name {token!r} is not in the grammar; use x1, x2, ..., v0, ..., pi, low or high")
 
     def number(self, token: str) -> Node:
         value = float(token)

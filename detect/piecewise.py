@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from .box import Box
 from .errors import InputError
-from .formulas import Formula, Node
+from .formulas import Formula, Node, column_of
 from .network import Network
 from .nonlinearity import leaky_slope
 
@@ -305,7 +305,7 @@ class _Compiler:
             if self.box is None:
                 raise InputError(f"{name!r} has no value here; give the box")
             return _constant(Fraction(self.box[0][name == "high"]))
-        column = int(name[1:]) - 1
+        column = column_of(name)
         if name[0] != "x" or column >= self.inputs:
             raise InputError(
                 f"{name!r} is not among the inputs x1 to x{self.inputs}: write the formula over those"

@@ -127,7 +127,7 @@ def upstream_features(width: int, signed: bool) -> tuple[BoundFeature, ...]:
         choose = itertools.combinations if symmetric else itertools.permutations
         for columns in choose(range(width), feature.arity):
             formula = feature.formula.substitute(
-                {f"x{k + 1}": Formula(f"v{c + 1}") for k, c in enumerate(columns)}
+                {f"x{k + 1}": Formula(f"v{c}") for k, c in enumerate(columns)}
             )
             found.append(BoundFeature(feature, tuple(f"v{c}" for c in columns), formula, box, UPSTREAM))
     return tuple(found)

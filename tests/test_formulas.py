@@ -227,9 +227,10 @@ def test_a_float_keeps_every_digit(value: float) -> None:
     [
         ("1", (), 0),
         ("x", ("x1",), 1),
-        ("v", ("v1",), 1),
+        ("v", ("v0",), 1),
         ("x10 + x2", ("x2", "x10"), 10),
         ("x3 - v1 + x01", ("v1", "x1", "x3"), 3),
+        ("v0 + v00", ("v0",), 1),
         ("low + pi + high", (), 0),
     ],
 )
@@ -449,7 +450,7 @@ def test_what_sympy_cannot_write_is_refused() -> None:
         ("x1 and x2", "not well-formed at 'and'"),
         ("x1//x2", "not well-formed at '/'"),
         ("x1, x2", "not well-formed at ','"),
-        ("relu", "name 'relu' is not in the grammar; use x1, x2, ..., v1, ..., pi, low or high"),
+        ("relu", "name 'relu' is not in the grammar; use x1, x2, ..., v0, ..., pi, low or high"),
         ("True", "name 'True' is not in the grammar"),
         ("x0", "name 'x0' is not in the grammar"),
         ("x00", "name 'x00' is not in the grammar"),
