@@ -58,8 +58,7 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
     """What one run of a network recorded: a Mapping from hook name to values [n, units].
 
     Attributes:
-        values: hook name -> float array [n, units], all with the same n. (It hides `Mapping.values()`;
-            `.items()` and `dict(...)` work as ever.)
+        recorded: hook name -> float array [n, units], all with the same n.
         architecture: the shape of the network, which the nulls are drawn for; None where unknown.
         network: the weights, where they are known (weight-level evidence needs them).
 
@@ -74,19 +73,19 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         did you mean 'hook_output'? (recorded: hook_input, hook_output)
     """
 
-    values: Mapping[str, npt.NDArray[np.float64]]  # type: ignore[assignment]  # hides Mapping.values()
+    recorded: Mapping[str, npt.NDArray[np.float64]]
     architecture: Architecture | None = None
     network: Network | None = None
     inputs_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        if HOOK_INPUT not in self.values:
+        if HOOK_INPUT not in self.recorded:
             raise InputError(
                 f"activations without {HOOK_INPUT!r}: record the inputs too, they say what was seen"
             )
-        inputs = check_inputs(self.values[HOOK_INPUT])
+        inputs = check_inputs(self.recorded[HOOK_INPUT])
         checked = {HOOK_INPUT: inputs}
-        for name, given in self.values.items():
+        for name, given in self.recorded.items():
             if name == HOOK_INPUT:
                 continue
             array = as_floats(given)
@@ -104,7 +103,7 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
                     "or an intervention returned them"
                 )
             checked[name] = array
-        object.__setattr__(self, "values", checked)
+        object.__setattr__(self, "recorded", checked)
         digest = hashlib.sha256(np.ascontiguousarray(inputs).tobytes() + repr(inputs.shape).encode())
         object.__setattr__(self, "inputs_id", digest.hexdigest()[:16])
 
@@ -125,7 +124,7 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
     @property
     def inputs(self) -> npt.NDArray[np.float64]:
         """The inputs [n, d]."""
-        return self.values[HOOK_INPUT]
+        return self.recorded[HOOK_INPUT]
 
     @property
     def outputs(self) -> npt.NDArray[np.float64]:
@@ -140,27 +139,27 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
     @property
     def blocks(self) -> tuple[int, ...]:
         """The blocks whose activations were recorded, in order."""
-        found = [_POST.fullmatch(name) for name in self.values]
+        found = [_POST.fullmatch(name) for name in self.recorded]
         return tuple(sorted(int(match.group(1)) for match in found if match))
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
         try:
-            return self.values[name]
+            return self.recorded[name]
         except KeyError:
-            raise UnknownNameError("hook", name, self.values, f"recorded: {', '.join(self.values)}") from None
+            raise UnknownNameError("hook", name, self.recorded, f"recorded: {', '.join(self.recorded)}") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.recorded)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.recorded)
 
     def __eq__(self, other: object) -> bool:
         # Mapping's own == would ask an array for its truth.
         if not isinstance(other, Activations):
             return NotImplemented
-        return self.values.keys() == other.values.keys() and all(
-            np.array_equal(values, other.values[name]) for name, values in self.values.items()
+        return self.recorded.keys() == other.recorded.keys() and all(
+            np.array_equal(values, other.recorded[name]) for name, values in self.recorded.items()
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays have none, and values may be written into

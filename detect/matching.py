@@ -127,7 +127,7 @@ def match_neurons(
     pre = tuple(activations[hook_pre(k)][None] for k in range(len(architecture.activations)))
     post = tuple(activations[hook_post(k)][None] for k in range(len(architecture.activations)))
     stack = Stack.of([network]) if network is not None else None
-    outputs = activations.values.get("hook_output")
+    outputs = activations.get("hook_output")
     forward = Forward(pre, post, (outputs if outputs is not None else np.zeros((len(rows), 1)))[None])
     blocks = read_blocks(architecture, stack, forward, probes_by_block, known_laws(null))
     return neuron_frame(blocks).drop(columns="network")
