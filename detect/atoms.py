@@ -27,7 +27,14 @@ from .box import Box
 from .network import Network
 from .nonlinearity import leaky_slope
 from .piecewise import PiecewiseLinear, from_network
-from .snapping import DENOMINATORS, LARGEST_DENOMINATOR, nearest_fractions, saved_bits, simplest_fraction
+from .snapping import (
+    DENOMINATORS,
+    LARGEST_DENOMINATOR,
+    LARGEST_IN_FORM,
+    nearest_fractions,
+    saved_bits,
+    simplest_fraction,
+)
 
 Array = npt.NDArray[np.float64]
 #: A row over (1, inputs, atoms): the constant under -1, input k under k, atom j under d + j.
@@ -133,8 +140,8 @@ def draw_sample(box: Box) -> Array:
 
 def sketches(
     network: Network, table: Atoms, targets: Array, tolerance: float
-) -> Iterator[tuple[int, list[list[Sketch]]]]:
-    """Forms of the network, simplest constants first: per largest denominator, per output, by atoms used.
+) -> Iterator[list[list[Sketch]]]:
+    """Forms of the network per output, by the atoms they use; again and again, with ever finer constants.
 
     Args:
         network: of ReLU, leaky ReLU and linear layers.
@@ -144,11 +151,15 @@ def sketches(
     """
     f = from_network(network)
     values, constant = _unit_values(f, table.sample), has_constant(network)
+    seen: set[tuple[int, ...]] = set()
     for most in DENOMINATORS:
         # A single layer's rows are known and not fitted, so there is nothing that may miss.
         for miss in _MISSES if len(f.layers) > 1 else _MISSES[:1]:
             pool = _pool(f, values, table, most, miss, constant)
-            yield most, [_sketch_all(table, pool, target, tolerance, constant) for target in targets.T]
+            if tuple(pool) in seen:
+                continue
+            seen.add(tuple(pool))
+            yield [_sketch_all(table, pool, target, tolerance, constant) for target in targets.T]
 
 
 def generic_sketches(table: Atoms, targets: Array, tolerance: float) -> list[list[Sketch]]:
@@ -351,24 +362,33 @@ def _sketch_all(
 
 
 def _snapped(table: Atoms, atoms: Sequence[int], target: Array, limit: float, constant: bool) -> list[Sketch]:
-    """The form over those atoms with the simplest coefficients within the limit, and a closer one."""
+    """The form over those atoms with the simplest coefficients within the limit, and closer ones."""
     d = table.inputs
     columns = _columns(table, atoms, constant)
     keys = [*range(d), *([-1] if constant else []), *(d + j for j in atoms)]
     fitted = _solve(columns, target)
     sizes = np.abs(columns).max(axis=0)
+    p, q = nearest_fractions(fitted, LARGEST_DENOMINATOR)
+    closest = [Fraction(int(a), int(b)) for a, b in zip(p, q, strict=True)]
     found: list[Sketch] = []
-    slack = limit
+
+    def sketch(row: Sequence[Fraction]) -> Sketch:
+        error = float(np.abs(columns @ np.array([float(value) for value in row]) - target).max())
+        return Sketch({k: v for k, v in zip(keys, row, strict=True) if v}, error)
+
+    slack, row = limit, list[Fraction]()
     for _ in range(_HALVINGS):
         window = slack / np.where(sizes > 0, sizes, 1.0)
-        row = [simplest_fraction(b - w, b + w) for b, w in zip(fitted.tolist(), window.tolist(), strict=True)]
-        if max(value.denominator for value in row) > LARGEST_DENOMINATOR:
-            break
-        error = float(np.abs(columns @ np.array([float(value) for value in row]) - target).max())
-        better = not found or error < 0.5 * found[-1].error
-        if error <= limit and better:
-            found.append(Sketch({k: v for k, v in zip(keys, row, strict=True) if v}, error))
-            if len(found) == 2:
-                break
+        simplest = [
+            simplest_fraction(b - w, b + w) for b, w in zip(fitted.tolist(), window.tolist(), strict=True)
+        ]
+        previous = row
+        row = [s if s.denominator <= LARGEST_IN_FORM else c for s, c in zip(simplest, closest, strict=True)]
+        if row != previous:
+            candidate = sketch(row)
+            # Ten times closer is another claim, less is the same one in longer numbers.
+            if candidate.error <= limit and (not found or candidate.error < found[-1].error / 10):
+                found.append(candidate)
         slack /= 2
-    return found
+    # Where no simple coefficients reach the limit, the closest are still the best of this form.
+    return found or [sketch(closest)]

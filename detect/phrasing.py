@@ -21,6 +21,11 @@ from .snapping import code_length
 #: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
 #: of the design; the rest is margin, at about a millisecond an atom.
 _BEAM = 12
+#: Rows with more atoms are phrased one atom at a time: no shorter phrase makes them readable.
+_MOST_TRIED = 5
+#: Atoms phrased in all ways before only the first ways are tried. The circuits of the design take up to 50, the
+#: hand-derived median 170; a row nested five deep, which nobody could read, would take hours.
+_MOST_OPTIONS = 400
 #: Splitting z's terms in all ways doubles with each term.
 _MOST_SPLIT = 4
 #: An atom costs a call and a name at the least.
@@ -43,6 +48,20 @@ def complexity(node: Node) -> int:
 def complexity_of(number: Fraction) -> int:
     """The binary digits of p and of q, less one."""
     return max(1, number.numerator.bit_length()) + number.denominator.bit_length() - 1
+
+
+def largest_denominator(node: Node) -> int:
+    """The largest denominator, of a number or as a divisor.
+
+    Examples:
+        >>> [largest_denominator(Formula(text).root) for text in ("x1/3 + 0.25", "2*x1")]
+        [4, 1]
+    """
+    if isinstance(node.value, Fraction):
+        return node.value.denominator
+    divisor = node.children[1].value if node.kind == "/" else None
+    own = abs(divisor.numerator) if isinstance(divisor, Fraction) else 1
+    return max([own, *map(largest_denominator, node.children)])
 
 
 def description_length(formulas: Sequence[Formula], inputs: int) -> float:
@@ -93,9 +112,11 @@ class Phraser:
     def __init__(self, rows: Sequence[Row], inputs: int) -> None:
         self.rows, self.inputs = rows, inputs
         self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
+        self._left = _MOST_OPTIONS
 
     def formula(self, row: Row) -> Formula:
         """The simplest formula found for a row."""
+        self._left = _MOST_OPTIONS
         return Formula.from_tree(self._tree(row)[0])
 
     def _tree(self, row: Row) -> _Tree:
@@ -106,6 +127,8 @@ class Phraser:
 
     def _phrased(self, row: Row) -> _Tree:
         beam: list[tuple[list[_Term], Row]] = [([], row)]
+        atoms = sum(key >= self.inputs for key in row)
+        width = _BEAM if atoms <= _MOST_TRIED and self._left > 0 else 1
         done: list[_Tree] = []
         while beam:
             grown: list[tuple[int, int, list[_Term], Row]] = []
@@ -118,7 +141,7 @@ class Phraser:
                 for term, left in self._options(last, rest):
                     cost = spent + term[1][1] + _extra(term[0]) + self._cost(left)
                     grown.append((cost, len(grown), [*terms, term], left))
-            beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:_BEAM]]
+            beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:width]]
         least = min(cost for _, cost in done)
         return min(
             (tree for tree in done if tree[1] == least), key=lambda tree: Formula.from_tree(tree[0]).text
@@ -136,6 +159,7 @@ class Phraser:
 
     def _options(self, key: int, rest: Row) -> Iterator[tuple[_Term, Row]]:
         """Ways to phrase the atom under `key`: a term, and what is then left of the row."""
+        self._left -= 1
         k, z = rest[key], self.rows[key - self.inputs]
         left = {other: value for other, value in rest.items() if other != key}
         yield _cheaper(self._calls("abs", k, z)), left
@@ -145,12 +169,19 @@ class Phraser:
             if middle not in seen:
                 seen.append(middle)
                 a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
-                yield self._extreme("max" if k > 0 else "min", a, b), _plus(left, middle, -_ONE)
+                term = self._extreme("max" if k > 0 else "min", a, b)
+                if a and b:
+                    mirrored = self._extreme("min" if k > 0 else "max", _times(a, -_ONE), _times(b, -_ONE))
+                    term = _cheaper((term, (-mirrored[0], mirrored[1])))
+                yield term, _plus(left, middle, -_ONE)
 
     def _calls(self, name: str, k: Fraction, z: Row) -> list[_Term]:
-        """k name(z), with z as it is and without fractions."""
+        """k name(z), with z as it is, without fractions, or halved as a minimum of whole forms is."""
         found = []
-        for scale in dict.fromkeys((_ONE, _content(z.values()))):
+        content = _content(z.values())
+        for scale in dict.fromkeys(
+            (content, 2 * content, _ONE) if max(z) >= self.inputs else (content, _ONE)
+        ):
             inner, cost = self._tree(_times(z, 1 / scale))
             found.append((k * scale, (Node("call", name, (inner,)), cost + 1)))
         return found
@@ -160,6 +191,8 @@ class Phraser:
         shared = {key: left[key] for key in z if key in left}
         if shared:
             yield shared
+        if self._left <= 0:
+            return
         items = list(z.items())
         if len(items) <= _MOST_SPLIT:
             splits: list[tuple[int, ...]] = list(product((1, -1), repeat=len(items)))
@@ -175,7 +208,7 @@ class Phraser:
             sign = 1 if name == "max" else -1
             return _cheaper(self._calls("relu", Fraction(sign), _times(a or b, Fraction(sign))))
         choices: list[_Term] = []
-        for factor in dict.fromkeys((_ONE, _content([*a.values(), *b.values()]))):
+        for factor in dict.fromkeys((_content([*a.values(), *b.values()]), _ONE)):
             arguments: dict[Node, int] = {}
             for side in (a, b):
                 node, cost = self._tree(_times(side, 1 / factor))
@@ -183,13 +216,7 @@ class Phraser:
                     arguments |= {child: complexity(child) for child in node.children}
                 else:
                     arguments[node] = cost
-            ordered = tuple(sorted(arguments, key=_place))
-            tree = (
-                (Node("call", name, ordered), 1 + sum(arguments.values()))
-                if len(ordered) > 1
-                else (ordered[0], arguments[ordered[0]])
-            )
-            choices.append((factor, tree))
+            choices.append((factor, _clipped(name, arguments)))
         return _cheaper(choices)
 
     def _clips(self, k: Fraction, z: Row, left: Row) -> Iterator[tuple[_Term, Row]]:
@@ -208,6 +235,27 @@ class Phraser:
             rest = {name: v for name, v in left.items() if name != other}
             tree = node, cost + 1 + complexity_of(low) + complexity_of(high)
             yield (2 * first, tree), _plus(rest, {-1: low + high}, -first)
+
+
+def _clipped(name: str, arguments: dict[Node, int]) -> _Tree:
+    """The call, or a clip where it is max(min(u, high), low) or min(max(u, low), high)."""
+    ordered = tuple(sorted(arguments, key=_place))
+    if len(ordered) == 1:
+        return ordered[0], arguments[ordered[0]]
+    call = Node("call", name, ordered), 1 + sum(arguments.values())
+    if len(ordered) != 2:
+        return call
+    bound, inner = sorted(ordered, key=lambda node: node.kind != "number")
+    other = "max" if name == "min" else "min"
+    if bound.kind != "number" or inner.value != other or len(inner.children) != 2:
+        return call
+    second, u = sorted(inner.children, key=lambda node: node.kind != "number")
+    if second.kind != "number" or u.kind == "number":
+        return call
+    low, high = (second, bound) if name == "min" else (bound, second)
+    assert isinstance(low.value, Fraction)
+    assert isinstance(high.value, Fraction)
+    return (Node("call", "clip", (u, low, high)), call[1] - 1) if low.value <= high.value else call
 
 
 def _cheaper(terms: Sequence[_Term]) -> _Term:
@@ -255,13 +303,20 @@ def _sum(terms: Sequence[_Term]) -> _Tree:
     if not terms:
         return Node("number", _ZERO), 1
     # Inputs, then calls, then the constant; one that is added comes first, if there is one.
-    ordered = sorted(terms, key=lambda term: {"name": 0, "number": 2}.get(term[1][0].kind, 1))
+    ordered = sorted(terms, key=_order)
     written = _chain(ordered)
     scale = _content(value for value, _ in terms)
     if len(terms) > 1 and scale != 1:
         factored = _multiple(scale, _chain([(value / scale, tree) for value, tree in ordered]))
         return min(written, factored, key=lambda tree: tree[1])
     return written
+
+
+def _order(term: _Term) -> tuple[int, str]:
+    node = term[1][0]
+    kind = {"name": 0, "number": 2}.get(node.kind, 1)
+    # Inputs come in order as they are.
+    return kind, Formula.from_tree(node).text if kind == 1 else ""
 
 
 def _chain(terms: Sequence[_Term]) -> _Tree:

@@ -45,8 +45,9 @@ from .errors import InputError
 from .formulas import Formula, Node
 from .network import HasNetwork, Network, as_network
 from .notation import latex_source, python_source
-from .phrasing import Phraser, complexity, description_length
+from .phrasing import Phraser, complexity, description_length, largest_denominator
 from .piecewise import from_formulas
+from .snapping import LARGEST_DENOMINATOR
 from .task import tasks
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ Array = npt.NDArray[np.float64]
 BITS_PER_WEIGHT = 32
 #: Of each output, so many sketches within the tolerance compete; with several outputs their combinations.
 _FINALISTS = 3
+#: Forms that the front is made of, fewest atoms first.
+_MOST_ON_FRONT = 6
 #: So many outputs are combined freely (3^3 combinations); more take their first choices together.
 _MOST_COMBINED = 3
 
@@ -92,7 +95,7 @@ class Program:
     Examples:
         >>> program = decompile(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
         >>> program
-        Program(min(x1, x2), max error 0 on [-1, 1]^2)
+        Program(min(x1, x2), max error ... on [-1, 1]^2)
         >>> program.expression, program.complexity, program.latex
         (Min(x1, x2), 3, '\\\\min(x_1, x_2)')
         >>> print(program.python)
@@ -223,7 +226,8 @@ def decompile(
         time_limit: seconds after which the search for a formula and its certificate ends with what it has.
 
     Raises:
-        InputError: for a tolerance or a time limit that is not positive.
+        InputError: for a tolerance or a time limit that is not positive, or where the network's values
+            overflow.
 
     Examples:
         >>> decompile(Network([[[1.0], [1.0]], [[1.0, -1.0]]], [[0.5, -0.5], [-0.5]])).formula
@@ -260,7 +264,12 @@ class _Search:
     def __init__(self, network: Network, box: Box, tolerance: float, deadline: float) -> None:
         self.network, self.box, self.tolerance, self.deadline = network, box, tolerance, deadline
         self.table = Atoms(network.inputs, draw_sample(box))
-        self.targets: Array = network(self.table.sample)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.targets: Array = network(self.table.sample)
+        if not np.isfinite(self.targets).all():
+            raise InputError(
+                f"the values of {network!r} on the box are too large for floats: give a smaller box"
+            )
         self.raw_bits = BITS_PER_WEIGHT * sum(
             w.size + (b.size if has else 0)
             for w, b, has in zip(
@@ -277,11 +286,16 @@ class _Search:
             drawn = generic_sketches(self.table, self.targets, self.tolerance)
             return self._best(named, [drawn], reason)
         tried: list[list[list[Sketch]]] = []
+        refused: set[str] = set()
         waiting = [candidate for candidate in named if candidate.error <= self.tolerance]
-        for _, drawn in sketches(self.network, self.table, self.targets, self.tolerance):
+        for drawn in sketches(self.network, self.table, self.targets, self.tolerance):
             tried.append(drawn)
             waiting += self._within(drawn)
             for candidate in sorted(waiting, key=lambda c: c.rank):
+                text = candidate.rank[-1]
+                if text in refused:
+                    continue
+                refused.add(text)
                 proof = self._accepted(candidate)
                 if proof is not None:
                     return self._program(candidate, proof, "", drawn)
@@ -305,20 +319,23 @@ class _Search:
 
     def _within(self, drawn: Sequence[Sequence[Sketch]]) -> list[_Candidate]:
         """Candidates from sketches within the tolerance, outputs combined."""
-        finalists = [[s for s in output if s.error <= self.tolerance][:_FINALISTS] for output in drawn]
+        # Chance decides before words are looked for: phrasing is the dearer of the two.
+        finalists = [
+            [
+                s
+                for s in output
+                if s.error <= self.tolerance and simpler_than_chance(self.table, [s.row], s.error)
+            ][:_FINALISTS]
+            for output in drawn
+        ]
         if not all(finalists):
             return []
         if len(finalists) <= _MOST_COMBINED:
-            combinations: list[tuple[Sketch, ...]] = list(itertools.product(*finalists))
-        else:
-            combinations = [tuple(f[min(k, len(f) - 1)] for f in finalists) for k in range(_FINALISTS)]
-        found = []
-        for sketched in combinations:
-            outputs, error = tuple(s.row for s in sketched), max(s.error for s in sketched)
-            # Chance decides before words are looked for: phrasing is the dearer of the two.
-            if simpler_than_chance(self.table, outputs, error):
-                found.append(self._candidate(sketched))
-        return found
+            return [self._candidate(sketched) for sketched in itertools.product(*finalists)]
+        return [
+            self._candidate([output[min(k, len(output) - 1)] for output in finalists])
+            for k in range(_FINALISTS)
+        ]
 
     def _candidate(self, sketched: Sequence[Sketch]) -> _Candidate:
         outputs = tuple(s.row for s in sketched)
@@ -355,36 +372,27 @@ class _Search:
             self.table, candidate.outputs, proof.upper
         ):
             return "what meets the tolerance has constants no simpler than decimals of that precision"
+        largest = max(largest_denominator(formula.root) for formula in candidate.formulas)
+        if largest > LARGEST_DENOMINATOR:
+            return f"what meets the tolerance has a denominator of {largest}, beyond {LARGEST_DENOMINATOR}"
         return ""
 
     def _best(
         self, named: Sequence[_Candidate], tried: Sequence[Sequence[Sequence[Sketch]]], reason: str
     ) -> Program:
-        """The candidate with the least error that is shorter than the weights, and why it is no formula."""
-        closest = [self._closest(drawn) for drawn in tried]
-        by_error = sorted(
-            [(c.error, k, c) for k, c in enumerate(named)]
-            + [(max(s.error for s in sketched), -1 - k, sketched) for k, sketched in enumerate(closest)],
-            key=lambda item: item[:2],
-        )
-        chosen: _Candidate | None = None
-        for _, _, item in by_error:
-            chosen = item if isinstance(item, _Candidate) else self._candidate(item)
-            if description_length(chosen.formulas, self.network.inputs) < self.raw_bits:
-                break
-        assert chosen is not None  # the affine form is always there
-        proof = self._certified(chosen)
-        drawn = tried[-1]
-        return self._program(chosen, proof, reason or self._objection(chosen, proof), drawn)
-
-    def _closest(self, drawn: Sequence[Sequence[Sketch]]) -> tuple[Sketch, ...]:
-        """Per output the sketch with the least error."""
-        return tuple(min(output, key=lambda s: s.error) for output in drawn)
+        """The candidate with the least error on the sample, its certificate, and why it is no formula."""
+        closest = [tuple(min(output, key=lambda s: s.error) for output in drawn) for drawn in tried]
+        sketched = min(closest, key=lambda outputs: max(s.error for s in outputs))
+        least = min(named, key=lambda c: c.error, default=None)
+        if least is None or least.error > max(s.error for s in sketched):
+            least = self._candidate(sketched)
+        proof = self._certified(least)
+        return self._program(least, proof, reason or self._objection(least, proof), tried[-1])
 
     def _program(
         self, candidate: _Candidate, proof: Certificate, reason: str, drawn: Sequence[Sequence[Sketch]]
     ) -> Program:
-        levels = max(len(output) for output in drawn)
+        levels = min(max(len(output) for output in drawn), _MOST_ON_FRONT)
         forms = [tuple(output[min(k, len(output) - 1)].row for output in drawn) for k in range(levels)]
         return Program(
             formula=None if reason else candidate.formulas,

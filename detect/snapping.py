@@ -22,6 +22,8 @@ Array = npt.NDArray[np.float64]
 #: A denominator beyond this is no insight: fractions with denominators up to 24 are 1/276 apart at most near
 #: 1/2, so that nearly every number has one within 5e-3 (the tolerance of issue 4).
 LARGEST_DENOMINATOR = 24
+#: In an atom form: each minimum inside another halves the constants again, and two such levels are usual.
+LARGEST_IN_FORM = 4 * LARGEST_DENOMINATOR
 #: What the denominators of a formula may be, simplest first.
 DENOMINATORS = (1, 2, 4, 8, 12, LARGEST_DENOMINATOR)
 
@@ -41,7 +43,7 @@ def simplest_fraction(low: float, high: float) -> Fraction:
     # Continued fractions: each round leaves an interval between 0 and 1 and turns it over. Denominators grow
     # like Fibonacci numbers at least: after forty rounds floats are used up.
     while True:
-        least = math.ceil(low)
+        least = math.ceil(min(low, 2.0**53))  # 1 / low may have overflowed
         if least <= high or len(whole) == 40:
             found = Fraction(least)
             break
