@@ -88,7 +88,8 @@ def regauged_minimum_of_4(rng: np.random.Generator, oblique: bool) -> Network:
         # min(a, b) = a - relu(a - b) = b - relu(b - a)
         linear[j] = np.eye(4)[2 * j + flip]
     mix: Array = rng.normal(size=(2, 2)) if oblique else np.eye(2)
-    carried, back = mix @ linear, np.linalg.inv(mix)
+    carried = mix @ linear
+    back: Array = np.linalg.inv(mix)
     for k in range(2):
         rows += [carried[k], -carried[k]]
         into += [back[:, k], -back[:, k]]
