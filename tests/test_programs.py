@@ -89,7 +89,7 @@ def regauged_minimum_of_4(rng: np.random.Generator, oblique: bool) -> Network:
         linear[j] = np.eye(4)[2 * j + flip]
     mix: Array = rng.normal(size=(2, 2)) if oblique else np.eye(2)
     carried = mix @ linear
-    back: Array = np.linalg.inv(mix)
+    back = np.asarray(np.linalg.inv(mix), dtype=np.float64)
     for k in range(2):
         rows += [carried[k], -carried[k]]
         into += [back[:, k], -back[:, k]]
