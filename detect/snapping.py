@@ -39,16 +39,13 @@ def simplest_fraction(low: float, high: float) -> Fraction:
         return Fraction(0)
     if high < 0:
         return -simplest_fraction(-high, -low)
+    # Continued fractions, in whole numbers: each round leaves an interval between 0 and 1 and turns it over.
+    (n, d), (m, e) = low.as_integer_ratio(), high.as_integer_ratio()
     whole: list[int] = []
-    # Continued fractions: each round leaves an interval between 0 and 1 and turns it over. Denominators grow
-    # like Fibonacci numbers at least: after forty rounds floats are used up.
-    while True:
-        least = math.ceil(min(low, 2.0**53))  # 1 / low may have overflowed
-        if least <= high or len(whole) == 40:
-            found = Fraction(least)
-            break
+    while (least := -(-n // d)) * e > m:
         whole.append(least - 1)
-        low, high = 1 / (high - whole[-1]), 1 / (low - whole[-1])
+        n, d, m, e = e, m - whole[-1] * e, d, n - whole[-1] * d
+    found = Fraction(least)
     for part in reversed(whole):
         found = part + 1 / found
     return found
