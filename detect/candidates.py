@@ -23,7 +23,7 @@ from .certificates import certify
 from .circuits import Circuit, Circuits, circuits
 from .errors import InputError
 from .formulas import Formula
-from .gauges import SAME_GAUGE, Reduced, gauge_of, reduce_network, simple
+from .gauges import SAME_GAUGE, Reduced, gauge_of, near_planes, reduce_network, simple
 from .network import HasNetwork, Network, as_network
 from .piecewise import is_piecewise_linear
 from .recognition import recognise
@@ -206,10 +206,11 @@ def network_of(reduced: Reduced) -> Network:
         constant = constant + reduced.affine[:, k] * float(low[k])
     if not rows:
         return Network([np.zeros((len(constant), len(low)))], [constant])
-    W, b, V = (np.array([row[k] for row in rows]) for k in range(3))
+    # Unit normals were divided out again: what that leaves of a half is 0.4999999999999999.
+    W, b, V = (_unrounded(np.array([row[k] for row in rows])) for k in range(3))
     if not b.any() and not constant.any():
-        return Network([W + 0.0, V.T + 0.0])
-    return Network([W + 0.0, V.T + 0.0], [b + 0.0, constant + 0.0])
+        return Network([W, V.T])
+    return Network([W, V.T], [b, _unrounded(constant)])
 
 
 def _items(
@@ -292,12 +293,9 @@ def _groups(items: list[_Item]) -> list[list[tuple[_Item, Reduced]]]:
 def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box: Box) -> Candidate | None:
     circuit = group[0][0].circuit
     mean = _mean([reduced for _, reduced in group])
-    snapped = _snapped(mean)
-    if circuit is not None:
-        target = circuit.network
-        if certify(network_of(snapped), target, box=box).upper > 1e-9 * max(1.0, snapped.size):
-            # Its constants are no simple rationals: then the catalogue's function is written as it is found.
-            circuit = None
+    onto = None if circuit is None else _onto(circuit, mean)
+    # Where its sides are no simple shares the function is kept as it was found, and is nobody's gauge.
+    circuit, snapped = (None, _snapped(mean)) if onto is None else (circuit, onto)
     outputs = range(snapped.plus.shape[1])
     try:
         formula = tuple(Formula(Formula(snapped.text(output=k, digits=1e-9)).text) for k in outputs)
@@ -356,6 +354,60 @@ def _weights(reduced: Reduced) -> Array:
     return np.asarray(parts.max(axis=1, initial=0.0))
 
 
+def _onto(circuit: Circuit, mean: Reduced) -> Reduced | None:
+    """The gauge of a known function that is nearest to the mean: simple shares, the affine part made to fit.
+
+    None where a kink is missing or its share is not within 0.05 of a quarter, a third or a half, or where the
+    lines that carry the affine part cannot carry what is left of it.
+    """
+    T = reduce_network(circuit, mean.box)
+    kinked = np.abs(T.plus + T.minus).max(axis=1, initial=0.0) > 0
+    linear = T.affine + (T.pair + (T.plus - T.minus) / 2).T @ T.n
+    constant = T.constant + (T.pair + (T.plus - T.minus) / 2).T @ T.d
+    n, d, mass = T.n[kinked], T.d[kinked], (T.plus + T.minus)[kinked]
+    near = near_planes(mean.n, mean.d, n, d, mean.box)
+    shares = np.full(mass.shape, np.nan)
+    for k in range(len(d)):
+        turned = np.where(mean.n @ n[k] < 0, True, False)
+        plus = np.where(turned[:, None], mean.minus, mean.plus)[near[:, k]].sum(axis=0)
+        minus = np.where(turned[:, None], mean.plus, mean.minus)[near[:, k]].sum(axis=0)
+        held = np.abs(plus + minus) > 0
+        share = np.where(held, plus / np.where(held, plus + minus, 1.0), np.nan)
+        shares[k] = [simple(float(v), SAME_GAUGE, 4) if v == v else v for v in share]
+        whole = np.where(np.isnan(shares[k]), np.nan, shares[k] * 12)
+        bent = np.abs(mass[k]) > 0
+        if np.isnan(shares[k][bent]).any() or np.abs(whole[bent] - np.round(whole[bent])).max() > 1e-9:
+            return None
+    shares = np.nan_to_num(shares)  # of outputs that do not bend there: their mass is 0
+    plus, minus = shares * mass, (1 - shares) * mass
+    linear = linear - ((plus - minus) / 2).T @ n
+    constant = constant - ((plus - minus) / 2).T @ d
+    # What is left goes through the mean's own pairs, else through always-on neurons.
+    strong = np.abs(mean.pair).max(axis=1, initial=0.0) > _NOISE * 2 * mean.size
+    lines = np.array([[_near(v / np.abs(row).max()) for v in row] for row in mean.n[strong]])
+    pair = np.zeros((0, mass.shape[1]))
+    if strong.any():
+        lines = lines / np.linalg.norm(lines, axis=1)[:, None]
+        if len(lines) == 1 and np.linalg.matrix_rank(linear, tol=1e-9) == 1:
+            # A line within 10 degrees of what it has to carry is that line.
+            row = linear[int(np.abs(linear).max(axis=1).argmax())]
+            row = row / np.linalg.norm(row)
+            lines = row[None] if abs(float(lines[0] @ row)) > math.cos(math.radians(10)) else lines
+        pair = np.linalg.lstsq(lines.T, linear.T, rcond=None)[0]
+        linear = linear - pair.T @ lines
+    lines = lines.reshape(-1, n.shape[1])
+    always = np.abs(mean.affine).max(initial=0.0) > _NOISE * 2 * mean.size
+    rest = np.abs(linear) > 1e-9 * T.size
+    if rest.any() and not always:
+        return None
+    none = np.zeros_like(pair)
+    return Reduced(
+        np.concatenate([n, lines]), np.concatenate([d, np.zeros(len(lines))]), np.concatenate([plus, none]),
+        np.concatenate([minus, none]), np.concatenate([np.zeros_like(plus), pair]), np.where(rest, linear, 0.0),
+        np.where(np.abs(constant) > 1e-9 * T.size, constant, 0.0), mean.box,
+    )  # fmt: skip
+
+
 def _snapped(mean: Reduced) -> Reduced:
     """Simple rationals for all constants, faint terms dropped; an entry without one keeps four digits."""
     size = mean.size
@@ -391,6 +443,12 @@ def _near(value: float) -> float:
         if found != value or float(value).is_integer():
             return found
     return round(float(value), 4)
+
+
+def _unrounded(values: Array) -> Array:
+    """Simple fractions where rounding has blurred them."""
+    flat = [simple(float(v), 1e-14) + 0.0 for v in values.ravel()]
+    return np.array(flat).reshape(values.shape)
 
 
 def _scaled(network: Network, factor: float) -> Network:

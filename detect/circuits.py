@@ -12,7 +12,7 @@ import html
 import itertools
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -283,10 +283,6 @@ class Circuits(Mapping[str, Circuit]):
         """
         self._table = _merged(templates)
 
-    @property
-    def _circuits(self) -> dict[str, Circuit]:
-        return self._table
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Circuits:
         """The circuits of a TOML file of `[[circuit]]` and `[[gauge]]` tables.
@@ -327,15 +323,21 @@ class Circuits(Mapping[str, Circuit]):
         new = (c for c in more if not _same(known.get((c.name, c.gauge)), c))
         return Circuits((*own, *new))
 
+    @cached_property
+    def _named(self) -> dict[str, Circuit]:
+        """Every name and alias in the form in which names are compared."""
+        return {fold_name(key): c for c in self._table.values() for key in (c.name, *c.aliases)}
+
     def __getitem__(self, name: str) -> Circuit:
-        table = self._circuits
-        named = {key: c for c in table.values() for key in (c.name, *c.aliases)}
-        if isinstance(name, str):
-            folded = fold_name(name)
-            for key, circuit in named.items():
-                if fold_name(key) == folded:
-                    return circuit
-        raise UnknownNameError("circuit", name, named, f"known: {', '.join(table)}")
+        found = self._named.get(fold_name(name)) if isinstance(name, str) else None
+        if found is None:
+            options = [key for c in self._table.values() for key in (c.name, *c.aliases)]
+            raise UnknownNameError("circuit", name, options, f"known: {', '.join(self._table)}")
+        return found
+
+    def values(self) -> ValuesView[Circuit]:
+        """The first implementation of each circuit."""
+        return self._table.values()
 
     def __contains__(self, name: object) -> bool:
         try:
@@ -345,13 +347,13 @@ class Circuits(Mapping[str, Circuit]):
         return True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._circuits)
+        return iter(self._table)
 
     def __len__(self) -> int:
-        return len(self._circuits)
+        return len(self._table)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._circuits))
+        return hash(tuple(self._table))
 
     def __repr__(self) -> str:
         return f"Circuits({', '.join(self)})"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import permutations
+from math import perm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from .box import Box, BoxLike, as_box
 from .certificates import certify
 from .circuits import (
+    MAX_CHOICES,
     BoundCircuit,
     Circuit,
     Circuits,
@@ -272,6 +274,7 @@ class _Search:
         self.relu = not any(self.slopes)
         self.hidden = [templates.X]
         self.pre: list[Array] = []
+        self.composed_at: dict[int, tuple[list[tuple[Circuit, tuple[FoundCircuit, ...]]], Array]] = {}
         for (W, b), slope in zip(self.layers[:-1], self.slopes, strict=True):
             self.pre.append(self.hidden[-1] @ W.T + b)
             name = "relu" if slope == 0 else f"leaky_relu({slope!r})"
@@ -332,7 +335,7 @@ class _Search:
         options = []
         for k in hits:
             bound = self.templates.single[k]
-            if bound.circuit.depth <= site.level and self.kinks_agree(site, units, bound):
+            if bound.circuit.depth <= max(site.level, 1) and self.kinks_agree(site, units, bound):
                 options.append((float(1 - r[k] ** 2), r[k] < 0, int(k)))
         if options:
             least = min(option[0] for option in options)
@@ -384,25 +387,15 @@ class _Search:
         """A combination as a circuit of what was recognised one level below."""
         if site.level < 2 or not below:
             return []
-        best: tuple[tuple[float, bool, int], Circuit, tuple[FoundCircuit, ...], float] | None = None
-        for number, circuit in enumerate(self.known.values()):
-            if circuit.depth > 1 or circuit.outputs > 1 or circuit.arity > len(below):
-                continue
-            for choice in permutations(range(len(below)), circuit.arity):
-                if any(tuple(choice[k] for k in order) < choice for order in circuit.symmetry):
-                    continue
-                arguments = tuple(below[k] for k in choice)
-                if all(_is_input(a) for a in arguments):
-                    continue
-                U = np.column_stack([_plain(a) for a in arguments])
-                T = standardised(circuit.values(U))[:, 0]
-                r = float(unit_values @ T)
-                key = (round(1 - r * r, 7), r < 0, number)
-                if 1 - r * r <= SAME_FUNCTION and (best is None or key < best[0]):
-                    best = key, circuit, arguments, r
-        if best is None:
+        options, table = self.compositions(site.level, below)
+        r = unit_values @ table
+        hits = np.flatnonzero(1 - r * r <= SAME_FUNCTION).tolist()
+        if not hits:
             return []
-        _, circuit, arguments, _ = best
+        # As for circuits of the inputs: the nearest, a positive one, the catalogue's order.
+        circuit, arguments = options[
+            min(hits, key=lambda k: (round(float(1 - r[k] ** 2), 7), bool(r[k] < 0), k))
+        ]
         U = np.column_stack([_plain(a) for a in arguments])
         scale, offset = _fit(circuit.values(U)[:, 0], values)
         own = tuple(_as_argument(a) for a in arguments)
@@ -413,6 +406,28 @@ class _Search:
             return [found]
         gauge, distance = nearest_gauge(local, circuit, range(len(arguments)), scale)
         return [replace(found, form=local.text(names, digits=_WRITTEN), gauge=gauge, distance=distance)]
+
+    def compositions(
+        self, level: int, below: list[FoundCircuit]
+    ) -> tuple[list[tuple[Circuit, tuple[FoundCircuit, ...]]], Array]:
+        """Every circuit on every choice of what was recognised a level below, and its values by column."""
+        if level not in self.composed_at:
+            options = []
+            for circuit in self.known.values():
+                too_many = perm(len(below), circuit.arity) > (1 + len(circuit.symmetry)) * MAX_CHOICES
+                if circuit.depth > 1 or circuit.outputs > 1 or too_many:
+                    continue
+                for choice in permutations(range(len(below)), circuit.arity):
+                    arguments = tuple(below[k] for k in choice)
+                    # Circuits of inputs alone are compared as such.
+                    if not all(_is_input(a) for a in arguments) and not any(
+                        tuple(choice[k] for k in order) < choice for order in circuit.symmetry
+                    ):
+                        options.append((circuit, arguments))
+            values = [c.values(np.column_stack([_plain(a) for a in args]))[:, 0] for c, args in options]
+            table = np.column_stack(values) if values else np.zeros((len(self.templates.X), 0))
+            self.composed_at[level] = options, standardised(table)
+        return self.composed_at[level]
 
     def local(self, site: _Site, units: Array, U: Array) -> Reduced | None:
         """The last hidden layer below a site as a function of variables U [n, r]; None where it is not one."""
