@@ -1,0 +1,5 @@
+"""Benchmarks: the project's own claims, measured where the truth is known."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,80 @@
+"""Running a benchmark by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mathcircuits.detect import NotYetError, UnknownNameError
+
+from .results import Benchmark
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A benchmark: its name, what it measures, and whether this version has it."""
+
+    name: str
+    measures: str
+    available: bool
+
+
+#: The benchmarks by name.
+BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            Entry(
+                "detection", "precision, recall and false discoveries on networks with planted features", True
+            ),
+            Entry("training", "time per network-step against the seed's loop and torch.func.vmap", False),
+            Entry("universality", "verdicts over tasks, widths, seeds and regimens", False),
+        )
+    }
+)
+
+
+def run(
+    name: str,
+    *,
+    quick: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Benchmark:
+    """Run a benchmark.
+
+    `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
+    the cache.
+
+    Args:
+        name: a key of `BENCHMARKS`.
+        quick: fewer and smaller cells; its bounds are shown, though they are stated for the full size.
+        out: a folder to write into (see `Benchmark.write`); None writes nothing.
+        seed: of what is drawn.
+        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+
+    Raises:
+        UnknownNameError: for a name that there is not.
+        NotYetError: for a benchmark that a later version brings.
+        FileError: where `out` cannot be written.
+
+    Examples:
+        >>> run("detecton")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
+        did you mean 'detection'? (known: detection, training, universality)
+    """
+    if name not in BENCHMARKS:
+        raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
+    if not BENCHMARKS[name].available:
+        raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
+    from .detection import run_detection
+
+    found = run_detection(quick=quick, seed=seed, progress=progress)
+    if out is not None:
+        found.write(out)
+    return found
