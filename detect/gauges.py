@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from .box import Box, BoxLike, as_box
 from .canonical import ROUNDING, CanonicalForm, canonical_form
-from .circuits import BoundCircuit, Circuit, Circuits, bound_circuits, circuits, linear_text
 from .mechanism import AFFINE_RESIDUAL, SAME_HYPERPLANE
 from .network import HasNetwork, Network, as_network
 from .piecewise import from_network
 from .task import Symmetry
+from .templates import BoundCircuit, Circuit, Circuits, bound_circuits, circuits, linear_text
 
 Array = npt.NDArray[np.float64]
 

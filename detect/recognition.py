@@ -26,20 +26,6 @@ import numpy.typing as npt
 
 from .box import Box, BoxLike, as_box
 from .certificates import certify
-from .circuits import (
-    MAX_CHOICES,
-    BoundCircuit,
-    Circuit,
-    Circuits,
-    Templates,
-    bound_circuits,
-    chained,
-    circuits,
-    linear_text,
-    padded,
-    side_by_side,
-    standardised,
-)  # fmt: skip
 from .formulas import Formula
 from .gauges import (
     SAME_FUNCTION,
@@ -55,6 +41,20 @@ from .gauges import (
 from .network import HasNetwork, Network, as_network
 from .nonlinearity import apply_nonlinearity, leaky_slope
 from .piecewise import is_piecewise_linear
+from .templates import (
+    MAX_CHOICES,
+    BoundCircuit,
+    Circuit,
+    Circuits,
+    Templates,
+    bound_circuits,
+    chained,
+    circuits,
+    linear_text,
+    padded,
+    side_by_side,
+    standardised,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from .box import Box, BoxLike, as_box
 from .canonical import CanonicalForm, canonical_form
 from .certificates import Certificate, certify
-from .circuits import Circuits, circuits, linear_text, neuron_features, side_by_side
 from .errors import InputError
 from .network import HasNetwork, Network, as_network
 from .piecewise import is_piecewise_linear
 from .recognition import FoundCircuit, recognise
+from .templates import Circuits, circuits, linear_text, neuron_features, side_by_side
 
 Array = npt.NDArray[np.float64]
 

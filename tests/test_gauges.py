@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect.circuits import circuits
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.gauges import describe, gauge_of, one_scale, reduce_network, simple
 from mathcircuits.detect.network import Network
 from mathcircuits.detect.task import Symmetry, derived_network
+from mathcircuits.detect.templates import circuits
 
 HALF = "1/2 (x1 + x2) - 1/2 |x1 - x2|"
 SWAP = Symmetry.parse(["x2", "x1"])

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from mathcircuits.detect.certificates import certify
-from mathcircuits.detect.circuits import circuits, padded
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.formulas import Formula
 from mathcircuits.detect.network import Network
 from mathcircuits.detect.recognition import CIRCUIT_COLUMNS, find_circuits, recognise
 from mathcircuits.detect.task import derived_names, derived_network
+from mathcircuits.detect.templates import circuits, padded
 
 MINIMUM = derived_network("minimum")
 

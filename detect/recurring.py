@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from .box import Box, BoxLike, as_box
 from .certificates import certify
-from .circuits import Circuit, Circuits, circuits
 from .errors import InputError
 from .formulas import Formula
 from .gauges import SAME_GAUGE, Reduced, gauge_of, near_planes, reduce_network, simple
@@ -28,6 +27,7 @@ from .network import HasNetwork, Network, as_network
 from .piecewise import is_piecewise_linear
 from .recognition import recognise
 from .task import Symmetry
+from .templates import Circuit, Circuits, circuits
 
 Array = npt.NDArray[np.float64]
 

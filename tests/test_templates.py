@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect.certificates import certify
-from mathcircuits.detect.circuits import (
+from mathcircuits.detect.entries import catalogue
+from mathcircuits.detect.errors import FileError, InputError, UnknownNameError
+from mathcircuits.detect.formulas import Formula
+from mathcircuits.detect.network import Network
+from mathcircuits.detect.task import derived_names, derived_network, tasks
+from mathcircuits.detect.templates import (
     Circuit,
     Circuits,
     bound_circuits,
@@ -24,11 +29,6 @@ from mathcircuits.detect.circuits import (
     standardised,
     user_circuit_folder,
 )
-from mathcircuits.detect.entries import catalogue
-from mathcircuits.detect.errors import FileError, InputError, UnknownNameError
-from mathcircuits.detect.formulas import Formula
-from mathcircuits.detect.network import Network
-from mathcircuits.detect.task import derived_names, derived_network, tasks
 
 ALL = [pytest.param(c, id=f"{c.name}: {c.gauge}") for c in circuits.implementations]
 DOUBLE = '[[circuit]]\nname = "double"\nformula = "2 * x1"\nweights = [[[1], [-1]], [[2, -2]]]\n'
