@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
-from mathcircuits.reports.palette import FAINT, FAMILIES, GROUND, INK, MUTED, NEGATIVE, POSITIVE
-from mathcircuits.reports.rendering import STYLE, blank
-
+from ..palette import FAINT, FAMILIES, GROUND, INK, MUTED, NEGATIVE, POSITIVE
+from ..rendering import STYLE, blank
 from .discoveries import PART as NULLS
 from .recovery import PART as PLANTED_PART
 from .recovery import PLANTED, WIDTH

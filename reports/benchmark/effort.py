@@ -27,6 +27,7 @@ class Effort:
         lazy: lazy networks per cell of the kink criterion.
         steps: training steps of networks that are to solve their task (12 000 is where all seeds of both tasks do, at
             every width); blank_steps: of those that hold nothing.
+        read_tasks, multiples: tasks and multiples of their smallest width whose reading is timed: the default study's.
         rows, units: of the one wide layer whose reading is timed.
         lenient: whether a bound fails only where the interval excludes it, for sizes too small to do better.
     """
@@ -50,6 +51,10 @@ class Effort:
     lazy: int = 200
     steps: int = 12_000
     blank_steps: int = 3_000
+    read_tasks: tuple[str, ...] = (
+        "identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4",
+    )  # fmt: skip
+    multiples: tuple[int, ...] = (1, 2, 4)
     rows: int = 10_000
     units: int = 4_096
     lenient: bool = False

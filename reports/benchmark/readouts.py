@@ -38,8 +38,8 @@ def needed_and_controls(task: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[n
 
     Needed is what lies in the span of the output and of those linear maps of the inputs that the output depends on
     (the differences alone, for |x1 - x2|), without being affine. A control lies outside the span of the output and
-    all inputs. What is neither, such as the maximum for |x1 - x2|, or x1, is not counted: two always-active neurons give any
-    affine feature away.
+    all inputs. What is neither, such as the maximum for |x1 - x2|, or x1, is not counted: two always-active
+    neurons give any affine feature away.
 
     Examples:
         >>> features = targets_for(2).features

@@ -17,9 +17,8 @@ from .planting import shape
 from .scores import Bound, Job, Score, Setting, describe
 
 PART = "reading time"
-#: The seed's tasks, at these multiples of their smallest width, this many networks each: the default study.
-TASKS = ("identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4")
-MULTIPLES, NETWORKS = (1, 2, 4), 50
+#: Networks of one shape that are read together, as in the default study.
+NETWORKS = 50
 READING = Bound("reading time: at most 5 ms a network at the median of the default study's shapes", 5.0)
 WIDE = Bound("reading time: 4096 neurons against the catalogue on 10 000 inputs in at most 60 s", 60.0)
 #: The wide layer's inputs: 6 have 527 features.
@@ -29,7 +28,7 @@ WIDE_INPUTS = 6
 def jobs(effort: Effort, seed: int) -> list[Job]:
     """One job for the default study's shapes, one for the wide layer."""
     return [
-        Job("reading time: the default study's shapes", partial(default_study, seed)),
+        Job("reading time: the default study's shapes", partial(default_study, effort, seed)),
         Job("reading time: one wide layer", partial(wide_layer, effort, seed)),
     ]
 
@@ -49,15 +48,15 @@ def processor_seconds(call: Callable[[], object]) -> float:
         return time.process_time() - start
 
 
-def default_study(seed: int) -> list[Score]:
+def default_study(effort: Effort, seed: int) -> list[Score]:
     """Milliseconds a network, read with the other seeds of its cell: neurons, directions, causes, kinks."""
     scores = []
     each = []
-    for name in TASKS:
+    for name in effort.read_tasks:
         task = tasks[name]
         smallest = task.smallest
         assert smallest is not None
-        for multiple in MULTIPLES:
+        for multiple in effort.multiples:
             widths = tuple(multiple * width for width in smallest)
             s = Setting("untrained", inputs=task.arity, layers=len(widths), width=widths[0], task=name)
             networks = _untrained(task.arity, widths, task.outputs, generator(seed, describe(s)))
