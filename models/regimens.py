@@ -13,6 +13,18 @@ from mathcircuits.detect.errors import did_you_mean, near_names
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+#: What Levenberg-Marquardt does without: it takes no gradient steps.
+GRADIENT_KEYS = (
+    "momentum",
+    "schedule",
+    "decay",
+    "decoupled_decay",
+    "stream",
+    "test_draws",
+    "label_noise",
+    "gradient_noise",
+)
+
 
 class Regimen(BaseModel):
     """How networks are trained: optimiser, schedule, data and noise. The loss is the mean squared error.
@@ -20,7 +32,8 @@ class Regimen(BaseModel):
     Attributes:
         name: what tables call it.
         preset: the preset that it came from, if any; a task's own number of steps is looked up by it.
-        optimiser: `"sgd"` or `"adam"`, with torch's definitions.
+        optimiser: `"sgd"` or `"adam"`, with torch's definitions; or `"levenberg"`: Levenberg-Marquardt in double
+            precision on `samples` points (or `batch` of them, drawn once), `steps` being the tries.
         lr: the learning rate, at its highest.
         momentum: of `"sgd"`.
         betas, epsilon: of `"adam"`.
@@ -56,7 +69,7 @@ class Regimen(BaseModel):
 
     name: str = Field(default="custom", min_length=1)
     preset: str | None = None
-    optimiser: Literal["sgd", "adam"] = "adam"
+    optimiser: Literal["sgd", "adam", "levenberg"] = "adam"
     lr: float = Field(default=0.02, gt=0)
     momentum: Share = 0.0
     betas: tuple[Share, Share] = (0.9, 0.999)
@@ -78,6 +91,14 @@ class Regimen(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise as_input_error(error, "regimen", type(self).model_fields) from None
+        if self.optimiser == "levenberg":
+            plain = {key: type(self).model_fields[key].default for key in GRADIENT_KEYS}
+            for key, default in plain.items():
+                if getattr(self, key) != default:
+                    raise InputError(
+                        f"regimen: {key} = {getattr(self, key)!r} with optimiser 'levenberg': it has no {key}; "
+                        f"leave it at {default!r}"
+                    )
 
     def learning_rate(self, step: int, steps: int) -> float:
         """The learning rate of update `step` (from 0) out of `steps`.

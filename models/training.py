@@ -1,8 +1,10 @@
 """Training many networks of one shape as one tensor.
 
 Parameters are [net, out, in], activations [net, unit, sample] with the sample axis last (design, section
-5.9), and the gradient is written out, so that a step is a few batched products whatever the number of
-networks. Every network has its own loss, gradient and optimiser state: none of them sees the others.
+5.9), and the gradient is written out. On a CPU with a C++ compiler a step is the compiled pass of
+`mathcircuits.models.fused`; for a training too short to be worth compiling, without a compiler, and on a GPU it is
+`step` here, a few batched products whatever the number of networks (on a GPU no test of ours has run it). Every
+network has its own loss, gradient and optimiser state: none of them sees the others.
 
 The preset `osier` repeats the notebook beside Osier's slides (Mathematical_Circuits.ipynb, 2022) draw for
 draw: `torch.manual_seed(seed)`; the `nn.Linear` layers in order; 1000 test inputs; then a fresh batch of
@@ -33,6 +35,7 @@ from mathcircuits.detect.task import as_task
 
 from .config import MLPConfig, check_seed, initial_parameters
 from .ensemble import Ensemble
+from .fused import EAGER_SECONDS, FusedStep, Rule, eager_seconds, fused_step
 from .regimens import Regimen, as_regimen
 
 #: Fresh points that the loss at the end is measured on: what the prototype verified on (4000), rounded up.
@@ -42,6 +45,11 @@ TEST_POINTS = 4096
 CHUNK_VALUES = 2**18
 #: Values of one block of batches that are drawn ahead; a few batches pay for the calls, more leave the cache.
 BLOCK_VALUES = 2**19
+#: Losses, and values of gradient noise, of one block of steps: 4 and 16 MiB.
+BLOCK_LOSSES, BLOCK_NOISE = 2**20, 2**22
+#: Steps whose gradient noise is drawn at once: a fixed number, for normal numbers come sixteen at a time, so that
+#: draws of other lengths would give others.
+NOISE_STEPS = 64
 
 
 def train(
@@ -69,7 +77,8 @@ def train(
         bias: whether the layers have biases; None: whether the task needs them.
         steps: updates; None: the task's own for this preset, else the regimen's. With 0 the networks stay
             untrained.
-        device: where to compute; None is the CPU. Random numbers are the CPU's everywhere.
+        device: where to compute; None is the CPU. Random numbers are the CPU's everywhere, and Levenberg-Marquardt
+            runs there.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         activation: one name for all hidden layers or one each.
 
@@ -101,8 +110,16 @@ def train(
     steps = regimen.steps_for(task) if steps is None else _check_steps(steps)
     place = torch.device("cpu" if device is None else device)
 
+    if regimen.optimiser == "levenberg":
+        return _levenberg(task, config, regimen, numbers, steps)
+
     logged = log_steps(steps)
+    fused = _fused(config, regimen, len(numbers), steps, place)
     per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * regimen.batch))
+    if fused is not None and regimen.stream == "shared":
+        per_chunk = len(
+            numbers
+        )  # its memory does not grow with the networks, and batches are drawn once for all
     chunks = [numbers[start : start + per_chunk] for start in range(0, len(numbers), per_chunk)]
     parts: list[tuple[Tensor, npt.NDArray[np.float64]]] = []
     # tqdm's disable=None means: no bar where the output is no terminal
@@ -116,24 +133,25 @@ def train(
     )
     with bar, torch.no_grad():
         for chunk in chunks:
-            found = _train_chunk(task, config, regimen, chunk, steps, logged, place, bar)
-            parts.append(found)
+            start, streams = _started(config, regimen, task, chunk)
+            parameters = start.to(place)
+            found = fit(
+                parameters,
+                streams,
+                task,
+                config,
+                regimen,
+                steps,
+                noise_seeds=chunk,
+                logged=logged,
+                fused=fused,
+                bar=bar,
+            )
+            parts.append((parameters, found))
 
-    layout = Layout(config)
-    weights, biases = layout.split(torch.cat([parameters for parameters, _ in parts]).cpu())
-    ensemble = Ensemble(
-        task=task.name,
-        config=config,
-        regimen=regimen,
-        steps=steps,
-        seeds=numbers,
-        weights=tuple(weight.numpy().copy() for weight in weights),
-        biases=tuple(None if vector is None else vector.numpy().copy() for vector in biases),
-        losses=np.full(len(numbers), np.nan),
-        logged_steps=logged,
-        logged_losses=np.concatenate([losses for _, losses in parts], axis=1),
-    )
-    return _measured(ensemble, task)
+    parameters = torch.cat([part for part, _ in parts])
+    losses = np.concatenate([found for _, found in parts], axis=1)
+    return measured(_ensemble(task, config, regimen, numbers, steps, parameters, logged, losses), task)
 
 
 def log_steps(steps: int) -> npt.NDArray[np.int64]:
@@ -214,7 +232,7 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
         if bias is not None:
             z += bias[:, :, None]
         pres.append(z)
-        a = _forward(name, z)
+        a = activated(name, z)
         layers.append(a)
     residual = layers.pop() - y
     count = residual.shape[1] * residual.shape[2]
@@ -227,7 +245,7 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
         weight_gradients.append(torch.bmm(g, layers[layer].transpose(1, 2)))
         bias_gradients.append(None if biases[layer] is None else g.sum(dim=2))
         if layer:
-            g = _backward(
+            g = _gated(
                 config.activations[layer - 1],
                 torch.bmm(weights[layer].transpose(1, 2), g),
                 pres[layer - 1],
@@ -236,7 +254,7 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
     return losses, Layout(config).join(weight_gradients[::-1], bias_gradients[::-1])
 
 
-def _forward(name: str, z: Tensor) -> Tensor:
+def activated(name: str, z: Tensor) -> Tensor:
     """The activation function's value."""
     slope = leaky_slope(name)
     if slope is not None:
@@ -250,7 +268,7 @@ def _forward(name: str, z: Tensor) -> Tensor:
     return z
 
 
-def _backward(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
+def _gated(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
     """The gradient before the activation function from the one behind it, `g f'(z)`; a is f(z)."""
     slope = leaky_slope(name)
     if slope is not None:
@@ -266,6 +284,11 @@ def _backward(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
     return g
 
 
+def activation_slope(name: str, z: Tensor, a: Tensor) -> Tensor:
+    """The activation function's derivative at z, where a is its value there; 0 at relu's kink."""
+    return _gated(name, torch.ones_like(z), z, a)
+
+
 class Optimiser:
     """A regimen's update rule on parameters [net, size]: torch.optim's SGD, Adam, AdamW, entry by entry."""
 
@@ -273,6 +296,26 @@ class Optimiser:
         self.regimen, self.steps = regimen, steps
         self.first = torch.zeros_like(parameters) if regimen.optimiser == "adam" or regimen.momentum else None
         self.second = torch.zeros_like(parameters) if regimen.optimiser == "adam" else None
+
+    def rates(self, at: int, steps: int) -> npt.NDArray[np.float32]:
+        """What the fused step takes for updates `at`, `at + 1`, ...: [step, 4], see `FusedStep.train`."""
+        regimen = self.regimen
+        rows = np.empty((steps, 4))
+        for row, number in zip(rows, range(at, at + steps), strict=True):
+            lr = regimen.learning_rate(number, self.steps)
+            decays = number < regimen.decay_until * self.steps
+            row[:] = lr, regimen.decay * decays, 1.0 - lr * regimen.decoupled_decay * decays, 1.0
+            if self.second is not None:
+                beta1, beta2 = regimen.betas
+                row[0] /= 1.0 - beta1 ** (number + 1)
+                row[3] = (1.0 - beta2 ** (number + 1)) ** 0.5
+        return rows.astype(np.float32)
+
+    @property
+    def rule(self) -> Rule:
+        """The constants that the fused step takes."""
+        regimen = self.regimen
+        return Rule(regimen.momentum, *regimen.betas, regimen.epsilon)
 
     def update(self, parameters: Tensor, gradient: Tensor, at: int) -> None:
         """Change the parameters in place; `at` counts updates from 0."""
@@ -313,29 +356,41 @@ class Batches:
         self.low = torch.tensor(low, dtype=torch.float32)[:, None]
         self.width = torch.tensor(high - low, dtype=torch.float32)[:, None]
         # streams of their own, or the inputs would depend on how many batches are drawn ahead
-        self.noises = [_generator("label noise", g.initial_seed()) for g in generators if regimen.label_noise]
+        self.noises = [
+            generator_of("label noise", g.initial_seed()) for g in generators if regimen.label_noise
+        ]
         self.fixed: tuple[Tensor, Tensor] | None = None
         if regimen.samples is not None:
             x, y = self._draw(1, regimen.samples)
             self.fixed = x[0], y[0]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches without end."""
-        regimen = self.regimen
-        values = len(self.generators) * regimen.batch * max(self.task.arity, self.task.outputs)
-        ahead = max(1, BLOCK_VALUES // values)
+        """Batches without end: x [net or 1, d, sample], y [net or 1, outputs, sample]."""
         while True:
-            if self.fixed is None:
-                x, y = self._draw(ahead, regimen.batch)
-                yield from zip(x, y, strict=True)
-            else:
-                yield self._part(*self.fixed)
+            x, y = self.block(self.ahead)
+            yield from zip(x, y, strict=True)
+
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth drawing at once."""
+        values = len(self.generators) * self.regimen.batch * max(self.task.arity, self.task.outputs)
+        return max(1, BLOCK_VALUES // values)
+
+    def block(self, batches: int) -> tuple[Tensor, Tensor]:
+        """The next batches: x [batch, net or 1, d, sample], y [batch, net or 1, outputs, sample].
+
+        However they are split into blocks, the batches are the same.
+        """
+        if self.fixed is None:
+            return self._draw(batches, self.regimen.batch)
+        if self.regimen.batch >= self.fixed[0].shape[2]:
+            return self.fixed[0].expand(batches, -1, -1, -1), self.fixed[1].expand(batches, -1, -1, -1)
+        parts = [self._part(*self.fixed) for _ in range(batches)]
+        return torch.stack([x for x, _ in parts]), torch.stack([y for _, y in parts])
 
     def _part(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch of the fixed samples, drawn with replacement; all of them where a batch holds them."""
+        """A batch of the fixed samples, drawn with replacement."""
         samples, batch = x.shape[2], self.regimen.batch
-        if batch >= samples:
-            return x, y
         picked = torch.stack([torch.randint(samples, (batch,), generator=g) for g in self.generators])
         picked = picked[:, None, :].to(self.device)
         return (
@@ -386,17 +441,133 @@ def targets_of(task: Task, inputs: Tensor) -> Tensor:
     return targets.to(inputs.dtype)
 
 
-def _train_chunk(
+class GradientNoise:
+    """Gaussian noise on gradients, a stream of its own per network."""
+
+    def __init__(self, seeds: Sequence[int], size: int, scale: float) -> None:
+        self.generators = [generator_of("gradient noise", seed) for seed in seeds]
+        self.size, self.scale = size, scale
+        self.drawn = torch.empty(0, len(seeds), size)
+
+    def take(self, steps: int) -> Tensor:
+        """The noise of the next steps, [step, net, size]."""
+        while len(self.drawn) < steps:
+            more = [torch.randn((NOISE_STEPS, self.size), generator=g) for g in self.generators]
+            self.drawn = torch.cat([self.drawn, torch.stack(more, dim=1).mul_(self.scale)])
+        taken, self.drawn = self.drawn[:steps], self.drawn[steps:]
+        return taken.contiguous()
+
+
+def fit(
+    parameters: Tensor,
+    streams: Sequence[torch.Generator],
     task: Task,
     config: MLPConfig,
     regimen: Regimen,
-    seeds: tuple[int, ...],
     steps: int,
+    *,
+    noise_seeds: Sequence[int] = (),
+    logged: npt.NDArray[np.int64] | None = None,
+    fused: FusedStep | None = None,
+    bar: Any = None,
+) -> npt.NDArray[np.float64]:
+    """Train from given parameters, in place.
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        streams: the generators of the batches: one that all networks share, or one each.
+        task: what to learn.
+        config: the shape.
+        regimen: how.
+        steps: updates; schedules run over them.
+        noise_seeds: whose gradient noise, one per network; needed where the regimen has such noise.
+        logged: the steps at which the loss is wanted, ascending; None for `log_steps(steps)`.
+        fused: the compiled step, for parameters on the CPU; None for the eager one.
+        bar: a progress bar whose `update` is told of network-steps.
+
+    Returns:
+        Losses [m, net] before the update at each logged step; NaN for those from `steps` on.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> start = torch.tensor([[1.0, -1.0, 0.9, 0.9]])
+        >>> losses = fit(start, [torch.Generator().manual_seed(0)], tasks["absolute"],
+        ...              MLPConfig((1, 2, 1)), as_regimen("adam"), 300)
+        >>> bool(losses[0] > 1e-3), [round(v, 3) for v in (start[:, :2].abs() * start[:, 2:])[0].tolist()]
+        (True, [1.0, 1.0])
+    """
+    logged = log_steps(steps) if logged is None else logged
+    nets = len(parameters)
+    batches = Batches(task, regimen, streams, parameters.device)
+    optimiser = Optimiser(regimen, parameters, steps)
+    noise = None
+    ahead = max(1, min(batches.ahead, BLOCK_LOSSES // nets))
+    if regimen.gradient_noise:
+        noise = GradientNoise(noise_seeds, parameters.shape[1], regimen.gradient_noise)
+        ahead = max(1, min(ahead, BLOCK_NOISE // parameters.numel()))
+    losses = np.full((len(logged), nets), np.nan)
+    for start in range(0, steps, ahead):
+        count = min(ahead, steps - start)
+        x, y = batches.block(count)
+        added = None if noise is None else noise.take(count)
+        if fused is None:
+            found = _eager_steps(parameters, x, y, config, optimiser, start, added, logged)
+        else:
+            found = fused.train(
+                config,
+                optimiser.rule,
+                parameters,
+                optimiser.first,
+                optimiser.second,
+                x,
+                y,
+                optimiser.rates(start, count),
+                added,
+            )
+        rows = np.flatnonzero((logged >= start) & (logged < start + count))
+        losses[rows] = found[logged[rows] - start]
+        if bar is not None:
+            bar.update(count * nets)
+    return losses
+
+
+def _eager_steps(
+    parameters: Tensor,
+    x: Tensor,
+    y: Tensor,
+    config: MLPConfig,
+    optimiser: Optimiser,
+    start: int,
+    noise: Tensor | None,
     logged: npt.NDArray[np.int64],
-    device: torch.device,
-    bar: Any,
-) -> tuple[Tensor, npt.NDArray[np.float64]]:
-    """The parameters [net, size] of some networks after training, their losses [m, net] at logged steps."""
+) -> npt.NDArray[np.float32]:
+    """A block of steps with torch's own operations; the losses [step, net] of the logged ones, NaN elsewhere."""
+    wanted = set(logged.tolist())
+    losses = np.full((len(x), len(parameters)), np.nan, np.float32)
+    for k in range(len(x)):
+        loss, gradient = step(parameters, x[k], y[k], config)
+        if start + k in wanted:  # from a GPU each look costs a wait
+            losses[k] = loss.cpu().numpy()
+        if noise is not None:
+            gradient = gradient.add_(noise[k].to(gradient.device))
+        optimiser.update(parameters, gradient, start + k)
+    return losses
+
+
+def _fused(
+    config: MLPConfig, regimen: Regimen, nets: int, steps: int, device: torch.device
+) -> FusedStep | None:
+    """The compiled step where the training is worth it: judged by its work alone, not by what is cached."""
+    samples = min(regimen.batch, regimen.samples or regimen.batch)
+    if device.type != "cpu" or eager_seconds(config, nets, steps, samples) < EAGER_SECONDS:
+        return None
+    return fused_step()
+
+
+def _started(
+    config: MLPConfig, regimen: Regimen, task: Task, seeds: Sequence[int]
+) -> tuple[Tensor, list[torch.Generator]]:
+    """The initial parameters [net, size] of some seeds, and the generators of their batches."""
     layout = Layout(config)
     starts, streams = [], []
     for seed in seeds:
@@ -407,40 +578,62 @@ def _train_chunk(
             )
         )
         streams.append(generator)
-    parameters = torch.cat(starts).to(device)
-
     if regimen.stream == "shared":
-        streams = [_generator("batches", task.name, config.sizes)]
+        streams = [generator_of("batches", task.name, config.sizes)]
     for generator in streams:
         torch.rand((regimen.test_draws, task.arity), generator=generator)
-    batches = iter(Batches(task, regimen, streams, device))
-    noises = [_generator("gradient noise", seed) for seed in seeds] if regimen.gradient_noise else []
-
-    optimiser = Optimiser(regimen, parameters, steps)
-    losses = np.full((len(logged), len(seeds)), np.nan)
-    row, unreported = 0, 0
-    for at in range(steps):
-        x, y = next(batches)
-        loss, gradient = step(parameters, x, y, config)
-        if at == logged[row]:
-            losses[row] = loss.cpu().numpy()
-            row += 1
-        if noises:
-            noise = torch.stack([torch.randn(layout.size, generator=g) for g in noises]).to(device)
-            gradient = gradient.add_(noise, alpha=regimen.gradient_noise)
-        optimiser.update(parameters, gradient, at)
-        unreported += 1
-        if unreported == 256:  # a bar that is told of every step would cost as much as a small step
-            bar.update(unreported * len(seeds))
-            unreported = 0
-    bar.update(unreported * len(seeds))
-    return parameters, losses
+    return torch.cat(starts), streams
 
 
-def _measured(ensemble: Ensemble, task: Task) -> Ensemble:
+def _levenberg(
+    task: Task, config: MLPConfig, regimen: Regimen, seeds: tuple[int, ...], steps: int
+) -> Ensemble:
+    """Networks trained by Levenberg-Marquardt alone; losses are logged before the first step and at the end."""
+    from .levenberg import levenberg, points_of
+
+    config = replace(config, dtype="float64")
+    x, y = points_of(task, regimen.samples or regimen.batch, 0)
+    start, _ = _started(config, regimen, task, seeds)
+    with torch.no_grad():
+        _, before = levenberg(start, x, y, config, 0)
+        end, _ = levenberg(start, x, y, config, steps)
+    logged = np.unique([0, steps])
+    losses = np.repeat(before.numpy()[None], len(logged), axis=0)
+    return measured(_ensemble(task, config, regimen, seeds, steps, end, logged, losses), task)
+
+
+def _ensemble(
+    task: Task,
+    config: MLPConfig,
+    regimen: Regimen,
+    seeds: tuple[int, ...],
+    steps: int,
+    parameters: Tensor,
+    logged: npt.NDArray[np.int64],
+    losses: npt.NDArray[np.float64],
+) -> Ensemble:
+    """The record of a training, its losses on fresh points still missing."""
+    weights, biases = Layout(config).split(parameters.cpu())
+    return Ensemble(
+        task=task.name,
+        config=config,
+        regimen=regimen,
+        steps=steps,
+        seeds=seeds,
+        weights=tuple(weight.numpy().copy() for weight in weights),
+        biases=tuple(None if vector is None else vector.numpy().copy() for vector in biases),
+        losses=np.full(len(seeds), np.nan),
+        logged_steps=logged,
+        logged_losses=losses,
+    )
+
+
+def measured(ensemble: Ensemble, task: Task) -> Ensemble:
     """The ensemble with its losses on fresh points, which no network has trained on."""
     low, high = np.array(task.box).T
-    unit = torch.rand((TEST_POINTS, task.arity), generator=_generator("test", task.name), dtype=torch.float64)
+    unit = torch.rand(
+        (TEST_POINTS, task.arity), generator=generator_of("test", task.name), dtype=torch.float64
+    )
     inputs = torch.from_numpy(low) + unit * torch.from_numpy(high - low)
     X, y = inputs.numpy(), targets_of(task, inputs).numpy()
     losses = np.empty(len(ensemble))
@@ -455,7 +648,7 @@ def _measured(ensemble: Ensemble, task: Task) -> Ensemble:
     return replace(ensemble, losses=losses, logged_losses=logged)
 
 
-def _generator(*key: object) -> torch.Generator:
+def generator_of(*key: object) -> torch.Generator:
     """A CPU generator whose seed is made of a text, so that streams of different purposes do not meet."""
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))

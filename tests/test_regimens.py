@@ -90,7 +90,16 @@ def test_the_schedules() -> None:
         ({"decay_until": 1.5}, InputError, "decay_until = 1.5"),
         ({"batch": 0}, InputError, "batch = 0"),
         ({"steps": -1}, InputError, "steps = -1"),
-        ({"optimiser": "adamw"}, InputError, "optimiser = 'adamw': input should be 'sgd' or 'adam'"),
+        (
+            {"optimiser": "levenberg", "label_noise": 0.1},
+            InputError,
+            "label_noise = 0.1 with optimiser 'levenberg': it has no label_noise; leave it at 0.0",
+        ),
+        (
+            {"optimiser": "adamw"},
+            InputError,
+            "optimiser = 'adamw': input should be 'sgd', 'adam' or 'levenberg'",
+        ),
         ({"schedule": "step"}, InputError, "schedule = 'step'"),
         ({"betas": (0.9, 1.0)}, InputError, "betas"),
         (3, InputError, "a int is no regimen: give a Regimen, a mapping, or one of osier, adam"),

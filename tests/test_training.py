@@ -411,7 +411,7 @@ def test_a_task_that_misbehaves() -> None:
     with pytest.raises((InputError, AttributeError, IndexError)):
         train(flat, hidden=2, seeds=[0], steps=1)
     wide = Task(name="wide", arity=2, target=lambda X: X)
-    with pytest.raises(InputError, match=r"task 'wide' gave \(\d+, 2\) for inputs \(\d+, 2\)"):
+    with pytest.raises(InputError, match=r"task 'wide'.* \(\d+, 2\)"):
         train(wide, hidden=2, seeds=[0], steps=1)
     root = Task(name="root", arity=1, target=lambda X: X[:, 0] ** 0.5)
     with pytest.raises(InputError, match="task 'root' is NaN or infinite somewhere on its box"):
