@@ -52,7 +52,7 @@ def discovery_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     untrained = rows["population"] == "untrained"
     for chosen, colour, label in (
         (untrained, POSITIVE, "untrained"),
-        (~untrained, NEGATIVE, "trained, holding nothing"),
+        (~untrained, NEGATIVE, "trained, rotated or permuted"),
     ):
         part = rows[chosen]
         if len(part):
@@ -66,7 +66,12 @@ def discovery_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(merged.index, merged["value_naive"], "x", ms=4, color=MUTED.light, label="naive rule, r > 0.9")
     ax.axhline(0.05, color=INK.light, lw=0.8, ls="--")
     ax.axhline(0.06, color=FAINT.light, lw=0.8)
-    ax.set(yscale="symlog", ylim=(0, 1.05), xlabel="cell", ylabel="networks with a false discovery")
+    ax.set(
+        ylim=(0, 1.05),
+        xlabel="cells, from the lowest rate",
+        xticks=[],
+        ylabel="networks with a false discovery",
+    )
     ax.set_yscale("symlog", linthresh=0.06, linscale=2)
     ax.set_yticks([0, 0.02, 0.05, 0.1, 0.5, 1], ["0", "0.02", "0.05", "0.1", "0.5", "1"])
     ax.legend(loc="upper left")
@@ -83,7 +88,7 @@ def calibration_axes(table: pd.DataFrame, ax: Axes) -> Axes:
         shown = cell[cell["value"] > 0]
         ax.plot(shown["level"], shown["value"], color=_COLOURS[d - 1], lw=0.7, alpha=0.7)
     for d in sorted(rows["inputs"].dropna().unique()):
-        ax.plot([], [], color=_COLOURS[int(d) - 1], label=f"d = {d}")
+        ax.plot([], [], color=_COLOURS[int(d) - 1], label=f"d = {int(d)}")
     ax.plot([1e-5, 1], [1e-5, 1], color=INK.light, lw=0.8, ls="--")
     ax.set(xscale="log", yscale="log", xlim=(5e-5, 1), ylim=(5e-6, 1))
     ax.set(xlabel="nominal p", ylabel="share of untrained neurons below")
@@ -108,7 +113,7 @@ def power_axes(table: pd.DataFrame, ax: Axes, *, bias: bool) -> Axes:
         colour, mark = _COLOURS[int(d) - 1], _MARKS[int(d) - 1]
         for measure, style in (("recall", "-"), ("power the null allows", ":")):
             curve = part[part["measure"] == measure].sort_values("noise")
-            label = f"d = {d}" if measure == "recall" else None
+            label = f"d = {int(d)}" if measure == "recall" else None
             ax.plot(
                 curve["noise"], curve["value"], style, color=colour, lw=1.2, marker=mark if label else "", ms=4,
                 label=label,
@@ -118,7 +123,5 @@ def power_axes(table: pd.DataFrame, ax: Axes, *, bias: bool) -> Axes:
     ax.set(ylim=(-0.03, 1.05), xlabel="noise, degrees", ylabel="planted neurons declared")
     if len(rows):
         ax.legend(loc="lower left")
-    ax.set_title(
-        f"Power, 3 planted among 8, {'biases' if bias else 'no biases'}; dotted: what the null allows"
-    )
+    ax.set_title(f"3 planted among 8, {'biases' if bias else 'no biases'} (dotted: what the null allows)")
     return ax
