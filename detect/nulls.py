@@ -55,7 +55,7 @@ _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
 _BUDGET = 3e11
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,9 +222,15 @@ def upstream_of(architecture: Architecture, block: int) -> tuple:  # type: ignor
 
 
 def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, probes: Probes) -> NeuronNull:
-    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test."""
-    kept = [s.unexplained[s.live & s.bent] for s in scores]
-    unexplained = np.concatenate(kept)
+    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test.
+
+    One class alone is judged by all live neurons: affine ones match linear features best, and a bent neuron that
+    resembles one no better than they do is no match. With one input they match exactly, a third of all, so that
+    the class is vacuous and does not compete.
+    """
+    live = [(s.unexplained[s.live], s.bent[s.live]) for s in scores]
+    every, bent = (np.concatenate(parts) for parts in zip(*live, strict=True))
+    unexplained = every[bent]
     classes = (*probes.classes, UPSTREAM) if upstream_of(architecture, block) else probes.classes
     if len(unexplained) < 100:
         # Hardly any untrained neuron is live and bent: nothing can be said, so nothing is ever significant.
@@ -235,7 +241,7 @@ def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, p
         )
     tails = []
     for c, name in enumerate(classes):
-        tail = Tail.fit(unexplained[:, c])
+        tail = Tail.fit((every if name == "linear" else unexplained)[:, c])
         if name == "threshold" and _every_neuron_is_a_threshold(architecture, block):
             tail = Tail(tail.draws, tail.share, tail.cut, tail.cut_mass, tail.shape, tail.scale, 1.0)
         tails.append(tail)
