@@ -40,13 +40,14 @@ READ, DECADES, ALPHA = 1e-3, 1.0, 0.05
 _LOG2_FIT, _LOG2_TEST = 10, 11
 #: Ridge penalty per sample on standardised activations: it only keeps collinear neurons from blowing up.
 _RIDGE = 1e-9
-#: Untrained networks per null; its tail is modelled (`tails.Tail`), since 1 / 400 is no small p.
-_PANEL = 400
+#: Untrained networks per null, and in layers wider than 64; the tail is modelled (`tails.Tail`), since 1 / 1600 is
+#: no small p, and with 400 draws its own uncertainty, which counts against a finding, cost 5% of the needed features.
+_PANEL, _WIDE_PANEL, _WIDE = 1600, 400, 64
 #: Wider layers are not read: the panel alone would cost minutes.
 MAX_WIDTH = 1024
 #: Below this the difference of inner products of order 1 keeps fewer than nine digits.
 _CANCELLED = 1e-6
-_VERSION = 2
+_VERSION = 3
 DIRECTION_COLUMNS = (
     "layer", "feature", "on", "scope", "unexplained", "untrained", "gap", "p", "q", "tautology", "readable",
     "neuron", "cosine",
@@ -324,7 +325,7 @@ class PanelNull:
 
 
 def panel_null(architecture: Architecture, block: int, law: str, targets: Targets) -> PanelNull:
-    """The null of one layer's read-outs: 400 untrained networks, kept in memory and on disk."""
+    """The null of one layer's read-outs: untrained networks of the shape, kept in memory and on disk."""
     last = block + 1
     prefix = Architecture(
         (*architecture.sizes[: last + 1], 1),
@@ -341,14 +342,16 @@ def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carried:
 
     # Held out, a read-out may do worse than none; beyond 1 there is nothing more to say.
     errors = kept_arrays(f"directions {_VERSION}|{prefix!r}|{block}|{law}|{key}", make)["errors"]
-    tails = tuple(Tail.fit(column, tail_share=0.125) for column in np.minimum(errors, 1.0).T)
+    tails = tuple(Tail.fit(column, tail_share=0.1) for column in np.minimum(errors, 1.0).T)
     return PanelNull(tails, np.median(errors, axis=0))
 
 
 def panel_errors(
-    prefix: Architecture, block: int, law: str, targets: Targets, seed: int, count: int = _PANEL
+    prefix: Architecture, block: int, law: str, targets: Targets, seed: int, count: int | None = None
 ) -> Array:
     """Held-out errors [count, K] of read-outs from one layer of untrained networks."""
+    if count is None:
+        count = _PANEL if prefix.sizes[block + 1] <= _WIDE else _WIDE_PANEL
     rng = np.random.default_rng(seed)
     X = np.vstack([targets.X_fit, targets.X_test])
     step = max(1, int(3e6 / (len(X) * max(prefix.sizes))))

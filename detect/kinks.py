@@ -29,8 +29,13 @@ Array = npt.NDArray[np.float64]
 #: A network passes where the matched kinks explain this share of the output's bent part (reference measurements: 95% of
 #: trained minimum networks reach it), and more than 95% of lazy networks do.
 PASS = 0.99
-#: Lazy networks of the panel; its 95% quantile is then the 5th largest of 100.
-PANEL = 100
+#: Lazy networks of a panel: their 95% quantile is then known to about one percent of them.
+PANEL = 400
+#: The 1 - r^2 at which a neuron counts as matched: the first of these at which few lazy networks reach 0.99. With
+#: enough random directions some fall on the catalogue's: of bias-free networks of width 32 a quarter would do
+#: so at 1e-3. Training reaches 1e-7 and better.
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 3e-7)
+_FEW = 0.03
 _BENT = ("ridge", "magnitude", "threshold", "composed")
 
 
@@ -52,21 +57,6 @@ class KinkCriterion:
     passed: bool
 
 
-def kink_tolerance(network: Network) -> float:
-    """The 1 - r^2 at which a neuron counts as matched: 1e-3, and 1e-4 for a bias-free layer of 64 or more.
-
-    With enough random directions some fall on the catalogue's: at width 64 without bias 17% of lazy networks
-    pass at 1e-3 and none at 1e-4 (reference measurements).
-
-    Examples:
-        >>> from .task import derived_network
-        >>> kink_tolerance(derived_network("minimum"))
-        0.001
-    """
-    wide = network.sizes[-2] >= 64 and not network.architecture.has_bias
-    return 1e-4 if wide else 1e-3
-
-
 def kink_criterion(
     network: Network | HasNetwork,
     *,
@@ -86,7 +76,8 @@ def kink_criterion(
         network: with at least one non-linear layer.
         task: what the lazy networks are fitted to; by default the network's own outputs.
         box: the inputs' box; by default the task's, else (-1, 1).
-        held: the largest 1 - r^2 of a match; by default `kink_tolerance(network)`.
+        held: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3% of the lazy
+            panel reach 0.99.
         null: init law of the lazy networks' hidden layers; seed: of their draws.
 
     Raises:
@@ -129,19 +120,31 @@ def kink_criteria(
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     block = architecture.active[-1]
     probes = probes_for(architecture.sizes[0], bounds, depth=depth_of(architecture, block), known=catalogue)
-    tolerance = kink_tolerance(networks[0]) if held is None else held
-    values = _explained(stack, probes, tolerance)
+    if known is not None:
+        panels = [lazy_networks(stack, probes.X, known(probes.X), PANEL, null, seed)]
+        groups = [stack]
+    else:
+        panels = [
+            lazy_networks(stack, probes.X, network(probes.X), PANEL, null, seed) for network in networks
+        ]
+        groups = [stack[k : k + 1] for k in range(len(stack))]
     results = []
-    panel: float | None = None
-    for k, network in enumerate(networks):
-        if known is None:
-            panel = _lazy_quantile(stack, probes, network(probes.X), tolerance, null, seed)
-        elif panel is None:
-            panel = _lazy_quantile(stack, probes, known(probes.X), tolerance, null, seed)
-        assert panel is not None
-        value = float(values[k])
-        results.append(KinkCriterion(value, tolerance, panel, bool(value >= PASS and value > panel)))
+    for group, panel in zip(groups, panels, strict=True):
+        tolerance, lazy = _beside(panel, probes, held)
+        for value in _explained(group, probes, tolerance):
+            passed = bool(value >= PASS and value > lazy)
+            results.append(KinkCriterion(float(value), tolerance, lazy, passed))
     return results
+
+
+def _beside(panel: Stack, probes: Probes, held: float | None) -> tuple[float, float]:
+    """The tolerance of a match, and the lazy panel's 95% quantile at it."""
+    for tolerance in TOLERANCES if held is None else (held,):
+        # A lazy network that is affine bends nowhere and explains nothing.
+        values = np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0)
+        if (values >= PASS).mean() <= _FEW:
+            break
+    return tolerance, float(np.quantile(values, 0.95))
 
 
 def lazy_networks(stack: Stack, X: Array, target: Array, count: int, law: str, seed: int) -> Stack:
@@ -158,12 +161,6 @@ def lazy_networks(stack: Stack, X: Array, target: Array, count: int, law: str, s
     return Stack(
         panel.architecture, (*panel.weights[:-1], np.stack(read)), (*panel.biases[:-1], np.stack(offset))
     )
-
-
-def _lazy_quantile(stack: Stack, probes: Probes, target: Array, held: float, law: str, seed: int) -> float:
-    values = _explained(lazy_networks(stack, probes.X, target, PANEL, law, seed), probes, held)
-    # A lazy network that is affine bends nowhere and explains nothing.
-    return float(np.quantile(np.where(np.isnan(values), 0.0, values), 0.95))
 
 
 def _explained(stack: Stack, probes: Probes, held: float) -> Array:

@@ -233,7 +233,7 @@ def _read_block(
     nulls = tuple(neuron_null(architecture, block, law, probes) for law in laws)
     classes = nulls[0].classes
     p, winner = largest_p(nulls, scores.unexplained)
-    passes = (scores.unexplained <= GATE).any(axis=1) & (p < 1.0)
+    passes = ((scores.unexplained <= GATE) & nulls[0].competes).any(axis=1) & (p < 1.0)
     chosen = np.where(passes, winner, scores.unexplained.argmin(axis=1))
     rows = np.arange(len(chosen))
     upstream = upstream_of(architecture, block)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,7 +55,7 @@ _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
 _BUDGET = 3e11
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,7 @@ class NeuronNull:
         gate_mass: P_null(some class passes the gate): no larger p is ever given to a neuron that passes it.
         at_gate: P_null(U_c <= 0.01) per class, the share of untrained neurons with a "good" match.
         draws: how many live, bent untrained neurons it rests on.
+        piecewise: whether the activation is piecewise linear.
     """
 
     classes: tuple[str, ...]
@@ -80,6 +81,16 @@ class NeuronNull:
     gate_mass: float
     at_gate: Array
     draws: int
+    piecewise: bool
+
+    @property
+    def competes(self) -> npt.NDArray[np.bool_]:
+        """Which classes compete: all but the affine features of piecewise-linear neurons.
+
+        A neuron that is tested is bent, and one that resembles an affine feature hardly bends: a kink that
+        has all but left the box. That is no mechanism found, and as a class it would double everybody's p.
+        """
+        return np.array([not (self.piecewise and name == "linear") for name in self.classes])
 
     def atoms(self) -> Array:
         """P_null(exact match) per class."""
@@ -91,7 +102,7 @@ class NeuronNull:
 
     def gated(self, unexplained: Array, class_p: Array) -> tuple[Array, npt.NDArray[np.intp]]:
         """The gated minimum T [M] (1 where no class passes) and its class [M]."""
-        competing = np.where(unexplained <= GATE, class_p, 1.0)
+        competing = np.where((unexplained <= GATE) & self.competes, class_p, 1.0)
         return competing.min(axis=1), competing.argmin(axis=1)
 
     def p_of_t(self, t: Array) -> Array:
@@ -159,7 +170,9 @@ def simulate(
     n, d = probes.X.shape
     wanted = neurons or (_FIRST_LAYER_DRAWS if block == 0 else _DEEP_DRAWS)
     if block == 0:
-        chunk = 4_000
+        # Many given rows make every draw dear; 20 000 still leave 125 below the 0.05 / 8 of a layer of eight.
+        wanted = int(min(wanted, max(20_000, _BUDGET / 3 / (n * len(probes.features)))))
+        chunk = max(100, int(2e6 / n))
         for start in range(0, wanted, chunk):
             count = min(chunk, wanted - start)
             shape = Architecture((d, count, 1), architecture.activations[:1], (architecture.bias[0], False))
@@ -185,7 +198,9 @@ def score_block(stack: Stack, block: int, probes: Probes) -> Scores:
         h = apply_nonlinearity(stack.architecture.activations[k], pre)
     bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if block == 0 else None
     live, bent = live_and_bent(pre, h, stack.architecture.activations[block], bounds)
-    _, _, unit = unit_vectors(h)
+    _, sd, unit = unit_vectors(h)
+    # Alive by its exact bounds and flat on the probes: there is nothing to compare, here as in the test.
+    live &= sd > 0
     return scores_of(unit, previous if block else None, stack.architecture, block, live, bent, probes)
 
 
@@ -222,26 +237,29 @@ def upstream_of(architecture: Architecture, block: int) -> tuple:  # type: ignor
 
 
 def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, probes: Probes) -> NeuronNull:
-    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test.
-
-    One class alone is judged by all live neurons: affine ones match linear features best, and a bent neuron that
-    resembles one no better than they do is no match. With one input they match exactly, a third of all, so that
-    the class is vacuous and does not compete.
-    """
-    live = [(s.unexplained[s.live], s.bent[s.live]) for s in scores]
-    every, bent = (np.concatenate(parts) for parts in zip(*live, strict=True))
-    unexplained = every[bent]
+    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test."""
+    unexplained = np.concatenate([s.unexplained[s.live & s.bent] for s in scores])
     classes = (*probes.classes, UPSTREAM) if upstream_of(architecture, block) else probes.classes
+    activation = architecture.activations[block]
+    piecewise = activation == "relu" or leaky_slope(activation) is not None
     if len(unexplained) < 100:
         # Hardly any untrained neuron is live and bent: nothing can be said, so nothing is ever significant.
         never = Tail(np.array([1.0]), np.array([1.0]), 0.0, 0.0, 0.0, 1.0, 1.0)
         ones = np.ones(len(classes))
         return NeuronNull(
-            classes, (never,) * len(classes), np.array([]), np.array([]), 1.0, 1.0, ones, len(unexplained)
+            classes,
+            (never,) * len(classes),
+            np.array([]),
+            np.array([]),
+            1.0,
+            1.0,
+            ones,
+            len(unexplained),
+            piecewise,
         )
     tails = []
     for c, name in enumerate(classes):
-        tail = Tail.fit((every if name == "linear" else unexplained)[:, c])
+        tail = Tail.fit(unexplained[:, c])
         if name == "threshold" and _every_neuron_is_a_threshold(architecture, block):
             tail = Tail(tail.draws, tail.share, tail.cut, tail.cut_mass, tail.shape, tail.scale, 1.0)
         tails.append(tail)
@@ -254,6 +272,7 @@ def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, p
         1.0,
         (unexplained <= GATE).mean(axis=0),
         len(unexplained),
+        piecewise,
     )
     t, _ = partial.gated(unexplained, partial.class_p(unexplained))
     return _calibrate(partial, np.sort(t[t < 1.0]), len(t))
@@ -287,7 +306,17 @@ def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
         t_values, t_mass = values[keep], np.minimum(mass[keep], 1.0)
     else:
         t_values = t_mass = np.array([])
-    return NeuronNull(null.classes, null.tails, t_values, t_mass, factor, gate_mass, null.at_gate, null.draws)
+    return NeuronNull(
+        null.classes,
+        null.tails,
+        t_values,
+        t_mass,
+        factor,
+        gate_mass,
+        null.at_gate,
+        null.draws,
+        null.piecewise,
+    )
 
 
 def known_laws(law: str | None) -> tuple[str, ...]:
@@ -301,7 +330,7 @@ def _to_arrays(null: NeuronNull) -> Arrays:
         "t_values": null.t_values,
         "t_mass": null.t_mass,
         "at_gate": null.at_gate,
-        "numbers": np.array([null.factor, null.gate_mass, null.draws]),
+        "numbers": np.array([null.factor, null.gate_mass, null.draws, null.piecewise]),
     }
     for c, tail in enumerate(null.tails):
         arrays[f"draws{c}"], arrays[f"share{c}"] = tail.draws, tail.share
@@ -312,11 +341,14 @@ def _to_arrays(null: NeuronNull) -> Arrays:
 def _from_arrays(arrays: Arrays) -> NeuronNull:
     classes = tuple(str(name) for name in arrays["classes"])
     tails = tuple(
-        Tail(arrays[f"draws{c}"], arrays[f"share{c}"], *map(float, arrays[f"tail{c}"])) for c in range(len(classes))
+        Tail(arrays[f"draws{c}"], arrays[f"share{c}"], *map(float, arrays[f"tail{c}"]))
+        for c in range(len(classes))
     )
-    factor, gate_mass, draws = map(float, arrays["numbers"])
+    factor, gate_mass, draws, piecewise = map(float, arrays["numbers"])
     quantiles = arrays["t_values"], arrays["t_mass"]
-    return NeuronNull(classes, tails, *quantiles, factor, gate_mass, arrays["at_gate"], int(draws))
+    return NeuronNull(
+        classes, tails, *quantiles, factor, gate_mass, arrays["at_gate"], int(draws), bool(piecewise)
+    )
 
 
 def atoms_of(nulls: Sequence[NeuronNull]) -> Array:

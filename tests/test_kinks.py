@@ -8,7 +8,7 @@ import pytest
 from mathcircuits.detect import InputError, Network, derived_network
 from mathcircuits.detect.kinks import kink_criteria, kink_criterion, lazy_networks
 from mathcircuits.detect.probes import probes_for
-from mathcircuits.detect.stacking import Stack, untrained
+from mathcircuits.detect.stacking import Stack
 from mathcircuits.detect.task import tasks
 
 
@@ -74,17 +74,25 @@ def test_a_last_layer_that_only_passes_a_number_on_has_no_kink() -> None:
     assert np.isnan(kink_criterion(derived_network("minimum-older-form"), task="minimum").value)
 
 
-def test_wide_bias_free_layers_use_the_smaller_tolerance() -> None:
-    from mathcircuits.detect.kinks import kink_tolerance
-
-    wide = untrained(
-        Stack.of([Network([np.ones((64, 2)), np.ones((1, 64))])]).architecture,
-        1,
-        "uniform",
-        np.random.default_rng(0),
+def test_the_tolerance_is_the_first_that_few_lazy_networks_meet() -> None:
+    narrow, wide = (np.ones((h, 2)) for h in (4, 32))
+    first = kink_criterion(Network([narrow, np.ones((1, 4))]), task="minimum")
+    second = kink_criterion(Network([wide, np.ones((1, 32))]), task="minimum")
+    assert first.held == 1e-3
+    assert second.held < 1e-4
+    assert (
+        kink_criterion(Network([wide, np.ones((1, 32))]), task="minimum", held=1e-3).lazy > 0.99 > second.lazy
     )
-    assert kink_tolerance(wide.network(0)) == 1e-4
-    assert kink_tolerance(derived_network("clip")) == 1e-3
+
+
+def test_at_most_one_lazy_network_in_twenty_passes_at_any_width() -> None:
+    probes = probes_for(2)
+    for width in (8, 32):
+        shape = Stack.of([Network([np.zeros((width, 2)), np.zeros((1, width))])])
+        lazy = lazy_networks(shape, probes.X, tasks["minimum"](probes.X), 300, "uniform", seed=11)
+        passed = sum(r.passed for r in kink_criteria([lazy.network(k) for k in range(300)], task="minimum"))
+        # Binomial(300, 0.05) is at most 25 with probability 0.997.
+        assert passed <= 25
 
 
 def test_a_linear_last_layer_is_refused() -> None:

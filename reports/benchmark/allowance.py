@@ -96,9 +96,8 @@ def gated_p(unexplained: npt.ArrayLike, inputs: int, bias: bool) -> Array:
     u = np.asarray(unexplained, dtype=float)
     t = closed_p(u, inputs, bias)
     null = neuron_null(shape(inputs, 1, 1, bias), 0, "uniform", probes_for(inputs))
-    competing = np.where(t[..., None] >= null.atoms(), np.minimum(t[..., None], null.at_gate), 0.0).sum(
-        axis=-1
-    )
+    small = np.where(t[..., None] >= null.atoms(), np.minimum(t[..., None], null.at_gate), 0.0)
+    competing = small[..., null.competes].sum(axis=-1)
     return np.where(u <= GATE, np.minimum(np.maximum(competing, t), 1.0), 1.0)
 
 
