@@ -17,8 +17,6 @@ from mathcircuits.detect.directions import (
     targets_for,
 )
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.network import Network
-from mathcircuits.detect.stacking import Stack
 from mathcircuits.detect.interference import (
     SUPERPOSITION_COLUMNS,
     Superposition,
@@ -27,6 +25,8 @@ from mathcircuits.detect.interference import (
     superposition,
     superposition_frame,
 )
+from mathcircuits.detect.network import Network
+from mathcircuits.detect.stacking import Stack
 
 Array = npt.NDArray[np.float64]
 MINIMUM = [[[1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]], [[-1.0, 1.0, -1.0]]]

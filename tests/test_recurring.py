@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect.recurring import candidates, network_of
 from mathcircuits.detect.certificates import certify
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.gauges import gauge_of, reduce_network
 from mathcircuits.detect.network import Network
+from mathcircuits.detect.recurring import candidates, network_of
 from mathcircuits.detect.task import Symmetry, derived_network
 from mathcircuits.detect.templates import circuits, parse_circuits
 from mathcircuits.models import train
