@@ -5,8 +5,8 @@ samples is ever materialised. The machine's C++ compiler makes it once, in about
 width, activation, optimiser, batch size and number of networks; the library stays in the user's cache.
 
 Not torch.compile: of the same step it makes one kernel per reduction, with the activations of the whole batch
-between them, compiles for 12 s per depth and number of inputs (a size of 1 is compiled apart), and needs 2 to 3 s
-to start from a warm cache. `mathcircuits benchmark training` measures both.
+between them, compiles for 12 s per depth and number of inputs (a size of 1 is compiled apart), and needs about 3 s to
+start from a warm cache. `mathcircuits benchmark training` lets both take turns.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -142,6 +143,7 @@ class FusedStep:
         y: Tensor,
         rates: npt.NDArray[np.float32],
         noise: Tensor | None = None,
+        pool: ThreadPoolExecutor | None = None,
     ) -> npt.NDArray[np.float32]:
         """Train all networks for several steps, in place; one network's numbers do not depend on the others.
 
@@ -156,6 +158,7 @@ class FusedStep:
             rates: [step, 4]: the rate (Adam's divided by its first correction), coupled decay, the factor of
                 decoupled decay, Adam's second correction.
             noise: added to the gradients, [step, net, size].
+            pool: threads to share the networks out to, for a caller who comes again; None starts some.
 
         Returns:
             The losses before each update, [step, net].
@@ -172,7 +175,7 @@ class FusedStep:
         job.rates = rates.ctypes.data
         job.momentum, job.beta1, job.beta2 = rule.momentum, rule.beta1, rule.beta2
         job.epsilon = rule.epsilon
-        _share_out(self._train, job, len(parameters))
+        _share_out(self._train, job, len(parameters), pool)
         return losses
 
     def gradient(self, parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
@@ -338,7 +341,9 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(told)}))
 
 
-def _share_out(function: Callable[..., None], job: Job, nets: int) -> None:
+def _share_out(
+    function: Callable[..., None], job: Job, nets: int, pool: ThreadPoolExecutor | None = None
+) -> None:
     """Run a call's networks on torch's number of threads (ctypes lets go of the interpreter)."""
     threads = min(torch.get_num_threads(), nets)
     reference = ctypes.byref(job)
@@ -348,8 +353,8 @@ def _share_out(function: Callable[..., None], job: Job, nets: int) -> None:
     # two pieces a thread: one that is held up by other programs leaves the rest to the others
     pieces = min(nets, 2 * threads)
     ends = [nets * k // pieces for k in range(pieces + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(lambda at: function(reference, *at), itertools.pairwise(ends)):
+    with nullcontext(pool) if pool else ThreadPoolExecutor(threads) as workers:
+        for _ in workers.map(lambda at: function(reference, *at), itertools.pairwise(ends)):
             pass
 
 

@@ -20,6 +20,8 @@ import hashlib
 import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,8 +45,9 @@ TEST_POINTS = 4096
 #: Values of one activation tensor (nets x units x samples) that are worked on at once: 1 MiB of float32.
 #: Measured for 2-3-1 in batches of 1000: 4.8 microseconds a network-step, 6.0 with half of it, 24 with twice.
 CHUNK_VALUES = 2**18
-#: Values of one block of batches that are drawn ahead; a few batches pay for the calls, more leave the cache.
-BLOCK_VALUES = 2**19
+#: Values of one block of batches that are drawn ahead: as many as torch works on with one thread. With more it wakes
+#: the others for every small operation, which beside other programs costs up to fifty times the work itself.
+BLOCK_VALUES = 2**15
 #: Losses, and values of gradient noise, of one block of steps: 4 and 16 MiB.
 BLOCK_LOSSES, BLOCK_NOISE = 2**20, 2**22
 #: Steps whose gradient noise is drawn at once: a fixed number, for normal numbers come sixteen at a time, so that
@@ -506,28 +509,31 @@ def fit(
         noise = GradientNoise(noise_seeds, parameters.shape[1], regimen.gradient_noise)
         ahead = max(1, min(ahead, BLOCK_NOISE // parameters.numel()))
     losses = np.full((len(logged), nets), np.nan)
-    for start in range(0, steps, ahead):
-        count = min(ahead, steps - start)
-        x, y = batches.block(count)
-        added = None if noise is None else noise.take(count)
-        if fused is None:
-            found = _eager_steps(parameters, x, y, config, optimiser, start, added, logged)
-        else:
-            found = fused.train(
-                config,
-                optimiser.rule,
-                parameters,
-                optimiser.first,
-                optimiser.second,
-                x,
-                y,
-                optimiser.rates(start, count),
-                added,
-            )
-        rows = np.flatnonzero((logged >= start) & (logged < start + count))
-        losses[rows] = found[logged[rows] - start]
-        if bar is not None:
-            bar.update(count * nets)
+    pool = None if fused is None else ThreadPoolExecutor(torch.get_num_threads())
+    with pool or nullcontext():
+        for start in range(0, steps, ahead):
+            count = min(ahead, steps - start)
+            x, y = batches.block(count)
+            added = None if noise is None else noise.take(count)
+            if fused is None:
+                found = _eager_steps(parameters, x, y, config, optimiser, start, added, logged)
+            else:
+                found = fused.train(
+                    config,
+                    optimiser.rule,
+                    parameters,
+                    optimiser.first,
+                    optimiser.second,
+                    x,
+                    y,
+                    optimiser.rates(start, count),
+                    added,
+                    pool,
+                )
+            rows = np.flatnonzero((logged >= start) & (logged < start + count))
+            losses[rows] = found[logged[rows] - start]
+            if bar is not None:
+                bar.update(count * nets)
     return losses
 
 

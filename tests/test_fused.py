@@ -51,7 +51,10 @@ def drawn(
 
 @needs_compiler
 @pytest.mark.parametrize("activation", [*NAMES, "leaky_relu(0.3)", "leaky_relu(-0.5)"])
-@pytest.mark.parametrize("sizes", [(2, 3, 1), (3, 5, 4, 2), (2, 1), (1, 4, 3, 2, 1), (6, 33, 17, 3)])
+@pytest.mark.parametrize(
+    "sizes",
+    [(2, 3, 1), (1, 1, 1), (4, 4, 1), (3, 2, 1), (3, 5, 4, 2), (2, 1), (1, 4, 3, 2, 1), (6, 33, 17, 3)],
+)
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_gradient_is_the_eager_steps(
     compiled: FusedStep, activation: str, sizes: tuple[int, ...], bias: bool

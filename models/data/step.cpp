@@ -264,6 +264,84 @@ INLINE void activate_layer(int64_t kind, float slope, float *z, float *derivativ
     }
 }
 
+// One hidden ReLU layer of up to four units and inputs, and one output, the smallest networks of all: everything in
+// registers, twice as fast as the passes above. Adds a batch's gradients and squared error to the sums.
+template <int D, int H, bool BIAS>
+void narrow(const float *parameters, const float *x, int64_t x_row, const float *y, int64_t samples, float *sums) {
+    constexpr int OUT = H * D + (BIAS ? H : 0), SIZE = OUT + H + (BIAS ? 1 : 0);
+    const float *w = parameters, *bias = parameters + H * D, *v = parameters + OUT;
+    Vec dw[H][D] = {}, db[H] = {}, dv[H] = {}, dc = {}, error = {};
+    for (int64_t s = 0; s < samples; s += LANES) {
+        const int64_t valid = samples - s;
+        Vec in[D], target = {};
+        if (valid >= LANES) {
+            UNROLL
+            for (int i = 0; i < D; ++i) in[i] = load(x + i * x_row + s);
+            target = load(y + s);
+        } else {
+            for (int i = 0; i < D; ++i)
+                for (int k = 0; k < LANES; ++k) in[i][k] = k < valid ? x[i * x_row + s + k] : 0.0f;
+            for (int k = 0; k < valid; ++k) target[k] = y[s + k];
+        }
+        Vec hidden[H], r = (BIAS ? all(v[H]) : Vec{}) - target;
+        UNROLL
+        for (int h = 0; h < H; ++h) {
+            Vec z = BIAS ? all(bias[h]) : Vec{};
+            UNROLL
+            for (int i = 0; i < D; ++i) z += in[i] * w[h * D + i];
+            hidden[h] = z <= 0.0f ? Vec{} : z;  // NaN stays NaN
+            r += hidden[h] * v[h];
+        }
+        if (valid < LANES)
+            for (int64_t k = valid; k < LANES; ++k) r[k] = 0.0f;
+        error += r * r;
+        if (BIAS) dc += r;
+        UNROLL
+        for (int h = 0; h < H; ++h) {
+            dv[h] += r * hidden[h];
+            const Vec g = hidden[h] <= 0.0f ? Vec{} : r * v[h];
+            if (BIAS) db[h] += g;
+            UNROLL
+            for (int i = 0; i < D; ++i) dw[h][i] += g * in[i];
+        }
+    }
+    UNROLL
+    for (int h = 0; h < H; ++h) {
+        UNROLL
+        for (int i = 0; i < D; ++i) store(sums + (h * D + i) * LANES, dw[h][i]);
+        if (BIAS) store(sums + (H * D + h) * LANES, db[h]);
+        store(sums + (OUT + h) * LANES, dv[h]);
+    }
+    if (BIAS) store(sums + (OUT + H) * LANES, dc);
+    store(sums + SIZE * LANES, error);
+}
+
+typedef void (*Narrow)(const float *, const float *, int64_t, const float *, int64_t, float *);
+
+template <int D, int H>
+Narrow narrow_of(bool bias) { return bias ? narrow<D, H, true> : narrow<D, H, false>; }
+
+template <int D>
+Narrow narrow_of(int64_t hidden, bool bias) {
+    switch (hidden) {
+        case 1: return narrow_of<D, 1>(bias);
+        case 2: return narrow_of<D, 2>(bias);
+        case 3: return narrow_of<D, 3>(bias);
+        case 4: return narrow_of<D, 4>(bias);
+        default: return nullptr;
+    }
+}
+
+Narrow narrow_of(int64_t inputs, int64_t hidden, bool bias) {
+    switch (inputs) {
+        case 1: return narrow_of<1>(hidden, bias);
+        case 2: return narrow_of<2>(hidden, bias);
+        case 3: return narrow_of<3>(hidden, bias);
+        case 4: return narrow_of<4>(hidden, bias);
+        default: return nullptr;
+    }
+}
+
 }  // namespace
 
 // What Python fills in (models/fused.py, class Job); all integers are 64 bits, all strides count floats.
@@ -297,6 +375,7 @@ struct Worker {
     std::vector<Floats> values, derivatives;                   // [layer][unit, BLOCK]
     Floats one, other, inputs, targets, sums;                  // sums: [parameter and loss, LANES]
     std::vector<float> gradient;
+    Narrow small = nullptr;  // the pass for the smallest networks, where this is one of them
 
     explicit Worker(const Job &given) : job(given) {
         int64_t at = 0, widest = 1;
@@ -316,6 +395,8 @@ struct Worker {
         targets = Floats(job.sizes[job.layers] * BLOCK);
         sums = Floats((job.size + 1) * LANES);
         gradient.resize(job.size);
+        if (job.layers == 2 && job.sizes[2] == 1 && job.activation[0] == RELU && !job.biased[0] == !job.biased[1])
+            small = narrow_of(job.sizes[0], job.sizes[1], job.biased[0]);
     }
 
     // Adds a block's gradients and squared error to the sums; of the samples only the first `valid` count.
@@ -383,6 +464,18 @@ struct Worker {
 
     // Leaves the gradient, and returns the loss: the mean squared error over samples and outputs.
     float batch(const float *parameters, const float *x, const float *y) {
+        if (small)
+            small(parameters, x, job.x_unit, y, job.samples, sums.data());
+        else
+            passes(parameters, x, y);
+        const float count = float(job.samples) * float(job.sizes[job.layers]);
+        const float scale = 2.0f / count;
+        for (int64_t p = 0; p < job.size; ++p) gradient[p] = total<LANES>(sums.data() + p * LANES) * scale;
+        return total<LANES>(sums.data() + job.size * LANES) / count;
+    }
+
+    // The sums of all blocks of a batch.
+    void passes(const float *parameters, const float *x, const float *y) {
         std::fill(sums.data(), sums.data() + (job.size + 1) * LANES, 0.0f);
         int64_t s = 0;
         for (; s + BLOCK <= job.samples; s += BLOCK) block<VECTORS>(parameters, x + s, job.x_unit, y + s, job.y_unit, BLOCK);
@@ -393,10 +486,6 @@ struct Worker {
             copy(targets.data(), y + s, job.y_unit, job.sizes[job.layers], valid);
             block<1>(parameters, inputs.data(), BLOCK, targets.data(), BLOCK, valid);
         }
-        const float count = float(job.samples) * float(job.sizes[job.layers]);
-        const float scale = 2.0f / count;
-        for (int64_t p = 0; p < job.size; ++p) gradient[p] = total<LANES>(sums.data() + p * LANES) * scale;
-        return total<LANES>(sums.data() + job.size * LANES) / count;
     }
 
     static void copy(float *into, const float *from, int64_t row, int64_t units, int64_t valid) {

@@ -436,5 +436,7 @@ def _about(size: Size) -> dict[str, Any]:
     return {
         "versions": {name: version(name) for name in packages},
         "threads": torch.get_num_threads(),
+        # where others are at work torch's threads wait for each other, which slows the loop more than ours
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "size": asdict(size),
     }
