@@ -10,14 +10,16 @@ from .analysis import analyse as analyse
 from .analysis import analyse_many as analyse_many
 from .binding import BoundFeature as BoundFeature
 from .box import Box as Box
-from .recurring import Candidate as Candidate
-from .recurring import candidates as candidates
 from .canonical import CanonicalForm as CanonicalForm
 from .canonical import NeuronCount as NeuronCount
 from .canonical import canonical_form as canonical_form
 from .certificates import Certificate as Certificate
 from .certificates import certify as certify
 from .components import match_components as match_components
+from .decoding import Direction as Direction
+from .decoding import Interchange as Interchange
+from .decoding import interchange_effect as interchange_effect
+from .decoding import read_direction as read_direction
 from .directions import match_directions as match_directions
 from .ensembles import match_ensemble as match_ensemble
 from .entries import Catalogue as Catalogue
@@ -55,6 +57,8 @@ from .pairs import pairwise as pairwise
 from .programs import Program as Program
 from .programs import decompile as decompile
 from .recognition import find_circuits as find_circuits
+from .recurring import Candidate as Candidate
+from .recurring import candidates as candidates
 from .similarity import cka as cka
 from .task import Symmetry as Symmetry
 from .task import Task as Task
