@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .mlp import MLP
 
 FORMAT = 1
+#: The key of a study's metadata, whose files hold many networks (`mathcircuits.reports` writes them).
+RUN_KEY = "mathcircuits-ensemble-1"
 #: The key of our metadata: in safetensors' header, and the name of a text array in an .npz file.
 CONFIG_KEY = "mathcircuits"
 #: A file with an optimiser's state holds about three numbers per weight; beyond this it is no MLP's.
@@ -49,7 +51,7 @@ _ENDINGS = (".safetensors", ".npz")
 _SAVE_AGAIN = "save or copy it again"
 
 
-def load(source: Any, *, activation: str | Sequence[str] = "relu") -> MLP:
+def load(source: Any, *, activation: str | Sequence[str] = "relu", seed: int | None = None) -> MLP:
     """The network in a file or in another library's model, as an MLP.
 
     A file is recognised by its content: safetensors (ours or anybody's), a torch state dict (`.pt`, `.pth`),
@@ -63,6 +65,7 @@ def load(source: Any, *, activation: str | Sequence[str] = "relu") -> MLP:
             anything with `to_network()`.
         activation: what lies between the layers where the source does not tell, in state dicts, foreign
             safetensors and `.npz`: one name for all hidden layers or one each.
+        seed: which network of a study's file (`DIR/networks/*.safetensors`), which holds one per seed.
 
     Returns:
         An MLP in the precision in which the weights were stored (half precision becomes float32, exactly).
@@ -79,7 +82,7 @@ def load(source: Any, *, activation: str | Sequence[str] = "relu") -> MLP:
 
     if isinstance(source, MLP):
         return source
-    reading = _read(source, activation)
+    reading = _read(source, activation) if seed is None else _read_run(Path(source), seed)
     return MLP.from_network(reading.network, dtype=cast("Literal['float32', 'float64']", reading.dtype))
 
 
@@ -379,15 +382,49 @@ def _is_safetensors(data: bytes) -> bool:
     return len(data) > 8 and data[8:9] == b"{" and int.from_bytes(data[:8], "little") < _MAX_HEADER
 
 
+def _read_run(path: Path, seed: int) -> Reading:
+    """The network of one seed from a study's file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})[RUN_KEY])
+            sizes, seeds = about["config"]["sizes"], about["seeds"]
+            k = seeds.index(seed) if seed in seeds else -1
+            names = set(file.keys())
+            weights = [file.get_slice(f"weights.{j}")[k] for j in range(len(sizes) - 1)]
+            biases = [
+                file.get_slice(f"biases.{j}")[k] if f"biases.{j}" in names else None
+                for j in range(len(sizes) - 1)
+            ]
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise FileError(
+            path, f"is no file of a study's networks ({first_line(error)})", "leave out seed="
+        ) from None
+    if k < 0:
+        raise FileError(path, f"holds no network of seed {seed}", f"its seeds are {_span(seeds)}")
+    return Reading(Network(weights, biases, about["config"]["activation"]), about["config"]["dtype"])
+
+
+def _span(seeds: Sequence[int]) -> str:
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+
+
 def _read_safetensors(data: bytes, activation: str | Sequence[str]) -> Reading:
     import safetensors.torch
 
     try:
         tensors = safetensors.torch.load(data)
         length = int.from_bytes(data[:8], "little")
-        config = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get(CONFIG_KEY)
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        config = metadata.get(CONFIG_KEY)
     except Exception as error:  # SafetensorError, KeyError for a dtype that torch lacks, ...
         raise Unreadable(f"is a damaged safetensors file ({first_line(error)})", _SAVE_AGAIN) from None
+    if RUN_KEY in metadata:
+        seeds = json.loads(metadata[RUN_KEY])["seeds"]
+        raise Unreadable(
+            f"holds {len(seeds)} networks of a study", f"name one: seed={seeds[0]} ({_span(seeds)})"
+        )
     if config is not None:
         if any(tensor.dtype not in (torch.float32, torch.float64) for tensor in tensors.values()):
             raise Unreadable("is damaged: its checksum does not match", _SAVE_AGAIN)

@@ -18,7 +18,7 @@ from torch import nn
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Network
 from mathcircuits.models import MLP, MLPConfig, load, save
-from mathcircuits.models.checkpoints import CONFIG_KEY, read_network, write_whole
+from mathcircuits.models.checkpoints import CONFIG_KEY, RUN_KEY, read_network, write_whole
 
 X = np.random.default_rng(0).normal(size=(32, 2))
 
@@ -409,3 +409,36 @@ def test_sources_of_another_kind(source: object) -> None:
         InputError, match=r"cannot be read as an MLP: give a path, an nn.Module, a state dict"
     ):
         load(source)
+
+
+def run_file(folder: Path) -> Path:
+    """A study's file: two networks 1-2-1 as one tensor a layer, written as `mathcircuits.reports` writes it."""
+    from safetensors.numpy import save_file
+
+    about = {"config": {"sizes": [1, 2, 1], "activation": "relu", "dtype": "float32"}, "seeds": [4, 7]}
+    arrays = {
+        "weights.0": np.array([[[1.0], [-1.0]], [[2.0], [-2.0]]], dtype=np.float32),
+        "weights.1": np.ones((2, 1, 2), dtype=np.float32),
+        "losses": np.zeros(2),
+    }
+    path = folder / "absolute_2_adam.safetensors"
+    save_file(arrays, path, metadata={RUN_KEY: json.dumps(about)})
+    return path
+
+
+def test_a_study_s_file_gives_the_network_of_a_seed(tmp_path: Path) -> None:
+    path = run_file(tmp_path)
+    assert load(path, seed=7).to_network()([[-3.0]]).item() == 6.0
+    with pytest.raises(FileError, match=r"holds 2 networks of a study; name one: seed=4 \(4 to 7\)"):
+        load(path)
+    with pytest.raises(FileError, match="holds no network of seed 5; its seeds are 4 to 7"):
+        load(path, seed=5)
+    plain = save(load(path, seed=4), tmp_path / "one.safetensors")
+    with pytest.raises(FileError, match=r"is no file of a study's networks .*; leave out seed="):
+        load(plain, seed=4)
+
+
+def test_a_study_writes_what_load_reads() -> None:
+    from mathcircuits.reports import cells
+
+    assert cells._FORMAT == RUN_KEY
