@@ -1,7 +1,7 @@
 """The fused step: forward, backward and update of many networks in one compiled pass.
 
 The gradient is written out for any depth and activation (data/step.cpp), so that of a batch only a block of 64
-samples is ever materialised. The machine's C++ compiler makes it once, in about two seconds, for every depth,
+samples is ever materialised. The machine's C++ compiler makes it once, in about three seconds, for every depth,
 width, activation, optimiser, batch size and number of networks; the library stays in the user's cache.
 
 Not torch.compile: of the same step it makes one kernel per reduction, with the activations of the whole batch
@@ -40,18 +40,18 @@ from mathcircuits.detect.nonlinearity import leaky_slope
 from .config import MLPConfig
 
 LOGGER = logging.getLogger("mathcircuits")
-#: Seconds that a training would take without the compiler from which on it is compiled. Compiling takes ten times
+#: Seconds that a training would take without the compiler from which on it is compiled. Compiling takes fifteen times
 #: this, but once a machine; below it nobody waits. Judged by the work alone and not by whether the library is there
 #: already, so that the same call gives the same bits on every day.
 EAGER_SECONDS = 0.2
 #: Seconds of the eager step per call, and per network, sample and multiply-add (2-3-1 in batches of 1000: 4.8
 #: microseconds a network-step for 21 multiply-adds a sample).
 EAGER_CALL, EAGER_WORK = 1e-4, 2.3e-10
-#: Optimise for this very machine, and say nothing of vector registers that it lacks. No relaxed arithmetic: a
+#: -O3 takes twice as long and gains nothing, for what matters is unrolled by hand. Optimise for this very machine, and say nothing of vector registers that it lacks. No relaxed arithmetic: a
 #: network that diverges has to end in NaN. The second choice is for compilers that know no -march=native.
 FLAGS = (
     "-std=c++17",
-    "-O3",
+    "-O2",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-signed-zeros",

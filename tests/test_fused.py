@@ -268,8 +268,8 @@ def test_rates_say_what_the_eager_optimiser_does() -> None:
 )
 def test_wrong_tensors(compiled: FusedStep, change: Any, text: str) -> None:
     config = MLPConfig((2, 3, 1))
+    parameters, x, y = change(*drawn(config, 3, 20, shared=True))
     with pytest.raises(InputError, match=text):
-        parameters, x, y = change(*drawn(config, 3, 20, shared=True))
         compiled.gradient(parameters, x, y, config)
 
 
