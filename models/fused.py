@@ -47,8 +47,9 @@ EAGER_SECONDS = 0.2
 #: Seconds of the eager step per call, and per network, sample and multiply-add (2-3-1 in batches of 1000: 4.8
 #: microseconds a network-step for 21 multiply-adds a sample).
 EAGER_CALL, EAGER_WORK = 1e-4, 2.3e-10
-#: -O3 takes twice as long and gains nothing, for what matters is unrolled by hand. Optimise for this very machine, and say nothing of vector registers that it lacks. No relaxed arithmetic: a
-#: network that diverges has to end in NaN. The second choice is for compilers that know no -march=native.
+#: Optimise for this very machine, and say nothing of vector registers that it lacks; -O3 compiles for twice as long
+#: and gains nothing, for what matters is unrolled by hand. No relaxed arithmetic: a network that diverges has to end
+#: in NaN. The later choices of NATIVE are for compilers that do not know the first.
 FLAGS = (
     "-std=c++17",
     "-O2",
