@@ -8,6 +8,7 @@ from .interventions import ablate as ablate
 from .interventions import interchange as interchange
 from .interventions import intervene as intervene
 from .interventions import substitute as substitute
+from .levenberg import polish as polish
 from .mlp import MLP as MLP
 from .recording import record as record
 from .regimens import PRESETS as PRESETS

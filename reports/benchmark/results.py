@@ -74,8 +74,10 @@ class Benchmark:
         return (*(str(requirement) for requirement in requirements), last)
 
     @property
-    def figure(self) -> Figure:
-        """False discoveries, calibration and power as one figure."""
+    def figure(self) -> Figure | None:
+        """False discoveries, calibration and power as one figure; the other benchmarks are tables alone."""
+        if self.name != "detection":
+            return None
         from .charts import detection_figure
 
         return detection_figure(self.table)
@@ -99,7 +101,7 @@ class Benchmark:
         }
 
     def write(self, out: str | os.PathLike[str]) -> Path:
-        """Write table.csv, benchmark.json, summary.txt and figure.svg into a folder, made where it is missing.
+        """Write table.csv, benchmark.json, summary.txt and, where there is one, figure.svg into a folder, made where it is missing.
 
         Returns:
             The folder.
@@ -115,8 +117,10 @@ class Benchmark:
         write_json(folder / "benchmark.json", self.to_dict())
         with atomic(folder / "summary.txt") as file:
             file.write_text("\n".join(self.summary) + "\n", "utf-8")
-        with atomic(folder / "figure.svg") as file:
-            write_svg(self.figure, file)
+        figure = self.figure
+        if figure is not None:
+            with atomic(folder / "figure.svg") as file:
+                write_svg(figure, file)
         return folder
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
             Entry(
                 "detection", "precision, recall and false discoveries on networks with planted features", True
             ),
-            Entry("training", "time per network-step against the seed's loop and torch.func.vmap", False),
+            Entry("training", "time per network-step against the seed's loop and torch.func.vmap", True),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens", False),
         )
     }
@@ -72,9 +72,14 @@ def run(
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
     if not BENCHMARKS[name].available:
         raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
-    from .detection import run_detection
+    if name == "training":
+        from .training import run_training
 
-    found = run_detection(quick=quick, seed=seed, progress=progress)
+        found = run_training(quick=quick, seed=seed, progress=progress)
+    else:
+        from .detection import run_detection
+
+        found = run_detection(quick=quick, seed=seed, progress=progress)
     if out is not None:
         found.write(out)
     return found
