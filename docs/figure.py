@@ -1,7 +1,7 @@
 """The README's figure, from a study: python docs/figure.py runs/default docs/figure.svg
 
-On the left the network that solved the minimum of two numbers best, as the reader reads it; on the right what each of its
-neurons answers, over the box of inputs.
+On the left the network that solved the minimum of two numbers best, named as `analyse` reads it; on the right
+what each of its neurons answers, over the box of inputs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import matplotlib as mpl
 
 from mathcircuits.detect import analyse, tasks
 from mathcircuits.reports import Study
-from mathcircuits.reports.drawing import NeuronLabel, graph_size, network_graph
+from mathcircuits.reports.drawing import NeuronLabel, network_graph
 from mathcircuits.reports.rendering import STYLE, blank
 from mathcircuits.reports.responses import neuron_response
 
@@ -24,7 +24,9 @@ def main(folder: str, out: str) -> None:
     """Draw the best solved network of the cell and write it as SVG."""
     study = Study.load(folder)
     rows = study.tables["networks"]
-    rows = rows[rows["network"].str.startswith(f"{CELL}/") & (rows["population"] == "trained") & rows["solved"]]
+    rows = rows[
+        rows["network"].str.startswith(f"{CELL}/") & (rows["population"] == "trained") & rows["solved"]
+    ]
     best = rows.sort_values("loss")["network"].iloc[0]
     network = study.networks(best)[best]
     a = analyse(network, task=TASK, null="uniform")
