@@ -3,8 +3,7 @@
 A cell is worked in two steps, each of which ends in files that are written whole or not at all:
 
     networks/KEY.safetensors         the trained networks, stacked by layer (weights.0 [net, out, in], ...)
-    networks/KEY.neurons.parquet     what was read in them and in their untrained selves
-    networks/KEY.directions.parquet
+    networks/KEY.READING.parquet     what was read in them, one file per reading of `READINGS`
 
 KEY ends in a hash of all that decides the weights. The readings also depend on the catalogue, and carry its hash.
 """
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import FileError, MathCircuitsError, Network, Task, catalogue, tasks
+from mathcircuits.detect import FileError, MathCircuitsError, Network, Task, catalogue, circuits, tasks
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, StudyConfig, relative_width
@@ -43,7 +42,13 @@ BLOCK = 256
 #: The seed of a hand-derived network.
 DERIVED_SEED = -1
 #: Raised when a change to this package's code changes what is read in the same weights.
-READING = 1
+READING = 2
+#: What is read: neurons and directions in trained and untrained networks, the others in trained ones.
+READINGS = ("neurons", "directions", "kinks", "superposition", "programs", "circuits")
+#: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
+SOLVED = 1e-8
+#: ... or below this where Osier's own training is repeated, which stops earlier.
+SOLVED_OSIER = 1e-4
 #: The init law of a study's networks is known: nn.Linear's default.
 _LAW = "uniform"
 _FORMAT = "mathcircuits-ensemble-1"
@@ -93,6 +98,11 @@ class Cell:
         return f"{self.task}/{self.sizes}/{self.regimen.name}"
 
     @property
+    def threshold(self) -> float:
+        """The loss below which one of its networks has solved the task."""
+        return SOLVED_OSIER if self.regimen.preset == "osier" else SOLVED
+
+    @property
     def width(self) -> str:
         """The hidden sizes as a multiple of the task's smallest, or empty."""
         return relative_width(tasks[self.task], self.hidden)
@@ -132,14 +142,14 @@ class Cell:
         return out / "networks" / f"{self.key}.safetensors"
 
     def reading_file(self, out: Path, table: str) -> Path:
-        """Where what was read in them lies; `table` is `neurons` or `directions`."""
+        """Where what was read in them lies; `table` is one of `READINGS`."""
         return out / "networks" / f"{self.key}.{reading_hash()}.{table}.parquet"
 
     def finished(self, out: Path) -> bool:
         """Whether all its files are there."""
         files = (
             self.weights_file(out),
-            *(self.reading_file(out, table) for table in ("neurons", "directions")),
+            *(self.reading_file(out, table) for table in READINGS),
         )
         return all(file.is_file() for file in files)
 
@@ -220,8 +230,7 @@ def _run_locked(cell: Cell, out: Path) -> Outcome:
             save_ensemble(cell.weights_file(out), train_cell(cell))
             seconds["train"], status = time.perf_counter() - start, "done"
         start = time.perf_counter()
-        neurons, directions = read_cell(cell, load_ensemble(cell.weights_file(out)))
-        for table, frame in (("directions", directions), ("neurons", neurons)):
+        for table, frame in read_cell(cell, load_ensemble(cell.weights_file(out))).items():
             with atomic(cell.reading_file(out, table)) as file:
                 frame.to_parquet(file, index=False)
         seconds["read"] = time.perf_counter() - start
@@ -269,39 +278,70 @@ def train_cell(cell: Cell) -> Ensemble:
     )
 
 
-def read_cell(cell: Cell, ensemble: Ensemble) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Neurons and directions of a cell's networks and of their untrained selves, with their seed and population.
+def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
+    """What is in a cell's networks and their untrained selves, by reading, each row with its seed.
+
+    Formula, class, gauge, circuits and ranks are read in the networks that solved the task and a few others.
 
     Networks that diverged have no rows.
     """
-    import pandas as pd
-
-    from mathcircuits.detect import analyse, analyse_many
+    from .circuitry import (
+        chosen_to_read,
+        circuit_frame,
+        kink_frame,
+        kink_rows,
+        program_frame,
+        read_circuitry,
+    )  # fmt: skip
 
     task = tasks[cell.task]
-    if cell.derived:
-        analysis = analyse(ensemble.networks()[0], box=task.box, task=task, null=_LAW)
-        frames = [analysis.neurons, analysis.directions]
-        for frame in frames:
-            frame.insert(0, "population", DERIVED)
-            frame.insert(0, "seed", DERIVED_SEED)
-    else:
-        finite = ensemble.finite
-        trained = finite.networks() if len(finite) else []
-        members: list[tuple[int, Population]] = [(seed, "trained") for seed in finite.seeds]
-        members += [(seed, "untrained") for seed in ensemble.seeds]
-        reading = analyse_many([*trained, *untrained_networks(ensemble)], box=task.box, task=task, null=_LAW)
-        frames = []
-        for frame in (reading.neurons, reading.directions):
-            at = frame["network"].to_numpy(dtype=int)
-            frame = frame.drop(columns="network")
-            frame.insert(0, "population", np.array([p for _, p in members], dtype=object)[at])
-            frame.insert(0, "seed", np.array([s for s, _ in members], dtype=np.int64)[at])
-            frames.append(frame)
-    for frame in frames:
+    finite = ensemble.finite
+    known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
+    chosen = chosen_to_read(ensemble.losses.tolist(), cell.threshold, deep=len(cell.hidden) > 1)
+    seeds = [seed for seed in (ensemble.seeds[k] for k in chosen) if seed in known]
+    found = [(seed, read_circuitry(known[seed], task)) for seed in seeds]
+    bends = kink_rows(list(known.values()), task) if known else []
+    return {
+        **_read_features(cell, ensemble, known, seeds),
+        "kinks": kink_frame(zip(known, bends, strict=True)),
+        "programs": program_frame(found),
+        "circuits": circuit_frame(found),
+    }
+
+
+def _read_features(
+    cell: Cell, ensemble: Ensemble, known: dict[int, Network], seeds: list[int]
+) -> dict[str, pd.DataFrame]:
+    """Neurons and directions of all networks together, and how many dimensions the directions of some take."""
+    from mathcircuits.detect import analyse_many
+    from mathcircuits.detect.directions import targets_for
+    from mathcircuits.detect.interference import read_superposition, superposition_frame
+    from mathcircuits.detect.stacking import Stack
+
+    task = tasks[cell.task]
+    own: Population = "derived" if cell.derived else "trained"
+    untrained = [] if cell.derived else untrained_networks(ensemble)
+    members: list[tuple[int, Population]] = [(seed, own) for seed in known]
+    members += [(seed, "untrained") for seed in ensemble.seeds] if untrained else []
+    reading = analyse_many([*known.values(), *untrained], box=task.box, task=task, null=_LAW)
+    frames = {"neurons": reading.neurons, "directions": reading.directions}
+    for name, frame in frames.items():
+        at = frame["network"].to_numpy(dtype=int)
+        frame = frame.drop(columns="network")
+        frame.insert(0, "population", np.array([p for _, p in members], dtype=object)[at])
+        frame.insert(0, "seed", np.array([s for s, _ in members], dtype=np.int64)[at])
         frame["on"] = [", ".join(on) for on in frame["on"]]
-    neurons, directions = (pd.DataFrame(frame) for frame in frames)
-    return neurons, directions
+        frames[name] = frame
+    ranks = superposition_frame([]).assign(seed=[])
+    if seeds:
+        place = {list(known).index(seed): k for k, seed in enumerate(seeds)}
+        rows = reading.directions[reading.directions["network"].isin(list(place))]
+        rows = rows.assign(network=rows["network"].map(place))
+        stack = Stack.of([known[seed] for seed in seeds])
+        ranks = read_superposition(stack, rows, targets_for(task.arity, task.box))
+        ranks["seed"] = np.array(seeds, dtype=np.int64)[ranks.pop("network").to_numpy(dtype=int)]
+    frames["superposition"] = ranks
+    return frames
 
 
 def untrained_networks(ensemble: Ensemble) -> list[Network]:
@@ -402,12 +442,22 @@ def load_ensemble(path: Path) -> Ensemble:
 
 
 def reading_hash() -> str:
-    """A hash of what a reading depends on besides the weights: the catalogue and the reader's own version."""
+    """A hash of what a reading depends on besides the weights: both catalogues and the reader's own version."""
     entries = [
         [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]]
         for f in catalogue.values()
     ]
-    return _digest([READING, version("mathcircuits"), entries])
+    templates = [
+        [
+            c.name,
+            c.gauge,
+            c.text,
+            [w.tolist() for w in c.network.weights],
+            [b.tolist() for b in c.network.bias_vectors],
+        ]
+        for c in circuits.implementations
+    ]
+    return _digest([READING, version("mathcircuits"), entries, templates])
 
 
 @contextmanager

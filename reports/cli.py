@@ -15,12 +15,6 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-#: Benchmarks by name, each with what it measures; none is there yet.
-BENCHMARKS = {
-    "detection": "precision, recall and false discoveries on networks with planted features",
-    "training": "time per network-step against the seed's loop and torch.func.vmap",
-    "universality": "verdicts over tasks, widths, seeds and regimens",
-}
 
 
 def command() -> Any:
@@ -92,12 +86,17 @@ def inspect(
     activation: Annotated[
         str, typer.Option(help="Between the layers, where the file does not tell.")
     ] = "relu",
+    directions: Annotated[
+        bool, typer.Option("--directions", help="List the features that can be read as a direction.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """What each neuron of a network computes, and where it points."""
+    """What a network computes: its formula with a proved error, its circuits, what each neuron holds."""
     from .inspecting import inspect_file
 
-    inspect_file(file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json)
+    inspect_file(
+        file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions
+    )
 
 
 @app.command()
@@ -134,34 +133,45 @@ def report(
 @app.command()
 def benchmark(
     name: Annotated[str | None, typer.Argument(help="Its name; without one they are listed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     as_json: Json = False,
-) -> None:
-    """Run a benchmark, or list them."""
-    from mathcircuits.detect import NotYetError, UnknownNameError
-
+) -> int:
+    """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
+    from .benchmark import BENCHMARKS, run
     from .console import print_json, print_table
 
     if name is None:
         if as_json:
             print_json(
-                [{"name": key, "measures": text, "available": False} for key, text in BENCHMARKS.items()]
+                [
+                    {"name": e.name, "measures": e.measures, "available": e.available}
+                    for e in BENCHMARKS.values()
+                ]
             )
         else:
-            print_table(
-                ["name", "measures", ""], [[key, text, "not yet"] for key, text in BENCHMARKS.items()]
-            )
-        return
-    if name not in BENCHMARKS:
-        raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
-    raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
+            rows = [[e.name, e.measures, "" if e.available else "not yet"] for e in BENCHMARKS.values()]
+            print_table(["name", "measures", ""], rows)
+        return 0
+    found = run(name, quick=quick, out=out, seed=seed)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print("\n".join(found.summary))
+    return 0 if found.passed else 1
 
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="TOML of [[feature]] tables.")],
+    file: Annotated[
+        Path, typer.Argument(help="TOML of [[feature]], or of [[circuit]] and [[gauge]] tables.")
+    ],
 ) -> None:
-    """Add a file's features to your own catalogue, which every look-up and study reads."""
-    from .lookups import add_features
+    """Add a file's features or circuits to your own catalogue, which every look-up and study reads."""
+    from .lookups import add_entries
 
-    target, names = add_features(file)
+    target, names = add_entries(file)
     print(f"{target}: {', '.join(names)}")

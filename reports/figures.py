@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from .palette import FAINT, GROUND, INK, MUTED, PANEL, VERDICTS, colour_of
+from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, PANEL, POSITIVE, VERDICTS, colour_of
 from .rendering import on_hover
 from .wording import cell_name, labelled, number, percent, thousands
 
@@ -90,6 +90,128 @@ def prevalence(table: pd.DataFrame, ax: Axes) -> Axes:
             on_hover(dot, f"untrained: {row['untrained_found']} of {row['untrained_n']} networks")
         ax.text(1.025, y, verdict, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
     _forest_axes(names, set(), "share of solved networks (filled) and of untrained ones (hollow)", ax)
+    return ax
+
+
+def census(table: pd.DataFrame, ax: Axes) -> Axes:
+    """How many solved networks implement their function in each way, with exact intervals, grouped by cell.
+
+    Args:
+        table: rows of the study's `census` table, of one task and level.
+        ax: about 0.22 inch of height a row suits.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"hidden": "3", "width": "1x", "regimen": "adam", "name": "x1 - relu(x1 - x2)", "found": 3}
+        >>> _, (ax,) = blank(4, 1)
+        >>> _ = census(pd.DataFrame([{**row, "n": 4, "value": 0.75, "low": 0.19, "high": 0.99}]), ax)
+        >>> [tick.get_text() for tick in ax.get_yticklabels()]
+        ['3 (1x), adam', 'x1 - relu(x1 - x2)']
+    """
+    names: list[str] = []
+    headings: set[str] = set()
+    for (hidden, width, regimen), rows in table.groupby(["hidden", "width", "regimen"], sort=False):
+        names.append(cell_name(hidden, width, regimen))
+        headings.add(names[-1])
+        for row in _records(rows):
+            y = len(names)
+            names.append(str(row["name"]))
+            count = f"{thousands(row['found'])} / {thousands(row['n'])}"
+            # Ways that the catalogue has no name for are drawn paler and hollow.
+            unnamed = names[-1].startswith(("unnamed", "no formula"))
+            _interval_line(
+                y, row, "s" if unnamed else "o", (MUTED if unnamed else POSITIVE).light,
+                f"{names[-1]}: {count}, {_interval(row)}", ax,
+            )  # fmt: skip
+            ax.text(1.025, y, count, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
+    _forest_axes(names, headings, "share of the solved networks, with its 95% interval", ax)
+    return ax
+
+
+def shares(table: pd.DataFrame, ax: Axes) -> Axes:
+    """The gauge coordinate of every network, one dot each, a line per cell.
+
+    Args:
+        table: `share` in [0, 1], with hidden, width and regimen; a row a network.
+        ax: about 0.35 inch of height a cell suits.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"hidden": "6", "width": "2x", "regimen": "adam", "network": "n"}
+        >>> _, (ax,) = blank(4, 1)
+        >>> _ = shares(pd.DataFrame([{**row, "share": value} for value in (0.0, 0.4)]), ax)
+        >>> ax.collections[0].get_offsets()[:, 0].tolist()
+        [0.0, 0.4]
+    """
+    names: list[str] = []
+    for (hidden, width, regimen), rows in table.groupby(["hidden", "width", "regimen"], sort=False):
+        y = len(names)
+        names.append(cell_name(hidden, width, regimen))
+        values = rows["share"].to_numpy(dtype=float)
+        # The golden ratio's multiples spread dots evenly without a draw.
+        jitter = ((np.arange(len(values)) * 0.6180339887) % 1.0 - 0.5) * 0.5
+        ax.scatter(values, y + jitter, s=16, color=POSITIVE.light, alpha=0.55, linewidths=0, clip_on=False)
+    _forest_axes(names, set(), "", ax)
+    return ax
+
+
+def readouts(table: pd.DataFrame, ax: Axes) -> Axes:
+    """How well needed and control features are read from a layer, before training (hollow) and after (filled).
+
+    Args:
+        table: task, cell, kind ("needed" or "control"), `unexplained` and `untrained` (medians), tested, readable.
+        ax: about 0.24 inch of height a row suits.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> row = {"task": "minimum", "cell": "6, adam", "kind": "needed", "unexplained": 1e-9, "untrained": 0.01}
+        >>> _, (ax,) = blank(4, 1)
+        >>> _ = readouts(pd.DataFrame([{**row, "tested": 9, "readable": 8}]), ax)
+        >>> ax.get_xscale(), [tick.get_text() for tick in ax.get_yticklabels()]
+        ('log', ['minimum, 6, adam: needed'])
+    """
+    records = _records(table)
+    names = [f"{row['task']}, {row['cell']}: {row['kind']}" for row in records]
+    for y, row in enumerate(records):
+        needed = row["kind"] == "needed"
+        colour = (POSITIVE if needed else NEGATIVE).light
+        # Rounding ends at about 1e-12; what is read exactly is drawn there.
+        after, before = (max(float(row[name]), 1e-12) for name in ("unexplained", "untrained"))
+        ax.plot(
+            [before, after], [y, y], color=colour, linewidth=1.6, alpha=0.5, linestyle="-" if needed else "--"
+        )
+        (hollow,) = ax.plot(
+            before,
+            y,
+            "o",
+            markersize=6.5,
+            markerfacecolor=GROUND.light,
+            markeredgecolor=MUTED.light,
+            zorder=4,
+        )
+        on_hover(hollow, f"{names[y]}, before training: {number(before)} unexplained")
+        (dot,) = ax.plot(after, y, "o" if needed else "s", markersize=5.5, color=colour, zorder=5)
+        on_hover(dot, f"{names[y]}, after training: {number(after)} unexplained")
+        count = f"{thousands(row['readable'])} / {thousands(row['tested'])}"
+        ax.text(
+            1.02,
+            y,
+            count,
+            fontsize=8,
+            color=MUTED.light,
+            va="center_baseline",
+            transform=ax.get_yaxis_transform(),
+        )
+    ax.set_xscale("log")
+    ax.axvline(1e-3, color=MUTED.light, linewidth=0.8, linestyle=(0, (1, 1.5)))
+    ax.set(
+        ylim=(len(names) - 0.4, -0.6),
+        xlabel="left unexplained by a linear read-out (median); dotted: the bar",
+    )
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.minorticks_off()
+    ax.spines["left"].set_visible(False)
     return ax
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from .mechanisms import (
+    formula_summary,
+    kink_summary,
+    rank_sentence,
+    solved_programs,
+    superposition_summary,
+)
 from .palette import VERDICTS
 from .selections import (
     Tables,
     derived_share,
+    directions_summary,
     missing_features,
     rows_of,
     similarity_summary,
     strongest,
 )
-from .wording import cell_name, counted, joined, labelled, percent, thousands
+from .wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 
 #: More names than this make a sentence a list; the rows that it links to have the rest.
 _NAMES = 5
+#: The kink criterion is passed from here on; where lazy networks reach it too, it does not tell.
+_LAZY = 0.99
+#: What a newcomer reads first: what was done, what came out, what is universal, how sure it is.
+_LEAD = frozenset(
+    {"Nothing yet", "Trained", "Formulas", "Ways", "Universal", "Forced", "Partial", "Recurrence"}
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class Finding:
         text: the sentence.
         target: the id of the table that holds its rows.
         filter: what to write into that table's filter to see them, or "".
+        lead: whether a newcomer reads it first; the others stand folded below.
 
     Examples:
         >>> Finding("Trained", "3 of 4 networks solved their task.", "success").filter
@@ -41,6 +56,7 @@ class Finding:
     text: str
     target: str
     filter: str = ""
+    lead: bool = False
 
 
 def findings(tables: Tables) -> list[Finding]:
@@ -52,15 +68,22 @@ def findings(tables: Tables) -> list[Finding]:
         >>> findings({"success": frame})[0].text
         '4 networks were trained on 1 task, with 1 regimen; 3 of them (75%) solved it.'
     """
-    return [
+    found = [
         *_trained(tables),
+        *_formulas(tables),
+        *_ways(tables),
+        *_verdicts(tables),
+        *_ensembles(tables),
         *_derived(tables),
         *_failed(tables),
-        *_verdicts(tables),
         *_evidence(tables),
-        *_ensembles(tables),
+        *_kinks(tables),
+        *_readouts(tables),
+        *_ranks(tables),
+        *_candidates(tables),
         *_similarity(tables),
     ]
+    return [replace(finding, lead=finding.head in _LEAD) for finding in found]
 
 
 def _trained(tables: Tables) -> list[Finding]:
@@ -89,6 +112,106 @@ def _trained(tables: Tables) -> list[Finding]:
             )
             found.append(Finding("Seeds", f"The share of seeds that succeed runs from {ends}.", "success"))
     return found
+
+
+def _formulas(tables: Tables) -> list[Finding]:
+    summary = formula_summary(tables)
+    if summary.empty:
+        return []
+    n, exact = int(summary["networks"].sum()), int(summary["exact"].sum())
+    which = "All" if exact == n else f"{thousands(exact)} of"
+    text = (
+        f"{which} {counted(n, 'solved network')} {'is' if n == 1 else 'are'} the task's formula exactly after "
+        "snapping their constants"
+    )
+    worst = solved_programs(tables)
+    worst = worst[worst["equals_task"].fillna(False).astype(bool)]
+    text += f", certified to be off by at most {at_most(float(worst['spec_upper'].max()))}." if exact else "."
+    without = n - int(summary["formulas"].sum())
+    if without:
+        text += f" For {thousands(without)} no formula within 0.005 is simpler than the weights."
+    other = n - exact - without
+    if other:
+        text += f" {thousands(other)} {'has' if other == 1 else 'have'} another formula."
+    return [Finding("Formulas", text, "formulas")]
+
+
+def _ways(tables: Tables) -> list[Finding]:
+    census = rows_of(tables, "census", level="gauge")
+    if census.empty:
+        return []
+    ways = census.groupby(["task", "name"], sort=False)["found"].sum().reset_index()
+    several = ways.groupby("task", sort=False).agg(ways=("name", "size"), n=("found", "sum"))
+    many = several[several["ways"] > 1].sort_values("ways", ascending=False, kind="stable")
+    if many.empty:
+        text = f"Every solved network of {counted(len(several), 'task')} computes it in the same way."
+        return [Finding("Ways", text, "census", "gauge")]
+    task = str(many.index[0])
+    best = ways[ways["task"] == task].sort_values("found", ascending=False, kind="stable").iloc[0]
+    text = (
+        f"One function, several ways: in {counted(len(many), 'task')} of {len(several)} the seeds compute the same "
+        f"function differently. For {task} there are {int(many.iloc[0]['ways'])} ways, the most frequent being "
+        f"{best['name']} ({thousands(int(best['found']))} of {thousands(int(many.iloc[0]['n']))})."
+    )
+    return [Finding("Ways", text, "census", "gauge")]
+
+
+def _kinks(tables: Tables) -> list[Finding]:
+    summary = kink_summary(tables)
+    if summary.empty:
+        return []
+    # Where lazy networks pass as well, the criterion cannot tell.
+    told = summary[summary["lazy"] < _LAZY]
+    silent = [str(task) for task in dict.fromkeys(summary["task"]) if task not in set(told["task"])]
+    parts = []
+    if len(told):
+        passed, n = int(told["passed"].sum()), int(told["networks"].sum())
+        parts.append(
+            f"In {thousands(passed)} of {counted(n, 'solved network')} of {joined(dict.fromkeys(told['task']))} the "
+            "kinks with a name alone make at least 99% of the bend; lazy networks, with a random hidden layer, do not."
+        )
+    if silent:
+        parts.append(f"For {joined(silent)} lazy networks do as well, so that nothing can be told.")
+    return [Finding("Kinks", " ".join(parts), "kinks")]
+
+
+def _readouts(tables: Tables) -> list[Finding]:
+    summary = directions_summary(tables)
+    if summary.empty:
+        return []
+    tested = summary[summary["task"].isin(set(summary["task"][summary["kind"] == "needed"]))]
+    if tested.empty:
+        return []
+    parts = []
+    # The rows are in the order of their widths.
+    sizes = tested.groupby("task", sort=False)["hidden"]
+    for words, hidden in (("narrowest", sizes.first()), ("widest", sizes.last())):
+        ends = hidden.reset_index()
+        cells = tested.merge(ends, on=["task", "hidden"])
+        said = cells.groupby("kind")[["readable", "tested"]].sum()
+        share = {kind: percent(int(row["readable"]) / int(row["tested"])) for kind, row in said.iterrows()}
+        parts.append(f"{share.get('needed', '–')} and {share.get('control', '–')} in the {words} layers")
+    names = joined(dict.fromkeys(str(task) for task in tested["task"]))
+    text = f"Of the features that the task needs, and of controls ({names}), can be read: {joined(parts)}."
+    return [Finding("Directions", text, "directions")]
+
+
+def _ranks(tables: Tables) -> list[Finding]:
+    sentence = rank_sentence(superposition_summary(tables))
+    return [Finding("Superposition", sentence, "superposition")] if sentence else []
+
+
+def _candidates(tables: Tables) -> list[Finding]:
+    rows = rows_of(tables, "candidates")
+    if rows.empty:
+        return []
+    first = rows.sort_values("found", ascending=False, kind="stable").iloc[0]
+    text = (
+        f"{counted(len(rows), 'circuit recurs', 'circuits recur')} without a name; the most frequent, "
+        f"{first['formula']}, in {thousands(int(first['found']))} of {thousands(int(first['n']))} networks of "
+        f"{first['task']}."
+    )
+    return [Finding("Unnamed", text, "candidates")]
 
 
 def _derived(tables: Tables) -> list[Finding]:

@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 
 from .palette import VERDICTS, colour_of
-from .wording import number, percent, thousands
+from .wording import at_most, number, percent, thousands
 
 #: Rows beyond this stay in the parquet: a reader filters, and a browser draws, a few hundred with ease.
 ROWS = 300
+#: Characters of a cell that may be long: a line of the page holds two such.
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Column:
     Attributes:
         name: the frame's column; for kind "interval" the value, whose bounds stand in `low` and `high`.
         heading: what stands above it.
-        kind: "text", "number", "count", "percent", "verdict", "feature", "truth" or "interval".
+        kind: "text", "number", "count", "percent", "verdict", "feature", "truth" or "interval"; "bound" is a number
+            rounded up, "long" a text that is cut and shown whole on hover.
         help: a sentence on what it means, shown on hover.
 
     Examples:
@@ -40,7 +43,7 @@ class Column:
     @property
     def numeric(self) -> bool:
         """Whether its cells are aligned and sorted as numbers."""
-        return self.kind in {"number", "count", "percent", "interval"}
+        return self.kind in {"number", "count", "percent", "interval", "bound"}
 
     @property
     def style(self) -> str:
@@ -141,6 +144,11 @@ def _cell(row: dict[Any, Any], column: Column) -> Cell:
     if column.kind in {"number", "percent"}:
         text = number(float(value)) if column.kind == "number" else percent(float(value))
         return Cell(text, repr(float(value)), "number")
+    if column.kind == "bound":
+        return Cell(at_most(float(value)), repr(float(value)), "number")
+    if column.kind == "long":
+        text = str(value)
+        return Cell(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...", text, "long")
     if column.kind == "truth":
         return Cell("yes" if value else "no", str(int(bool(value))), "text")
     if column.kind == "interval":

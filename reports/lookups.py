@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -119,34 +120,73 @@ def task_record(task: Task) -> dict[str, Any]:
     }
 
 
-def add_features(file: Path) -> tuple[Path, tuple[str, ...]]:
-    """Copy a file of entries into the user's catalogue folder; adding the same file again changes nothing.
+def add_entries(file: Path) -> tuple[Path, tuple[str, ...]]:
+    """Copy a file of features or circuits into the user's own catalogue; adding it again changes nothing.
 
     Returns:
-        Where it lies now, and the names of its features.
+        Where it lies now, and the names of its entries (a gauge's with its circuit).
 
     Raises:
         FileError: where the file or an entry is wrong, a name is taken, or another file of that name is there.
     """
+    return add_circuits(file) if _holds_circuits(file) else add_features(file)
+
+
+def add_features(file: Path) -> tuple[Path, tuple[str, ...]]:
+    """As `add_entries`, for `[[feature]]` tables."""
     from mathcircuits.detect import MathCircuitsError
 
-    from .storage import atomic
-
     entries = Catalogue.load(file)
-    content = file.read_bytes()
-    target = user_catalogue_folder() / f"{file.stem}.toml"
-    if target.exists() and target.read_bytes() != content:
-        raise FileError(
-            target, "is there already, with other entries", "rename your file, or remove that one"
-        )
+    target = _free_target(file, user_catalogue_folder())
     try:
         known_features | entries
     except MathCircuitsError as error:
         raise FileError(file, str(error)) from None
+    _copy(file, target)
+    return target, entries.names
+
+
+def add_circuits(file: Path) -> tuple[Path, tuple[str, ...]]:
+    """As `add_entries`, for `[[circuit]]` and `[[gauge]]` tables."""
+    from mathcircuits.detect import MathCircuitsError, circuits
+    from mathcircuits.detect.templates import parse_circuits, user_circuit_folder
+
+    # With the file in its place the installed catalogue holds it: what it says twice is said once.
+    entries = parse_circuits(file.read_text("utf-8-sig"), str(file), circuits)
+    target = _free_target(file, user_circuit_folder())
+    try:
+        circuits | entries
+    except MathCircuitsError as error:
+        raise FileError(file, str(error)) from None
+    _copy(file, target)
+    names = (c.name if c.gauge in (c.name, c.text) else f"{c.name} as {c.gauge}" for c in entries)
+    return target, tuple(names)
+
+
+def _holds_circuits(file: Path) -> bool:
+    """Whether a TOML file has tables of circuits; what is no TOML is refused by the reader of features."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return bool({"circuit", "gauge"} & set(data))
+
+
+def _free_target(file: Path, folder: Path) -> Path:
+    target = folder / f"{file.stem}.toml"
+    if target.exists() and target.read_bytes() != file.read_bytes():
+        raise FileError(
+            target, "is there already, with other entries", "rename your file, or remove that one"
+        )
+    return target
+
+
+def _copy(file: Path, target: Path) -> None:
+    from .storage import atomic
+
     if not target.exists():
         with atomic(target) as temporary:
-            temporary.write_bytes(content)
-    return target, entries.names
+            temporary.write_bytes(file.read_bytes())
 
 
 def _sizes(sizes: list[int] | None) -> str:

@@ -19,6 +19,16 @@ from . import figures
 from .drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
 from .findings import findings, verdict_legend
 from .htmltables import ROWS, Column, TableView, csv_uri, table_view
+from .mechanisms import (
+    facts,
+    formula_summary,
+    kink_summary,
+    mechanism_sentence,
+    share_meaning,
+    share_rows,
+    solved_ids,
+    superposition_summary,
+)
 from .palette import FAMILIES, STATUSES, every_colour
 from .rendering import blank, inline_svg
 from .responses import neuron_response, output_response
@@ -83,11 +93,12 @@ class FigureView:
 
 @dataclass(frozen=True)
 class PortraitView:
-    """One network drawn: its graph and its neurons' responses."""
+    """One network drawn: its graph, what it computes in words, and its neurons' responses."""
 
     heading: str
     why: str
     missing: str
+    facts: tuple[tuple[str, str, str], ...]
     graph: FigureView
     responses: FigureView | None
     note: str
@@ -103,6 +114,8 @@ class TaskView:
     sentence: str
     portraits: tuple[PortraitView, ...]
     wide: bool
+    mechanism: str
+    census: FigureView | None
     prevalence: FigureView | None
 
 
@@ -174,6 +187,8 @@ def page(study: StudyLike) -> str:
         tasks=[_task(study, tables, name) for name in _task_names(tables)],
         similarity=[view for name in _task_names(tables) if (view := _similarity(tables, name))],
         similarity_scale=_similarity_scale(),
+        readouts=_readouts(tables),
+        candidates=rows_of(tables, "candidates").to_dict("records"),
         views={view.id: view for view in _views(tables)},
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
@@ -263,7 +278,10 @@ def _task(study: StudyLike, tables: Tables, name: str) -> TaskView:
     # Deep or many-input networks need the page's whole width.
     wide = any(portrait.wide for portrait in portraits)
     formula = task.text if task else ""
-    return TaskView(name, formula, sentence, portraits, wide, _task_prevalence(tables, name))
+    return TaskView(
+        name, formula, sentence, portraits, wide, mechanism_sentence(tables, name), _task_census(tables, name),
+        _task_prevalence(tables, name),
+    )  # fmt: skip
 
 
 def _portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen) -> PortraitView | None:
@@ -295,6 +313,7 @@ def _portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chose
         ),
     }[chosen.role]
     missing = row.get("missing") if chosen.role == "failed" else ""
+    lines = tuple(facts(tables, chosen.network, chosen.role != "failed")) if chosen.network else ()
     width, height = graph_size(network)
     figure, (ax,) = blank(width, height)
     network_graph(network, labels, ax)
@@ -312,7 +331,7 @@ def _portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chose
     responses = _responses(network, labels, box, name, task)
     wide = len(network.sizes) > 3 or max(network.sizes) > 6
     return PortraitView(
-        heading, why, missing if isinstance(missing, str) else "", graph, responses, note, wide
+        heading, why, missing if isinstance(missing, str) else "", lines, graph, responses, note, wide
     )
 
 
@@ -414,6 +433,71 @@ def _task_prevalence(tables: Tables, name: str) -> FigureView | None:
     return FigureView(Markup(inline_svg(figure, words)), caption, csv_uri(part), f"{name}-features")
 
 
+def _task_census(tables: Tables, name: str) -> FigureView | None:
+    """In how many ways the task's solved networks compute it, and where they lie between two of them."""
+    rows = in_order(rows_of(tables, "census", task=name))
+    if rows.empty:
+        return None
+    gauges = rows[rows["level"] == "gauge"]
+    if gauges["name"].nunique() < 2:
+        # One way needs no figure: the sentence above gives its interval.
+        return None
+    spread = share_rows(tables, name)
+    cells = spread.groupby(CELL).ngroups if len(spread) else 0
+    height = 0.75 + 0.22 * (len(gauges) + len(gauges.drop_duplicates(CELL)))
+    below = 0.75 + 0.3 * cells if cells else 0.0
+    figure, axes = blank(
+        7.2, height + below, rows=2 if cells else 1, height_ratios=[height, below] if cells else [1]
+    )
+    figures.census(gauges, axes[0])
+    said = gauges.groupby("name", sort=False)["found"].sum().sort_values(ascending=False, kind="stable")
+    words = f"Ways in which solved networks compute {name}: " + "; ".join(
+        f"{k}: {v}" for k, v in said.items()
+    )
+    caption = (
+        "Which way of computing it (gauge) the solved networks take, per width and regimen, with exact 95% "
+        "intervals; grey squares: ways that the catalogue has no name for."
+    )
+    if cells:
+        figures.shares(spread, axes[1])
+        axes[1].set_xlabel(share_meaning(name))
+        caption += (
+            " Below, every network by the share of its kink on one side: 0 and 1 are the two minimal ways."
+        )
+    # A class is what all these have in common; it is told in words.
+    return FigureView(Markup(inline_svg(figure, words + ".")), caption, csv_uri(rows), f"{name}-census")
+
+
+def _readouts(tables: Tables) -> FigureView | None:
+    """Needed features against controls, over all cells of a task, before and after training."""
+    summary = directions_summary(tables)
+    if summary.empty:
+        return None
+    with_needs = set(summary["task"][summary["kind"] == "needed"])
+    if not with_needs:
+        return None
+    rows = summary[summary["task"].isin(with_needs)].copy()
+    # Cells as the tables have them, needed features above their controls.
+    rows["cell"] = [cell_name(*row) for row in rows[CELL].itertuples(index=False)]
+    place = {pair: k for k, pair in enumerate(dict.fromkeys(zip(rows["task"], rows["cell"], strict=True)))}
+    rows["place"] = [place[pair] for pair in zip(rows["task"], rows["cell"], strict=True)]
+    rows = rows.sort_values(["place", "kind"], ascending=[True, False]).drop(columns="place")
+    figure, (ax,) = blank(6.8, 0.75 + 0.24 * len(rows))
+    figures.readouts(rows, ax)
+    said = rows.groupby("kind")[["readable", "tested"]].sum()
+    words = "; ".join(
+        f"{kind}: {int(r['readable'])} of {int(r['tested'])} readable" for kind, r in said.iterrows()
+    )
+    caption = (
+        "Filled: solved networks. Hollow: the same networks before training. Blue: features that the task needs "
+        "(its output and its inputs span them). Red squares, dashed: controls. The count is how many were "
+        "declared readable: below the dotted bar, ten times better than before training, and surer than chance. "
+        "A layer of the smallest width need not carry every input, and then fewer can be read. Tasks that do not "
+        "bend need no feature, and with one input untrained layers read the needed ones as well: not shown."
+    )
+    return FigureView(Markup(inline_svg(figure, f"Read-outs. {words}.")), caption, csv_uri(rows), "read-outs")
+
+
 def _similarity(tables: Tables, name: str) -> tuple[str, FigureView] | None:
     """A task's similarity maps: measures and populations down, cells across, the null under each."""
     rows = rows_of(tables, "similarity", task=name)
@@ -497,6 +581,13 @@ def _views(tables: Tables) -> Iterator[TableView]:
         _similarity_table,
         _ensemble_table,
         _direction_table,
+        _formula_table,
+        _program_table,
+        _circuit_table,
+        _census_table,
+        _kink_table,
+        _rank_table,
+        _candidate_table,
         _network_table,
     )
     for make in makers:
@@ -673,17 +764,162 @@ def _ensemble_table(tables: Tables) -> TableView:
 def _direction_table(tables: Tables) -> TableView:
     columns = [
         *_CELL_COLUMNS,
-        Column("kind", "kind", help="needed: the task's circuit uses it; control: it does not"),
+        Column(
+            "kind",
+            "kind",
+            help="needed: spanned by the output and the inputs; control: the task has no use for it",
+        ),
         Column("tested", "tested", "count", "features times networks"),
         Column("readable", "readable", "count"),
         Column("share", "share", "percent"),
         Column("unexplained", "unexplained (median)", "number"),
         Column("untrained", "untrained (median)", "number"),
     ]
-    caption = (
-        "Can a feature be read from the layer by a linear probe? Control features should not be readable."
-    )
+    caption = "Features times networks: how many can be read, and what the read-out leaves before and after training."
     return table_view(directions_summary(tables), "directions", caption, columns)
+
+
+def _formula_table(tables: Tables) -> TableView:
+    columns = [
+        *_CELL_COLUMNS,
+        Column("networks", "solved", "count"),
+        Column("exact", "are the task", "count", "their formula and the task are one function"),
+        Column(
+            "spec_upper",
+            "off it by at most",
+            "bound",
+            "of all of them, anywhere on the box; proved, rounded up",
+        ),
+        Column(
+            "formulas", "have a formula", "count", "within 0.005 of the network, simpler than its weights"
+        ),
+        Column(
+            "error", "off that by at most", "bound", "of all of them, anywhere on the box; proved, rounded up"
+        ),
+        Column("bits", "bits (median)", "number", "description length of the formula"),
+        Column("raw_bits", "bits of the weights", "number"),
+    ]
+    caption = "Do the solved networks compute the task's own formula, and how far are they off it anywhere on the box?"
+    return table_view(formula_summary(tables), "formulas", caption, columns)
+
+
+def _program_table(tables: Tables) -> TableView | None:
+    programs = rows_of(tables, "programs")
+    if programs.empty:
+        return None
+    columns = [
+        Column("network", "network"),
+        Column("solved", "solved", "truth"),
+        Column("formula", "formula"),
+        Column("error", "off by at most", "bound"),
+        Column("equals_task", "is the task", "truth"),
+        Column("spec_upper", "off the task by at most", "bound"),
+        Column("class", "class"),
+        Column("gauge", "gauge", "long"),
+        Column("reason", "why no formula", "long"),
+    ]
+    solved = solved_ids(tables)
+    derived = programs["population"] == "derived"
+    shown = in_order(programs.assign(solved=derived | programs["network"].isin(solved)))
+    # What has no formula is rarer and says more: those first, then a few of each cell.
+    odd = shown[shown["formula"].isna()]
+    rows = pd.concat([first_seeds(odd, ROWS // 2), first_seeds(shown[shown["formula"].notna()], ROWS // 2)])
+    caption = "Networks in words: those without a formula first, then the first seeds of each cell."
+    source = "tables/programs.parquet"
+    return table_view(rows, "programs", caption, columns, source=source, total=len(programs))
+
+
+def _circuit_table(tables: Tables) -> TableView | None:
+    circuits = rows_of(tables, "circuits", population="trained")
+    if circuits.empty:
+        return None
+    counted_by = ["task", *CELL, "circuit", "on", "output"]
+    rows = circuits.groupby(counted_by, sort=False).agg(
+        networks=("network", "nunique"), distance=("distance", "median"), certified=("certified", "max")
+    )
+    columns = [
+        *_CELL_COLUMNS,
+        Column("circuit", "circuit"),
+        Column("on", "of"),
+        Column("output", "at"),
+        Column("networks", "networks", "count"),
+        Column(
+            "distance",
+            "distance (median)",
+            "number",
+            "of effective weights to the nearest known implementation",
+        ),
+        Column(
+            "certified", "changes the output by at most", "bound", "when the template is put in its place"
+        ),
+    ]
+    caption = "Circuits of the catalogue found inside the networks that were put into words."
+    source = "tables/circuits.parquet"
+    table = in_order(rows.reset_index())
+    return table_view(table, "circuits", caption, columns, source=source)
+
+
+def _census_table(tables: Tables) -> TableView:
+    columns = [
+        *_CELL_COLUMNS,
+        Column(
+            "level",
+            "level",
+            help="class: the function up to the task's symmetries; gauge: the way it is computed",
+        ),
+        Column("name", "name", "long"),
+        Column("found", "found", "count"),
+        Column("n", "solved", "count"),
+        Column("value", "share, 95% interval", "interval"),
+    ]
+    caption = "How many functional classes and gauges the solved networks fall into."
+    rows = in_order(rows_of(tables, "census"))
+    return table_view(rows, "census", caption, columns, source="tables/census.parquet")
+
+
+def _kink_table(tables: Tables) -> TableView:
+    columns = [
+        *_CELL_COLUMNS,
+        Column("networks", "solved networks", "count"),
+        Column("passed", "pass", "count"),
+        Column("share", "share", "percent"),
+        Column(
+            "median", "explained (median)", "number", "share of the output's bend that matched kinks make"
+        ),
+        Column("lazy", "lazy 95%", "number", "what 95% of networks with a random hidden layer stay below"),
+    ]
+    caption = "Do the named kinks alone make the network bend as it does? Beside networks with a random hidden layer."
+    return table_view(kink_summary(tables), "kinks", caption, columns)
+
+
+def _rank_table(tables: Tables) -> TableView:
+    columns = [
+        *_CELL_COLUMNS,
+        Column("layer", "layer", "count"),
+        Column("networks", "solved networks", "count"),
+        Column("live", "live neurons (most)", "count"),
+        Column("number", "readable features (most)", "count"),
+        Column("rank", "their rank (largest)", "count", "dimensions that hold them all"),
+        Column("interference", "interference (median)", "number", "mean cosine between their directions"),
+    ]
+    caption = (
+        "Superposition: are there more independent readable features in a layer than neurons to hold them?"
+    )
+    rows = superposition_summary(tables)
+    return table_view(rows, "superposition", caption, columns, source="tables/superposition.parquet")
+
+
+def _candidate_table(tables: Tables) -> TableView:
+    columns = [
+        Column("task", "task"),
+        Column("formula", "formula", "long"),
+        Column("circuit", "a way to compute"),
+        Column("found", "networks", "count"),
+        Column("n", "solved", "count"),
+        Column("error", "off by at most", "bound", "the snapped formula against its members, certified"),
+    ]
+    caption = "Circuits that recur in solved networks and have no name yet."
+    return table_view(rows_of(tables, "candidates"), "candidates", caption, columns, source="candidates.toml")
 
 
 def _network_table(tables: Tables) -> TableView | None:
@@ -699,6 +935,8 @@ def _network_table(tables: Tables) -> TableView | None:
         Column("threshold", "solved below", "number"),
         Column("solved", "solved", "truth"),
         Column("missing", "missing features"),
+        Column("kinks", "kinks", "number", "share of the output's bend that matched kinks make"),
+        Column("kinks_passed", "kinks pass", "truth"),
         Column("steps", "steps", "count"),
         Column("parameters", "weights", "count"),
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mathcircuits.detect import UnknownFeature, UnknownTask, catalogue, tasks
+from mathcircuits.detect import UnknownTask, catalogue, tasks
 
 from .drawing import NeuronLabel
 from .palette import FAMILIES, family_of
@@ -17,6 +18,8 @@ from .palette import FAMILIES, family_of
 #: A network holds a feature if a used neuron does so at this unexplained share or less (design, section 5.8).
 HELD = 1e-3
 Tables = Mapping[str, pd.DataFrame]
+#: A read-out that leaves this share is exact up to rounding.
+_EXACT = 1e-12
 #: What names a cell of the grid within a task.
 CELL = ["hidden", "width", "regimen"]
 
@@ -197,6 +200,10 @@ def chosen_networks(tables: Tables, task: str) -> list[Chosen]:
     if len(failed):
         smallest = failed[failed["parameters"] == failed["parameters"].min()]
         ordered = smallest.sort_values("loss", kind="stable")
+        # Only a few failed networks are put into words: of a large condition the middle one need not be among them.
+        programs = rows_of(tables, "programs", task=task)
+        read = ordered[ordered["network"].isin(set(programs["network"]))] if len(programs) else ordered
+        ordered = read if len(read) else ordered
         middle = ordered.iloc[(len(ordered) - 1) // 2]
         found.append(Chosen(str(middle["network"]), "failed", _row(middle)))
     return found
@@ -364,15 +371,17 @@ def _leaves(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[i
 def directions_summary(tables: Tables) -> pd.DataFrame:
     """Per task and cell, over solved networks: how often needed and control features can be read.
 
-    Needed: the catalogue lists one of the task's circuits among the feature's. Control: any other. Features
-    that are readable by tautology are left out of both.
+    Needed: what the output and the inputs that it depends on span, without being affine; a network that solves
+    the task and carries those inputs has no choice. Control: what lies outside the span of the output and all
+    inputs, so that the task has no use for it. What is neither is left out, and so is what untrained layers
+    read exactly: there training has nothing to add.
 
     Examples:
         >>> base = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "network": "n"}
-        >>> base |= {"population": "trained", "tautology": False, "unexplained": 0.0, "untrained": 0.1}
+        >>> base |= {"population": "trained", "unexplained": 0.0, "untrained": 0.1}
         >>> nets = pd.DataFrame([{**base, "solved": True}])
-        >>> frame = pd.DataFrame([{**base, "feature": "greaterness", "readable": True},
-        ...                       {**base, "feature": "square", "readable": False}])
+        >>> frame = pd.DataFrame([{**base, "feature": "greaterness", "on": "x1, x2", "readable": True},
+        ...                       {**base, "feature": "square", "on": "x1", "readable": False}])
         >>> directions_summary({"networks": nets, "directions": frame})[["kind", "share"]].values.tolist()
         [['control', 0.0], ['needed', 1.0]]
     """
@@ -382,15 +391,18 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     if directions.empty or networks.empty:
         return pd.DataFrame(columns=columns)
     solved = set(networks[networks["solved"].astype(bool)]["network"])
-    tautology = directions["tautology"].fillna(False).astype(bool)
-    kept = directions[directions["network"].isin(solved) & ~tautology]
+    kept = directions[directions["network"].isin(solved) & ~(directions["untrained"] <= _EXACT)]
     if kept.empty:
         return pd.DataFrame(columns=columns)
-    pairs = {(t, f): _needed(t, f) for t, f in {*zip(kept["task"], kept["feature"], strict=True)}}
+    known = {str(task): _kinds(str(task)) for task in dict.fromkeys(kept["task"])}
     kinds = [
-        "needed" if pairs[t, f] else "control" for t, f in zip(kept["task"], kept["feature"], strict=True)
+        known[task].get((feature, on), "")
+        for task, feature, on in zip(kept["task"], kept["feature"], kept["on"], strict=True)
     ]
     marked = kept.assign(kind=kinds, readable=kept["readable"].fillna(False).astype(bool))
+    marked = marked[marked["kind"] != ""]
+    if marked.empty:
+        return pd.DataFrame(columns=columns)
     grouped = marked.sort_values("kind", kind="stable").groupby(["task", *CELL, "kind"], sort=False)
     table = grouped.agg(
         tested=("readable", "size"),
@@ -402,12 +414,23 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     return in_order(table[columns])
 
 
-def _needed(task: str, feature: str) -> bool:
+@cache
+def _kinds(task: str) -> Mapping[tuple[str, str], str]:
+    """What each feature of the catalogue is to a task: (feature, its arguments as a text) -> needed or control."""
+    from mathcircuits.detect.directions import targets_for
+
+    from .benchmark.readouts import needed_and_controls
+
     try:
-        circuits = {tasks[task].name, *tasks[task].circuits}
-        return bool(circuits & set(catalogue[feature].circuits))
-    except (UnknownTask, UnknownFeature):
-        return False
+        known = tasks[task]
+    except UnknownTask:
+        return {}
+    features = targets_for(known.arity, known.box).features
+    found = {}
+    for feature, needed, control in zip(features, *needed_and_controls(task), strict=True):
+        if needed or control:
+            found[feature.feature.name, ", ".join(feature.on)] = "needed" if needed else "control"
+    return found
 
 
 def _row(series: pd.Series[Any]) -> dict[str, Any]:

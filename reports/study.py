@@ -3,6 +3,7 @@
 DIR/manifest.json          configuration, versions, seeds, git state, clocks, machine (these nowhere else)
 DIR/networks/              the cells' files, see cells.py
 DIR/tables/*.parquet       see tables.py
+DIR/candidates.toml        circuits that recur and have no name, for `mathcircuits add`; where there are any
 DIR/report/index.html
 """
 
@@ -12,6 +13,7 @@ import html
 import os
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,7 +26,16 @@ from typing import TYPE_CHECKING, Any
 from mathcircuits.detect import InputError, MathCircuitsError, Network, Task, tasks
 from mathcircuits.detect.errors import FileError, UnknownNameError
 
-from .cells import Cell, Outcome, load_ensemble, reading_hash, run_cell, study_cells, untrained_networks
+from .cells import (
+    READINGS,
+    Cell,
+    Outcome,
+    load_ensemble,
+    reading_hash,
+    run_cell,
+    study_cells,
+    untrained_networks,
+)
 from .config import StudyConfig, as_config
 from .storage import atomic, read_json, write_json
 
@@ -298,6 +309,9 @@ def write_tables(cells: Iterable[Cell], out: Path) -> None:
         grouped.setdefault(cell.condition, []).append(cell)
     counts: list[pd.DataFrame] = []
     known: dict[str, Orbits] = {}
+    # By task: how many networks solved it, and those among them that the catalogue has no name for.
+    solved: Counter[str] = Counter()
+    unnamed: dict[str, list[tuple[str, Network]]] = {}
     with ExitStack() as stack:
         writers = {}
         for name in made.COLUMNS:
@@ -322,13 +336,36 @@ def write_tables(cells: Iterable[Cell], out: Path) -> None:
             add("networks", networks)
             add("neurons", neurons)
             add("directions", made.direction_table(condition))
+            programs = made.program_table(condition)
+            add("programs", programs)
+            add("circuits", made.circuit_table(condition))
+            add("superposition", made.superposition_table(condition))
             if condition.derived:
                 continue
             add("success", made.success_table(condition))
+            add("census", made.census_table(condition, programs))
             add("similarity", made.similarity_table(condition))
             add("ensembles", made.ensemble_table(condition))
             counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+            solved[condition.task.name] += len(condition.solutions)
+            unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+        recurring = [
+            made.candidate_table(tasks[name], found, solved[name]) for name, found in unnamed.items()
+        ]
+        candidates = pd.concat([made.empty("candidates"), *recurring], ignore_index=True)
+        add("candidates", candidates)
+        _write_candidates(made.candidates_toml(candidates), out)
         add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+
+
+def _write_candidates(entries: str, out: Path) -> None:
+    """`candidates.toml` for `mathcircuits add`; none where nothing recurs that has no name."""
+    path = out / "candidates.toml"
+    if not entries:
+        path.unlink(missing_ok=True)
+        return
+    with atomic(path) as file:
+        file.write_text(entries, "utf-8")
 
 
 def read_condition(cells: list[Cell], out: Path) -> Condition:
@@ -336,7 +373,7 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
     import numpy as np
     import pandas as pd
 
-    from .tables import SOLVED, SOLVED_OSIER, Condition
+    from .tables import Condition
 
     first = cells[0]
     ensembles = [load_ensemble(cell.weights_file(out)) for cell in cells]
@@ -358,7 +395,7 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         hidden=first.hidden,
         width=first.width,
         regimen=first.regimen.name,
-        threshold=SOLVED_OSIER if first.regimen.preset == "osier" else SOLVED,
+        threshold=first.threshold,
         steps=ensembles[0].steps,
         derived=first.derived,
         seeds=tuple(seed for cell in cells for seed in cell.seeds),
@@ -366,8 +403,7 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         cells=tuple(cell.key for cell in cells for _ in cell.seeds),
         networks=tuple(networks),
         untrained=tuple(untrained),
-        neurons=reading("neurons"),
-        directions=reading("directions"),
+        **{name: reading(name) for name in READINGS},
     )
 
 

@@ -7,6 +7,8 @@ conditions together. `COLUMNS` lists every table's columns.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +24,8 @@ from mathcircuits.detect.ensembles import match_ensemble
 from mathcircuits.detect.orbits import Label, Orbits
 from mathcircuits.detect.pairs import pairwise
 
+from .circuitry import gauge_kind
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -29,16 +33,16 @@ Array = npt.NDArray[np.float64]
 Kind = Literal["text", "int", "float", "bool"]
 Population = Literal["trained", "untrained", "derived"]
 
-#: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
-SOLVED = 1e-8
-#: ... or below this where Osier's own training is repeated, which stops earlier.
-SOLVED_OSIER = 1e-4
 #: A neuron is used where ablating it to its mean costs this share of the output's variance (design, section 4).
 USED = 0.01
 #: A used neuron holds a feature at this unexplained share or less (design, section 5.8).
 HELD = 1e-3
 #: Networks of one condition that are compared pair by pair: 190 pairs show what 50 would, and can be drawn.
 COMPARED = 20
+#: What recurs three times is no accident of a pair, and 5% of the solved networks is what `absent` ends at.
+_RECURS, _RECURRING_SHARE = 3, 0.05
+#: Networks of one task that are compared for what recurs: pairs are compared, 40 000 of them in seconds.
+_IN_QUESTION = 200
 #: 1024 Sobol points: correlations are off by under 1%.
 _LOG2_INPUTS = 10
 MEASURES = ("correlation_matching", "cka")
@@ -54,6 +58,9 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "steps": "int",
         "parameters": "int",
         "missing": "text",
+        "kinks": "float",
+        "kinks_lazy": "float",
+        "kinks_passed": "bool",
         "cell": "text",
     },
     "neurons": {
@@ -122,6 +129,62 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "null_q95": "float",
         "p": "float",
     },
+    "programs": {
+        **_NETWORK,
+        "formula": "text",
+        "best": "text",
+        "error": "float",
+        "spec_lower": "float",
+        "spec_upper": "float",
+        "equals_task": "bool",
+        "complexity": "int",
+        "bits": "float",
+        "raw_bits": "int",
+        "reason": "text",
+        "class": "text",
+        "gauge": "text",
+        "named": "bool",
+        "share": "float",
+    },
+    "circuits": {
+        **_NETWORK,
+        "circuit": "text",
+        "on": "text",
+        "output": "text",
+        "form": "text",
+        "gauge": "text",
+        "distance": "float",
+        "certified": "float",
+    },
+    "census": {
+        **_CONDITION,
+        "level": "text",
+        "name": "text",
+        "found": "int",
+        "n": "int",
+        "value": "float",
+        "low": "float",
+        "high": "float",
+    },
+    "candidates": {
+        "task": "text",
+        "formula": "text",
+        "circuit": "text",
+        "found": "int",
+        "n": "int",
+        "error": "float",
+        "networks": "text",
+        "entry": "text",
+    },
+    "superposition": {
+        **_NETWORK,
+        "layer": "int",
+        "live": "int",
+        "number": "int",
+        "rank": "int",
+        "independent": "int",
+        "interference": "float",
+    },
     "ensembles": {
         **_CONDITION,
         "layer": "int",
@@ -155,6 +218,7 @@ class Condition:
         untrained: the same networks before training; empty for a hand-derived one.
         neurons, directions: what was read in them, with the columns seed, population and those of an Analysis;
             `on` is a text.
+        kinks, superposition, programs, circuits: what else was read, with the column seed and those of `COLUMNS`.
     """
 
     task: Task
@@ -171,6 +235,10 @@ class Condition:
     untrained: tuple[Network, ...]
     neurons: pd.DataFrame
     directions: pd.DataFrame
+    kinks: pd.DataFrame
+    superposition: pd.DataFrame
+    programs: pd.DataFrame
+    circuits: pd.DataFrame
 
     @property
     def sizes(self) -> str:
@@ -223,6 +291,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
     network that diverged lacks everything.
     """
     held = held_labels(neurons, orbits)
+    bends = {int(row["seed"]): row for row in condition.kinks.to_dict("records")}
     populations: list[tuple[Population, Sequence[Network | None], Array]]
     if condition.derived:
         populations = [("derived", condition.networks, condition.losses)]
@@ -237,6 +306,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
         for k, seed in enumerate(condition.seeds):
             identity = condition.network_id(seed)
             labels = held.get((identity, population), frozenset())
+            bend = bends.get(seed, {}) if population != "untrained" else {}
             if labels not in missing:
                 missing[labels] = "; ".join(orbits.missing(labels))
             rows.append(
@@ -251,6 +321,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                     "steps": 0 if population == "untrained" else condition.steps,
                     "parameters": _parameters(networks[k], condition),
                     "missing": missing[labels],
+                    **{name: bend.get(name) for name in ("kinks", "kinks_lazy", "kinks_passed")},
                     "cell": condition.cells[k],
                 }
             )
@@ -290,7 +361,8 @@ def prevalence_counts(
     ]
     beside = [labels for (_, population), labels in held.items() if population == "untrained"]
     listed = set(orbits.expected).union(*counted)
-    listed |= {label for label in orbits.labels if label[0] in _seed_ridges()}
+    ridges = _seed_ridges()
+    listed |= {label for label in orbits.labels if label[0] in ridges}
     order = {label: k for k, label in enumerate(orbits.labels)}
     rows = []
     for first in sorted(
@@ -391,6 +463,101 @@ def ensemble_table(condition: Condition) -> pd.DataFrame:
     return typed(frame, "ensembles")
 
 
+def program_table(condition: Condition) -> pd.DataFrame:
+    """What the networks that were put into words compute: formula, certified error, class and gauge."""
+    return typed(_identified(condition, _own(condition, condition.programs)), "programs")
+
+
+def circuit_table(condition: Condition) -> pd.DataFrame:
+    """The catalogue's circuits inside those networks."""
+    return typed(_identified(condition, _own(condition, condition.circuits)), "circuits")
+
+
+def superposition_table(condition: Condition) -> pd.DataFrame:
+    """Readable features beside their rank and the live neurons, per network and layer."""
+    return typed(_identified(condition, _own(condition, condition.superposition)), "superposition")
+
+
+def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
+    """How many solved networks fall into each functional class and each gauge, with exact intervals.
+
+    Both modulo the task's symmetries. `programs` is the condition's `program_table`. Gauges that the catalogue
+    does not name are counted by what they have in common.
+    """
+    solved = {condition.network_id(seed) for seed, _ in condition.solutions}
+    rows = programs[programs["network"].isin(solved)]
+    gauges = [
+        gauge_kind(None if pd.isna(gauge) else str(gauge), bool(named), float(share))
+        for gauge, named, share in zip(rows["gauge"], rows["named"], rows["share"], strict=True)
+    ]
+    records = []
+    for level, names in (("class", [str(name) for name in rows["class"]]), ("gauge", gauges)):
+        # Most frequent first; of equally frequent ones the first by name.
+        for name, found in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])):
+            share = prevalence(found, len(rows))
+            records.append(
+                {
+                    **condition.about,
+                    "level": level,
+                    "name": name,
+                    "found": found,
+                    "n": share.n,
+                    "value": share.value,
+                    "low": share.low,
+                    "high": share.high,
+                }
+            )
+    return typed(pd.DataFrame(records), "census") if records else empty("census")
+
+
+def unnamed_solutions(condition: Condition, programs: pd.DataFrame) -> list[tuple[str, Network]]:
+    """The solved networks whose way of computing their function the catalogue has no name for, by id."""
+    unnamed = set(programs["network"][~programs["named"].fillna(False).astype(bool)])
+    named = ((condition.network_id(seed), network) for seed, network in condition.solutions)
+    return [(name, network) for name, network in named if name in unnamed]
+
+
+def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved: int) -> pd.DataFrame:
+    """Circuits that recur in a task's solved networks and that the catalogue has no name for, most frequent first.
+
+    Args:
+        task: the task; networks: ids and networks that are in question (`unnamed_solutions`).
+        solved: how many networks solved the task.
+    """
+    from mathcircuits.detect.recurring import candidates
+
+    chosen = networks[:_IN_QUESTION]
+    least = max(_RECURS, math.ceil(_RECURRING_SHARE * solved))
+    if len(chosen) < least:
+        return empty("candidates")
+    found = candidates(
+        [network for _, network in chosen], box=task.box, least=least, symmetries=task.symmetries
+    )
+    records = [
+        {
+            "task": task.name, "formula": candidate.text,
+            "circuit": None if candidate.circuit is None else candidate.circuit.name,
+            "found": candidate.count, "n": solved, "error": candidate.error,
+            "networks": "; ".join(chosen[k][0] for k in candidate.networks), "entry": candidate.toml,
+        }
+        for candidate in found
+    ]  # fmt: skip
+    return typed(pd.DataFrame(records), "candidates") if records else empty("candidates")
+
+
+def candidates_toml(table: pd.DataFrame) -> str:
+    """The entries of all candidates as one TOML text for `mathcircuits add`; empty where there are none.
+
+    Of two with one name, the catalogue could take only one: the more frequent.
+    """
+    entries: dict[str, str] = {}
+    for row in table.sort_values("found", ascending=False, kind="stable").to_dict("records"):
+        entry = str(row["entry"])
+        name = next((line for line in entry.splitlines() if line.startswith("name = ")), entry)
+        entries.setdefault(f"{row['circuit']} {name}", entry)
+    return "\n".join(entries.values())
+
+
 def held_labels(neurons: pd.DataFrame, orbits: Orbits) -> dict[tuple[str, str], frozenset[Label]]:
     """The features of the inputs that each network holds: (network, population) -> labels.
 
@@ -469,6 +636,11 @@ def _identified(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:
         **condition.about,
     }
     return frame.assign(**columns)
+
+
+def _own(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:
+    """What was read in trained or hand-derived networks alone, with its population."""
+    return frame.assign(population="derived" if condition.derived else "trained")
 
 
 def _seed_ridges() -> frozenset[str]:

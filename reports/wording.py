@@ -66,6 +66,22 @@ def number(value: float | None) -> str:
     return "−" + text[1:] if value < 0 else text
 
 
+def at_most(value: float | None) -> str:
+    """An upper bound to two significant digits, rounded up: what is written still bounds it.
+
+    Examples:
+        >>> at_most(5.012e-05), at_most(0.0031), at_most(0.0), at_most(1.0), at_most(float("nan"))
+        ('5.1e-05', '0.0031', '0', '1', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    # A thousandth of the last digit is the rounding of this division, not of the bound.
+    return f"{math.ceil(value / unit - 1e-3) * unit:.2g}"
+
+
 def weight(value: float) -> str:
     """A weight as it is written on an edge: signed, two decimals.
 

@@ -54,6 +54,11 @@ def made_up(
             "success",
             "similarity",
             "ensembles",
+            "programs",
+            "circuits",
+            "superposition",
+            "census",
+            "candidates",
         )
     }
     for name in names:
@@ -74,8 +79,13 @@ def made_up(
                 place = {**about, "seed": seed, "population": "trained"}
                 _one(rows, known, network, place, solved=solved[seed], rng=rng)
             _condition(rows, about, name, solved, rng)
+    if "minimum" in names:
+        rows["candidates"].append(_CANDIDATE)
     tables = {name: pd.DataFrame(entries) for name, entries in rows.items()}
-    for name, column in (("neurons", "expected"), ("neurons", "used"), ("directions", "readable")):
+    for name, column in (
+        ("neurons", "expected"), ("neurons", "used"), ("directions", "readable"), ("networks", "kinks_passed"),
+        ("programs", "equals_task"), ("programs", "named"),
+    ):  # fmt: skip
         tables[name][column] = tables[name][column].astype("boolean")
     return FakeStudy(tables, known, _MANIFEST)
 
@@ -127,9 +137,13 @@ def _one(
             "steps": 500,
             "parameters": sum(w.size for w in network.weights),
             "missing": "" if solved else "; ".join(_labels(tasks[about["task"]].derived_network)[:1]),
+            "kinks": (1.0 if solved else 0.2) if network.inputs > 1 else np.nan,
+            "kinks_lazy": 0.48 if network.inputs > 1 else np.nan,
+            "kinks_passed": solved if network.inputs > 1 else pd.NA,
             "cell": "0123456789ab",
         }
     )
+    _in_words(rows, place, solved)
     for layer, matrix in enumerate(network.weights[:-1]):
         for neuron, row in enumerate(matrix):
             feature, on, unexplained = _label(row, layer, neuron)
@@ -156,13 +170,15 @@ def _one(
                     "expected": right,
                 }
             )
-    for feature, readable in (("positiveness", True), ("greaterness", solved), ("square", False)):
+    for feature, on, readable in (
+        ("positiveness", "x1", network.inputs == 1), ("greaterness", "x1, x2", solved), ("square", "x1", False)
+    ):  # fmt: skip
         rows["directions"].append(
             {
                 **place,
                 "layer": 0,
                 "feature": feature,
-                "on": "x1",
+                "on": on,
                 "scope": "input",
                 "unexplained": 1e-6 if readable else 0.3,
                 "untrained": 0.1,
@@ -175,6 +191,56 @@ def _one(
                 "cosine": 1.0,
             }
         )
+
+
+_CANDIDATE = {
+    "task": "minimum",
+    "formula": "0.75 * x1 + 0.25 * x2 - 0.75 * relu(x1 - x2) - 0.25 * relu(x2 - x1)",
+    "circuit": "minimum",
+    "found": 4,
+    "n": 20,
+    "error": 0.0018,
+    "networks": "minimum/6/adam/1; minimum/6/adam/2",
+    "entry": '[[gauge]]\ncircuit = "minimum"\nname = "three to one"\n',
+}
+
+
+def _in_words(rows: dict[str, list[dict[str, Any]]], place: dict[str, Any], solved: bool) -> None:
+    """A network's rows in the tables programs, circuits and superposition: every third wide one has no name."""
+    formula = tasks[place["task"]].formula[0].text
+    unnamed = place["width"] == "2x" and place["seed"] % 3 == 0
+    rows["programs"].append(
+        {
+            **place,
+            "formula": formula if solved else None,
+            "best": formula,
+            "error": 5.01e-5 if solved else 0.3,
+            "spec_lower": 5e-5 if solved else 0.29,
+            "spec_upper": 5.01e-5 if solved else 0.3,
+            "equals_task": solved,
+            "complexity": 3,
+            "bits": 15.6,
+            "raw_bits": 288,
+            "reason": "" if solved else "the best candidate is off by 0.3, the tolerance is 0.005",
+            "class": formula if solved else "no formula, 2 kinks",
+            "gauge": "the kink from both sides, 41% where x1 > x2" if unnamed else "the usual way",
+            "named": not unnamed,
+            "share": (0.41 if unnamed else 1.0) if "min" in place["task"] else np.nan,
+        }
+    )
+    if solved:
+        rows["circuits"].append(
+            {
+                **place, "circuit": place["task"], "on": "x1, x2", "output": "y1", "form": formula,
+                "gauge": None if unnamed else "the usual way", "distance": 0.3 if unnamed else 0.001,
+                "certified": 5e-5,
+            }
+        )  # fmt: skip
+    rows["superposition"].append(
+        {
+            **place, "layer": 0, "live": 3, "number": 6, "rank": 3, "independent": 3, "interference": 0.35,
+        }
+    )  # fmt: skip
 
 
 def _label(row: np.ndarray[Any, Any], layer: int, neuron: int) -> tuple[str, str, float]:
@@ -216,6 +282,18 @@ def _condition(
             "high": share.high,
         }
     )
+    usual = sum(ok and not (about["width"] == "2x" and seed % 3 == 0) for seed, ok in enumerate(solved))
+    ways = {"the usual way": usual, "unnamed: the kink from both sides": n - usual}
+    for level, found in (("class", {tasks[name].formula[0].text: n}), ("gauge", ways)):
+        for way, count in found.items():
+            if count:
+                part = prevalence(count, n)
+                rows["census"].append(
+                    {
+                        **about, "level": level, "name": way, "found": count, "n": n, "value": part.value,
+                        "low": part.low, "high": part.high,
+                    }
+                )  # fmt: skip
     derived = tasks[name].derived_network
     assert derived is not None
     listed = dict.fromkeys(_label(row, 0, 0)[:2] for row in derived.weights[0])

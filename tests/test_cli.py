@@ -147,7 +147,6 @@ def test_a_terminal_gets_the_same_words(
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'greaterness'" in refused(capsys, "catalogue", "gretaerness")
     assert "did you mean 'training'" in refused(capsys, "benchmark", "trainign")
-    assert "not there yet" in refused(capsys, "benchmark", "training")
     assert "No such command 'studdy'" in refused(capsys, "studdy")
     assert "--out" in refused(capsys, "study")
     assert "integer" in refused(capsys, "study", "--out", "x", "--seeds", "many")
@@ -161,22 +160,13 @@ def test_inspect_prints_features_and_where_they_point(
 ) -> None:
     code, out, _ = run(capsys, "inspect", minimum, "--task", "minimum")
     assert code == 0
-    first, _, layer, head, *rows = out.splitlines()
-    assert first == "2-3-1, relu, no bias; read on [-1, 1]^2"
-    assert layer == "layer 0"
-    columns = head.split()
-    assert columns == [
-        "neuron",
-        "feature",
-        "on",
-        "status",
-        "unexplained",
-        "p",
-        "q",
-        "contribution",
-        "from",
-        "to",
-    ]
+    lines = out.splitlines()
+    assert lines[0] == "2-3-1, relu, no bias; read on [-1, 1]^2"
+    start = lines.index("layer 0")
+    head, rows = lines[start + 1], lines[start + 2 : start + 5]
+    assert head.split() == [
+        "neuron", "feature", "on", "status", "unexplained", "p", "q", "causal", "contribution", "from", "to",
+    ]  # fmt: skip
     for row, feature, on, incoming, outgoing in zip(
         rows,
         ("greaterness", "positiveness", "negativeness"),
@@ -195,7 +185,7 @@ def test_inspect_names_the_variables_of_deeper_layers(
 ) -> None:
     deep = Network([[[1], [-1]], [[2, 1], [1, 0], [0, 1], [1, 1], [1, 2]], [[1, 1, 3, 1, 1]]])
     _, out, _ = run(capsys, "inspect", save(deep, tmp_path / "deep.npz"))
-    first, second = out.split("layer 1")
+    first, second = out.split("\nlayer 1\n")
     assert "2 v0, 1 v1, 1 v3, 1 v4, and 1 more" in first
     assert "2 v0, 1 v1" in second
     assert "3 y1" in second
@@ -206,6 +196,37 @@ def test_inspect_as_json(capsys: pytest.CaptureFixture[str], minimum: Path) -> N
     found = json.loads(out)
     assert found["box"] == [[-2.0, 2.0]] * 2
     assert found["neurons"][0]["feature"] == "greaterness"
+    assert found["formula"]["text"] == "min(x1, x2)"
+    assert found["certificate"]["upper"] < 1e-9
+    assert found["circuits"][0]["gauge"] == "x1 - relu(x1 - x2)"
+    assert found["gauge"]["circuit"] == "minimum"
+    assert [(row["live"], row["rank"]) for row in found["superposition"]] == [(3, 3)]
+
+
+def test_inspect_says_what_the_network_computes(capsys: pytest.CaptureFixture[str], minimum: Path) -> None:
+    _, out, _ = run(capsys, "inspect", minimum, "--task", "maximum", "--directions")
+    lines = [line.split() for line in out.splitlines()]
+    fields = {line[0]: " ".join(line[1:]) for line in lines if line}
+    assert fields["formula"] == "min(x1, x2)"
+    assert fields["certified"].startswith("off by at most ")
+    assert fields["certified"].endswith("e-13 anywhere on the box")
+    # min and max differ by |x1 - x2|, at most 2.
+    assert fields["maximum"] == "the network is off it by at most 2, at least 2 (by cells)"
+    assert fields["gauge"] == "x1 - relu(x1 - x2)"
+    assert "3 live neurons read 6 features of rank 3: no superposition" in out
+    assert "6 of " in out
+    header = ["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"]
+    start = lines.index(header)
+    assert len([line for line in lines[start + 1 :] if line and line[0] == "0"]) == 6
+    assert header not in [line.split() for line in run(capsys, "inspect", minimum)[1].splitlines()]
+
+
+def test_inspect_says_that_there_is_no_formula(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    smooth = Network([[[0.9]], [[0.4]]], activation="tanh")
+    file = save(smooth, tmp_path / "smooth.npz")
+    _, out, _ = run(capsys, "inspect", file, "--activation", "tanh")
+    assert "none within 0.005: its activation tanh is smooth" in out
+    assert "no circuit of the catalogue" in out
 
 
 def test_inspect_on_given_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
@@ -383,6 +404,82 @@ def test_add_copies_entries_that_every_look_up_reads(
     )
     assert done.returncode == 0
     assert "relu(x1 - x2 - x3)" in done.stdout
+
+
+GAUGE = """[[gauge]]
+circuit = "minimum"
+name = "three to one"
+weights = [[[1, -1], [-1, 1], [0.75, 0.25], [-0.75, -0.25]], [[-0.75, -0.25, 1, -1]]]
+[[circuit]]
+name = "double"
+formula = "2 * x1"
+weights = [[[1], [-1]], [[2, -2]]]
+"""
+
+
+def test_add_takes_circuits_too(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
+    file = tmp_path / "candidates.toml"
+    file.write_text(GAUGE)
+    target = own_home / "circuits" / "candidates.toml"
+    assert run(capsys, "add", file) == (0, f"{target}: double, minimum as three to one\n", "")
+    assert target.read_text() == GAUGE
+    assert run(capsys, "add", file)[0] == 0
+    script = (
+        "from mathcircuits.detect import circuits\n"
+        "print(circuits['minimum'].gauges[-1].gauge, 'double' in circuits)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ)
+    assert done.stdout == "three to one True\n"
+    # Installed, it is still no collision with itself.
+    again = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "add", str(file)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_add_refuses_wrong_circuits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(GAUGE.replace("0.75, 0.25]", "0.75, 0.5]"))
+    message = refused(capsys, "add", file)
+    assert "mine.toml" in message
+    assert "off its formula" in message
+    file.write_text(GAUGE.replace("three to one", "x1 - relu(x1 - x2)"))
+    assert "is there already" in refused(capsys, "add", file)
+    assert not (own_home / "circuits").exists()
+
+
+# benchmark
+
+
+def test_benchmark_runs_and_its_code_says_whether_the_bounds_hold(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mathcircuits.reports import benchmark as package
+    from mathcircuits.reports.benchmark import Benchmark, Setting
+    from mathcircuits.reports.benchmark.scores import Bound, share
+
+    asked: list[tuple[object, ...]] = []
+
+    def tossed(name: str, *, quick: bool, out: Path | None, seed: int) -> Benchmark:
+        asked.append((name, quick, out, seed))
+        heads = share(
+            "toss", Setting("coins"), "heads", 40, 40, Bound("heads in at most half", 0.5 if seed else 1.0)
+        )
+        return Benchmark(name, quick, seed, (heads,), {"toss": 0.1}, {})
+
+    monkeypatch.setattr(package, "run", tossed)
+    code, out, _ = run(capsys, "benchmark", "detection", "--quick", "--out", tmp_path)
+    assert code == 0
+    assert "1 of 1 requirements kept" in out
+    code, out, _ = run(capsys, "benchmark", "detection", "--seed", "1", "--json")
+    assert code == 1
+    assert json.loads(out)["passed"] is False
+    assert asked == [("detection", True, tmp_path, 0), ("detection", False, None, 1)]
 
 
 def test_add_refuses_collisions(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:

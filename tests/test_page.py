@@ -232,12 +232,76 @@ def test_how_it_was_made(text: str) -> None:
     assert "0000000" in made
 
 
+# What they compute
+
+
+def test_a_drawn_network_is_put_into_words() -> None:
+    said = plain(page(made_up(("minimum",))))
+    assert "its task exactly; the network is off by at most 5.1e-05 anywhere on the box" in said
+    assert "none within 0.005: the best candidate is off by 0.3, the tolerance is 0.005" in said
+    assert "it is off its task by at most 0.3" in said
+    assert "minimum(x1, x2) at y1" in said
+
+
+def test_a_task_says_in_how_many_ways_it_is_computed() -> None:
+    study = made_up(("minimum", "absolute"))
+    said = plain(page(study))
+    assert "They do it in 2 ways, most often the usual way" in said
+    assert "reads up to 6 features, which take no more than 3 dimensions: no superposition" in said
+    census = study.tables["census"]
+    one_way = census[census["name"] != "unnamed: the kink from both sides"]
+    study.tables["census"] = one_way
+    assert "They do it in one way: the usual way (95% interval of its share:" in plain(page(study))
+
+
+def test_the_findings_on_formulas_kinks_and_read_outs() -> None:
+    study = made_up(("minimum", "absolute"))
+    said = {finding.head: finding for finding in findings(study.tables)}
+    solved = study.tables["networks"]
+    n = int((solved["solved"] & (solved["population"] == "trained")).sum())
+    assert said["Formulas"].text == (
+        f"All {n} solved networks are the task's formula exactly after snapping their constants, certified to be "
+        "off by at most 5.1e-05."
+    )
+    assert "of minimum the kinks with a name alone make at least 99% of the bend" in said["Kinks"].text
+    assert "100% and 0% in the narrowest layers" in said["Directions"].text
+    assert said["Unnamed"].text.startswith("1 circuit recurs without a name")
+    assert [f.head for f in said.values() if f.lead][:3] == ["Trained", "Formulas", "Ways"]
+
+
+def test_one_network_without_a_formula_is_told() -> None:
+    study = made_up(("minimum",))
+    programs = study.tables["programs"]
+    first = programs.index[programs["equals_task"].fillna(False) & (programs["population"] == "trained")][0]
+    programs.loc[first, ["formula", "equals_task", "spec_upper"]] = [None, False, 0.02]
+    (text,) = [finding.text for finding in findings(study.tables) if finding.head == "Formulas"]
+    assert "off by at most 5.1e-05. For 1 no formula within 0.005 is simpler than the weights." in text
+
+
+def test_lazy_networks_that_pass_make_the_kinks_mute() -> None:
+    study = made_up(("minimum",))
+    study.tables["networks"]["kinks_lazy"] = 1.0
+    (text,) = [finding.text for finding in findings(study.tables) if finding.head == "Kinks"]
+    assert text == "For minimum lazy networks do as well, so that nothing can be told."
+
+
+def test_recurring_circuits_have_a_section() -> None:
+    said = plain(page(made_up(("minimum",))))
+    assert "mathcircuits add DIR/candidates.toml" in said
+    assert "three to one" in said
+    assert "Nothing recurs in the solved networks" in plain(page(made_up(("absolute",), seeds=3)))
+
+
 # What is not there
 
 
 @pytest.mark.parametrize(
-    "name", ["networks", "neurons", "directions", "prevalence", "success", "similarity", "ensembles"]
-)
+    "name",
+    [
+        "networks", "neurons", "directions", "prevalence", "success", "similarity", "ensembles", "programs",
+        "circuits", "census", "superposition", "candidates",
+    ],
+)  # fmt: skip
 def test_a_missing_or_lone_table_is_no_trouble(name: str) -> None:
     small = made_up(("absolute",), seeds=2)
     without = Elements(page(small.without(name)))
@@ -447,6 +511,7 @@ def test_words_filter(opened: tuple[Any, list[str]]) -> None:
 
 def test_a_finding_leads_to_its_rows(opened: tuple[Any, list[str]]) -> None:
     tab, trouble = opened
+    tab.get_by_text("More findings").click()
     tab.locator(".findings li", has_text="Inconclusive").locator("a").click()
     assert tab.url.endswith("#prevalence")
     assert set(column(tab, "prevalence", "verdict")) == {"? inconclusive"}

@@ -259,6 +259,52 @@ def test_the_hand_derived_network_is_read(finished: Study) -> None:
     assert row["missing"] == ""
 
 
+def test_the_hand_derived_network_is_put_into_words(finished: Study) -> None:
+    programs = finished.tables["programs"]
+    row = programs[programs["network"] == "minimum/3/derived/-1"].iloc[0]
+    assert (row["formula"], row["gauge"], row["share"]) == ("min(x1, x2)", "x1 - relu(x1 - x2)", 1.0)
+    assert row["equals_task"]
+    assert row["spec_upper"] < 1e-9
+    circuits = finished.tables["circuits"]
+    derived = circuits[circuits["network"] == "minimum/3/derived/-1"]
+    assert derived[["circuit", "on", "output"]].values.tolist() == [["minimum", "x1, x2", "y1"]]
+    ranks = finished.tables["superposition"]
+    assert ranks[ranks["network"] == "minimum/3/derived/-1"][["live", "number", "rank"]].values.tolist() == [
+        [3, 6, 3]
+    ]
+    networks = finished.tables["networks"].set_index("network")
+    assert networks.loc["minimum/3/derived/-1", "kinks"] == pytest.approx(1.0)
+    assert networks.loc["minimum/3/derived/-1", "kinks_passed"]
+
+
+def test_failed_networks_say_why_they_have_no_formula(finished: Study) -> None:
+    programs = finished.tables["programs"]
+    failed = programs[programs["population"] == "trained"]
+    # After 50 steps none has solved its task; three of three are read.
+    assert failed.groupby("task").size().to_dict() == {"absolute": 3, "minimum": 3}
+    without = failed[failed["formula"].isna()]
+    assert len(without)
+    assert (without["reason"].str.len() > 10).all()
+    assert (failed["spec_lower"] <= failed["spec_upper"]).all()
+    assert finished.tables["census"].empty
+
+
+def test_solved_networks_are_counted_by_class_and_gauge(tmp_path: Path) -> None:
+    config = {"tasks": ["absolute"], "widths": ["2x"], "seeds": 4, "regimens": ["adam"]}
+    study = run_study(config, tmp_path / "out")
+    solved = int(study.tables["success"]["solved"].sum())
+    assert solved
+    census = study.tables["census"]
+    assert census[["level", "name", "found", "n"]].values.tolist() == [
+        ["class", "abs(x1)", solved, solved],
+        ["gauge", "relu(x1) + relu(-x1)", solved, solved],
+    ]
+    programs = study.tables["programs"]
+    exact = programs[programs["population"] == "trained"]["equals_task"]
+    assert exact.sum() == solved
+    assert not (study.out / "candidates.toml").exists()
+
+
 def test_the_tables_agree_with_the_networks(finished: Study) -> None:
     networks = finished.tables["networks"]
     row = networks[networks["network"] == "minimum/3/adam/1"].iloc[0]
@@ -300,7 +346,7 @@ def test_the_manifest_alone_holds_clocks_and_machine(finished: Study) -> None:
 def test_a_study_shows_itself(finished: Study) -> None:
     assert repr(finished).endswith("2 tasks, 6 networks)")
     assert "<table" in finished._repr_html_()
-    assert repr(finished.tables).startswith("Tables(directions, ")
+    assert repr(finished.tables).startswith("Tables(candidates, census, ")
     assert Study.load(finished.out).config == finished.config
     with pytest.raises(UnknownNameError, match="did you mean 'neurons'"):
         finished.tables["neuron"]
@@ -366,6 +412,28 @@ def test_a_changed_catalogue_is_read_anew_but_not_trained(
     assert {cell["status"] for cell in again.manifest["cells"]} == {"read"}
 
 
+def test_an_interrupted_study_goes_on_where_it_was(
+    finished: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = cells_module.train_cell
+
+    def interrupted(cell: Cell) -> Any:
+        if cell.condition == "minimum/3/adam":
+            raise KeyboardInterrupt
+        return honest(cell)
+
+    monkeypatch.setattr(cells_module, "train_cell", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TINY, tmp_path / "out")
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("networks/*.safetensors")}
+    assert len(kept) == 3
+    monkeypatch.setattr(cells_module, "train_cell", honest)
+    again = run_study(TINY, tmp_path / "out")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert table_bytes(again.out) == table_bytes(finished.out)
+
+
+@pytest.mark.long
 def test_a_killed_study_resumes_with_the_same_tables(finished: Study, tmp_path: Path) -> None:
     out = tmp_path / "out"
     script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
@@ -383,6 +451,7 @@ def test_a_killed_study_resumes_with_the_same_tables(finished: Study, tmp_path: 
     assert again.failures == {}
 
 
+@pytest.mark.long
 def test_two_processes_share_the_work(finished: Study, tmp_path: Path) -> None:
     out = tmp_path / "out"
     script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
@@ -392,6 +461,7 @@ def test_two_processes_share_the_work(finished: Study, tmp_path: Path) -> None:
     assert table_bytes(out) == table_bytes(finished.out)
 
 
+@pytest.mark.long
 def test_workers_make_the_same_tables(finished: Study, tmp_path: Path) -> None:
     study = run_study(TINY, tmp_path / "out", workers=2)
     assert {cell["status"] for cell in study.manifest["cells"]} == {"done"}
@@ -436,6 +506,7 @@ def test_a_failing_cell_is_reported_and_the_others_finish(
     assert len(again.tables["success"]) == 2
 
 
+@pytest.mark.long
 def test_a_cell_that_kills_its_worker_is_reported_and_the_others_finish(tmp_path: Path) -> None:
     here = os.getpid()
 

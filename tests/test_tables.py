@@ -8,11 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import Network, derived_network, tasks
+from mathcircuits.detect import Network, circuits, derived_network, tasks
 from mathcircuits.detect.orbits import Orbits
+from mathcircuits.detect.templates import parse_circuits
 from mathcircuits.reports import tables as made
+from mathcircuits.reports.circuitry import (
+    CIRCUIT_COLUMNS,
+    KINK_COLUMNS,
+    PROGRAM_COLUMNS,
+    circuit_frame,
+    program_frame,
+    read_circuitry,
+)
 from mathcircuits.reports.tables import COLUMNS, Condition, split_arguments
 
+Weights = list[list[list[float]]]
 READ = ("layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset")
 MINIMUM = [("greaterness", "x1, x2"), ("positiveness", "x1"), ("negativeness", "x1")]
 MIRROR = [("greaterness", "x2, x1"), ("positiveness", "x2"), ("negativeness", "x2")]
@@ -72,6 +82,15 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
         untrained=tuple(Network([rng.uniform(-1, 1, w.shape) for w in network.weights]) for _ in seeds),
         neurons=neurons,
         directions=pd.DataFrame(columns=list(COLUMNS["directions"])),
+        **{
+            name: pd.DataFrame(columns=["seed", *columns])
+            for name, columns in (
+                ("kinks", KINK_COLUMNS),
+                ("superposition", ("layer", "live", "number", "rank", "independent", "interference")),
+                ("programs", PROGRAM_COLUMNS),
+                ("circuits", CIRCUIT_COLUMNS),
+            )
+        },
     )
 
 
@@ -250,6 +269,11 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "similarity": made.similarity_table(condition),
         "ensembles": made.ensemble_table(condition),
         "prevalence": made.verdicts(counts_of(condition, orbits)),
+        "programs": made.program_table(condition),
+        "circuits": made.circuit_table(condition),
+        "superposition": made.superposition_table(condition),
+        "census": made.census_table(condition, made.program_table(condition)),
+        "candidates": made.candidate_table(condition.task, [], 0),
     }
     assert set(frames) == set(COLUMNS)
     for name, frame in frames.items():
@@ -271,3 +295,80 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
 def test_arguments_split_outside_parentheses(text: str, parts: tuple[str, ...]) -> None:
     assert split_arguments(text) == parts
     assert ", ".join(parts) == text
+
+
+# Programs, census, candidates
+
+
+def in_words(condition: Condition) -> Condition:
+    """The condition with its networks put into words."""
+    found = [(seed, read_circuitry(net, condition.task)) for seed, net in condition.solutions]
+    return replace(condition, programs=program_frame(found), circuits=circuit_frame(found))
+
+
+def minima(*weights: Weights) -> Condition:
+    """A condition of minimum networks with these weights, all solved."""
+    condition = planted([1e-12] * len(weights), reading({}))
+    return in_words(replace(condition, networks=tuple(Network(w) for w in weights)))
+
+
+SLIDE: Weights = [[[1.0, -1], [1, 0], [-1, 0]], [[-1.0, 1, -1]]]
+OTHER_SIDE: Weights = [[[-1.0, 1], [0, 1], [0, -1]], [[-1.0, 1, -1]]]
+HALF: Weights = [[[1.0, -1], [-1, 1], [1, 1], [-1, -1]], [[-0.5, -0.5, 0.5, -0.5]]]
+QUARTER: Weights = [[[1.0, -1], [-1, 1], [0.75, 0.25], [-0.75, -0.25]], [[-0.75, -0.25, 1.0, -1]]]
+
+
+def test_programs_of_planted_minima() -> None:
+    condition = minima(SLIDE, OTHER_SIDE, HALF, QUARTER)
+    table = made.program_table(condition)
+    assert list(table.columns) == list(COLUMNS["programs"])
+    assert set(table["formula"]) == set(table["class"]) == {"min(x1, x2)"}
+    assert table["equals_task"].all()
+    assert (table["spec_upper"] < 1e-12).all()
+    assert (table["error"] < 1e-12).all()
+    assert table["share"].round(12).tolist() == [1.0, 0.0, 0.5, 0.75]
+    # Swapping the inputs makes the second of the first; the last is in no catalogue.
+    assert table["gauge"].tolist()[:3] == ["x1 - relu(x1 - x2)"] * 2 + ["1/2 (x1 + x2) - 1/2 |x1 - x2|"]
+    assert table["named"].tolist() == [True, True, True, False]
+    circuits = made.circuit_table(condition)
+    assert circuits[["circuit", "on", "output"]].drop_duplicates().values.tolist() == [
+        ["minimum", "x1, x2", "y1"]
+    ]
+
+
+def test_the_census_counts_solved_networks() -> None:
+    condition = minima(SLIDE, OTHER_SIDE, HALF, QUARTER)
+    condition = replace(condition, losses=np.array([1e-12, 1e-12, 1e-12, 1.0]))
+    table = made.census_table(condition, made.program_table(condition))
+    assert table["n"].unique().tolist() == [3]
+    rows = {(row.level, row.name_): row for row in table.rename(columns={"name": "name_"}).itertuples()}
+    assert {key: row.found for key, row in rows.items()} == {
+        ("class", "min(x1, x2)"): 3,
+        ("gauge", "x1 - relu(x1 - x2)"): 2,
+        ("gauge", "1/2 (x1 + x2) - 1/2 |x1 - x2|"): 1,
+    }
+    # Clopper-Pearson for 3 of 3: 0.025 ** (1 / 3).
+    assert rows["class", "min(x1, x2)"].low == pytest.approx(0.025 ** (1 / 3))
+
+
+def test_a_census_of_nothing_is_empty() -> None:
+    condition = in_words(planted([1.0, float("nan")], reading({})))
+    assert made.census_table(condition, made.program_table(condition)).empty
+    assert made.candidate_table(condition.task, [], 0).empty
+    assert made.candidates_toml(made.empty("candidates")) == ""
+
+
+def test_what_recurs_without_a_name_is_a_candidate() -> None:
+    condition = minima(SLIDE, QUARTER, QUARTER, QUARTER)
+    unnamed = made.unnamed_solutions(condition, made.program_table(condition))
+    assert [name.rpartition("/")[2] for name, _ in unnamed] == ["1", "2", "3"]
+    table = made.candidate_table(condition.task, unnamed, solved=4)
+    assert table[["circuit", "found", "n"]].values.tolist() == [["minimum", 3, 4]]
+    assert table["error"].max() < 1e-12
+    text = made.candidates_toml(table)
+    (entry,) = parse_circuits(text, "candidates.toml", circuits)
+    assert entry.name == "minimum"
+    # Two of the three alone are no recurrence.
+    assert made.candidate_table(condition.task, unnamed[:2], solved=4).empty
+    # One entry per name: the more frequent one.
+    assert made.candidates_toml(pd.concat([table.assign(found=2), table])) == text

@@ -1,0 +1,283 @@
+"""Circuitry: what one network of a study computes: its formula, certificates, class, gauge and circuits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mathcircuits.detect import (
+    Formula,
+    Gauge,
+    Network,
+    Program,
+    Task,
+    certify,
+    decompile,
+    find_circuits,
+    gauge_of,
+    kink_criteria,
+)
+from mathcircuits.detect.gauges import SAME_GAUGE
+from mathcircuits.detect.piecewise import is_piecewise_linear
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Failed networks of a cell that are put into words: the one with the median loss, the best and the worst.
+FAILED_READ = 3
+#: Of a failed network with several hidden layers the formula takes seconds instead of hundredths, and it is
+#: always "none": the median one stands for them.
+FAILED_READ_DEEP = 1
+PROGRAM_COLUMNS = (
+    "formula", "best", "error", "spec_lower", "spec_upper", "equals_task", "complexity", "bits", "raw_bits",
+    "reason", "class", "gauge", "named", "share",
+)  # fmt: skip
+CIRCUIT_COLUMNS = ("circuit", "on", "output", "form", "gauge", "distance", "certified")
+KINK_COLUMNS = ("kinks", "kinks_lazy", "kinks_passed")
+#: Points at which a formula is compared with its task's, and how far rounding may take them apart there. Both
+#: have simple constants: two that differ at all differ by far more at nearly every point.
+_POINTS, _ROUNDING = 512, 1e-9
+
+
+@dataclass(frozen=True)
+class Circuitry:
+    """One network in words.
+
+    Attributes:
+        program: a row of the table `programs`, without what names the network.
+        circuits: its rows of the table `circuits`, likewise.
+    """
+
+    program: dict[str, Any]
+    circuits: tuple[dict[str, Any], ...]
+
+
+def chosen_to_read(losses: Sequence[float], threshold: float, deep: bool) -> list[int]:
+    """Positions of the networks that are put into words: all that solved the task, and a few that failed.
+
+    Examples:
+        >>> chosen_to_read([1e-9, 0.4, 0.1, 0.2, 0.3, float("nan")], 1e-8, deep=False)
+        [0, 1, 2, 3]
+    """
+    solved = [k for k, loss in enumerate(losses) if loss < threshold]
+    failed = [k for k, loss in enumerate(losses) if loss >= threshold]
+    failed.sort(key=lambda k: (losses[k], k))
+    if not failed:
+        return solved
+    # The same one as the page draws: of an even number the better of the two in the middle.
+    wanted = [failed[(len(failed) - 1) // 2], failed[0], failed[-1]]
+    few = dict.fromkeys(wanted[: FAILED_READ_DEEP if deep else FAILED_READ])
+    return sorted({*solved, *few})
+
+
+def read_circuitry(network: Network, task: Task) -> Circuitry:
+    """The formula, certificates, functional class, gauge and circuits of one network.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network, tasks
+        >>> found = read_circuitry(derived_network("minimum"), tasks["minimum"])
+        >>> found.program["formula"], found.program["gauge"], found.program["share"]
+        ('min(x1, x2)', 'x1 - relu(x1 - x2)', 1.0)
+        >>> [row["circuit"] for row in found.circuits]
+        ['minimum']
+    """
+    program = decompile(network, box=task.box)
+    proof = certify(network, task, box=task.box) if task.formula else None
+    circuits = circuit_rows(network, task)
+    gauge = gauge_in(network, task)
+    names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
+    named = gauge.name if gauge is not None else names[0] if names else None
+    row = {
+        "formula": None if program.formula is None else program.text,
+        "best": program.text,
+        "error": program.certificate.upper,
+        "spec_lower": math.nan if proof is None else proof.lower,
+        "spec_upper": math.nan if proof is None else proof.upper,
+        "equals_task": equals_task(program, task),
+        "complexity": program.complexity,
+        "bits": program.bits,
+        "raw_bits": program.raw_bits,
+        "reason": program.reason,
+        "class": class_text(program, gauge, task),
+        "gauge": named if named is not None or gauge is None else gauge.description,
+        "named": named is not None,
+        "share": math.nan if gauge is None else kink_share(gauge),
+    }
+    return Circuitry(row, circuits)
+
+
+def circuit_rows(network: Network, task: Task) -> tuple[dict[str, Any], ...]:
+    """What `find_circuits` finds, `on` as a text."""
+    frame = find_circuits(network, box=task.box)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return tuple({**{str(k): v for k, v in row.items()}, "on": ", ".join(row["on"])} for row in rows)
+
+
+def gauge_in(network: Network, task: Task) -> Gauge | None:
+    """How a network with one hidden layer implements its function; None where gauges are not defined.
+
+    Implementations that the task's symmetries turn into each other bear one name.
+    """
+    if len(network.architecture.active) != 1 or not is_piecewise_linear(network):
+        return None
+    return gauge_of(network, task.box, task.symmetries)
+
+
+def equals_task(program: Program, task: Task) -> bool | None:
+    """Whether the formula is the task as a function; None where the task has no formula to compare with.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network, tasks
+        >>> equals_task(decompile(derived_network("minimum")), tasks["minimum"])
+        True
+        >>> equals_task(decompile(derived_network("maximum")), tasks["minimum"])
+        False
+    """
+    if not task.formula:
+        return None
+    if program.formula is None:
+        return False
+    low, high = np.array(task.box).T
+    X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
+    # A constant formula has one value for all points.
+    columns = [np.broadcast_to(np.asarray(f(X, task.box), dtype=np.float64), len(X)) for f in program.formula]
+    own = np.column_stack(columns)
+    wanted = task(X)
+    return bool(np.abs(own - wanted).max() <= _ROUNDING * max(1.0, float(np.abs(wanted).max())))
+
+
+def class_text(program: Program, gauge: Gauge | None, task: Task) -> str:
+    """The functional class: its formula where it has one, else how many kinks no formula was found for.
+
+    Formulas that the task's symmetries turn into each other are one class, named by the first in the alphabet
+    of the shortest; so is the task itself, by its own formula.
+    """
+    if program.formula is not None:
+        return _class_of(program.formula, task)
+    if gauge is None:
+        return "no formula"
+    # In units of the output, as the formula's tolerance is.
+    kinks = gauge.form.simplify(program.tolerance).kinks
+    return f"no formula, {kinks} kink{'' if kinks == 1 else 's'}"
+
+
+def _class_of(formula: Sequence[Formula], task: Task) -> str:
+    own = "; ".join(f.text for f in formula)
+    images = [own]
+    for symmetry in task.symmetries:
+        moved = {f"x{k + 1}": Formula(image) for k, image in enumerate(symmetry.images)}
+        images.append("; ".join(f.substitute(moved).text for f in formula))
+    return own if len(set(images)) == 1 else min(images, key=lambda text: (len(text), text))
+
+
+def kink_share(gauge: Gauge) -> float:
+    """The gauge coordinate lambda: which share of the main kink sits on its positive side.
+
+    The main kink is the one of the largest mass; its positive side is where the first input with a weight
+    counts for more (x1 > x2 for the minimum). NaN where the function is not known, has several outputs, or has
+    no kink.
+    """
+    reduced = gauge.reduced
+    if gauge.circuit is None or gauge.form.outputs != 1:
+        return math.nan
+    mass = np.abs(reduced.plus + reduced.minus)[:, 0]
+    # What training left of a kink is no kink: effective weights below this have no gauge either.
+    real = mass > SAME_GAUGE * max(reduced.size, 1e-300)
+    if not real.any():
+        return math.nan
+    return float(np.clip(reduced.shares[int(np.argmax(mass)), 0], 0.0, 1.0)) + 0.0
+
+
+def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
+    """A gauge for counting: its name, or what the unnamed ones have in common.
+
+    Examples:
+        >>> gauge_kind("x1 - relu(x1 - x2)", True, 1.0)
+        'x1 - relu(x1 - x2)'
+        >>> gauge_kind("the kink at x1 = x2 from both sides, 41% where x1 > x2", False, 0.41)
+        'unnamed: the kink from both sides'
+        >>> gauge_kind("x1 - 0.2*x2, x1 + x2 carried by pairs", False, float("nan"))
+        'unnamed: the linear part by other pairs'
+    """
+    if named and gauge is not None:
+        return gauge
+    if gauge is None:
+        return "not known"
+    if SAME_GAUGE < share < 1 - SAME_GAUGE:
+        return "unnamed: the kink from both sides"
+    return "unnamed: the linear part by other pairs" if "carried by" in gauge else "unnamed"
+
+
+def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
+    """The kink criterion of networks of one architecture beside the lazy panel.
+
+    Missing where the task is affine (its networks have no business bending) or the networks have no kinks last.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network, tasks
+        >>> [row["kinks_passed"] for row in kink_rows([derived_network("minimum")], tasks["minimum"])]
+        [True]
+    """
+    shape = networks[0].architecture
+    last = bool(shape.active) and shape.active[-1] == len(shape.activations) - 1
+    if not last or is_affine(task):
+        return [dict.fromkeys(KINK_COLUMNS) for _ in networks]
+    found = kink_criteria(networks, task=task)
+    return [
+        # Where nothing bends, neither the task nor the network, there is nothing to pass.
+        {
+            "kinks": c.value,
+            "kinks_lazy": c.lazy,
+            "kinks_passed": None if math.isnan(c.value) else c.passed,
+        }
+        for c in found
+    ]
+
+
+def is_affine(task: Task) -> bool:
+    """Whether the task is an affine function of its inputs.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> is_affine(tasks["addition"]), is_affine(tasks["minimum"])
+        (True, False)
+    """
+    low, high = np.array(task.box).T
+    X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
+    columns, wanted = np.column_stack([X, np.ones(_POINTS)]), task(X)
+    rest = wanted - columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0]
+    return bool(np.abs(rest).max() <= _ROUNDING * max(1.0, float(np.abs(wanted).max())))
+
+
+def kink_frame(rows: Iterable[tuple[int, dict[str, Any]]]) -> pd.DataFrame:
+    """The kink criterion of networks, by seed."""
+    import pandas as pd
+
+    frame = pd.DataFrame([{"seed": seed, **row} for seed, row in rows], columns=["seed", *KINK_COLUMNS])
+    for name in ("kinks", "kinks_lazy"):
+        frame[name] = frame[name].astype("float64")
+    frame["kinks_passed"] = pd.array(frame["kinks_passed"].tolist(), dtype="boolean")
+    return frame
+
+
+def program_frame(rows: Iterable[tuple[int, Circuitry]]) -> pd.DataFrame:
+    """The programs of networks, by seed."""
+    import pandas as pd
+
+    records = [{"seed": seed, **found.program} for seed, found in rows]
+    frame = pd.DataFrame(records, columns=["seed", *PROGRAM_COLUMNS])
+    for name in ("equals_task", "named"):
+        frame[name] = pd.array(frame[name].tolist(), dtype="boolean")
+    return frame
+
+
+def circuit_frame(rows: Iterable[tuple[int, Circuitry]]) -> pd.DataFrame:
+    """The circuits of networks, by seed."""
+    import pandas as pd
+
+    records = [{"seed": seed, **row} for seed, found in rows for row in found.circuits]
+    return pd.DataFrame(records, columns=["seed", *CIRCUIT_COLUMNS])
