@@ -146,7 +146,9 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         try:
             return self.recorded[name]
         except KeyError:
-            raise UnknownNameError("hook", name, self.recorded, f"recorded: {', '.join(self.recorded)}") from None
+            raise UnknownNameError(
+                "hook", name, self.recorded, f"recorded: {', '.join(self.recorded)}"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.recorded)

@@ -170,7 +170,11 @@ class Analysis:
             readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
         ]
         if self.within_reach:
-            parts += [self.program._repr_html_(), self.certificate._repr_html_(), self.circuits.to_html(index=False)]
+            parts += [
+                self.program._repr_html_(),
+                self.certificate._repr_html_(),
+                self.circuits.to_html(index=False),
+            ]
         parts.extend(f"<p>skipped: {html.escape(text)}</p>" for text in self.skipped)
         return "".join(parts)
 

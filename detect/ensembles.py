@@ -141,13 +141,17 @@ def _neurons(
     return (r > 0.0) & (1.0 - r**2 <= held), used
 
 
-def _null_rate(architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
+def _null_rate(
+    architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int
+) -> Array:
     """P(a used untrained neuron holds feature k) [K]; one count is added, so that no rate is 0."""
     key = f"ensembles {_VERSION}|{architecture!r}|{block}|{law}|{held!r}|{seed}|{probes.key}"
     return kept_draws(key, lambda _: _drawn_rate(architecture, block, law, probes, held, seed))
 
 
-def _drawn_rate(architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
+def _drawn_rate(
+    architecture: Architecture, block: int, law: str, probes: Probes, held: float, seed: int
+) -> Array:
     rng = np.random.default_rng([seed, block, zlib.crc32(law.encode())])
     width = architecture.sizes[block + 1]
     networks = int(np.clip(2 * _NULL_NEURONS / width, 400, 10_000))

@@ -101,7 +101,9 @@ class Benchmark:
         }
 
     def write(self, out: str | os.PathLike[str]) -> Path:
-        """Write table.csv, benchmark.json, summary.txt and, where there is one, figure.svg into a folder, made where it is missing.
+        """Write table.csv, benchmark.json, summary.txt and (where there is one) figure.svg into a folder.
+
+        The folder is made where it is missing.
 
         Returns:
             The folder.
