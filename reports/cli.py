@@ -48,7 +48,10 @@ def study(
         Path | None,
         typer.Argument(help="TOML with tasks, widths, seeds, regimens, steps; by default the seed's study."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that work in parallel.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that work in parallel (default: one per core, 1 for few cells)."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds, in place of the configuration's.")
     ] = None,
@@ -58,12 +61,12 @@ def study(
     from collections import Counter
 
     from .config import StudyConfig, as_config
-    from .study import run_study
+    from .study import run_study, worth_workers
 
     wanted = as_config(config)
     if seeds is not None:
         wanted = StudyConfig(**{**wanted.to_dict(), "seeds": seeds})
-    done = run_study(wanted, out, workers=workers)
+    done = run_study(wanted, out, workers=worth_workers(wanted) if workers is None else workers)
     count = Counter(cell["status"] for cell in done.manifest["cells"])
     words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
     print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")

@@ -374,7 +374,7 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     Needed: what the output and the inputs that it depends on span, without being affine; a network that solves
     the task and carries those inputs has no choice. Control: what lies outside the span of the output and all
     inputs, so that the task has no use for it. What is neither is left out, and so is what untrained layers
-    read exactly: there training has nothing to add.
+    read exactly, as they do all that a task of one input needs: there training has nothing to add.
 
     Examples:
         >>> base = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "network": "n"}
@@ -428,8 +428,8 @@ def _kinds(task: str) -> Mapping[tuple[str, str], str]:
     features = targets_for(known.arity, known.box).features
     found = {}
     for feature, needed, control in zip(features, *needed_and_controls(task), strict=True):
-        if needed or control:
-            found[feature.feature.name, ", ".join(feature.on)] = "needed" if needed else "control"
+        if control or (needed and known.arity > 1):
+            found[feature.feature.name, ", ".join(feature.on)] = "control" if control else "needed"
     return found
 
 

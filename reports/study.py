@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from .tables import Condition
 
 _FORMAT = "mathcircuits-study-1"
+#: Cells that pay for the start of another process.
+_CELLS_A_WORKER = 8
 ConfigLike = StudyConfig | Mapping[str, Any] | str | os.PathLike[str] | None
 #: Packages whose version may change a number in a table.
 _PACKAGES = (
@@ -273,6 +275,18 @@ class Tables(Mapping[str, "pd.DataFrame"]):
 
     def __repr__(self) -> str:
         return f"Tables({', '.join(self)})"
+
+
+def worth_workers(config: ConfigLike = None) -> int:
+    """How many processes a study is worth here: one per core, but none that starts for less than a few cells.
+
+    Examples:
+        >>> worth_workers({"tasks": ["absolute"], "widths": ["1x"], "regimens": ["adam"]})
+        1
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A process starts in about five seconds, which is what a few cells take.
+    return max(1, min(cores, len(study_cells(as_config(config))) // _CELLS_A_WORKER))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -284,8 +284,8 @@ def _condition(
     )
     usual = sum(ok and not (about["width"] == "2x" and seed % 3 == 0) for seed, ok in enumerate(solved))
     ways = {"the usual way": usual, "unnamed: the kink from both sides": n - usual}
-    for level, found in (("class", {tasks[name].formula[0].text: n}), ("gauge", ways)):
-        for way, count in found.items():
+    for level, names in (("class", {tasks[name].formula[0].text: n}), ("gauge", ways)):
+        for way, count in names.items():
             if count:
                 part = prevalence(count, n)
                 rows["census"].append(
