@@ -411,7 +411,8 @@ class Batches:
         # one contiguous row per input and output: the formula, the scaling and the products run along samples
         inputs = drawn.permute(3, 1, 0, 2).contiguous().view(d, -1)
         inputs.mul_(self.width).add_(self.low)
-        targets = targets_of(self.task, inputs.T).T.reshape(-1, batches, nets, samples)
+        # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
+        targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
         if self.noises:
             # batch by batch: normal numbers come sixteen at a time, so that a longer draw would give others
             shape = (len(targets), samples)

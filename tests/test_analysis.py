@@ -124,9 +124,9 @@ def test_a_smooth_network_has_no_formula_and_says_why() -> None:
 
 
 def test_what_is_too_costly_is_skipped_by_name() -> None:
-    wide = Network([np.random.default_rng(0).normal(size=(600, 2)), np.ones((1, 600))])
+    wide = Network([np.random.default_rng(0).normal(size=(1030, 2)), np.ones((1, 1030))])
     a = analyse(wide, null="uniform")
     assert any(
-        "circuits, formula and certificate (600 hidden neurons, 2 inputs" in text for text in a.skipped
+        "circuits, formula and certificate (1030 hidden neurons, 2 inputs" in text for text in a.skipped
     )
     assert "formula" not in a.to_dict()

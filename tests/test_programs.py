@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from collections.abc import Callable
 from fractions import Fraction
@@ -556,7 +557,8 @@ def test_no_fraction_in_the_window_has_a_smaller_denominator(low: float, width: 
     found = simplest_fraction(low, high)
     assert low - 1e-9 <= found <= high + 1e-9
     for q in range(1, min(found.denominator, 60)):
-        assert np.floor(high * q) < np.ceil(low * q)
+        # In exact numbers: in floats 0.92 * 25 is 23, and 0.92 is not 23/25.
+        assert math.floor(Fraction(high) * q) < math.ceil(Fraction(low) * q)
 
 
 def test_nearest_fractions_reduce() -> None:
