@@ -426,7 +426,9 @@ def test_progress_is_silent_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("regimen", ["adam", {"samples": 300}, {"label_noise": 0.1}, {"stream": "per-seed"}])
-def test_several_outputs_train_compiled_as_they_do_eager(regimen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_outputs_train_compiled_as_they_do_eager(
+    regimen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mathcircuits.models import training
 
     eager = train("sort-2", hidden=(5,), seeds=range(3), regimen=regimen, steps=60)
