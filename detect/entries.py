@@ -22,6 +22,7 @@ import numpy.typing as npt
 from .binding import BoundFeature, bind
 from .box import BoxLike, as_box, as_floats, box_of, check_inputs
 from .errors import FileError, InputError, MathCircuitsError, UnknownFeature, did_you_mean, near_names
+from .folders import home_folder
 from .formulas import Formula
 from .plugins import PluginError, load_plugin, plugin_error
 from .task import Symmetry, fold_name
@@ -486,12 +487,7 @@ def user_catalogue_folder() -> Path:
         >>> user_catalogue_folder().name
         'catalogue'
     """
-    home = os.environ.get("MATHCIRCUITS_HOME")
-    if home:
-        return Path(home) / "catalogue"
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("mathcircuits")) / "catalogue"
+    return home_folder("catalogue", cache=False)
 
 
 def user_catalogue_files() -> tuple[Path, ...]:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .folders import home_folder
+
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -60,12 +62,7 @@ def null_folder() -> Path:
         >>> null_folder().name
         'nulls'
     """
-    home = os.environ.get("MATHCIRCUITS_HOME")
-    if home:
-        return Path(home) / "nulls"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mathcircuits")) / "nulls"
+    return home_folder("nulls", cache=True)
 
 
 def _read(path: Path) -> Arrays | None:

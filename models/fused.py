@@ -35,6 +35,7 @@ import torch
 from torch import Tensor
 
 from mathcircuits.detect import InputError
+from mathcircuits.detect.folders import home_folder
 from mathcircuits.detect.nonlinearity import leaky_slope
 
 from .config import MLPConfig
@@ -279,12 +280,7 @@ def kernel_folder() -> Path:
         >>> kernel_folder().name
         'kernels'
     """
-    home = os.environ.get("MATHCIRCUITS_HOME")
-    if home:
-        return Path(home) / "kernels"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("mathcircuits")) / "kernels"
+    return home_folder("kernels", cache=True)
 
 
 def built(compiler: str, folder: Path) -> Path:

@@ -1,0 +1,28 @@
+"""Where things are kept outside a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from mathcircuits.detect.folders import home_folder
+
+
+def test_one_variable_moves_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
+    assert home_folder("nulls", cache=True) == tmp_path / "nulls"
+    assert home_folder("catalogue", cache=False) == tmp_path / "catalogue"
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_without_it_caches_and_what_is_the_users_own_lie_apart(
+    empty: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if empty is None:
+        monkeypatch.delenv("MATHCIRCUITS_HOME", raising=False)
+    else:
+        monkeypatch.setenv("MATHCIRCUITS_HOME", empty)
+    assert home_folder("nulls", cache=True).parent == Path(platformdirs.user_cache_dir("mathcircuits"))
+    assert home_folder("catalogue", cache=False).parent == Path(platformdirs.user_config_dir("mathcircuits"))
