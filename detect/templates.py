@@ -353,7 +353,8 @@ class Circuits(Mapping[str, Circuit]):
         return len(self._table)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._table))
+        # Mapping's == does not look at the order.
+        return hash(frozenset(self._table))
 
     def __repr__(self) -> str:
         return f"Circuits({', '.join(self)})"
