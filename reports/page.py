@@ -51,6 +51,7 @@ from .selections import (
     similarity_summary,
     strongest,
 )
+from .tables import candidates_toml
 from .wording import cell_name, counted, labelled, number, thousands
 
 #: Columns of tiles beside each other: more would shrink a tile below its letter.
@@ -188,7 +189,7 @@ def page(study: StudyLike) -> str:
         similarity=[view for name in _task_names(tables) if (view := _similarity(tables, name))],
         similarity_scale=_similarity_scale(),
         readouts=_readouts(tables),
-        candidates=rows_of(tables, "candidates").to_dict("records"),
+        entries=candidates_toml(tables["candidates"]) if "candidates" in tables else "",
         views={view.id: view for view in _views(tables)},
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],

@@ -538,11 +538,23 @@ def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved:
             "task": task.name, "formula": candidate.text,
             "circuit": None if candidate.circuit is None else candidate.circuit.name,
             "found": candidate.count, "n": solved, "error": candidate.error,
-            "networks": "; ".join(chosen[k][0] for k in candidate.networks), "entry": candidate.toml,
+            "networks": "; ".join(chosen[k][0] for k in candidate.networks), "entry": _ready(candidate.toml),
         }
         for candidate in found
     ]  # fmt: skip
     return typed(pd.DataFrame(records), "candidates") if records else empty("candidates")
+
+
+def _ready(entry: str) -> str | None:
+    """The entry where the catalogue takes it, else None: a formula's four digits may not be its weights' own."""
+    from mathcircuits.detect import MathCircuitsError, circuits
+    from mathcircuits.detect.templates import parse_circuits
+
+    try:
+        circuits | parse_circuits(entry, "candidate", circuits)
+    except MathCircuitsError:
+        return None
+    return entry
 
 
 def candidates_toml(table: pd.DataFrame) -> str:
@@ -551,7 +563,8 @@ def candidates_toml(table: pd.DataFrame) -> str:
     Of two with one name, the catalogue could take only one: the more frequent.
     """
     entries: dict[str, str] = {}
-    for row in table.sort_values("found", ascending=False, kind="stable").to_dict("records"):
+    listed = table[table["entry"].notna()].sort_values("found", ascending=False, kind="stable")
+    for row in listed.to_dict("records"):
         entry = str(row["entry"])
         name = next((line for line in entry.splitlines() if line.startswith("name = ")), entry)
         entries.setdefault(f"{row['circuit']} {name}", entry)

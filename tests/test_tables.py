@@ -372,3 +372,11 @@ def test_what_recurs_without_a_name_is_a_candidate() -> None:
     assert made.candidate_table(condition.task, unnamed[:2], solved=4).empty
     # One entry per name: the more frequent one.
     assert made.candidates_toml(pd.concat([table.assign(found=2), table])) == text
+
+
+def test_an_entry_that_the_catalogue_would_refuse_is_not_offered() -> None:
+    good = minima(SLIDE, QUARTER, QUARTER, QUARTER)
+    table = made.candidate_table(good.task, made.unnamed_solutions(good, made.program_table(good)), solved=4)
+    assert table["entry"].notna().all()
+    assert made._ready(table["entry"][0].replace("0.75", "0.7512")) is None
+    assert made.candidates_toml(table.assign(entry=None)) == ""
