@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activation import Activations, hook_post
-from .binding import BoundFeature, bind
+from .binding import Binding, BoundFeature, bind
 from .box import Box, BoxLike, as_box, box_of, check_inputs, sobol_points
 from .entries import Catalogue, catalogue
 from .errors import InputError
@@ -45,6 +45,9 @@ _RIDGE = 1e-9
 _PANEL, _WIDE_PANEL, _WIDE = 1600, 400, 64
 #: Wider layers are not read: the panel alone would cost minutes.
 MAX_WIDTH = 1024
+#: A feature with more choices of arguments than this is not read, and neurons times features are at most this: beyond,
+#: the panel of untrained networks costs minutes (3e5 take half a minute on one core).
+MAX_CHOICES, MAX_WORK = 400, 300_000
 #: Below this the difference of inner products of order 1 keeps fewer than nine digits.
 _CANCELLED = 1e-6
 _VERSION = 3
@@ -111,7 +114,7 @@ def _build(fit: Array, test: Array, box: Box, known: Catalogue) -> Targets:
     features: list[BoundFeature] = []
     columns: list[Array] = []
     units = np.empty((0, len(test)))
-    for feature in bind(tuple(known.values()), fit.shape[1], box, depth=2).features:
+    for feature in _bound(known, box).features:
         values = feature.values(np.vstack([fit, test]))
         held = values[len(fit) :]
         sd = held.std()
@@ -130,6 +133,15 @@ def _build(fit: Array, test: Array, box: Box, known: Catalogue) -> Targets:
     digest = hashlib.sha256(fit.tobytes() + test.tobytes())
     digest.update("|".join(f.formula.text for f in features).encode())
     return Targets(fit, test, tuple(features), table[: len(fit)], table[len(fit) :], digest.hexdigest()[:24])
+
+
+def _known(given: Catalogue | None) -> Catalogue:
+    return catalogue if given is None else given
+
+
+@lru_cache(maxsize=8)
+def _bound(known: Catalogue, box: Box) -> Binding:
+    return bind(tuple(known.values()), len(box), box, depth=2, limit=MAX_CHOICES)
 
 
 def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, Array]:
@@ -230,17 +242,32 @@ def read_directions(
 ) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
     """Read every non-linear layer of stacked networks; also the layers that were skipped, by name."""
     architecture = stack.architecture
+    bounds = as_box(box, architecture.sizes[0])
+    binding = _bound(_known(catalogue), bounds)
+    count = len(binding.features)
+    blocks, left_out = [], []
+    for layer, block in enumerate(architecture.active):
+        width = architecture.sizes[block + 1]
+        if width > MAX_WIDTH:
+            left_out.append(f"layer {layer}: directions ({width} neurons, more than {MAX_WIDTH})")
+        elif width * count > MAX_WORK:
+            left_out.append(
+                f"layer {layer}: directions ({width} neurons, {count} features: more than {MAX_WORK} pairs)"
+            )
+        else:
+            blocks.append(block)
+    if blocks and binding.skipped:
+        left_out.append(
+            f"directions of {', '.join(binding.skipped)} (more than {MAX_CHOICES} choices of arguments)"
+        )
+    if not blocks:
+        # Nothing is read: the targets of the real inputs would take minutes to lay out.
+        return [], targets_for(1, known=catalogue), tuple(left_out)
     targets = targets_for(architecture.sizes[0], box, X=inputs, known=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
     # One chunk of activations stays below about 100 MB.
     step = max(1, int(1e7 / (len(X) * max(architecture.sizes))))
-    blocks = [block for block in architecture.active if architecture.sizes[block + 1] <= MAX_WIDTH]
-    skipped = tuple(
-        f"layer {layer}: directions ({architecture.sizes[block + 1]} neurons, more than {MAX_WIDTH})"
-        for layer, block in enumerate(architecture.active)
-        if block not in blocks
-    )
     parts: dict[int, list[LayerReading]] = {block: [] for block in blocks}
     for start in range(0, len(stack), step):
         forward = stack[start : start + step].forward(X)
@@ -258,7 +285,7 @@ def read_directions(
         )
         for block in blocks
     ]
-    return merged, targets, skipped
+    return merged, targets, tuple(left_out)
 
 
 def _read_layer(

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,30 @@ def test_inspect_says_that_there_is_no_formula(capsys: pytest.CaptureFixture[str
     _, out, _ = run(capsys, "inspect", file, "--activation", "tanh")
     assert "none within 0.005: its activation tanh is smooth" in out
     assert "no circuit of the catalogue" in out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        (
+            (300, 1000, 10),
+            ("features greaterness", "directions (1000 neurons", "1000 hidden neurons, 300 inputs"),
+        ),
+        ((20, 2000, 1), ("directions (2000 neurons", "2000 hidden neurons, 20 inputs")),
+    ],
+)
+def test_inspect_names_what_is_too_costly(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sizes: tuple[int, ...], named: tuple[str, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(b, a)) / a**0.5 for a, b in pairwise(sizes)]
+    code, out, _ = run(capsys, "inspect", save(Network(weights), tmp_path / "large.npz"))
+    assert code == 0
+    skipped = [line for line in out.splitlines() if line.startswith("not tested: ")]
+    for words in named:
+        assert any(words in line for line in skipped), words
+    # Every neuron has its row all the same.
+    assert out.split("\nlayer 0\n")[1].split("\n\n")[0].count("\n") >= sizes[1]
 
 
 def test_inspect_on_given_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
