@@ -26,6 +26,53 @@ GRADIENT_KEYS = (
 )
 
 
+class Compression(BaseModel):
+    """How a network is made smaller (see `mathcircuits.models.compress`).
+
+    What is None depends on the depth: the first figure holds for one hidden layer, the second for several
+    (the prototype's, regimens.md, "Recommended regimen").
+
+    Attributes:
+        points: points on which a deletion is fitted: 256, 768.
+        tries: deletions tried, the cheapest first, before a network counts as smallest.
+        iterations: steps of Levenberg-Marquardt for each deletion; twice as many from the fourth on.
+        threshold: the mean squared error, as a share of the targets' variance, below which a deletion
+            stands for the time being: 1e-6, 1e-5. The tolerance counts in its place where that is larger.
+        kick: whether every neuron of a solved network is deleted once more, with noise on the others:
+            no, yes.
+        readable: whether weights are made readable where the function leaves a choice.
+
+    Raises:
+        InputError: for an unknown key or a value out of range.
+
+    Examples:
+        >>> Compression(tries=4).tries, Compression().for_depth(2).points
+        (4, 768)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    points: int | None = Field(default=None, ge=1)
+    tries: int = Field(default=8, ge=1)
+    iterations: int = Field(default=15, ge=1)
+    threshold: float | None = Field(default=None, gt=0)
+    kick: bool | None = None
+    readable: bool = True
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise as_input_error(error, "compression", type(self).model_fields) from None
+
+    def for_depth(self, hidden_layers: int) -> Compression:
+        """The settings with what is None filled in for that many hidden layers."""
+        deep = hidden_layers > 1
+        filled = {"points": (256, 768)[deep], "threshold": (1e-6, 1e-5)[deep], "kick": deep}
+        given = self.model_dump()
+        return Compression(**{k: filled[k] if v is None else v for k, v in given.items()})
+
+
 class Regimen(BaseModel):
     """How networks are trained: optimiser, schedule, data and noise. The loss is the mean squared error.
 
