@@ -178,3 +178,18 @@ def add(
 
     target, names = add_entries(file)
     print(f"{target}: {', '.join(names)}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look whether this machine has what is needed; exit code 1 where something is wrong."""
+    from .console import print_json, print_table
+    from .doctor import examine, healthy, report_record
+
+    found = examine()
+    if as_json:
+        print_json(report_record(found))
+    else:
+        rows = [["" if f.status == "ok" else f.status, f.name, f.value, f.remedy] for f in found]
+        print_table(["", "what", "found", "remedy"], rows)
+    return 0 if healthy(found) else 1
