@@ -55,7 +55,7 @@ def examine() -> list[Finding]:
         ['python', 'mathcircuits', 'torch']
     """
     return [
-        python_finding(platform.python_version(), metadata("mathcircuits").get("Requires-Python") or ""),
+        python_finding(platform.python_version(), metadata("mathcircuits")["Requires-Python"]),
         Finding("mathcircuits", version("mathcircuits")),
         *package_findings(requires("mathcircuits") or ()),
         *torch_findings(),

@@ -44,7 +44,7 @@ def test_what_is_not_ok_has_a_remedy(home: Path, monkeypatch: pytest.MonkeyPatch
     assert doctor.healthy(found)
 
 
-def test_a_broken_entry_is_wrong(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_entry_is_wrong(home: Path) -> None:
     # In a process of its own: the catalogue of this one has been read.
     (home / "catalogue").mkdir()
     (home / "catalogue" / "mine.toml").write_text(BROKEN)
