@@ -50,6 +50,48 @@ def test_changes_are_named() -> None:
     assert as_regimen({"lr": 0.5}).name == "custom"
 
 
+def test_what_differs_by_depth() -> None:
+    rescue = PRESETS["rescue"]
+    shallow, deep = rescue.for_depth(1), rescue.for_depth(2)
+    assert shallow.rescue is not None
+    assert deep.rescue is not None
+    assert (shallow.steps, shallow.rescue.steps, shallow.rescue.accept) == (300, 300, 1.0)
+    assert (deep.steps, deep.rescue.steps, deep.rescue.accept, deep.rescue.threshold) == (
+        1000,
+        1000,
+        1.02,
+        1e-6,
+    )
+    assert shallow.deep == deep.deep == {}
+    assert deep.for_depth(2) == deep
+    assert PRESETS["compress"].for_depth(3).pool == 8
+
+
+def test_what_is_changed_by_name_holds_at_every_depth() -> None:
+    changed = as_regimen("rescue", steps=7, rescue={"phases": 2})
+    assert changed.name == "rescue, steps=7, rescue.phases=2"
+    deep = changed.for_depth(2)
+    assert deep.rescue is not None
+    assert (deep.steps, deep.rescue.phases, deep.rescue.steps, deep.polish) == (7, 2, 1000, 125)
+    assert as_regimen("rescue", deep={"steps": 9}).for_depth(2).steps == 9
+    assert as_regimen("rescue", rescue=None).for_depth(1).rescue is None
+
+
+def test_every_preset_survives_json() -> None:
+    for preset in PRESETS.values():
+        again = Regimen.model_validate_json(preset.model_dump_json())
+        assert again == preset
+        assert hash(again) == hash(preset)
+
+
+def test_no_preset_is_told_a_width() -> None:
+    # the fields that could hold one are relative, or count from one neuron up
+    assert {p.width_factor for p in PRESETS.values()} == {1}
+    assert all(
+        type(v) is not tuple for p in PRESETS.values() for k, v in p.model_dump().items() if k != "betas"
+    )
+
+
 @pytest.mark.parametrize(
     ("regimen", "task", "steps"),
     [
@@ -78,8 +120,41 @@ def test_the_schedules() -> None:
 @pytest.mark.parametrize(
     ("given", "kind", "text"),
     [
-        ("adma", UnknownNameError, "no regimen named 'adma': did you mean 'adam'? (known: osier, adam)"),
+        (
+            "adma",
+            UnknownNameError,
+            "no regimen named 'adma': did you mean 'adam'? (known: osier, adam, decay-",
+        ),
         ({"preset": "oiser"}, UnknownNameError, "no regimen named 'oiser': did you mean 'osier'?"),
+        (
+            {"rescue": {"phasez": 1}},
+            InputError,
+            "regimen: rescue: unknown key 'phasez': did you mean 'phases'?",
+        ),
+        (
+            {"compression": {"trise": 1}},
+            InputError,
+            "compression: unknown key 'trise': did you mean 'tries'?",
+        ),
+        ({"deep": {"stepz": 1}}, InputError, "regimen: deep: unknown key 'stepz': did you mean 'steps'?"),
+        (
+            {"deep": {"rescue": {"phasez": 1}}},
+            InputError,
+            "regimen: deep: rescue: unknown key 'phasez': did you mean",
+        ),
+        ({"deep": {"name": "x"}}, InputError, "regimen: deep: 'name' cannot differ by depth: leave it out"),
+        (
+            {"restarts": 1},
+            InputError,
+            "restarts = 1 without verification: nothing says when a seed is done; give",
+        ),
+        ({"growth": True}, InputError, "growth without verification: nothing says when a seed is done; give"),
+        (
+            {"optimiser": "levenberg", "rescue": {}},
+            InputError,
+            "with optimiser 'levenberg': it has no rescue; leave it at None",
+        ),
+        ({"init": "balancd"}, InputError, "init = 'balancd': input should be 'torch' or 'balanced'"),
         ({"decya": 1e-3}, InputError, "regimen: unknown key 'decya': did you mean 'decay'"),
         ({"preset": "adam", "stepz": 3}, InputError, "regimen: unknown key 'stepz': did you mean 'steps'"),
         ({"qqqqqq": 3}, InputError, "regimen: unknown key 'qqqqqq' (known: name, "),
