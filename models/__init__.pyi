@@ -1,5 +1,8 @@
 from .checkpoints import load as load
 from .checkpoints import save as save
+from .compression import Compressed as Compressed
+from .compression import compress as compress
+from .compression import compress_all as compress_all
 from .config import MLPConfig as MLPConfig
 from .ensemble import Ensemble as Ensemble
 from .handderived import hand_derived as hand_derived
@@ -12,6 +15,7 @@ from .levenberg import polish as polish
 from .mlp import MLP as MLP
 from .recording import record as record
 from .regimens import PRESETS as PRESETS
+from .regimens import Compression as Compression
 from .regimens import Regimen as Regimen
 from .regimens import as_regimen as as_regimen
 from .training import train as train

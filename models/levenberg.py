@@ -126,7 +126,14 @@ def _polished_ensemble(ensemble: Ensemble, task: Task, x: Tensor, y: Tensor, ite
 
 
 def levenberg(
-    parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig, iterations: int
+    parameters: Tensor,
+    x: Tensor,
+    y: Tensor,
+    config: MLPConfig,
+    iterations: int,
+    *,
+    enough: float | Tensor = EXACT,
+    tries: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Levenberg-Marquardt on all networks, each on its own.
 
@@ -136,6 +143,8 @@ def levenberg(
         y: targets [net or 1, outputs, sample].
         config: the shape.
         iterations: steps tried by each network.
+        enough: the loss at which a network is left as it is, one for all or [net].
+        tries: [net], int64: the steps that each network did try are added to it.
 
     Returns:
         Parameters [net, size] and losses [net], the mean squared error over samples and outputs.
@@ -153,13 +162,23 @@ def levenberg(
     for at in range(0, len(parameters), per_chunk):
         part = slice(at, at + per_chunk)
         own_x, own_y = (t if len(t) == 1 else t[part] for t in (x, y))
-        end, loss = _chunk(parameters[part], own_x, own_y, config, iterations)
+        goal = enough[part] if isinstance(enough, Tensor) else parameters.new_tensor(enough)
+        counts = None if tries is None else tries[part]
+        end, loss = _chunk(parameters[part], own_x, own_y, config, iterations, goal, counts)
         ends.append(end)
         losses.append(loss)
     return torch.cat(ends), torch.cat(losses)
 
 
-def _chunk(start: Tensor, x: Tensor, y: Tensor, config: MLPConfig, iterations: int) -> tuple[Tensor, Tensor]:
+def _chunk(
+    start: Tensor,
+    x: Tensor,
+    y: Tensor,
+    config: MLPConfig,
+    iterations: int,
+    enough: Tensor,
+    tries: Tensor | None,
+) -> tuple[Tensor, Tensor]:
     parameters = start.clone()
     nets, size = parameters.shape
     count = y.shape[1] * x.shape[2]
@@ -171,6 +190,7 @@ def _chunk(start: Tensor, x: Tensor, y: Tensor, config: MLPConfig, iterations: i
     def own(tensor: Tensor, at: Tensor) -> Tensor:
         return tensor if len(tensor) == 1 else tensor[at]
 
+    goals = enough.expand(nets)
     moved = torch.arange(nets)
     active = moved
     for _ in range(iterations):
@@ -181,10 +201,16 @@ def _chunk(start: Tensor, x: Tensor, y: Tensor, config: MLPConfig, iterations: i
             squares[moved] = torch.bmm(jacobian, jacobian.transpose(1, 2))
             slopes[moved] = torch.bmm(jacobian, residual[:, :, None])[:, :, 0]
             losses[moved] = (residual * residual).mean(dim=1)
-        useful = (losses[active] > EXACT) & losses[active].isfinite() & (damping[active] < LARGEST)
+        useful = (
+            (losses[active] > enough.expand(nets)[active])
+            & losses[active].isfinite()
+            & (damping[active] < LARGEST)
+        )
         active = active[useful]
         if not len(active):
             break
+        if tries is not None:
+            tries[active] += 1
         damped = squares[active]
         diagonal = damped.diagonal(dim1=1, dim2=2)
         diagonal += (damping[active] * diagonal.mean(dim=1))[:, None]
