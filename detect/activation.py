@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,36 @@ def hook_names(blocks: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
+class LayerActivations:
+    """One hook's values, which know the inputs that they were recorded on; goes wherever an array goes.
+
+    Attributes:
+        values: [n, units].
+        hook: the hook's name.
+        inputs_id: `Activations.inputs_id` of the run.
+
+    Examples:
+        >>> acts = Activations({"hook_input": [[0.0], [1.0]], "hook_output": [[0.0], [2.0]]})
+        >>> layer = acts.at("hook_output")
+        >>> layer, np.asarray(layer).ravel().tolist(), layer.inputs_id == acts.inputs_id
+        (LayerActivations('hook_output', [2, 1]), [0.0, 2.0], True)
+    """
+
+    values: npt.NDArray[np.float64]
+    hook: str
+    inputs_id: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"LayerActivations({self.hook!r}, {list(self.values.shape)})"
+
+
+@dataclass(frozen=True, eq=False)
 class Activations(Mapping[str, npt.NDArray[np.float64]]):
     """What one run of a network recorded: a Mapping from hook name to values [n, units].
 
@@ -61,6 +91,8 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
         recorded: hook name -> float array [n, units], all with the same n.
         architecture: the shape of the network, which the nulls are drawn for; None where unknown.
         network: the weights, where they are known (weight-level evidence needs them).
+        inputs_id: a hash of the inputs' values and shape: equal exactly for runs on the same inputs in the
+            same order, which is what comparisons of two networks check.
 
     Examples:
         >>> acts = Activations({"hook_input": [[0.0], [1.0]], "hook_output": [[0.0], [2.0]]})
@@ -120,6 +152,14 @@ class Activations(Mapping[str, npt.NDArray[np.float64]]):
                 "activations, bias))"
             )
         return self.architecture
+
+    def at(self, hook: str) -> LayerActivations:
+        """One hook's values together with the identity of the inputs, for the similarity measures.
+
+        Raises:
+            UnknownNameError: for a hook that was not recorded.
+        """
+        return LayerActivations(self[hook], hook, self.inputs_id)
 
     @property
     def inputs(self) -> npt.NDArray[np.float64]:

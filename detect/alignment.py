@@ -21,7 +21,7 @@ from scipy.sparse import identity, kron, vstack
 
 from .box import check_inputs
 from .errors import InputError
-from .measures import Array, Index, Layer, Measure, Null, Prepared, Similarity, evaluate
+from .measures import Array, Index, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
 from .network import HasNetwork, Network, as_network
 
 #: Up to this many copies of units transport is one exact assignment (milliseconds); above, a linear program.
@@ -50,7 +50,7 @@ class Matching(Similarity):
 
 
 def correlation_matching(
-    X: npt.ArrayLike, Y: npt.ArrayLike, *, null: Null = None, draws: int = 199, seed: int = 0
+    X: LayerLike, Y: LayerLike, *, null: Null = None, draws: int = 199, seed: int = 0
 ) -> Matching:
     """One-to-one matching of units by largest total correlation; the value is the pairs' mean correlation.
 
@@ -74,7 +74,7 @@ def correlation_matching(
 
 
 def soft_matching(
-    X: npt.ArrayLike, Y: npt.ArrayLike, *, null: Null = None, draws: int = 199, seed: int = 0
+    X: LayerLike, Y: LayerLike, *, null: Null = None, draws: int = 199, seed: int = 0
 ) -> Matching:
     """Matching of units by optimal transport, for unequal widths; its value is the transported correlation.
 
@@ -99,8 +99,8 @@ def soft_matching(
 
 
 def partial_matching(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     unexplained: float = 0.01,
     null: Null = None,
@@ -313,8 +313,8 @@ def _matched(
     name: str,
     solve: Callable[[Array], Array],
     score: Callable[[Array, Array], float],
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     null: Null,
     draws: int,
     seed: int,

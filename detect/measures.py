@@ -13,6 +13,10 @@ The policy for what carries no information:
   5.7 does for circuits), with the reason in `flags`. NaN is never returned; NaN in the data is an error.
 - Fewer rows than the measure needs (n < 10 d for CCA and in-sample R2) are flagged.
 
+Both sides have to be the same inputs, row by row. Where they say which inputs those were (`acts.at(hook)`, or
+Activations with one hidden layer), that is checked by a hash of the inputs; plain arrays do not know, and only
+their number of rows is checked.
+
 The null is drawn on request. `null="rows"` shuffles the rows of Y: are the rows related at all? A sequence of
 pairs `(X0, Y0)` of untrained activations of the same shapes asks the stronger question: are they more alike
 than networks that learned nothing but saw the same inputs? `p = (1 + #{null at least as close}) / (1 +
@@ -21,7 +25,7 @@ draws)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from html import escape
 from typing import Any, Literal
@@ -29,12 +33,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .activation import Activations, LayerActivations, hook_post
 from .errors import InputError
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+#: A layer: an array [n, units], `acts.at(hook)`, or Activations with a single hidden layer.
+LayerLike = npt.ArrayLike | LayerActivations | Activations
 #: `"rows"`, or pairs (X0 [n, d_x], Y0 [n, d_y]) from untrained networks, or None for no null.
-Null = Literal["rows"] | Sequence[tuple[npt.ArrayLike, npt.ArrayLike]] | npt.NDArray[np.floating] | None
+Null = Literal["rows"] | Sequence[tuple[LayerLike, LayerLike]] | npt.NDArray[np.floating] | None
 
 #: Design.md 5.6: below ten rows a unit, CCA and R2 are mostly overfit (independent data reach 0.5 and more).
 ROWS_PER_UNIT = 10
@@ -123,6 +130,7 @@ class Layer:
         live: indices of the units that are not constant.
         d: number of units, dead ones included.
         eps: relative rounding of the array as it was given (float32 activations are no better than that).
+        inputs_id: a hash of the inputs, or "" for a plain array, which does not know them.
     """
 
     values: Array
@@ -131,6 +139,7 @@ class Layer:
     live: Index
     d: int
     eps: float
+    inputs_id: str = ""
 
     @property
     def dead(self) -> int:
@@ -186,7 +195,7 @@ class Measure:
     fewest: int = 2
     crowded: Callable[[Prepared, Prepared], int] = lambda _x, _y: 0
 
-    def ready(self, X: npt.ArrayLike, name: str = "X") -> Prepared:
+    def ready(self, X: LayerLike, name: str = "X") -> Prepared:
         """Check one layer and do the part of the work that needs no partner."""
         layer = check_layer(X, name)
         if len(layer.values) < self.fewest:
@@ -224,8 +233,8 @@ class Measure:
 
 def evaluate(
     measure: Measure,
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     null: Null = None,
     draws: int = 199,
@@ -244,10 +253,7 @@ def evaluate(
     """
     x, y = measure.ready(X, "X"), measure.ready(Y, "Y")
     n = len(x.layer.values)
-    if len(y.layer.values) != n:
-        raise InputError(
-            f"X has {n} rows and Y {len(y.layer.values)}: record both on the same inputs, in the same order"
-        )
+    check_same_inputs({"X": x.layer, "Y": y.layer})
     value = measure.value(x, y)
     flags = measure.flags(x, y)
     nulls = null_values(measure, x, y, null, draws, seed)
@@ -297,6 +303,9 @@ def null_values(
                 f"null[{number}] is no pair: give (X0 [n, d_x], Y0 [n, d_y]) for each draw"
             ) from None
         x0, y0 = measure.ready(first, f"null[{number}][0]"), measure.ready(second, f"null[{number}][1]")
+        check_same_inputs(
+            {"X": x.layer, f"null[{number}][0]": x0.layer, f"null[{number}][1]": y0.layer}, rows=False
+        )
         for side, real, drawn in (("X", x, x0), ("Y", y, y0)):
             wanted, got = (len(real.layer.values), real.layer.d), (len(drawn.layer.values), drawn.layer.d)
             if wanted != got:
@@ -310,7 +319,48 @@ def null_values(
     return np.array(values)
 
 
-def check_layer(X: npt.ArrayLike, name: str = "X") -> Layer:
+def check_same_inputs(layers: Mapping[str, Layer], *, rows: bool = True) -> None:
+    """Raise unless all layers have as many rows, and those that know their inputs the same ones.
+
+    Args:
+        layers: by the name that a message calls them.
+        rows: whether to compare the numbers of rows too.
+
+    Raises:
+        InputError: where two of them differ.
+    """
+    (first, one), *others = layers.items()
+    for name, other in others:
+        if rows and len(other.values) != len(one.values):
+            raise InputError(
+                f"{first} has {len(one.values)} rows and {name} {len(other.values)}: "
+                "record both on the same inputs, in the same order"
+            )
+    known = [(name, layer.inputs_id) for name, layer in layers.items() if layer.inputs_id]
+    for name, identity in known[1:]:
+        if identity != known[0][1]:
+            raise InputError(
+                f"{known[0][0]} was recorded on inputs {known[0][1]} and {name} on inputs {identity}: both sides "
+                "must be the same inputs in the same order, so record both networks on one array X"
+            )
+
+
+def _named(X: LayerLike, name: str) -> tuple[npt.ArrayLike, str]:
+    """The values and the identity of their inputs, "" for a plain array."""
+    if isinstance(X, Activations):
+        if len(X.blocks) != 1:
+            layers = ", ".join(hook_post(block) for block in X.blocks) or "none"
+            raise InputError(
+                f"{name} holds {len(X.blocks)} hidden layers ({layers}): say which one, e.g. "
+                f"activations.at({hook_post(X.blocks[0] if X.blocks else 0)!r})"
+            )
+        X = X.at(hook_post(X.blocks[0]))
+    if isinstance(X, LayerActivations):
+        return X.values, X.inputs_id
+    return X, ""
+
+
+def check_layer(X: LayerLike, name: str = "X") -> Layer:
     """Activations as a `Layer`: two-dimensional, finite, at least two rows and one unit.
 
     A unit is constant, and so left out, where its range is within 64 roundings of its largest value.
@@ -323,7 +373,8 @@ def check_layer(X: npt.ArrayLike, name: str = "X") -> Layer:
         >>> layer.live.tolist(), layer.dead, layer.centred.ravel().round(3).tolist()
         ([1], 1, [-0.333, 0.333])
     """
-    given = np.asarray(X)
+    array, inputs_id = _named(X, name)
+    given = np.asarray(array)
     if given.dtype.kind not in "fiub":
         raise InputError(f"{name} holds {given.dtype} values: give real numbers [n, units]")
     if given.ndim != 2:
@@ -345,7 +396,7 @@ def check_layer(X: npt.ArrayLike, name: str = "X") -> Layer:
     live = np.flatnonzero(values.max(axis=0) - values.min(axis=0) > 64 * eps * largest)
     scale = float(largest[live].max()) if len(live) else 1.0
     values = values[:, live] / scale
-    return Layer(values, values - values.mean(axis=0), scale, live, d, eps)
+    return Layer(values, values - values.mean(axis=0), scale, live, d, eps, inputs_id)
 
 
 def _shown(value: object) -> str:

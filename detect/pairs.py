@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from . import alignment, similarity
 from .errors import InputError, UnknownNameError
-from .measures import Array, Measure
+from .measures import Array, LayerLike, Measure, check_same_inputs
 
 #: Measures by name; the ones with options take them as keyword arguments of `pairwise`.
 MEASURES: Mapping[str, Callable[..., Measure]] = {
@@ -28,10 +27,10 @@ MEASURES: Mapping[str, Callable[..., Measure]] = {
 
 
 def pairwise(
-    layers: Sequence[npt.ArrayLike],
+    layers: Sequence[LayerLike],
     measure: str | Measure = "cka",
     *,
-    against: Sequence[npt.ArrayLike] | None = None,
+    against: Sequence[LayerLike] | None = None,
     **options: object,
 ) -> Array:
     """The values of one measure between all pairs of layers.
@@ -41,16 +40,18 @@ def pairwise(
     untrained networks, or rows of it shuffled by the caller.
 
     Args:
-        layers: activations [n, d_i] of m layers, all on the same n inputs; widths may differ.
+        layers: activations [n, d_i] of m layers, all on the same n inputs; widths may differ. `acts.at(hook)`
+            knows its inputs and is checked by identity, a plain array by its number of rows only.
         measure: one of `MEASURES`, or a `Measure`.
         against: k other layers; None compares `layers` with themselves (each unordered pair once, except
-        for r2). **options: of the measure, e.g. `k=5` for `mutual_knn`.
+            for r2).
+        **options: of the measure, e.g. `k=5` for `mutual_knn`.
 
     Returns:
         values [m, m], or [m, k] with `against`.
 
     Raises:
-        InputError: for unusable arrays or unequal n.
+        InputError: for unusable arrays, unequal n or other inputs.
         UnknownNameError: for a measure that does not exist.
 
     Examples:
@@ -68,9 +69,12 @@ def pairwise(
     others = None if against is None else [measure.ready(x, f"against[{k}]") for k, x in enumerate(against)]
     if not prepared or others == []:
         raise InputError("no layers to compare: give at least one array [n, d]")
-    counts = {len(part.layer.values) for part in (*prepared, *(others or ()))}
+    named = {f"layers[{k}]": part.layer for k, part in enumerate(prepared)}
+    named |= {f"against[{k}]": part.layer for k, part in enumerate(others or ())}
+    counts = {len(layer.values) for layer in named.values()}
     if len(counts) > 1:
         raise InputError(f"layers with {sorted(counts)} rows: record all of them on the same inputs")
+    check_same_inputs(named)
     one_way = measure.name.startswith("r2")
     values = np.empty((len(prepared), len(prepared if others is None else others)))
     for i, x in enumerate(prepared):

@@ -1,9 +1,10 @@
 """How alike two layers are as representations: subspace-level measures with one signature and one record.
 
 Every function takes `X [n, d_x]` and `Y [n, d_y]`, activations of two layers on *the same* n inputs (rows),
-and returns a `Similarity`. `measures.py` holds what they share: the policy for dead units and for data that
-leave a measure undefined, the flag for too few rows, and the nulls (`null="rows"`, or pairs of untrained
-activations).
+and returns a `Similarity`. Layers that know their inputs (`acts.at(hook)`) are checked to be of the same ones;
+of plain arrays only the number of rows can be. `measures.py` holds what the measures share: that check, the
+policy for dead units and for data that leave a measure undefined, the flag for too few rows, and the nulls
+(`null="rows"`, or pairs of untrained activations).
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ import math
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from .errors import InputError
-from .measures import TIE, Array, Layer, Measure, Null, Prepared, Similarity, evaluate
+from .measures import TIE, Array, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
 
 
 def cka(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     unbiased: bool = True,
     *,
     null: Null = None,
@@ -53,8 +53,8 @@ def cka(
 
 
 def rbf_cka(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     bandwidth: float = 1.0,
     unbiased: bool = True,
@@ -85,7 +85,7 @@ def rbf_cka(
 
 
 def procrustes(
-    X: npt.ArrayLike, Y: npt.ArrayLike, *, null: Null = None, draws: int = 199, seed: int = 0
+    X: LayerLike, Y: LayerLike, *, null: Null = None, draws: int = 199, seed: int = 0
 ) -> Similarity:
     """The angle, in radians, that is left after the best rotation of one layer onto the other.
 
@@ -111,8 +111,8 @@ def procrustes(
 
 
 def shape_distance(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     alpha: float = 1.0,
     null: Null = None,
@@ -144,9 +144,7 @@ def shape_distance(
     return evaluate(shape_measure(alpha), X, Y, null=null, draws=draws, seed=seed)
 
 
-def cca(
-    X: npt.ArrayLike, Y: npt.ArrayLike, *, null: Null = None, draws: int = 199, seed: int = 0
-) -> Similarity:
+def cca(X: LayerLike, Y: LayerLike, *, null: Null = None, draws: int = 199, seed: int = 0) -> Similarity:
     """Mean canonical correlation: how much of the smaller layer's space the other one spans.
 
     The mean singular value of `U_x' U_y`, with orthonormal bases of the centred layers, over the smaller of
@@ -170,8 +168,8 @@ def cca(
 
 
 def svcca(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     share: float = 0.99,
     null: Null = None,
@@ -200,8 +198,8 @@ def svcca(
 
 
 def r2(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     folds: int | None = None,
     null: Null = None,
@@ -232,8 +230,8 @@ def r2(
 
 
 def rsa(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
     compare: Literal["spearman", "pearson"] = "spearman",
@@ -267,8 +265,8 @@ def rsa(
 
 
 def mutual_knn(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
+    X: LayerLike,
+    Y: LayerLike,
     *,
     k: int = 10,
     distance: Literal["cosine", "euclidean"] = "cosine",

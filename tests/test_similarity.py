@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import tracemalloc
@@ -13,8 +14,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from mathcircuits.detect.activation import Activations
+from mathcircuits.detect.alignment import correlation_matching, partial_matching
 from mathcircuits.detect.errors import InputError, MathCircuitsError
 from mathcircuits.detect.measures import Similarity
+from mathcircuits.detect.network import Network
 from mathcircuits.detect.pairs import MEASURES, pairwise
 from mathcircuits.detect.similarity import (
     cca,
@@ -488,3 +492,52 @@ def test_all_pairs_take_options_and_name_the_near_measure() -> None:
     assert pairwise([LEFT, RIGHT], "mutual_knn", k=3)[0, 1] == mutual_knn(LEFT, RIGHT, k=3).value
     with pytest.raises(MathCircuitsError, match="no measure named 'svca': did you mean 'svcca'"):
         pairwise([LEFT], "svca")
+
+
+# --- the same inputs, by identity ---
+
+
+def runs(seed: int, hidden: tuple[int, ...] = (3,)) -> Activations:
+    """A fixed network's activations on inputs that the seed decides."""
+    X = np.random.default_rng(seed).uniform(-1, 1, (40, 2))
+    sizes = (2, *hidden, 1)
+    rng = np.random.default_rng(7)
+    return Network([rng.normal(size=(b, a)) for a, b in itertools.pairwise(sizes)]).run(X)
+
+
+def test_layers_know_their_inputs() -> None:
+    one, other, hook = runs(0), runs(1), "blocks.0.mlp.hook_post"
+    assert cka(one.at(hook), runs(0).at(hook)).value == pytest.approx(1)
+    assert cka(one.at(hook), one[hook]).value == cka(one, one).value == pytest.approx(1)
+    message = (
+        f"X was recorded on inputs {one.inputs_id} and Y on inputs {other.inputs_id}: both sides must be the "
+        "same inputs in the same order, so record both networks on one array X"
+    )
+    for measured in (cka, procrustes, r2, correlation_matching, partial_matching):
+        with pytest.raises(InputError) as caught:
+            measured(one.at(hook), other.at(hook))
+        assert str(caught.value) == message
+    # Plain arrays do not know: only the number of rows is checked.
+    assert np.isfinite(cka(one[hook], other[hook]).value)
+    with pytest.raises(InputError, match=r"layers\[0\] was recorded on inputs .* and against\[1\] on inputs"):
+        pairwise([one.at(hook), one[hook]], "cka", against=[one.at(hook), other.at(hook)])
+    with pytest.raises(InputError, match=r"X was recorded on inputs .* and null\[0\]\[1\] on inputs"):
+        cka(one, one, null=[(one.at(hook), other.at(hook))])
+
+
+def test_shuffled_rows_are_other_inputs() -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    net = Network([[[1, -1], [0, 1]], [[1, 1]]])
+    with pytest.raises(InputError, match="same inputs in the same order"):
+        cka(net.run(X), net.run(X[::-1]))
+
+
+def test_activations_of_several_layers_need_a_name() -> None:
+    with pytest.raises(InputError) as caught:
+        cka(runs(0, (3, 2)), runs(0))
+    assert str(caught.value) == (
+        "X holds 2 hidden layers (blocks.0.mlp.hook_post, blocks.1.mlp.hook_post): say which one, e.g. "
+        "activations.at('blocks.0.mlp.hook_post')"
+    )
+    with pytest.raises(InputError, match="holds 0 hidden layers \\(none\\)"):
+        cka(Activations({"hook_input": [[0.0], [1.0]]}), runs(0))  # type: ignore[dict-item]
