@@ -201,11 +201,7 @@ def _chunk(
             squares[moved] = torch.bmm(jacobian, jacobian.transpose(1, 2))
             slopes[moved] = torch.bmm(jacobian, residual[:, :, None])[:, :, 0]
             losses[moved] = (residual * residual).mean(dim=1)
-        useful = (
-            (losses[active] > enough.expand(nets)[active])
-            & losses[active].isfinite()
-            & (damping[active] < LARGEST)
-        )
+        useful = (losses[active] > goals[active]) & losses[active].isfinite() & (damping[active] < LARGEST)
         active = active[useful]
         if not len(active):
             break
@@ -217,7 +213,7 @@ def _chunk(
         factor, failed = torch.linalg.cholesky_ex(damped)
         move = torch.cholesky_solve(-slopes[active, :, None], factor)[:, :, 0]
         trial = parameters[active] + move
-        residual = _residuals(trial, own(x, active), own(y, active), config)
+        residual = residuals(trial, own(x, active), own(y, active), config)
         found = residual.square().sum(dim=1) / count
         # NaN compares as no better, and so does what a failed factorisation gives
         better = (found < losses[active]) & (failed == 0) & trial.isfinite().all(dim=1)
@@ -227,7 +223,7 @@ def _chunk(
         damping[active] = torch.where(better, damping[active] * TAKEN, damping[active] * REFUSED)
         damping.clamp_(min=SMALLEST)
     if not iterations:
-        losses = _residuals(parameters, x, y, config).square().mean(dim=1)
+        losses = residuals(parameters, x, y, config).square().mean(dim=1)
     return parameters, losses
 
 
@@ -287,7 +283,7 @@ def residuals_and_jacobian(
     return residual, jacobian.view(nets, layout.size, -1)
 
 
-def _residuals(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> Tensor:
+def residuals(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> Tensor:
     """The networks' outputs less the targets, [net, outputs * sample]."""
     from .training import Layout, activated
 
