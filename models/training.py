@@ -17,13 +17,15 @@ print an earlier run of other batches; the weights here differ from theirs by at
 from __future__ import annotations
 
 import hashlib
+import itertools
+import numbers
 import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,9 @@ from .config import MLPConfig, check_seed, initial_parameters
 from .ensemble import Ensemble
 from .fused import EAGER_SECONDS, FusedStep, Rule, eager_seconds, fused_step
 from .regimens import Regimen, as_regimen
+
+if TYPE_CHECKING:
+    from .attempts import Plan
 
 #: Fresh points that the loss at the end is measured on: what the prototype verified on (4000), rounded up.
 TEST_POINTS = 4096
@@ -66,6 +71,7 @@ def train(
     device: str | torch.device | None = None,
     progress: bool | None = None,
     activation: str | Sequence[str] = "relu",
+    checkpoints: Literal["log"] | Sequence[int] | None = None,
 ) -> Ensemble:
     """Train one network per seed on a task.
 
@@ -74,26 +80,31 @@ def train(
 
     Args:
         task: a Task or the name of a registered one; inputs are uniform on its box.
-        hidden: the hidden widths; a number is one hidden layer, `()` none.
+        hidden: the hidden widths; a number is one hidden layer, `()` none. A regimen that compresses starts with
+            them, one that grows ends with them at the latest.
         seeds: different integers from 0 to 2**32 - 1, such as `range(100)`.
         regimen: a Regimen, the name of a preset, or a mapping (see `as_regimen`).
         bias: whether the layers have biases; None: whether the task needs them.
-        steps: updates; None: the task's own for this preset, else the regimen's. With 0 the networks stay
-            untrained.
+        steps: updates of the first training; None: the task's own for this preset, else the regimen's. With 0
+            the networks stay untrained: nothing else is done to them either.
         device: where to compute; None is the CPU. Random numbers are the CPU's everywhere, and Levenberg-Marquardt
             runs there.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         activation: one name for all hidden layers or one each.
+        checkpoints: the steps at which the weights are kept (`Ensemble.at_step`), or `"log"` for those at which
+            losses are logged, about ten a decade; step 0 and the end are always among them. Each takes 4 bytes a
+            parameter and network: 1000 networks of 2-3-1 over 3000 steps 1.3 MB.
 
     Returns:
-        An Ensemble: parameters, losses on fresh points, history. A network that diverges ends with weights
+        An Ensemble: parameters, losses on fresh points, history, cost. A network that diverges ends with weights
         that are not finite and a loss of NaN (`Ensemble.diverged`), and leaves the others as they are.
 
     Raises:
         UnknownTask: for a task that is not registered.
         UnknownNameError: for a preset that there is not.
         InputError: for a width below 1, no seeds, seeds that are repeated or out of range, a negative number
-            of steps, or a task whose values are not finite on its box.
+            of steps, checkpoints that the training does not come by, or a task whose values are not finite on its
+            box.
 
     Examples:
         >>> runs = train("absolute", hidden=(2,), seeds=range(4), regimen="osier", steps=300)
@@ -105,29 +116,37 @@ def train(
         mathcircuits.detect.errors.InputError: width 0 in hidden layer 0 of sizes (1, 0, 1): every layer needs
         at least one unit; leave the layer out or widen it
     """
-    task, regimen = as_task(task), as_regimen(regimen)
+    from .attempts import Plan, all_attempts
+
+    task, given = as_task(task), as_regimen(regimen)
     widths = tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
+    regimen = given.for_depth(len(widths))
     names = activation if isinstance(activation, str) else tuple(activation)
+    # a width that is no number is left to MLPConfig's message
+    widths = tuple(w * regimen.width_factor if isinstance(w, numbers.Integral) else w for w in widths)
     config = MLPConfig((task.arity, *widths, task.outputs), task.needs_bias if bias is None else bias, names)
-    numbers = _check_seeds(seeds)
+    chosen = _check_seeds(seeds)
+    if steps is not None and _check_steps(steps) == 0:
+        regimen = untrained(regimen)
     steps = regimen.steps_for(task) if steps is None else _check_steps(steps)
     place = torch.device("cpu" if device is None else device)
 
-    if regimen.optimiser == "levenberg":
-        return _levenberg(task, config, regimen, numbers, steps)
-
-    logged = log_steps(steps)
-    fused = _fused(config, regimen, len(numbers), steps, place)
-    per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * regimen.batch))
-    if fused is not None and regimen.stream == "shared":
-        per_chunk = len(
-            numbers
-        )  # its memory does not grow with the networks, and batches are drawn once for all
-    chunks = [numbers[start : start + per_chunk] for start in range(0, len(numbers), per_chunk)]
-    parts: list[tuple[Tensor, npt.NDArray[np.float64]]] = []
+    phases = regimen.rescue.phases * regimen.rescue.steps if regimen.rescue else 0
+    plan = Plan(
+        task=task,
+        config=config,
+        regimen=regimen,
+        steps=steps,
+        device=place,
+        # a rescue goes on with few networks, whose numbers must not depend on how many there were
+        fused=_fused(config, regimen, 1 if phases else len(chosen) * regimen.pool, steps + phases, place),
+        base=np.unique([0, steps]) if regimen.optimiser == "levenberg" else log_steps(steps),
+        moments=None,
+    )
+    plan = _with_checkpoints(plan, checkpoints)
     # tqdm's disable=None means: no bar where the output is no terminal
     bar = tqdm(
-        total=steps * len(numbers),
+        total=(steps * regimen.pool + phases) * len(chosen),
         desc=f"{task.name} {'-'.join(map(str, config.sizes))} {regimen.name}",
         unit="step",
         unit_scale=True,
@@ -135,26 +154,89 @@ def train(
         leave=False,
     )
     with bar, torch.no_grad():
-        for chunk in chunks:
-            start, streams = _started(config, regimen, task, chunk)
-            parameters = start.to(place)
-            found = fit(
-                parameters,
-                streams,
-                task,
-                config,
-                regimen,
-                steps,
-                noise_seeds=chunk,
-                logged=logged,
-                fused=fused,
-                bar=bar,
-            )
-            parts.append((parameters, found))
+        found = all_attempts(replace(plan, bar=bar), chosen)
 
-    parameters = torch.cat([part for part, _ in parts])
-    losses = np.concatenate([found for _, found in parts], axis=1)
-    return measured(_ensemble(task, config, regimen, numbers, steps, parameters, logged, losses), task)
+    config = replace(config, dtype="float64" if plan.double else "float32")
+    weights, biases = Layout(config).split(found.parameters)
+    kept, kept_biases = _checkpoint_arrays(config, found.snapshots)
+    return measured(
+        Ensemble(
+            task=task.name,
+            config=config,
+            regimen=given,
+            steps=int(steps + phases),
+            seeds=chosen,
+            weights=tuple(weight.numpy().copy() for weight in weights),
+            biases=tuple(None if vector is None else vector.numpy().copy() for vector in biases),
+            losses=np.full(len(chosen), np.nan),
+            logged_steps=plan.logged,
+            logged_losses=found.logged,
+            widths=found.widths if regimen.compression or regimen.growth else None,
+            cost=found.cost,
+            checkpoint_steps=plan.moments,
+            checkpoints=kept,
+            checkpoint_biases=kept_biases,
+        ),
+        task,
+    )
+
+
+def untrained(regimen: Regimen) -> Regimen:
+    """The regimen less all that follows the initial weights."""
+    return regimen.model_copy(
+        update={
+            "steps": 0,
+            "pool": 1,
+            "rescue": None,
+            "compression": None,
+            "polish": 0,
+            "restarts": 0,
+            "growth": False,
+        }
+    )
+
+
+def _with_checkpoints(plan: Plan, wanted: str | Sequence[int] | None) -> Plan:
+    """The plan with the steps of its checkpoints, which are then logged too."""
+    if wanted is None:
+        return plan
+    end = int(plan.logged[-1])
+    if isinstance(wanted, str):
+        if wanted != "log":
+            raise InputError(f"checkpoints={wanted!r}: give 'log', a list of steps, or None")
+        return replace(plan, moments=plan.logged)
+    levenberg = plan.regimen.optimiser == "levenberg"
+    between = set(plan.phase_ends.tolist()) | ({end} if plan.finishes else set())
+    chosen = {0, end}
+    for step in wanted:
+        number = operator.index(step)
+        # a network of Levenberg-Marquardt has no step in common with the others
+        if number not in between and not (
+            number in (0, plan.steps) if levenberg else 0 <= number <= plan.steps
+        ):
+            where = (
+                f"0 or {plan.steps}"
+                if levenberg
+                else f"steps from 0 to {plan.steps}" + " or a phase's end" * bool(between)
+            )
+            raise InputError(f"checkpoints: step {step}: this training comes by no such step; give {where}")
+        chosen.add(number)
+    moments = np.array(sorted(chosen), np.int64)
+    return replace(plan, moments=moments, base=np.union1d(plan.base, moments[moments <= plan.steps]))
+
+
+def _checkpoint_arrays(
+    config: MLPConfig, snapshots: Tensor | None
+) -> tuple[tuple[npt.NDArray[Any], ...] | None, tuple[npt.NDArray[Any] | None, ...] | None]:
+    """Snapshots [moment, net, size] layer by layer: weights [moment, net, out, in], biases [moment, net, out]."""
+    if snapshots is None:
+        return None, None
+    weights, biases = Layout(config).split(snapshots.flatten(0, 1))
+    m, n = snapshots.shape[:2]
+    return (
+        tuple(w.reshape(m, n, *w.shape[1:]).numpy().copy() for w in weights),
+        tuple(None if b is None else b.reshape(m, n, -1).numpy().copy() for b in biases),
+    )
 
 
 def log_steps(steps: int) -> npt.NDArray[np.int64]:
@@ -448,7 +530,7 @@ def targets_of(task: Task, inputs: Tensor) -> Tensor:
 class GradientNoise:
     """Gaussian noise on gradients, a stream of its own per network."""
 
-    def __init__(self, seeds: Sequence[int], size: int, scale: float) -> None:
+    def __init__(self, seeds: Sequence[object], size: int, scale: float) -> None:
         self.generators = [generator_of("gradient noise", seed) for seed in seeds]
         self.size, self.scale = size, scale
         self.drawn = torch.empty(0, len(seeds), size)
@@ -470,8 +552,10 @@ def fit(
     regimen: Regimen,
     steps: int,
     *,
-    noise_seeds: Sequence[int] = (),
+    noise_seeds: Sequence[object] = (),
     logged: npt.NDArray[np.int64] | None = None,
+    moments: Sequence[int] = (),
+    snapshots: list[Tensor] | None = None,
     fused: FusedStep | None = None,
     bar: Any = None,
 ) -> npt.NDArray[np.float64]:
@@ -486,6 +570,8 @@ def fit(
         steps: updates; schedules run over them.
         noise_seeds: whose gradient noise, one per network; needed where the regimen has such noise.
         logged: the steps at which the loss is wanted, ascending; None for `log_steps(steps)`.
+        moments: the steps before which the parameters are wanted, ascending, below `steps`.
+        snapshots: where they are appended, [net, size] each.
         fused: the compiled step, for parameters on the CPU; None for the eager one.
         bar: a progress bar whose `update` is told of network-steps.
 
@@ -511,9 +597,12 @@ def fit(
         ahead = max(1, min(ahead, BLOCK_NOISE // parameters.numel()))
     losses = np.full((len(logged), nets), np.nan)
     pool = None if fused is None else ThreadPoolExecutor(torch.get_num_threads())
+    starts = sorted({*range(0, steps, ahead), *moments}) if steps else []
     with pool or nullcontext():
-        for start in range(0, steps, ahead):
-            count = min(ahead, steps - start)
+        for start, end in itertools.pairwise([*starts, steps]):
+            count = end - start
+            if snapshots is not None and start in moments:
+                snapshots.append(parameters.cpu().clone())
             x, y = batches.block(count)
             added = None if noise is None else noise.take(count)
             if fused is None:
@@ -536,6 +625,87 @@ def fit(
             if bar is not None:
                 bar.update(count * nets)
     return losses
+
+
+def fit_in_chunks(
+    parameters: Tensor,
+    seeds: Sequence[int],
+    key: tuple[object, ...] | None,
+    task: Task,
+    config: MLPConfig,
+    regimen: Regimen,
+    steps: int,
+    *,
+    streams: Sequence[torch.Generator] = (),
+    attempt: int = 0,
+    logged: npt.NDArray[np.int64] | None = None,
+    moments: Sequence[int] = (),
+    snapshots: list[Tensor] | None = None,
+    fused: FusedStep | None = None,
+    bar: Any = None,
+) -> npt.NDArray[np.float64]:
+    """`fit` with as many networks at once as stay in cache.
+
+    Args:
+        parameters: [net, size], changed in place.
+        seeds: one per network, of its own noise.
+        key: what names the batches of a rescue's phase; None for those of a first training.
+        task: what to learn.
+        config: the shape.
+        regimen: how.
+        steps: updates.
+        streams: with no key and a stream per seed: the generators that made the networks' weights.
+        attempt: the number of the attempt: each has batches of its own.
+        logged: see `fit`.
+        moments: see `fit`.
+        snapshots: see `fit`.
+        fused: see `fit`.
+        bar: see `fit`.
+
+    Returns:
+        Losses [m, net], as `fit` gives them.
+    """
+    nets = len(parameters)
+    shared = regimen.stream == "shared"
+    per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * regimen.batch))
+    if fused is not None and shared:
+        per_chunk = nets  # its memory does not grow with the networks, and batches are drawn once for all
+    purpose = (
+        key if key is not None else ("batches", task.name, config.sizes, *([attempt] if attempt else []))
+    )
+    losses, parts = [], []
+    for start in range(0, nets, per_chunk):
+        at = slice(start, start + per_chunk)
+        if shared:
+            own = [generator_of(*purpose)]
+            torch.rand((regimen.test_draws, task.arity), generator=own[0])
+        elif key is None:
+            own = list(streams[at])
+        else:
+            own = [generator_of(*key, seed) for seed in seeds[at]]
+        noise_of = seeds[at] if key is None else [(*key, seed) for seed in seeds[at]]
+        found: list[Tensor] = []
+        chunk = parameters[at]
+        losses.append(
+            fit(
+                chunk,
+                own,
+                task,
+                config,
+                regimen,
+                steps,
+                noise_seeds=noise_of,
+                logged=logged,
+                moments=moments,
+                snapshots=found,
+                fused=fused,
+                bar=bar,
+            )
+        )
+        parts.append(found)
+    if snapshots is not None:
+        snapshots += [torch.cat(moment) for moment in zip(*parts, strict=True)]
+    return np.concatenate(losses, axis=1)
 
 
 def _eager_steps(
@@ -571,10 +741,18 @@ def _fused(
     return fused_step()
 
 
-def _started(
+def started(
     config: MLPConfig, regimen: Regimen, task: Task, seeds: Sequence[int]
 ) -> tuple[Tensor, list[torch.Generator]]:
-    """The initial parameters [net, size] of some seeds, and the generators of their batches."""
+    """The initial parameters [net, size] of some seeds, and the generators of batches drawn per seed.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> w, v = Layout(config := MLPConfig((1, 2, 1))).split(
+        ...     started(config, as_regimen("balanced-init"), tasks["absolute"], [0])[0])[0]
+        >>> [round(weight, 4) for weight in w.ravel().tolist()]
+        [-0.0075, 0.0075]
+    """
     layout = Layout(config)
     starts, streams = [], []
     for seed in seeds:
@@ -585,68 +763,84 @@ def _started(
             )
         )
         streams.append(generator)
-    if regimen.stream == "shared":
-        streams = [generator_of("batches", task.name, config.sizes)]
     for generator in streams:
         torch.rand((regimen.test_draws, task.arity), generator=generator)
-    return torch.cat(starts), streams
+    parameters = torch.cat(starts)
+    if regimen.init == "balanced":
+        balance(parameters, config)
+    return parameters, streams
 
 
-def _levenberg(
-    task: Task, config: MLPConfig, regimen: Regimen, seeds: tuple[int, ...], steps: int
-) -> Ensemble:
-    """Networks trained by Levenberg-Marquardt alone; losses are logged before the first step and at the end."""
-    from .levenberg import levenberg, points_of
+def balance(parameters: Tensor, config: MLPConfig) -> None:
+    """Give every second hidden neuron the opposite incoming weights and bias of the one before it, in place.
 
-    config = replace(config, dtype="float64")
-    x, y = points_of(task, regimen.samples or regimen.batch, 0)
-    start, _ = _started(config, regimen, task, seeds)
-    with torch.no_grad():
-        _, before = levenberg(start, x, y, config, 0)
-        end, _ = levenberg(start, x, y, config, steps)
-    logged = np.unique([0, steps])
-    losses = np.repeat(before.numpy()[None], len(logged), axis=0)
-    return measured(_ensemble(task, config, regimen, seeds, steps, end, logged, losses), task)
+    So each of a pair's hyperplanes has a neuron on both its sides (regimens.md, T5). Outgoing weights stay, and so
+    does the last neuron of an odd number.
+
+    Examples:
+        >>> network = torch.tensor([[1.0, 5.0, 2.0, 3.0]])
+        >>> balance(network, MLPConfig((1, 2, 1)))
+        >>> network.tolist()
+        [[1.0, -1.0, 2.0, 3.0]]
+    """
+    weights, biases = Layout(config).split(parameters)
+    for layer, width in enumerate(config.hidden):
+        pairs = width // 2 * 2
+        for vectors in (weights[layer], biases[layer]):
+            if vectors is not None:
+                vectors[:, 1:pairs:2] = -vectors[:, 0:pairs:2]
 
 
-def _ensemble(
-    task: Task,
-    config: MLPConfig,
-    regimen: Regimen,
-    seeds: tuple[int, ...],
-    steps: int,
-    parameters: Tensor,
-    logged: npt.NDArray[np.int64],
-    losses: npt.NDArray[np.float64],
-) -> Ensemble:
-    """The record of a training, its losses on fresh points still missing."""
-    weights, biases = Layout(config).split(parameters.cpu())
-    return Ensemble(
-        task=task.name,
-        config=config,
-        regimen=regimen,
-        steps=steps,
-        seeds=seeds,
-        weights=tuple(weight.numpy().copy() for weight in weights),
-        biases=tuple(None if vector is None else vector.numpy().copy() for vector in biases),
-        losses=np.full(len(seeds), np.nan),
-        logged_steps=logged,
-        logged_losses=losses,
-    )
+def uniform_points(task: Task, points: int, *key: object) -> tuple[Tensor, Tensor]:
+    """Points x [1, d, point] on the task's box and its values y [1, outputs, point], float64, by the name of a stream.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> x, y = uniform_points(tasks["minimum"], 5, "example")
+        >>> x.shape, bool((y[:, 0] == x.min(dim=1).values).all())
+        (torch.Size([1, 2, 5]), True)
+    """
+    low, high = (torch.tensor(side, dtype=torch.float64) for side in np.array(task.box).T)
+    unit = torch.rand((points, task.arity), generator=generator_of(*key), dtype=torch.float64)
+    inputs = low + unit * (high - low)
+    return inputs.T[None], targets_of(task, inputs).T[None]
+
+
+def losses_on(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> npt.NDArray[np.float64]:
+    """Mean squared errors [net] on given points, in the parameters' own precision.
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        x: inputs [1, d, sample].
+        y: targets [1, outputs, sample].
+        config: the shape.
+
+    Examples:
+        >>> one = torch.tensor([[2.0, 3.0]])
+        >>> losses_on(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1))).tolist()
+        [36.0]
+    """
+    from .levenberg import residuals
+
+    x, y = x.to(parameters.dtype), y.to(parameters.dtype)
+    per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * x.shape[2]))
+    found = [
+        residuals(parameters[at : at + per_chunk], x, y, config).square().mean(dim=1)
+        for at in range(0, len(parameters), per_chunk)
+    ]
+    losses: npt.NDArray[np.float64] = torch.cat(found).double().numpy()
+    return losses
 
 
 def measured(ensemble: Ensemble, task: Task) -> Ensemble:
     """The ensemble with its losses on fresh points, which no network has trained on."""
-    low, high = np.array(task.box).T
-    unit = torch.rand(
-        (TEST_POINTS, task.arity), generator=generator_of("test", task.name), dtype=torch.float64
-    )
-    inputs = torch.from_numpy(low) + unit * torch.from_numpy(high - low)
-    X, y = inputs.numpy(), targets_of(task, inputs).numpy()
+    x, target = uniform_points(task, TEST_POINTS, "test", task.name)
+    X, y = x[0].T.numpy(), target[0].T.numpy()
+    bare = replace(ensemble, checkpoint_steps=None, checkpoints=None, checkpoint_biases=None)
     losses = np.empty(len(ensemble))
     per_chunk = max(1, CHUNK_VALUES // (max(ensemble.config.sizes) * TEST_POINTS))
     for start in range(0, len(ensemble), per_chunk):
-        part = ensemble.take(range(start, min(start + per_chunk, len(ensemble))))
+        part = bare.take(range(start, min(start + per_chunk, len(ensemble))))
         with np.errstate(over="ignore", invalid="ignore"):
             found = ((part.activations(X)["hook_output"] - y) ** 2).mean(axis=(1, 2))
         losses[start : start + per_chunk] = np.where(np.isfinite(found), found, np.nan)
