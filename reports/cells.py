@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -141,17 +142,16 @@ class Cell:
         """Where the networks lie in a study's folder."""
         return out / "networks" / f"{self.key}.safetensors"
 
-    def reading_file(self, out: Path, table: str) -> Path:
-        """Where what was read in them lies; `table` is one of `READINGS`."""
-        return out / "networks" / f"{self.key}.{reading_hash()}.{table}.parquet"
+    def reading_files(self, out: Path) -> dict[str, Path]:
+        """Where what was read in them lies, by table of `READINGS`."""
+        stamp = reading_hash()
+        return {table: out / "networks" / f"{self.key}.{stamp}.{table}.parquet" for table in READINGS}
 
     def finished(self, out: Path) -> bool:
         """Whether all its files are there."""
-        files = (
-            self.weights_file(out),
-            *(self.reading_file(out, table) for table in READINGS),
+        return self.weights_file(out).is_file() and all(
+            file.is_file() for file in self.reading_files(out).values()
         )
-        return all(file.is_file() for file in files)
 
 
 @dataclass(frozen=True)
@@ -164,12 +164,15 @@ class Outcome:
             (another process has it) or `failed`.
         seconds: what its steps took.
         error: why it failed, on one line.
+        peak_mb: the most memory that the process that worked on it had held by then, in MiB; None where it was not
+            worked on, or the system does not tell.
     """
 
     cell: str
     status: Literal["done", "read", "kept", "busy", "failed"]
     seconds: dict[str, float] = field(default_factory=dict)
     error: str = ""
+    peak_mb: float | None = None
 
 
 def study_cells(config: StudyConfig) -> list[Cell]:
@@ -203,18 +206,31 @@ def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
 
     Processes that share a folder never work on one cell at once: the second waits for the first, or with
     `wait=False` says that it is busy.
+
+    Raises:
+        FileError: where the folder cannot be written, or its file system knows no locks.
     """
     from filelock import FileLock, Timeout
 
     if cell.finished(out):
         return Outcome(cell.key, "kept")
-    locks = out / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    lock = out / ".locks" / f"{cell.key}.lock"
     try:
-        with FileLock(locks / f"{cell.key}.lock", timeout=-1 if wait else 0):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=-1 if wait else 0):
             return _run_locked(cell, out)
     except Timeout:
         return Outcome(cell.key, "busy")
+    except NotImplementedError:
+        raise FileError(
+            lock,
+            "cannot be locked on this file system",
+            "mount it with locks (Lustre: -o flock), or choose another",
+        ) from None
+    except OSError as error:
+        raise FileError(
+            lock, f"cannot be written ({error.strerror or error})", "choose another folder"
+        ) from None
 
 
 def _run_locked(cell: Cell, out: Path) -> Outcome:
@@ -225,23 +241,41 @@ def _run_locked(cell: Cell, out: Path) -> Outcome:
         if cell.finished(out):
             return Outcome(cell.key, "kept")
         status: Literal["done", "read"] = "read"
-        if not cell.weights_file(out).is_file():
+        with _one_thread():
+            if not cell.weights_file(out).is_file():
+                start = time.perf_counter()
+                save_ensemble(cell.weights_file(out), train_cell(cell))
+                seconds["train"], status = time.perf_counter() - start, "done"
             start = time.perf_counter()
-            save_ensemble(cell.weights_file(out), train_cell(cell))
-            seconds["train"], status = time.perf_counter() - start, "done"
-        start = time.perf_counter()
-        for table, frame in read_cell(cell, load_ensemble(cell.weights_file(out))).items():
-            with atomic(cell.reading_file(out, table)) as file:
-                frame.to_parquet(file, index=False)
-        seconds["read"] = time.perf_counter() - start
+            files = cell.reading_files(out)
+            for table, frame in read_cell(cell, load_ensemble(cell.weights_file(out))).items():
+                with atomic(files[table]) as file:
+                    frame.to_parquet(file, index=False)
+            seconds["read"] = time.perf_counter() - start
         trouble.unlink(missing_ok=True)
     except Exception as error:  # one cell's failure, of whatever kind, must not stop the others
         first = str(error).splitlines()[0] if str(error) else ""
         text = first if isinstance(error, MathCircuitsError) else f"{type(error).__name__}: {first}"
         with atomic(trouble) as file:
             file.write_text(traceback.format_exc(), "utf-8")
-        return Outcome(cell.key, "failed", seconds, text)
-    return Outcome(cell.key, status, seconds)
+        return Outcome(cell.key, "failed", seconds, text, peak_memory())
+    return Outcome(cell.key, status, seconds, peak_mb=peak_memory())
+
+
+def peak_memory() -> float | None:
+    """The most memory that this process has held so far, in MiB; None where the system does not tell.
+
+    Examples:
+        >>> peak_memory() is None or peak_memory() > 10
+        True
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    # Kilobytes, but bytes on a Mac.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
 def train_cell(cell: Cell) -> Ensemble:
@@ -249,15 +283,14 @@ def train_cell(cell: Cell) -> Ensemble:
     from mathcircuits.models import Ensemble, MLPConfig, train
 
     if not cell.derived:
-        with _one_thread():
-            return train(
-                cell.task,
-                hidden=cell.hidden,
-                seeds=cell.seeds,
-                regimen=cell.regimen,
-                steps=cell.steps,
-                progress=False,
-            )
+        return train(
+            cell.task,
+            hidden=cell.hidden,
+            seeds=cell.seeds,
+            regimen=cell.regimen,
+            steps=cell.steps,
+            progress=False,
+        )
     task = tasks[cell.task]
     network = task.derived_network
     assert network is not None  # study_cells makes such a cell only where there is one
@@ -462,14 +495,17 @@ def reading_hash() -> str:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One torch thread: arrays this small gain nothing from a second, and two wait long for each other
-    where another process keeps a core busy (measured: 13 s against 171 s)."""
+    """One thread of torch and of the linear algebra: arrays this small gain nothing from a second, and two wait long
+    for each other where another process keeps a core busy (measured: 13 s against 171 s). The last digits of a sum
+    depend on how many threads share it, too."""
     import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(before)
 

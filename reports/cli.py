@@ -52,6 +52,13 @@ def study(
         int | None,
         typer.Option(help="Processes that work in parallel (default: one per core, 1 for few cells)."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A dask scheduler whose workers do it instead: tcp://HOST:8786, or its --scheduler-file.",
+        ),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds, in place of the configuration's.")
     ] = None,
@@ -61,12 +68,15 @@ def study(
     from collections import Counter
 
     from .config import StudyConfig, as_config
-    from .study import run_study, worth_workers
+    from .study import run_study
+    from .workers import worth_workers
 
     wanted = as_config(config)
     if seeds is not None:
         wanted = StudyConfig(**{**wanted.to_dict(), "seeds": seeds})
-    done = run_study(wanted, out, workers=worth_workers(wanted) if workers is None else workers)
+    if workers is None:
+        workers = 1 if scheduler else worth_workers(wanted)
+    done = run_study(wanted, out, workers=workers, scheduler=scheduler)
     count = Counter(cell["status"] for cell in done.manifest["cells"])
     words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
     print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")

@@ -41,8 +41,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, key: str) -> None:
-    """Remove the temporary files that a killed process has left for one key."""
+def sweep(folder: Path, key: str = "*") -> None:
+    """Remove the temporary files that a killed process has left for one key, or for any."""
     for left in folder.glob(f".{key}.*.tmp"):
         left.unlink(missing_ok=True)
 

@@ -12,67 +12,58 @@ from __future__ import annotations
 import html
 import os
 import time
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathcircuits.detect import InputError, MathCircuitsError, Network, Task, tasks
+from mathcircuits.detect import MathCircuitsError, Network
 from mathcircuits.detect.errors import FileError, UnknownNameError
 
-from .cells import (
-    READINGS,
-    Cell,
-    Outcome,
-    load_ensemble,
-    reading_hash,
-    run_cell,
-    study_cells,
-    untrained_networks,
-)
+from .cells import Cell, Outcome, load_ensemble, study_cells
 from .config import StudyConfig, as_config
-from .storage import atomic, read_json, write_json
+from .manifest import claim, read_manifest, record
+from .progress import ProgressDisplay
+from .tabulating import write_tables
+from .workers import check_workers, run_cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .tables import Condition
-
-_FORMAT = "mathcircuits-study-1"
-#: Cells that pay for the start of another process.
-_CELLS_A_WORKER = 8
 ConfigLike = StudyConfig | Mapping[str, Any] | str | os.PathLike[str] | None
-#: Packages whose version may change a number in a table.
-_PACKAGES = (
-    "mathcircuits", "torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "sympy", "transformer-lens",
-)  # fmt: skip
 
 
 def run_study(
-    config: ConfigLike, out: str | os.PathLike[str], *, workers: int = 1, progress: bool | None = None
+    config: ConfigLike,
+    out: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool | None = None,
 ) -> Study:
     """Train, read, compare and report; what is there already is kept.
 
     A run that was killed goes on where it was; several processes may work in one folder. A cell that fails is
-    named in `Study.failures` and does not stop the others. In memory are the networks of one task, size and
-    regimen at a time.
+    named in `Study.failures` and does not stop the others. The tables are the same whoever worked on the cells.
+
+    A process that works on cells holds one of at most 256 networks, the one that writes the tables those of one
+    task, size and regimen; `Study.manifest["peak_mb"]` says what both have come to (docs/cluster.md has figures).
 
     Args:
         config: a StudyConfig, a mapping of its fields, the path of a TOML file, or None for the default.
         out: the study's folder, made where it is missing.
-        workers: processes; 1 works in this one.
-        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+        workers: processes of this machine; 1 works in this one.
+        scheduler: the address of a dask scheduler whose workers do the cells (`tcp://HOST:8786`), or the file that
+            `dask scheduler --scheduler-file` writes; needs the extra `mathcircuits[dask]`, and a folder that the
+            workers share.
+        progress: None shows a bar on a terminal, and in a pipe a line with the time left every half a minute; True
+            shows a line after every cell there; False shows nothing.
 
     Raises:
         InputError: for an unusable configuration, or a folder that holds a study with another one.
-        FileError: where the folder cannot be written.
-        MathCircuitsError: where every cell failed.
+        FileError: where the folder cannot be written, or a worker of the cluster does not see it.
+        MathCircuitsError: where every cell failed, dask is missing, or the scheduler does not answer.
 
     Examples:
         >>> import tempfile
@@ -81,43 +72,37 @@ def run_study(
         >>> study.tables["success"][["task", "n"]].values.tolist()  # doctest: +SKIP
         [['absolute', 2]]
     """
-    from tqdm import tqdm
-
     from .page import write_report
 
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InputError(f"workers = {workers!r}: give a whole number of processes, at least 1")
+    check_workers(workers, scheduler)
     checked, folder = as_config(config), Path(out)
     cells = study_cells(checked)
-    started = _claim(folder, checked)
+    started = claim(folder, checked)
     clock = time.perf_counter()
-    # tqdm's disable=None means: no bar where the output is no terminal
-    with tqdm(
-        total=len(cells), desc="cells", unit="cell", disable=None if progress is None else not progress
-    ) as bar:
+    with ProgressDisplay(cells, progress) as display:
         outcomes: dict[str, Outcome] = {}
-        for outcome in _run_cells(cells, folder, workers):
+        for outcome in run_cells(cells, folder, workers=workers, scheduler=scheduler):
             outcomes[outcome.cell] = outcome
-            bar.update()
+            display.add(outcome)
         seconds = {"cells": time.perf_counter() - clock}
         finished = [cell for cell in cells if outcomes[cell.key].status != "failed"]
         if not any(not cell.derived for cell in finished):
             first = next(outcome for outcome in outcomes.values() if outcome.status == "failed")
-            _record(folder, cells, outcomes, seconds, started)
+            record(folder, cells, outcomes, seconds, started)
             raise MathCircuitsError(
                 f"{folder}: no cell of the study finished; {first.cell}: {first.error} "
                 f"(the traceback stands in networks/{first.cell}.error.txt)"
             )
-        bar.set_description("tables")
+        display.stage("tables")
         clock = time.perf_counter()
         write_tables(finished, folder)
         seconds["tables"] = time.perf_counter() - clock
-        _record(folder, cells, outcomes, seconds, started)
-        bar.set_description("page")
+        record(folder, cells, outcomes, seconds, started)
+        display.stage("page")
         clock = time.perf_counter()
         write_report(folder)
         seconds["page"] = time.perf_counter() - clock
-        _record(folder, cells, outcomes, seconds, started)
+        record(folder, cells, outcomes, seconds, started)
     return Study.load(folder)
 
 
@@ -275,318 +260,3 @@ class Tables(Mapping[str, "pd.DataFrame"]):
 
     def __repr__(self) -> str:
         return f"Tables({', '.join(self)})"
-
-
-def worth_workers(config: ConfigLike = None) -> int:
-    """How many processes a study is worth here: one per core, but none that starts for less than a few cells.
-
-    Examples:
-        >>> worth_workers({"tasks": ["absolute"], "widths": ["1x"], "regimens": ["adam"]})
-        1
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # A process starts in about five seconds, which is what a few cells take.
-    return max(1, min(cores, len(study_cells(as_config(config))) // _CELLS_A_WORKER))
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """A study's manifest.
-
-    Raises:
-        FileError: where there is none, or it is damaged.
-    """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise FileError(
-            folder,
-            "holds no study (there is no manifest.json)",
-            "give the folder that `mathcircuits study --out` wrote",
-        )
-    manifest = read_json(path)
-    if manifest.get("format") != _FORMAT:
-        raise FileError(path, f"is no manifest of a study (format {_FORMAT})", "give another folder")
-    return manifest
-
-
-def write_tables(cells: Iterable[Cell], out: Path) -> None:
-    """The tables of finished cells, condition by condition, so that memory holds one condition at a time."""
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from mathcircuits.detect.orbits import Orbits
-
-    from . import tables as made
-
-    grouped: dict[str, list[Cell]] = {}
-    for cell in cells:
-        grouped.setdefault(cell.condition, []).append(cell)
-    counts: list[pd.DataFrame] = []
-    known: dict[str, Orbits] = {}
-    # By task: how many networks solved it, and those among them that the catalogue has no name for.
-    solved: Counter[str] = Counter()
-    unnamed: dict[str, list[tuple[str, Network]]] = {}
-    with ExitStack() as stack:
-        writers = {}
-        for name in made.COLUMNS:
-            path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
-            schema = pa.Table.from_pandas(
-                made.empty(name), made.arrow_schema(name), preserve_index=False
-            ).schema
-            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
-
-        def add(name: str, frame: pd.DataFrame) -> None:
-            if len(frame):
-                table = pa.Table.from_pandas(frame, made.arrow_schema(name), preserve_index=False)
-                writers[name].write_table(table)
-
-        for members in grouped.values():
-            condition = read_condition(members, out)
-            if condition.task.name not in known:
-                known[condition.task.name] = Orbits(condition.task)
-            orbits = known[condition.task.name]
-            neurons = made.neuron_table(condition, orbits)
-            networks = made.network_table(condition, neurons, orbits)
-            add("networks", networks)
-            add("neurons", neurons)
-            add("directions", made.direction_table(condition))
-            programs = made.program_table(condition)
-            add("programs", programs)
-            add("circuits", made.circuit_table(condition))
-            add("superposition", made.superposition_table(condition))
-            if condition.derived:
-                continue
-            add("success", made.success_table(condition))
-            add("census", made.census_table(condition, programs))
-            add("similarity", made.similarity_table(condition))
-            add("ensembles", made.ensemble_table(condition))
-            counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
-            solved[condition.task.name] += len(condition.solutions)
-            unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
-        recurring = [
-            made.candidate_table(tasks[name], found, solved[name]) for name, found in unnamed.items()
-        ]
-        candidates = pd.concat([made.empty("candidates"), *recurring], ignore_index=True)
-        add("candidates", candidates)
-        _write_candidates(made.candidates_toml(candidates), out)
-        add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
-
-
-def _write_candidates(entries: str, out: Path) -> None:
-    """`candidates.toml` for `mathcircuits add`; none where nothing recurs that has no name."""
-    path = out / "candidates.toml"
-    if not entries:
-        path.unlink(missing_ok=True)
-        return
-    with atomic(path) as file:
-        file.write_text(entries, "utf-8")
-
-
-def read_condition(cells: list[Cell], out: Path) -> Condition:
-    """What the finished cells of one task, size and regimen hold."""
-    import numpy as np
-    import pandas as pd
-
-    from .tables import Condition
-
-    first = cells[0]
-    ensembles = [load_ensemble(cell.weights_file(out)) for cell in cells]
-    networks: list[Network | None] = []
-    untrained: list[Network] = []
-    for ensemble in ensembles:
-        finite = ensemble.finite
-        known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
-        networks += [known.get(seed) for seed in ensemble.seeds]
-        untrained += [] if first.derived else untrained_networks(ensemble)
-
-    def reading(table: str) -> pd.DataFrame:
-        return pd.concat(
-            [pd.read_parquet(cell.reading_file(out, table)) for cell in cells], ignore_index=True
-        )
-
-    return Condition(
-        task=tasks[first.task],
-        hidden=first.hidden,
-        width=first.width,
-        regimen=first.regimen.name,
-        threshold=first.threshold,
-        steps=ensembles[0].steps,
-        derived=first.derived,
-        seeds=tuple(seed for cell in cells for seed in cell.seeds),
-        losses=np.concatenate([ensemble.losses for ensemble in ensembles]),
-        cells=tuple(cell.key for cell in cells for _ in cell.seeds),
-        networks=tuple(networks),
-        untrained=tuple(untrained),
-        **{name: reading(name) for name in READINGS},
-    )
-
-
-def _run_cells(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcome]:
-    """The outcome of every cell, in whatever order they end; cells that another process has come last."""
-    busy: list[Cell] = []
-    by_key = {cell.key: cell for cell in cells}
-    for outcome in _local(cells, out) if workers == 1 else _in_processes(cells, out, workers):
-        if outcome.status == "busy":
-            busy.append(by_key[outcome.cell])
-        else:
-            yield outcome
-    for cell in busy:
-        yield run_cell(cell, out)
-
-
-def _local(cells: list[Cell], out: Path) -> Iterator[Outcome]:
-    return (run_cell(cell, out, wait=False) for cell in cells)
-
-
-def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcome]:
-    from joblib import Parallel, delayed
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    left = {cell.key: cell for cell in cells}
-    job = delayed(_in_worker)
-    with warnings.catch_warnings():
-        # loky takes the memory that torch needs for a leak, starts another worker and says so.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        try:
-            with Parallel(n_jobs=workers, return_as="generator_unordered") as parallel:
-                for outcome in parallel(job(cell, tasks[cell.task], out) for cell in cells):
-                    del left[outcome.cell]
-                    yield outcome
-        except TerminatedWorkerError:
-            # A killed worker takes the rest of the call with it, and does not say which cell it had.
-            pass
-        for cell in left.values():
-            try:
-                # Alone with the pool, so that a cell that always kills its worker harms no other.
-                yield from Parallel(n_jobs=2)([job(cell, tasks[cell.task], out)])
-            except TerminatedWorkerError:
-                error = "the process that worked on it was killed (out of memory?)"
-                yield Outcome(cell.key, "failed", error=error)
-
-
-def _in_worker(cell: Cell, task: Task, out: Path) -> Outcome:
-    """`run_cell` in another process, which does not know the tasks that this program has registered."""
-    if task.name not in tasks:
-        tasks.add(task)
-    return run_cell(cell, out, wait=False)
-
-
-def _claim(out: Path, config: StudyConfig) -> str:
-    """Make the folder the study's own, or check that it is; the time of the claim."""
-    from filelock import FileLock
-
-    if out.exists() and not out.is_dir():
-        raise FileError(out, "is a file", "give a folder for the study, with --out")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        (out / ".locks").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(out, f"cannot be made ({error.strerror or error})", "choose another folder") from None
-    with FileLock(out / ".locks" / "manifest.lock"):
-        if not (out / "manifest.json").is_file():
-            _write_manifest(out, config, [])
-            return now
-        manifest = read_manifest(out)
-        there = manifest["config"]
-        wanted = config.to_dict()
-        changed = [key for key in wanted if there.get(key) != wanted[key]]
-        if changed:
-            changes = ", ".join(f"{key} = {there.get(key)!r} there, {wanted[key]!r} here" for key in changed)
-            raise FileError(
-                out,
-                f"holds a study with another configuration ({changes})",
-                "choose another folder with --out, or move that one away; nothing in it was changed",
-            )
-    return now
-
-
-def _record(
-    out: Path, cells: list[Cell], outcomes: Mapping[str, Outcome], seconds: Mapping[str, float], started: str
-) -> None:
-    """Write into the manifest what became of the cells; the times of those that were kept stay."""
-    from filelock import FileLock
-
-    with FileLock(out / ".locks" / "manifest.lock"):
-        manifest = read_manifest(out)
-        before = {cell["key"]: cell for cell in manifest["cells"]}
-        records: list[dict[str, Any]] = []
-        for cell in cells:
-            outcome = outcomes[cell.key]
-            times = dict(before.get(cell.key, {}).get("seconds", {}))
-            times.update({step: round(value, 3) for step, value in outcome.seconds.items()})
-            records.append(
-                {
-                    "key": cell.key,
-                    "condition": cell.condition,
-                    "seeds": len(cell.seeds),
-                    "status": outcome.status,
-                    "error": outcome.error,
-                    "seconds": times,
-                }
-            )
-        config = StudyConfig(**manifest["config"])
-        stages = {stage: round(value, 3) for stage, value in seconds.items()}
-        stages["train"] = round(sum(record["seconds"].get("train", 0.0) for record in records), 3)
-        stages["read"] = round(sum(record["seconds"].get("read", 0.0) for record in records), 3)
-        _write_manifest(
-            out,
-            config,
-            records,
-            started=started,
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=stages,
-        )
-
-
-def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **clocks: Any) -> None:
-    write_json(
-        out / "manifest.json",
-        {
-            "format": _FORMAT,
-            "config": config.to_dict(),
-            "seeds": list(config.seed_list),
-            "catalogue": reading_hash(),
-            "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
-            "git": _git_state(),
-            "machine": _machine(),
-            **clocks,
-            "cells": cells,
-        },
-    )
-
-
-def _git_state() -> dict[str, Any] | None:
-    """Commit and state of the checkout that mathcircuits runs from; None where it is installed without one."""
-    import subprocess
-
-    root = Path(__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return None
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _machine() -> dict[str, Any]:
-    import platform
-
-    return {
-        "name": platform.node(),
-        "system": platform.platform(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
-def _python() -> str:
-    import platform
-
-    return platform.python_version()

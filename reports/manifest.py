@@ -1,0 +1,172 @@
+"""The manifest: what a study's folder is and how it came about. Clocks and machines stand here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mathcircuits.detect.errors import FileError
+
+from .cells import Cell, Outcome, peak_memory, reading_hash
+from .config import StudyConfig
+from .storage import read_json, sweep, write_json
+
+_FORMAT = "mathcircuits-study-1"
+#: Packages whose version may change a number in a table.
+_PACKAGES = (
+    "mathcircuits", "torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "sympy", "transformer-lens",
+)  # fmt: skip
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """A study's manifest.
+
+    Raises:
+        FileError: where there is none, or it is damaged.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise FileError(
+            folder,
+            "holds no study (there is no manifest.json)",
+            "give the folder that `mathcircuits study --out` wrote",
+        )
+    manifest = read_json(path)
+    if manifest.get("format") != _FORMAT:
+        raise FileError(path, f"is no manifest of a study (format {_FORMAT})", "give another folder")
+    return manifest
+
+
+def claim(out: Path, config: StudyConfig) -> str:
+    """Make the folder the study's own, or check that it is; the time of the claim."""
+    from filelock import FileLock
+
+    if out.exists() and not out.is_dir():
+        raise FileError(out, "is a file", "give a folder for the study, with --out")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        (out / ".locks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(out, f"cannot be made ({error.strerror or error})", "choose another folder") from None
+    with FileLock(out / ".locks" / "manifest.lock"):
+        sweep(out, "manifest.json")
+        if not (out / "manifest.json").is_file():
+            _write_manifest(out, config, [])
+            return now
+        manifest = read_manifest(out)
+        there = manifest["config"]
+        wanted = config.to_dict()
+        changed = [key for key in wanted if there.get(key) != wanted[key]]
+        if changed:
+            changes = ", ".join(f"{key} = {there.get(key)!r} there, {wanted[key]!r} here" for key in changed)
+            raise FileError(
+                out,
+                f"holds a study with another configuration ({changes})",
+                "choose another folder with --out, or move that one away; nothing in it was changed",
+            )
+    return now
+
+
+def record(
+    out: Path, cells: list[Cell], outcomes: Mapping[str, Outcome], seconds: Mapping[str, float], started: str
+) -> None:
+    """Write into the manifest what became of the cells; times and memory of those that were kept stay.
+
+    `peak_mb` is what the hungriest process that worked on a cell had held (`cells`), and this one (`study`).
+    """
+    from filelock import FileLock
+
+    with FileLock(out / ".locks" / "manifest.lock"):
+        manifest = read_manifest(out)
+        before = {cell["key"]: cell for cell in manifest["cells"]}
+        records: list[dict[str, Any]] = []
+        for cell in cells:
+            outcome = outcomes[cell.key]
+            known = before.get(cell.key, {})
+            times = dict(known.get("seconds", {}))
+            times.update({step: round(value, 3) for step, value in outcome.seconds.items()})
+            records.append(
+                {
+                    "key": cell.key,
+                    "condition": cell.condition,
+                    "seeds": len(cell.seeds),
+                    "status": outcome.status,
+                    "error": outcome.error,
+                    "seconds": times,
+                    "peak_mb": known.get("peak_mb") if outcome.peak_mb is None else outcome.peak_mb,
+                }
+            )
+        config = StudyConfig(**manifest["config"])
+        stages = {stage: round(value, 3) for stage, value in seconds.items()}
+        stages["train"] = round(sum(record["seconds"].get("train", 0.0) for record in records), 3)
+        stages["read"] = round(sum(record["seconds"].get("read", 0.0) for record in records), 3)
+        _write_manifest(
+            out,
+            config,
+            records,
+            started=started,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=stages,
+            peak_mb={
+                "cells": max((r["peak_mb"] for r in records if r["peak_mb"] is not None), default=None),
+                "study": peak_memory(),
+            },
+        )
+
+
+def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **clocks: Any) -> None:
+    write_json(
+        out / "manifest.json",
+        {
+            "format": _FORMAT,
+            "config": config.to_dict(),
+            "seeds": list(config.seed_list),
+            "catalogue": reading_hash(),
+            "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
+            "git": _git_state(),
+            "machine": _machine(),
+            **clocks,
+            "cells": cells,
+        },
+    )
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit and state of the checkout that mathcircuits runs from; None where it is installed without one."""
+    import subprocess
+
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _machine() -> dict[str, Any]:
+    import platform
+
+    return {
+        "name": platform.node(),
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _python() -> str:
+    import platform
+
+    return platform.python_version()

@@ -1,0 +1,144 @@
+"""Tabulating: from the files of finished cells to the tables of a study, one condition in memory at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mathcircuits.detect import Network, tasks
+
+from .cells import READINGS, Cell, load_ensemble, untrained_networks
+from .storage import atomic, sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .tables import Condition
+
+
+def write_tables(cells: Iterable[Cell], out: Path) -> None:
+    """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
+
+    Processes that share a folder write one after the other.
+    """
+    from filelock import FileLock
+
+    (out / ".locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".locks" / "tables.lock"):
+        sweep(out / "tables")
+        _write_tables(cells, out)
+
+
+def _write_tables(cells: Iterable[Cell], out: Path) -> None:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from mathcircuits.detect.orbits import Orbits
+
+    from . import tables as made
+
+    grouped: dict[str, list[Cell]] = {}
+    for cell in cells:
+        grouped.setdefault(cell.condition, []).append(cell)
+    counts: list[pd.DataFrame] = []
+    known: dict[str, Orbits] = {}
+    # By task: how many networks solved it, and those among them that the catalogue has no name for.
+    solved: Counter[str] = Counter()
+    unnamed: dict[str, list[tuple[str, Network]]] = {}
+    with ExitStack() as stack:
+        writers = {}
+        for name in made.COLUMNS:
+            path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
+            schema = pa.Table.from_pandas(
+                made.empty(name), made.arrow_schema(name), preserve_index=False
+            ).schema
+            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
+
+        def add(name: str, frame: pd.DataFrame) -> None:
+            if len(frame):
+                table = pa.Table.from_pandas(frame, made.arrow_schema(name), preserve_index=False)
+                writers[name].write_table(table)
+
+        for members in grouped.values():
+            condition = read_condition(members, out)
+            if condition.task.name not in known:
+                known[condition.task.name] = Orbits(condition.task)
+            orbits = known[condition.task.name]
+            neurons = made.neuron_table(condition, orbits)
+            networks = made.network_table(condition, neurons, orbits)
+            add("networks", networks)
+            add("neurons", neurons)
+            add("directions", made.direction_table(condition))
+            programs = made.program_table(condition)
+            add("programs", programs)
+            add("circuits", made.circuit_table(condition))
+            add("superposition", made.superposition_table(condition))
+            if condition.derived:
+                continue
+            add("success", made.success_table(condition))
+            add("census", made.census_table(condition, programs))
+            add("similarity", made.similarity_table(condition))
+            add("ensembles", made.ensemble_table(condition))
+            counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+            solved[condition.task.name] += len(condition.solutions)
+            unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+        recurring = [
+            made.candidate_table(tasks[name], found, solved[name]) for name, found in unnamed.items()
+        ]
+        candidates = pd.concat([made.empty("candidates"), *recurring], ignore_index=True)
+        add("candidates", candidates)
+        _write_candidates(made.candidates_toml(candidates), out)
+        add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+
+
+def _write_candidates(entries: str, out: Path) -> None:
+    """`candidates.toml` for `mathcircuits add`; none where nothing recurs that has no name."""
+    path = out / "candidates.toml"
+    if not entries:
+        path.unlink(missing_ok=True)
+        return
+    with atomic(path) as file:
+        file.write_text(entries, "utf-8")
+
+
+def read_condition(cells: list[Cell], out: Path) -> Condition:
+    """What the finished cells of one task, size and regimen hold."""
+    import numpy as np
+    import pandas as pd
+
+    from .tables import Condition
+
+    first = cells[0]
+    ensembles = [load_ensemble(cell.weights_file(out)) for cell in cells]
+    networks: list[Network | None] = []
+    untrained: list[Network] = []
+    for ensemble in ensembles:
+        finite = ensemble.finite
+        known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
+        networks += [known.get(seed) for seed in ensemble.seeds]
+        untrained += [] if first.derived else untrained_networks(ensemble)
+
+    readings = [cell.reading_files(out) for cell in cells]
+
+    def reading(table: str) -> pd.DataFrame:
+        return pd.concat([pd.read_parquet(files[table]) for files in readings], ignore_index=True)
+
+    return Condition(
+        task=tasks[first.task],
+        hidden=first.hidden,
+        width=first.width,
+        regimen=first.regimen.name,
+        threshold=first.threshold,
+        steps=ensembles[0].steps,
+        derived=first.derived,
+        seeds=tuple(seed for cell in cells for seed in cell.seeds),
+        losses=np.concatenate([ensemble.losses for ensemble in ensembles]),
+        cells=tuple(cell.key for cell in cells for _ in cell.seeds),
+        networks=tuple(networks),
+        untrained=tuple(untrained),
+        **{name: reading(name) for name in READINGS},
+    )
