@@ -31,6 +31,7 @@ from mathcircuits.detect.task import as_task
 from .config import MLPConfig, check_seed
 from .elimination import FINISHED, Limits, State, eliminated, kicked, polished
 from .levenberg import EXACT
+from .readability import readable_forms
 from .redundancy import merged
 from .regimens import Compression
 from .training import Layout, generator_of, targets_of
@@ -39,6 +40,8 @@ Array = npt.NDArray[np.float64]
 
 #: Points of the last check, which nothing was fitted to or chosen by: the prototype's 4000, as a power of 2.
 CHECKED = 4096
+#: Points on which readable weights are fitted again.
+REFITTED = 1024
 #: Networks that go together: more would only take memory, 4096 points each.
 TOGETHER = 256
 #: A kick's network has to come this far below the tolerance on the points it was fitted to, since unseen ones
@@ -518,15 +521,30 @@ class _Run:
             number += 1
         return found
 
+    def readable(self, k: int, network: Network) -> Network | None:
+        """The most readable network that is as good on points it was not fitted to, or None."""
+        fitted = self.draw("readable", [k], REFITTED)
+        x, y = (t[0].T.numpy() for t in self.draw("check readable", [k], CHECKED))
+        allowed = min(_mse(network, x, y) + MARGIN * self.tolerance, self.tolerance)
+        for form in readable_forms(network, self.points.box, *fitted):
+            if _mse(form, x, y) < allowed:
+                return form
+        return None
+
     def result(self, k: int, state: State) -> Compressed:
         original = self.networks[k]
         x, y = (t[0].T.numpy() for t in self.draw("verify", [k], CHECKED))
         network = _network(state)
         loss = _mse(network, x, y)
+        readable = False
+        if self.settings.readable and loss < self.tolerance:
+            better = self.readable(k, network)
+            if better is not None and _mse(better, x, y) < self.tolerance:
+                network, loss, readable = better, _mse(better, x, y), True
         own = _mse(original, x, y)
         gone = state.gone
         if not loss < self.tolerance and own <= loss:
-            network, loss, gone = original, own, ()
+            network, loss, gone, readable = original, own, (), False
         return Compressed(
             network=network,
             original=original,
@@ -538,7 +556,7 @@ class _Run:
             held_out=float(np.abs(network(x) - original(x)).max()),
             cost=int(self.cost[k]),
             removed=gone,
-            readable=False,
+            readable=readable,
         )
 
 
