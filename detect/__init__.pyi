@@ -54,11 +54,17 @@ from .network import Network as Network
 from .network import as_network as as_network
 from .orbits import Orbits as Orbits
 from .pairs import pairwise as pairwise
+from .prediction import SuccessModel as SuccessModel
+from .prediction import initial_features as initial_features
 from .programs import Program as Program
 from .programs import decompile as decompile
 from .recognition import find_circuits as find_circuits
 from .recurring import Candidate as Candidate
 from .recurring import candidates as candidates
+from .rules import PredictionScore as PredictionScore
+from .rules import Rule as Rule
+from .rules import closed_rule as closed_rule
+from .rules import score_predictions as score_predictions
 from .similarity import cka as cka
 from .task import Symmetry as Symmetry
 from .task import Task as Task
