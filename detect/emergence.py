@@ -312,12 +312,11 @@ def _summary(about: dict[str, str], first: pd.DataFrame, end: int, confidence: f
         # The smallest step by which at least this share of the seeds has it.
         value = times[max(math.ceil(quantile * n - 1e-9), 1) - 1]
         low, high = _quantile_interval(times, quantile, confidence)
-        beyond = [
-            name for name, t in (("the quantile", value), ("its upper end", high)) if math.isinf(t) and t > 0
-        ]
+        named = (("the quantile", value), ("its lower end", low), ("its upper end", high))
+        beyond = [name for name, t in named if t == math.inf]
+        reason = f"{', '.join(beyond)} not within the {end} steps" if beyond else ""
         if low == -math.inf:
-            beyond.append("its lower end, for which there are too few seeds,")
-        reason = f"{' and '.join(beyond)} not within the {end} steps" if beyond else ""
+            reason = "; ".join(text for text in (reason, f"no lower end from {n} seeds") if text)
         rows.append(
             {
                 **about,
