@@ -152,8 +152,8 @@ class Regimen(Settings):
         test_draws: inputs drawn and put aside between the initial weights and the first batch, per seed.
         label_noise: standard deviation of Gaussian noise on the targets.
         gradient_noise: standard deviation of Gaussian noise on every gradient entry.
-        init: `"torch"`, the law of `nn.Linear`; or `"balanced"`: hidden neurons in pairs whose incoming weights
-            (and biases) are w and -w, w being the first one's of the torch law; outgoing weights stay as drawn.
+        init: `"torch"`, the law of `nn.Linear`; or `"balanced"`: hidden neurons in pairs of opposite weights, incoming
+            and outgoing, the first one's being of the torch law (see `mathcircuits.models.training.balance`).
         width_factor: training starts at this multiple of the hidden widths asked for.
         pool: networks trained per seed, of which the one with the least loss on held-out points stays.
         rescue: what is done for networks that got stuck after `steps` updates, or None.

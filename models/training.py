@@ -772,23 +772,24 @@ def started(
 
 
 def balance(parameters: Tensor, config: MLPConfig) -> None:
-    """Give every second hidden neuron the opposite incoming weights and bias of the one before it, in place.
+    """Make every second hidden neuron the opposite of the one before it, in place: w, b and v become -w, -b and -v.
 
-    So each of a pair's hyperplanes has a neuron on both its sides (regimens.md, T5). Outgoing weights stay, and so
-    does the last neuron of an odd number.
+    So each of a pair's hyperplanes has a neuron on both its sides, and the pair starts as a linear function
+    (regimens.md, T5). The last neuron of an odd number stays.
 
     Examples:
         >>> network = torch.tensor([[1.0, 5.0, 2.0, 3.0]])
         >>> balance(network, MLPConfig((1, 2, 1)))
         >>> network.tolist()
-        [[1.0, -1.0, 2.0, 3.0]]
+        [[1.0, -1.0, 2.0, -2.0]]
     """
     weights, biases = Layout(config).split(parameters)
     for layer, width in enumerate(config.hidden):
-        pairs = width // 2 * 2
+        first, second = slice(0, width // 2 * 2, 2), slice(1, width // 2 * 2, 2)
         for vectors in (weights[layer], biases[layer]):
             if vectors is not None:
-                vectors[:, 1:pairs:2] = -vectors[:, 0:pairs:2]
+                vectors[:, second] = -vectors[:, first]
+        weights[layer + 1][:, :, second] = -weights[layer + 1][:, :, first]
 
 
 def uniform_points(task: Task, points: int, *key: object) -> tuple[Tensor, Tensor]:
