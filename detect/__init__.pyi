@@ -20,6 +20,11 @@ from .decoding import Direction as Direction
 from .decoding import Interchange as Interchange
 from .decoding import interchange_effect as interchange_effect
 from .decoding import read_direction as read_direction
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import diagnose as diagnose
+from .diagnosis import diagnose_many as diagnose_many
+from .diagnosis import lost_at as lost_at
+from .diagnosis import lost_at_many as lost_at_many
 from .directions import match_directions as match_directions
 from .ensembles import match_ensemble as match_ensemble
 from .entries import Catalogue as Catalogue
@@ -34,6 +39,12 @@ from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask
 from .formulas import Formula as Formula
+from .fourier import FourierNull as FourierNull
+from .fourier import FourierReading as FourierReading
+from .fourier import arbitrariness as arbitrariness
+from .fourier import fourier_null as fourier_null
+from .fourier import fourier_verdicts as fourier_verdicts
+from .fourier import read_fourier as read_fourier
 from .gauges import Gauge as Gauge
 from .gauges import gauge_of as gauge_of
 from .interference import Superposition as Superposition

@@ -13,6 +13,9 @@ from .interventions import intervene as intervene
 from .interventions import substitute as substitute
 from .levenberg import polish as polish
 from .mlp import MLP as MLP
+from .modular import ModularRegimen as ModularRegimen
+from .modular import ModularRuns as ModularRuns
+from .modular import train_modular as train_modular
 from .recording import record as record
 from .regimens import PRESETS as PRESETS
 from .regimens import Compression as Compression
