@@ -31,6 +31,8 @@ PATIENT_FROM = 3
 PRECISION = 1e-8
 #: A polish ends at this share of the targets' variance: two decades above what rounding leaves of it.
 FINISHED = 1e-28
+#: Values of a network's Jacobian on new points, beyond the first of them: 16 MiB.
+MANY_VALUES = 2**21
 #: Copies of each deletion in a kick: whether they are compensated, and the noise on all other parameters, as a
 #: share of their root mean square (regimens.md: with and without delta, 0, 0, 0.05 and 0.1).
 KICKS = ((True, 0.0), (False, 0.0), (True, 0.05), (False, 0.1))
@@ -95,18 +97,21 @@ def grouped(states: Sequence[State], rows: Iterable[int]) -> dict[MLPConfig, lis
     return groups
 
 
-def eliminated(states: Sequence[State], draw: Draw, limits: Limits, cost: Tensor) -> list[list[State]]:
+def eliminated(
+    states: Sequence[State], rows: Sequence[int], draw: Draw, limits: Limits, cost: Tensor
+) -> list[list[State]]:
     """Every network's way down: itself, then the network after each deletion that stood.
 
     Args:
         states: networks of any shapes.
+        rows: which of them.
         draw: points of theirs.
         limits: see there.
         cost: [net] steps of Levenberg-Marquardt; those tried are added.
     """
     ways = [[state] for state in states]
     x, y = draw("eliminate", range(len(states)), limits.points)
-    going = list(range(len(states)))
+    going = list(rows)
     while going:
         now = [way[-1] for way in ways]
         smaller: list[int] = []
@@ -267,7 +272,7 @@ def polished(
     cost: Tensor,
     *,
     iterations: int = 60,
-    fresh: int = 3,
+    fresh: int = 4,
     points: int = 4096,
 ) -> list[State]:
     """Networks to the last digits: where they were fitted, then on new points while those show an error.
@@ -281,7 +286,7 @@ def polished(
         draw, limits, cost: as for `eliminated`.
         iterations: steps on the first points; two thirds of them on new ones.
         fresh: how often.
-        points: how many new points.
+        points: how many new points; twice as many each time, as long as the Jacobian stays small.
 
     Returns:
         One State per row; its loss is that on points it has not seen.
@@ -292,7 +297,13 @@ def polished(
         kept: list[int] = []
         for config, group in grouped(found, places).items():
             at = [rows[k] for k in group]
-            x, y = draw("eliminate", at, limits.points) if not number else draw(f"fresh {number}", at, points)
+            # A sliver that is left is one that few points lie in.
+            size = len(found[group[0]].parameters)
+            many = [max(points, min(points << k, MANY_VALUES // size)) for k in range(fresh + 1)]
+            if number:
+                x, y = draw(f"fresh {number}", at, many[number - 1])
+            else:
+                x, y = draw("eliminate", at, limits.points)
             tried = torch.zeros(len(at), dtype=torch.int64)
             end, _ = levenberg(
                 torch.stack([found[k].parameters for k in group]),
@@ -304,7 +315,7 @@ def polished(
                 tries=tried,
             )
             cost[at] += tried
-            x, y = draw(f"check {number + 1}", at, points)
+            x, y = draw(f"check {number + 1}", at, many[number])
             _, losses = levenberg(end, x, y, config, 0)
             for k, vector, loss in zip(group, end, losses.tolist(), strict=True):
                 found[k] = replace(found[k], parameters=vector, loss=loss)
