@@ -181,7 +181,14 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position."""
+    """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> reading = analyse_many([derived_network("absolute")] * 2, null="uniform")
+        >>> reading.neurons[["network", "neuron", "status"]].values.tolist()
+        [[0, 0, 'vacuous'], [0, 1, 'vacuous'], [1, 0, 'vacuous'], [1, 1, 'vacuous']]
+    """
 
     neurons: pd.DataFrame
     directions: pd.DataFrame
@@ -215,6 +222,17 @@ def analyse(
 
     Raises:
         InputError: where sizes, task and inputs do not fit together.
+
+    Examples:
+        >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> found = analyse(minimum, task="minimum", null="uniform")
+        >>> found.formula, found.circuits["form"].tolist()
+        (Min(x1, x2), ['x1 - relu(x1 - x2)'])
+        >>> analyse(minimum, task="absolute")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: a 2-3-1 network cannot compute 'absolute' (1 inputs, 1 outputs):
+        name another task or none
     """
     net = as_network(network)
     known = as_task(task) if task is not None else None

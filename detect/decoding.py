@@ -34,6 +34,12 @@ class Direction:
         participation: over how many neurons the read-out spreads, `(sum a^2)^2 / sum a^4` for its
             weights a on standardised activations: 1 for one neuron, k for k equal ones.
         neuron, cosine: the neuron with the largest such weight, and the decoder's cosine to it.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> found = read_direction(derived_network("minimum"), "greaterness", ("x1", "x2"))
+        >>> found.decoder.round(6) + 0.0, found.neuron, round(found.participation, 6)
+        (array([1., 0., 0.]), 0, 1.0)
     """
 
     feature: str
@@ -59,6 +65,13 @@ class Interchange:
         slope: the outputs' change per unit of the feature [outputs], by least squares over pairs of inputs.
         linear: the share of the outputs' change that the slope explains, at most 1.
         success: `1 - (1 - slope / target)^2` where a target slope was given, else None.
+
+    Examples:
+        >>> from .task import derived_network
+        >>> net = derived_network("absolute")
+        >>> effect = interchange_effect(net, read_direction(net, "positiveness", ("x1",)))
+        >>> round(effect.slope[0], 6), effect.success
+        (1.0, None)
     """
 
     slope: tuple[float, ...]

@@ -114,7 +114,14 @@ class Reduced:
             self.n, self.d, plus, minus, pair, self.affine * factor, self.constant * factor, self.box
         )
 
-    def text(self, names: Sequence[str] | None = None, output: int = 0, digits: float = 1e-4) -> str:
+    def text(
+        self,
+        names: Sequence[str] | None = None,
+        output: int = 0,
+        digits: float = 1e-4,
+        *,
+        exact: bool = False,
+    ) -> str:
         """The output as its neurons write it, in the closed grammar.
 
         Two sides of one weight are an absolute value. Numbers within `digits` of a simple rational, relative
@@ -123,6 +130,7 @@ class Reduced:
         Args:
             names: texts of the arguments; by default x1, x2, ...
             output: which output; digits: relative tolerance of the numbers.
+            exact: whether numbers are written in full (see `linear_text`), so that the text is the function.
         """
         d = self.n.shape[1]
         names = [f"x{k + 1}" for k in range(d)] if names is None else list(names)
@@ -140,12 +148,12 @@ class Reduced:
                 sides = [((p + m) / 2, 1.0, "abs")]
             for value, sign, name in sides:
                 if abs(value) > max(_SILENT, digits) * size:
-                    inner = linear_text([sign * v for v in normal], names, sign * offset)
+                    inner = linear_text([sign * v for v in normal], names, sign * offset, exact=exact)
                     kinks.append((_plain(value * top, digits), f"{name}({inner})"))
         linear = np.array([_plain(v, digits) if abs(v) > digits * size else 0.0 for v in linear])
         constant = _plain(constant, digits) if abs(constant) > digits * size else 0.0
         values = [*linear, *(value for value, _ in kinks)]
-        return linear_text(values, [*names, *(text for _, text in kinks)], constant)
+        return linear_text(values, [*names, *(text for _, text in kinks)], constant, exact=exact)
 
     def __repr__(self) -> str:
         outputs = range(self.plus.shape[1])

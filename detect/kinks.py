@@ -49,6 +49,10 @@ class KinkCriterion:
         held: the largest 1 - r^2 at which a neuron counted as matched.
         lazy: the lazy panel's 95% quantile of the same value.
         passed: value >= 0.99 and above the lazy quantile.
+
+    Examples:
+        >>> KinkCriterion(value=0.999, held=1e-3, lazy=0.36, passed=True).passed
+        True
     """
 
     value: float

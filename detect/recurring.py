@@ -50,6 +50,12 @@ class Candidate:
             where the function is new.
         error: the snapped network differs from its members by at most this anywhere on the box (certified);
             NaN where they are variables of deeper networks.
+
+    Examples:
+        >>> net = Network([[[1.0, -3.0], [-1.0, 3.0]], [[1.0, 1.0]]])
+        >>> (found,) = candidates([net, net])
+        >>> found, found.name.startswith("candidate-"), found.toml.splitlines()[0]
+        (Candidate('3 * abs(1 / 3 * x1 - x2)', 2 networks), True, '[[circuit]]')
     """
 
     formula: tuple[Formula, ...]
@@ -298,7 +304,9 @@ def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box
     circuit, snapped = (None, _snapped(mean)) if onto is None else (circuit, onto)
     outputs = range(snapped.plus.shape[1])
     try:
-        formula = tuple(Formula(Formula(snapped.text(output=k, digits=1e-9)).text) for k in outputs)
+        formula = tuple(
+            Formula(Formula(snapped.text(output=k, digits=1e-9, exact=True)).text) for k in outputs
+        )
     except InputError:
         return None
     network = network_of(snapped)

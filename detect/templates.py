@@ -14,6 +14,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
@@ -46,6 +47,8 @@ PROBES = 512
 MAX_CHOICES = 4000
 #: Relative size of what a few hundred roundings leave.
 _ROUNDING = 1e-9
+#: Fractions are written as such up to this denominator; with a large one any number is a fraction.
+_DENOMINATOR = 100
 _CIRCUIT_KEYS = ("name", "aliases", "formula", "gauge", "weights", "biases", "functions", "source")
 _GAUGE_KEYS = ("circuit", "name", "aliases", "weights", "biases", "source")
 
@@ -238,8 +241,9 @@ class Circuit:
 
     def _repr_html_(self) -> str:
         weights, _ = _effective(self.network)
+        label = {name: html.escape(text) for name, text in self.graph.nodes(data="label")}
         edges = [
-            f"{self.graph.nodes[tail]['label']} &rarr; {self.graph.nodes[head]['label']}: {weight:.4g}"
+            f"{label[tail]} &rarr; {label[head]}: {weight:.4g}"
             for tail, head, weight in self.graph.edges(data="weight")
             if self.graph.nodes[head]["layer"] == len(weights)
         ]
@@ -594,24 +598,48 @@ def _feature_table(d: int, box: Box, deep: bool) -> tuple[Array, Array, tuple[tu
     return X, standardised(table), tuple((b.formula.text, b.feature.name) for b in ordered)
 
 
-def linear_text(coefficients: Sequence[float] | Array, names: Sequence[str], constant: float = 0.0) -> str:
-    """A linear combination in the closed grammar, such as `0.5*x1 - x2 + 1`; four digits, a positive term first.
+def linear_text(
+    coefficients: Sequence[float] | Array,
+    names: Sequence[str],
+    constant: float = 0.0,
+    *,
+    exact: bool = False,
+) -> str:
+    """A linear combination in the closed grammar, such as `0.5*x1 - x2 + 1`; a positive term first.
+
+    Args:
+        coefficients: one per name.
+        names: what they multiply.
+        constant: what is added.
+        exact: whether numbers are written in full, as small fractions where they are (for an entry whose weights
+            are held against its formula); else to four digits.
 
     Examples:
         >>> linear_text([-1, 0.5, 0], ["x1", "x2", "x3"]), linear_text([0], ["x1"], -2), linear_text([], [])
         ('0.5*x2 - x1', '-2', '0')
+        >>> linear_text([1 / 3, 0.1234567], ["x1", "x2"]), linear_text([1 / 3, 0.1234567], ["x1", "x2"], exact=True)
+        ('0.3333*x1 + 0.1235*x2', '1/3*x1 + 0.1234567*x2')
     """
     terms = [(float(v), name) for v, name in zip(coefficients, names, strict=True)] + [(float(constant), "")]
     first = next((k for k, (value, name) in enumerate(terms) if value > 0 and name), 0)
     terms.insert(0, terms.pop(first))
     text = ""
     for value, name in terms:
-        size = f"{abs(value):.4g}"
-        if float(size) == 0:
+        size = _in_full(abs(value)) if exact else f"{abs(value):.4g}"
+        if size == "0":
             continue
         body = name if size == "1" and name else f"{size}*{name}" if name else size
         text += (f" {'-' if value < 0 else '+'} " if text else "-" if value < 0 else "") + body
     return text or "0"
+
+
+def _in_full(value: float) -> str:
+    """A number in all its digits: as a small fraction where it is one up to rounding and its digits do not end soon."""
+    text = f"{value:.7g}"
+    if float(text) == value:
+        return text
+    near = Fraction(value).limit_denominator(_DENOMINATOR)
+    return str(near) if abs(float(near) - value) <= 1e-14 * value else repr(value)
 
 
 def padded(network: Network, depth: int) -> Network:

@@ -39,6 +39,12 @@ class Unfolding:
         neurons: per hidden layer, each neuron's label and feature.
         method: `template` or `normal form`; empty where there is none.
         reason: why there is no equivalent; empty where there is one.
+
+    Examples:
+        >>> scaled = Network([[[3.0, -3.0], [0.0, -0.5], [0.0, 2.0]], [[1 / 3, -2.0, 0.5]]])
+        >>> found = unfold(scaled)  # max(x1, x2)
+        >>> found.neurons, bool(found)
+        (((('relu(x2 - x1)', 'greaterness'), ('relu(x1)', 'positiveness'), ('relu(-x1)', 'negativeness')),), True)
     """
 
     network: Network | None

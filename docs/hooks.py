@@ -1,0 +1,48 @@
+"""mkdocs hook: one API page per package, made from what its `__init__.pyi` promises, so that none is forgotten."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("detect", "models", "reports")
+#: Modules that are public as a whole: `mathcircuits.detect.similarity.svcca` and its siblings.
+WHOLE = {"detect": ("similarity",)}
+
+
+def public_names(package: str) -> dict[str, list[str]]:
+    """Module -> the public names that it defines, in the stub's order."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse((ROOT / package / "__init__.pyi").read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.setdefault(node.module, []).extend(alias.asname or alias.name for alias in node.names)
+    return found
+
+
+def api_page(package: str) -> str:
+    """The page in Markdown: a section per module under the first line of its docstring."""
+    lines = [f"# mathcircuits.{package}", "", f"::: mathcircuits.{package}", "    options:"]
+    lines += ["      members: false", "      show_root_heading: false", ""]
+    for module, names in sorted(public_names(package).items()):
+        source = ast.parse((ROOT / package / f"{module}.py").read_text("utf-8"))
+        summary = (ast.get_docstring(source) or "").partition("\n\n")[0]
+        lines += [f"## {module}", "", summary, ""]
+        if module in WHOLE.get(package, ()):
+            functions = [node.name for node in source.body if isinstance(node, ast.FunctionDef)]
+            paths = [f"{module}.{name}" for name in functions if not name.startswith("_")]
+        else:
+            paths = names
+        for path in paths:
+            lines += [f"::: mathcircuits.{package}.{path}", ""]
+    return "\n".join(lines)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages to those of the folder."""
+    from mkdocs.structure.files import File
+
+    for package in PACKAGES:
+        files.append(File.generated(config, f"api/{package}.md", content=api_page(package)))
+    return files
