@@ -274,7 +274,7 @@ def served(w: Array, v: Array) -> Bools:
         Booleans [net].
 
     Examples:
-        >>> served(np.array([[0.6, 0.5], [0.6, 0.5]]), np.array([[0.5, -0.9], [0.5, -0.51]])).tolist()
+        >>> served(np.array([[0.6, 0.5], [0.6, 0.5]]), np.array([[0.5, -1.0], [0.5, -0.9]])).tolist()
         [True, False]
     """
     z, y = w + v, w - v
