@@ -397,6 +397,10 @@ def _read_run(path: Path, seed: int) -> Reading:
                 file.get_slice(f"biases.{j}")[k] if f"biases.{j}" in names else None
                 for j in range(len(sizes) - 1)
             ]
+            if "widths" in names:  # networks that were compressed or grew lie among zeros
+                ends = [sizes[0], *map(int, file.get_slice("widths")[k]), sizes[-1]]
+                weights = [w[:o, :i] for w, i, o in zip(weights, ends[:-1], ends[1:], strict=True)]
+                biases = [None if b is None else b[:o] for b, o in zip(biases, ends[1:], strict=True)]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise FileError(
             path, f"is no file of a study's networks ({first_line(error)})", "leave out seed="

@@ -399,14 +399,28 @@ def fresh_loss(network: Network, task: Task) -> float:
 
 
 def save_ensemble(path: Path, ensemble: Ensemble) -> None:
-    """Write networks as one safetensors file: `weights.K` [net, out, in], `biases.K` [net, out], losses, history."""
+    """Write networks as one safetensors file: `weights.K` [net, out, in], `biases.K` [net, out], losses, history.
+
+    Where there are some: `widths` [net, hidden layer], `checkpoint_steps` [m], `checkpoints.K` [m, net, out, in],
+    `checkpoint_biases.K` [m, net, out].
+    """
     from safetensors.numpy import save
 
     arrays: dict[str, npt.NDArray[Any]] = {
         "losses": ensemble.losses,
         "logged_steps": ensemble.logged_steps,
         "logged_losses": ensemble.logged_losses,
+        "cost": ensemble.cost,
     }
+    if ensemble.widths is not None:
+        arrays["widths"] = ensemble.widths
+    if ensemble.checkpoint_steps is not None:
+        arrays["checkpoint_steps"] = ensemble.checkpoint_steps
+        moments = zip(ensemble.checkpoints or (), ensemble.checkpoint_biases or (), strict=True)
+        for k, (weight, bias) in enumerate(moments):
+            arrays[f"checkpoints.{k}"] = weight
+            if bias is not None:
+                arrays[f"checkpoint_biases.{k}"] = bias
     for k, (weight, bias) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
         arrays[f"weights.{k}"] = weight
         if bias is not None:
@@ -458,6 +472,7 @@ def load_ensemble(path: Path) -> Ensemble:
     about = json.loads(metadata[_FORMAT])
     shape = about["config"]
     layers = len(shape["sizes"]) - 1
+    moments = arrays.get("checkpoint_steps")
     return Ensemble(
         task=about["task"],
         config=MLPConfig(
@@ -471,6 +486,13 @@ def load_ensemble(path: Path) -> Ensemble:
         losses=arrays["losses"],
         logged_steps=arrays["logged_steps"],
         logged_losses=arrays["logged_losses"],
+        widths=arrays.get("widths"),
+        cost=arrays["cost"],
+        checkpoint_steps=moments,
+        checkpoints=None if moments is None else tuple(arrays[f"checkpoints.{k}"] for k in range(layers)),
+        checkpoint_biases=None
+        if moments is None
+        else tuple(arrays.get(f"checkpoint_biases.{k}") for k in range(layers)),
     )
 
 
