@@ -447,7 +447,7 @@ class Catalogue(Mapping[str, Feature]):
         return hash(frozenset(self._features))
 
     def __repr__(self) -> str:
-        return f"Catalogue({len(self)} features)"
+        return f"Catalogue({len(self)} feature{'' if len(self) == 1 else 's'})"
 
     def _repr_html_(self) -> str:
         import pandas as pd
