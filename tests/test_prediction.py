@@ -11,6 +11,7 @@ import pytest
 
 from mathcircuits.detect import (
     Architecture,
+    Formula,
     InputError,
     Network,
     PredictionScore,
@@ -417,7 +418,7 @@ def test_some_tasks_have_no_rule(task: str) -> None:
 
 
 def test_a_task_of_ones_own() -> None:
-    mine = Task("mine", 2, ("x1 + x2",), symmetries=(Symmetry.parse(["x2", "x1"]),))
+    mine = Task("mine", 2, (Formula("x1 + x2"),), symmetries=(Symmetry.parse(["x2", "x1"]),))
     assert closed_rule(mine) is None
     stack = stack_of("addition", 2, n=5)
     assert initial_features(stack, mine).equals(initial_features(stack, "addition"))
