@@ -434,7 +434,8 @@ def _started(network: Network, row: int, points: _Points, settings: Compression,
     assert settings.threshold is not None
     drawn = points.draw("merge", [row], max(4 * max(network.sizes), settings.points))
     x, y = (t[0].T.numpy() for t in drawn)
-    allowed = max(tolerance, settings.threshold * float(y.var(axis=0).mean()))
+    # A network that does not solve its task may get there when it is small enough to be fitted.
+    allowed = max(tolerance, settings.threshold * float(y.var(axis=0).mean()), 2 * _mse(network, x, y))
     small, kept = merged(network, x)
     for slight in COARSE:
         if _parameters(small) <= LARGEST_FITTED:
