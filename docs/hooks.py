@@ -34,8 +34,13 @@ def api_page(package: str) -> str:
             paths = [f"{module}.{name}" for name in functions if not name.startswith("_")]
         else:
             paths = names
+        described = {node.name for node in source.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         for path in paths:
             lines += [f"::: mathcircuits.{package}.{path}", ""]
+            if (
+                path.rpartition(".")[2] not in described
+            ):  # a value, such as `catalogue`, has no docstring to show
+                lines[-1:] = ["    options:", "      show_if_no_docstring: true", ""]
     return "\n".join(lines)
 
 
