@@ -36,11 +36,11 @@ def api_page(package: str) -> str:
             paths = names
         described = {node.name for node in source.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         for path in paths:
-            lines += [f"::: mathcircuits.{package}.{path}", ""]
-            if (
-                path.rpartition(".")[2] not in described
-            ):  # a value, such as `catalogue`, has no docstring to show
-                lines[-1:] = ["    options:", "      show_if_no_docstring: true", ""]
+            lines.append(f"::: mathcircuits.{package}.{path}")
+            # A value, such as `catalogue`, has no docstring of its own, and is shown all the same.
+            if path.rpartition(".")[2] not in described:
+                lines += ["    options:", "      show_if_no_docstring: true"]
+            lines.append("")
     return "\n".join(lines)
 
 
