@@ -10,7 +10,6 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -306,8 +305,8 @@ def read_presets(text: str) -> dict[str, Regimen]:
 
 
 #: The regimens that have a name.
-PRESETS: Mapping[str, Regimen] = MappingProxyType(
-    read_presets(resources.files(__package__).joinpath("data", "regimens.toml").read_text("utf-8"))
+PRESETS: Mapping[str, Regimen] = read_presets(
+    resources.files(__package__).joinpath("data", "regimens.toml").read_text("utf-8")
 )
 
 

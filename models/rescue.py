@@ -82,7 +82,7 @@ def rescue(
         >>> from mathcircuits.models.regimens import as_regimen
         >>> stuck = torch.tensor([[1.0, 0.9, 1.0, 0.9]])  # both neurons of |x| on the right side
         >>> done = rescue(stuck, [0], tasks["absolute"], MLPConfig((1, 2, 1)), as_regimen("rescue").for_depth(1))
-        >>> bool(done.losses[-1, 0] < 1e-6), done.cost[0] <= 15 * 300
+        >>> bool(done.losses[-1, 0] < 1e-4), bool(done.cost[0] <= 15 * 300)
         (True, True)
     """
     settings = regimen.rescue or Rescue(phases=0)
