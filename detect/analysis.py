@@ -267,6 +267,7 @@ def analyse_many(
 
     Args:
         networks: at least one; all of the same architecture.
+        box, inputs, null, catalogue: as for `analyse`.
         task: gives the box where it is set.
 
     Examples:

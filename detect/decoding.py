@@ -91,8 +91,11 @@ def read_direction(
     """The read-out of one feature from one layer; whether it is worth anything, `match_directions` says.
 
     Args:
+        network: a Network or anything with `to_network()`.
         feature: short name; on: its arguments, such as `("x1", "x2")` or `("min(x1, x2)",)`.
         layer: which non-linear hidden layer, from 0.
+        box: (low, high), or one pair per input.
+        catalogue: the features to look for; by default the installed ones.
 
     Raises:
         UnknownNameError: where the catalogue has no such feature on such arguments here.
@@ -157,7 +160,9 @@ def interchange_effect(
     redundant, and trained networks spread widely (reference measurements, section 3).
 
     Args:
+        network: a Network or anything with `to_network()`.
         direction: from `read_direction`, of this network.
+        box: (low, high), or one pair per input.
         target: the slope that the algorithm would have, e.g. -1 for greaterness in x1 - relu(x1 - x2).
         seed: of the pairing.
 

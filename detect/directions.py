@@ -190,6 +190,7 @@ def match_directions(
         null: init law of the untrained networks; None takes the larger p of all.
         box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
             where it leaves that.
+        catalogue: the features to look for; by default the installed ones.
 
     Returns:
         One row per non-linear layer and feature, columns `DIRECTION_COLUMNS`: held-out 1 - R^2

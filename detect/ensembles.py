@@ -62,6 +62,7 @@ def match_ensemble(
         null: init law of the untrained networks; None takes the larger p of all.
         held: the largest 1 - r^2 at which a neuron holds a feature.
         seed: of the untrained draws.
+        catalogue: the features to look for; by default the installed ones.
 
     Returns:
         One row per non-linear layer and feature, columns `ENSEMBLE_COLUMNS`, smallest p first.

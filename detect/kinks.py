@@ -109,6 +109,13 @@ def kink_criteria(
 ) -> list[KinkCriterion]:
     """The kink criterion of networks of one architecture; with a task they share one lazy panel.
 
+    Args:
+        networks: at least one; all of the same architecture.
+        task, box, held, null, seed, catalogue: as for `kink_criterion`.
+
+    Raises:
+        InputError: where the last hidden layer has no activation.
+
     Examples:
         >>> from .task import derived_network
         >>> [round(c.value, 6) for c in kink_criteria([derived_network("absolute")] * 2, task="absolute")]
