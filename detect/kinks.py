@@ -83,6 +83,7 @@ def kink_criterion(
         held: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3% of the lazy
             panel reach 0.99.
         null: init law of the lazy networks' hidden layers; seed: of their draws.
+        catalogue: the features to look for; by default the installed ones.
 
     Raises:
         InputError: where the network has no hidden layer with an activation last.
