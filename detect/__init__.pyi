@@ -1,4 +1,5 @@
 from .activation import Activations as Activations
+from .activation import LayerActivations as LayerActivations
 from .alignment import Matching as Matching
 from .alignment import correlation_matching as correlation_matching
 from .alignment import partial_matching as partial_matching
@@ -26,6 +27,8 @@ from .diagnosis import diagnose_many as diagnose_many
 from .diagnosis import lost_at as lost_at
 from .diagnosis import lost_at_many as lost_at_many
 from .directions import match_directions as match_directions
+from .emergence import Emergence as Emergence
+from .emergence import emergence_of as emergence_of
 from .ensembles import match_ensemble as match_ensemble
 from .entries import Catalogue as Catalogue
 from .entries import Feature as Feature
@@ -52,10 +55,17 @@ from .interference import superposition as superposition
 from .kinks import KinkCriterion as KinkCriterion
 from .kinks import kink_criteria as kink_criteria
 from .kinks import kink_criterion as kink_criterion
+from .ladder import Ladder as Ladder
+from .ladder import Population as Population
+from .ladder import Rung as Rung
+from .ladder import ladder_of as ladder_of
+from .ladder import ladder_table as ladder_table
+from .ladder import ladders as ladders
 from .layerwise import normalise_layers as normalise_layers
 from .matching import match_neurons as match_neurons
 from .measures import Similarity as Similarity
 from .mechanism import circuit_similarity as circuit_similarity
+from .mechanism import lazy_similarities as lazy_similarities
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
 from .multiplicity import benjamini_hochberg as benjamini_hochberg
@@ -85,6 +95,10 @@ from .task import tasks as tasks
 from .templates import Circuit as Circuit
 from .templates import Circuits as Circuits
 from .templates import circuits as circuits
+from .transplants import Transplant as Transplant
+from .transplants import transplant as transplant
+from .transplants import transplant_matrix as transplant_matrix
+from .transplants import transplant_summary as transplant_summary
 from .unfolding import Unfolding as Unfolding
 from .unfolding import unfold as unfold
 from .universality import hierarchical_bootstrap as hierarchical_bootstrap
