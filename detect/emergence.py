@@ -60,7 +60,7 @@ class Emergence:
     Examples:
         >>> from .task import derived_network
         >>> blank = Network([[[1, 1], [-1, 0.2], [0.1, -1]], [[1, 1, 1]]])
-        >>> found = emergence([0, 10, 100], [[blank] * 2, [blank, derived_network("minimum")],
+        >>> found = emergence_of([0, 10, 100], [[blank] * 2, [blank, derived_network("minimum")],
         ...                                  [derived_network("minimum")] * 2], task="minimum")
         >>> found.first[["feature", "seed", "step"]].head(2).values.tolist()
         [['positiveness', 0, 100], ['positiveness', 1, 10]]
@@ -91,7 +91,7 @@ class Emergence:
         return str(self.summary.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.4g}"))
 
 
-def emergence(
+def emergence_of(
     steps: Sequence[int] | npt.NDArray[np.int64],
     networks: Sequence[Sequence[Network | HasNetwork | None]],
     feature: str | None = None,
@@ -128,7 +128,7 @@ def emergence(
     Examples:
         >>> from .task import derived_network
         >>> nets = [[Network([[[1, 0], [0, 1]], [[1, 1]]])], [derived_network("minimum")]]
-        >>> emergence([0, 5], nets, "greaterness", ("x1", "x2")).first["step"].tolist()
+        >>> emergence_of([0, 5], nets, "greaterness", ("x1", "x2")).first["step"].tolist()
         [5]
     """
     import pandas as pd

@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -461,6 +462,7 @@ def _grouped(
     return groups
 
 
+@lru_cache(maxsize=16)
 def _points(box: Box) -> Array:
     """Quadrature points, the same for every network on a box: even grids up to two inputs, else Sobol.
 
@@ -468,13 +470,16 @@ def _points(box: Box) -> Array:
     """
     d = len(box)
     if d == 1:
-        return sobol_points(box, 11)
-    if d == 2:
+        points = sobol_points(box, 11)
+    elif d == 2:
         steps = (np.arange(64) + 0.5) / 64
         unit = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
         low, high = np.array(box).T
-        return np.asarray(low + unit * (high - low))
-    return sobol_points(box, 12)
+        points = np.asarray(low + unit * (high - low))
+    else:
+        points = sobol_points(box, 12)
+    points.setflags(write=False)
+    return points
 
 
 def _symmetry(symmetry: Symmetry | npt.ArrayLike, box: Box, number: int) -> Array:

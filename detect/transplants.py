@@ -46,8 +46,8 @@ Array = npt.NDArray[np.float64]
 #: Inputs of a transplant: 2**8 Sobol points. A share of variance is then known to a few percent, and one that is
 #: 1 or 0 exactly is so on any points.
 _LOG2_POINTS = 8
-#: Draws of each decoy; their median is reported.
-DECOYS = 20
+#: Draws of each decoy; their median is reported, and in a narrow layer a direction is easily nearly the right one.
+DECOYS = 50
 #: The name under which a whole layer goes where a feature's name would stand.
 LAYER = "layer"
 _INPUT = re.compile(r"x([1-9][0-9]*)")
@@ -226,6 +226,7 @@ def transplant(
     known = as_task(task) if task is not None else None
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     first, second = as_network(donor), as_network(recipient)
+    _check_task(known, second)
     own = as_box(bounds, second.inputs)
     if donor_box is None:
         if first.inputs != second.inputs and len(set(own)) > 1:
@@ -290,6 +291,7 @@ def transplant_matrix(
         task = given.get(str(label))
         listed = several if isinstance(several, Sequence) else [several]
         for number, network in enumerate(listed):
+            _check_task(task, as_network(network))
             side = _Side(as_network(network), box if task is None else task.box, catalogue)
             sides.append((str(label), number, side, task))
     rows = []
@@ -517,13 +519,6 @@ def _transplant(
         raise InputError(f"held={held!r}: give the share of variance left unexplained, between 0 and 1")
     if decoys < 1:
         raise InputError(f"{decoys} decoys: give at least one draw of each kind, no number stands alone")
-    if task is not None and (task.arity, task.outputs) != (
-        recipient.network.inputs,
-        recipient.network.outputs,
-    ):
-        raise InputError(
-            f"{task} and {recipient.network}: the loss needs a task of the recipient's inputs and outputs"
-        )
     recipient.check_layer(layer, "recipient")
     donor.check_layer(donor_layer, "donor")
     wanted = None if on is None else tuple(on)
@@ -559,6 +554,12 @@ def _transplant(
         moved=(label_text((name, into.on)),),
         **numbers,
     )
+
+
+def _check_task(task: Task | None, recipient: Network) -> None:
+    """Raise unless the loss on the task is one of the recipient."""
+    if task is not None and (task.arity, task.outputs) != (recipient.inputs, recipient.outputs):
+        raise InputError(f"{task} and {recipient}: the loss needs a task of the network's inputs and outputs")
 
 
 def _whole_layer(
