@@ -340,7 +340,7 @@ class FourierNull:
 def _exceedance(draws: Array, values: npt.ArrayLike) -> Array:
     given = np.asarray(values, dtype=np.float64)
     above = len(draws) - np.searchsorted(draws, given, side="left")
-    return np.asarray((1.0 + above) / (1.0 + len(draws)))
+    return np.asarray(np.where(np.isnan(given), np.nan, (1.0 + above) / (1.0 + len(draws))))
 
 
 def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int = 0) -> FourierNull:
@@ -362,7 +362,7 @@ def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int =
         active = _active(_written(tables, hidden))
         shares.append(_largest_share(spectrum(tables.a) + spectrum(tables.b))[active])
         outs.append(_largest_share(spectrum(tables.out))[active])
-        reads.append(readout_r2(hidden, tables.p, seed=k))
+        reads.append(_readout_or_missing(hidden, tables.p, seed=k))
     return FourierNull(
         np.sort(np.concatenate(shares)),
         np.sort(np.concatenate(outs)),
@@ -484,6 +484,13 @@ def readout_r2(hidden: npt.ArrayLike, p: int, *, seed: int = 0) -> Array:
     return np.asarray(1.0 - both[0] / both[1])
 
 
+def _readout_or_missing(hidden: Array, p: int, *, seed: int) -> Array:
+    """`readout_r2`, or NaN where the layer is too wide for this modulus to be read at all."""
+    if len(hidden) + 1 >= p * p * 2 // 3:
+        return np.full((3, (p - 1) // 2), np.nan)
+    return readout_r2(hidden, p, seed=seed)
+
+
 # One network
 
 
@@ -504,8 +511,9 @@ class FourierReading:
             (the share of the logits' variance that is a wave of a + b - c of this frequency), `component_without` and
             `others_without` them (what is left of this wave, and of all other waves together, over what was),
             `accuracy_without`, `loss_without` (on all pairs; nats), `accuracy_only` with them (others at their means),
-            `r2_a, r2_b, r2` (held-out read-out of cos and sin of a, b, a + b), `p_a, p_b, p` against untrained
-            networks, `q` of the last over frequencies.
+            `r2_a, r2_b, r2` (held-out read-out of cos and sin of a, b, a + b; missing where the layer has as many
+            units as two thirds of the pairs), `p_a, p_b, p` against untrained networks, `q` of the last over
+            frequencies.
         power: input power by neuron and frequency [neurons, (p - 1) / 2].
         accuracy, loss: on all pairs; loss is the cross-entropy in nats.
         accuracy_used: with only the used frequencies' neurons left, the others at their means; accuracy_others: with
@@ -635,7 +643,7 @@ def read_fourier(
                 "accuracy_only": right(without(~holds)) if holds.any() else math.nan,
             }
         )
-    r2 = readout_r2(hidden, tables.p, seed=seed)
+    r2 = _readout_or_missing(hidden, tables.p, seed=seed)
     p_read = null.p_readout(r2)
     frequencies = pd.DataFrame(rows).assign(
         **dict(zip(("r2_a", "r2_b", "r2"), r2, strict=True)),
