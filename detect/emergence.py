@@ -109,7 +109,7 @@ def emergence_of(
 
     Args:
         steps: training steps of the m checkpoints, increasing.
-        networks: [m][net], each seed's network at each checkpoint; None where it had diverged (it then holds
+        networks: `networks[m][net]`, each seed's network at each checkpoint; None where it had diverged (it then holds
             nothing). Widths may differ, between seeds and between checkpoints.
         feature, on: which one; `on` by default x1, x2, ... as many as it takes. Without a feature all of the
             task's expected ones.

@@ -352,6 +352,10 @@ def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int =
 
     Raises:
         InputError: for fewer than 20 networks, which would leave no p below 0.05 for a read-out.
+
+    Examples:
+        >>> fourier_null(planted(11, [1, 2]).architecture, networks=20)
+        FourierNull(...)
     """
     if networks < 20:
         raise InputError(f"{networks} untrained networks: give at least 20, or no p-value can be small")
@@ -521,6 +525,11 @@ class FourierReading:
         explained: the share of the logits' variance that is a wave of a + b - c of any frequency.
         removal: used frequencies ablated one after the other, the strongest first: `removed, frequency, accuracy,
             loss`.
+
+    Examples:
+        >>> reading = read_fourier(planted(11, [1, 3]), networks=20)
+        >>> reading.used, reading.accuracy, int(reading.neurons["fourier"].sum()) == len(reading.neurons)
+        ((1, 3), 1.0, True)
     """
 
     p: int
@@ -759,6 +768,12 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
 
     Raises:
         InputError: for fewer than two networks, or where no network uses any frequency.
+
+    Examples:
+        >>> always_the_same = np.zeros((12, 5), dtype=bool)
+        >>> always_the_same[:, 0] = True
+        >>> bool(arbitrariness(always_the_same, draws=199).p < 0.05)
+        True
     """
     U = np.asarray(used, dtype=bool)
     if U.ndim != 2 or len(U) < 2 or not U.any():

@@ -46,6 +46,11 @@ class PredictionScore:
         predicted: the mean predicted probability of success (of yes, where predictions are yes or no).
         auc: the chance that a network that succeeded was given the higher probability than one that failed, ties
             counting half; None where all ended alike.
+
+    Examples:
+        >>> score = score_predictions([0.9, 0.2, 0.6, 0.1], [True, False, False, False])
+        >>> score.accuracy.value, score.solved.value, score.auc, score.n
+        (0.75, 0.25, 1.0, 4)
     """
 
     accuracy: Prevalence
