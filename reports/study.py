@@ -89,9 +89,10 @@ def run_study(
         if not any(not cell.derived for cell in finished):
             first = next(outcome for outcome in outcomes.values() if outcome.status == "failed")
             record(folder, cells, outcomes, seconds, started)
+            trouble = folder / "networks" / f"{first.cell}.error.txt"
+            more = f" (the traceback stands in {trouble.relative_to(folder)})" if trouble.is_file() else ""
             raise MathCircuitsError(
-                f"{folder}: no cell of the study finished; {first.cell}: {first.error} "
-                f"(the traceback stands in networks/{first.cell}.error.txt)"
+                f"{folder}: no cell of the study finished; {first.cell}: {first.error}{more}"
             )
         display.stage("tables")
         clock = time.perf_counter()

@@ -1,12 +1,14 @@
 """Workers: a study's cells worked on in this process, in several of this machine (joblib), or on a cluster (dask).
 
 All three hand out the same `Job` and give the same `Outcome`s, in whatever order the cells end. A cell whose worker
-is killed is tried again alone, so that it can harm no other; killed again, it is reported as failed.
+is killed is tried again alone, so that it can harm no other; killed there too, it is reported as failed.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import time
 import warnings
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 _CELLS_A_WORKER = 8
 #: Seconds that a scheduler has to answer, and that a new file has to show on another machine: attributes of a
 #: network file system are kept for a few seconds.
-_ANSWERS_IN, _SHOWS_IN = 15.0, 10.0
+_ANSWERS_IN, _SHOWS_IN = 10.0, 10.0
+#: Tries of a cell that may have killed its process: it need not have been this one the first time.
+_TRIES_ALONE = 2
 _KILLED = "the process that worked on it was killed (out of memory?)"
 
 
@@ -199,12 +203,21 @@ def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcom
                 # A killed process takes the rest of the call with it, and does not say which cell it had.
                 pass
             for key in [key for key in begun if key in left]:
-                try:
-                    # Alone with the pool, so that a cell that always kills its process harms no other.
-                    yield from Parallel(n_jobs=2)([job(left[key])])
-                except TerminatedWorkerError:
-                    yield Outcome(key, "failed", error=_KILLED)
-                del left[key]
+                yield _alone(left.pop(key))
+
+
+def _alone(item: Job) -> Outcome:
+    """Work on a cell in a process while no other does, so that one that always kills its process harms no other."""
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    for _ in range(_TRIES_ALONE):
+        try:
+            (outcome,) = Parallel(n_jobs=2)([delayed(work)(item)])
+            return outcome  # type: ignore[no-any-return]  # joblib has no types
+        except TerminatedWorkerError:
+            continue
+    return Outcome(item.cell.key, "failed", error=_KILLED)
 
 
 def _on_cluster(cells: list[Cell], out: Path, address: str) -> Iterator[Outcome]:
@@ -246,15 +259,25 @@ def _submitted(client: Client, address: str, jobs: list[Job]) -> Iterator[Outcom
                 f"the dask scheduler at {address} was lost or has dropped the study's cells: those that are "
                 "finished are kept; run the same command again once it is back"
             ) from None
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:
+            # The scheduler, too, looks into what it hands on, and calls what it cannot import a RuntimeError.
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):
+                yield _failed(key, error)
+                continue
             raise MathCircuitsError(
-                f"the workers of the dask scheduler at {address} cannot work on a study ({error}): install "
-                "mathcircuits on each, in the same version as here"
+                f"the dask scheduler at {address} or its workers cannot read a study's cells ({_first_line(error)}): "
+                "install mathcircuits on each, in the same version as here"
             ) from None
         except Exception as error:  # whatever befalls one cell on its way must not stop the others
-            yield Outcome(
-                key, "failed", error=f"{type(error).__name__}: {str(error).partition(os.linesep)[0]}"
-            )
+            yield _failed(key, error)
+
+
+def _failed(key: str, error: Exception) -> Outcome:
+    return Outcome(key, "failed", error=f"{type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 @contextmanager
@@ -270,17 +293,82 @@ def _client(address: str) -> Iterator[Client]:
         raise MathCircuitsError(
             f'--scheduler {address}: dask.distributed is not installed: pip install "mathcircuits[dask]"'
         ) from None
-    place: dict[str, Any] = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    place = scheduler_address(address)
     try:
-        client = Client(**place, timeout=_ANSWERS_IN, set_as_default=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        _knock(place)
+        client = Client(place, timeout=_ANSWERS_IN, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = _first_line(error) or type(error).__name__
         raise MathCircuitsError(
-            f"no dask scheduler answers at {address} ({reason}): start one with `dask scheduler`, and give the "
-            "address that it prints (tcp://HOST:8786) or the file of its --scheduler-file"
+            f"no dask scheduler answers at {place} ({reason}): start one with `dask scheduler`, and give the address "
+            "that it prints or the file of its --scheduler-file"
         ) from None
     with client:
         yield client
+
+
+def scheduler_address(given: str) -> str:
+    """The address of a scheduler, given as such or as the file that `dask scheduler --scheduler-file` has written.
+
+    Raises:
+        InputError: where it is neither.
+
+    Examples:
+        >>> scheduler_address("tcp://10.0.0.1:8786")
+        'tcp://10.0.0.1:8786'
+        >>> scheduler_address("10.0.0.1:8786")
+        'tcp://10.0.0.1:8786'
+        >>> scheduler_address("10.0.0.1")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: scheduler '10.0.0.1': give tcp://HOST:8786, the address that ...
+    """
+    address: Any = given
+    if Path(given).is_file():
+        try:
+            address = json.loads(Path(given).read_text("utf-8"))["address"]
+        except (OSError, ValueError, TypeError, KeyError):
+            raise FileError(
+                given,
+                "is no scheduler file",
+                "give the one that `dask scheduler --scheduler-file FILE` has written",
+            ) from None
+    address = address if "://" in str(address) else f"tcp://{address}"
+    if not re.fullmatch(r"(tcp|tls|ucx|wss?)://\S+:\d+", address):
+        raise InputError(
+            f"scheduler {given!r}: give tcp://HOST:8786, the address that `dask scheduler` prints, or the file of its "
+            "--scheduler-file"
+        )
+    return str(address)
+
+
+def _knock(address: str) -> None:
+    """Fail soon where no scheduler listens: dask's client would knock for half a minute, and close as long.
+
+    Raises:
+        OSError: where nothing answers, or something else than a scheduler does.
+    """
+    import asyncio
+    import socket
+
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    scheme, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
+    if scheme in ("tcp", "tls"):
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_IN).close()
+
+    async def who() -> None:
+        async with rpc(address, connection_args=Security().get_connection_args("client")) as there:
+            found = await there.identity()
+        if found.get("type") != "Scheduler":
+            raise OSError(f"a {found.get('type')} answers")
+
+    try:
+        asyncio.run(asyncio.wait_for(who(), _ANSWERS_IN))
+    except TimeoutError:
+        raise OSError(f"what listens there says nothing for {_ANSWERS_IN:g} seconds") from None
 
 
 @contextmanager
