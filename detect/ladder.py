@@ -9,7 +9,8 @@ and sorts every pair:
 - units: mean correlation of matched units. Both: the same above the 95% quantile of pairs of untrained networks,
   different below their 5% quantile.
 - features: Jaccard index of the features that used neurons hold; the same from 1/2 on, different at 0.
-- circuit: reduced circuit similarity; the same from 0.9 on, different up to 0.3.
+- circuit: reduced circuit similarity (behind two hidden layers that of `edges.py`); the same from 0.9 on, different
+  up to 0.3.
 
 A pair is *vacuous* where networks that learned nothing do as well: untrained ones (for circuits lazy ones, random
 hidden layers with the best read-out) reach that value too. All rungs are taken up to the symmetries of the tasks:
@@ -37,6 +38,7 @@ from .activation import hook_post
 from .alignment import matching_measure
 from .box import Box, BoxLike, as_box, sobol_points
 from .carriers import by_architecture, carriers
+from .edges import DeepMechanism, deep_mechanism, deep_similarities
 from .ensembles import HELD
 from .entries import Catalogue
 from .errors import InputError
@@ -174,7 +176,7 @@ class Rung:
         pairs: number of pairs; effective: of disjoint ones.
         median: of what is compared, over pairs.
         null_q05, null_q95: quantiles of the same over pairs of networks that learned nothing.
-        All numbers are None where the groups are not comparable.
+            All numbers are None where the groups are not comparable.
     """
 
     name: RungName
@@ -425,7 +427,7 @@ class _Read:
         # Of many solved networks the first are as good as any: seeds have no order.
         self.solved = population.networks[: settings.most]
         self._prepared: dict[tuple[str, Kind, Symmetry], list[list[Prepared]]] = {}
-        self._mechanisms: dict[tuple[Kind, Symmetry], list[Mechanism]] = {}
+        self._mechanisms: dict[tuple[Kind, Symmetry], list[Mechanism] | list[DeepMechanism]] = {}
         self._labels: dict[tuple[Kind, Symmetry], list[frozenset[Label]]] = {}
 
     @cached_property
@@ -484,13 +486,23 @@ class _Read:
             ]
         return self._prepared[key]
 
-    def mechanisms(self, kind: Kind, image: Symmetry) -> list[Mechanism]:
+    def mechanisms(self, kind: Kind, image: Symmetry) -> list[Mechanism] | list[DeepMechanism]:
         """Per network its mechanism, the network mirrored."""
         key = (kind, image)
         if key not in self._mechanisms:
             box = self.population.box
-            self._mechanisms[key] = [mechanism(_mirrored(n, image), box=box) for n in self.networks(kind)]
+            mirrored = [_mirrored(n, image) for n in self.networks(kind)]
+            self._mechanisms[key] = (
+                [mechanism(n, box=box) for n in mirrored]
+                if self.shallow
+                else [deep_mechanism(n, box=box) for n in mirrored]
+            )
         return self._mechanisms[key]
+
+    @cached_property
+    def shallow(self) -> bool:
+        """Whether all networks have at most one hidden layer."""
+        return all(len(network.weights) <= 2 for network in self.solved)
 
     def labels(self, kind: Kind, image: Symmetry) -> list[frozenset[Label]]:
         """Per network the features that its used neurons hold in any layer, the network mirrored."""
@@ -617,8 +629,10 @@ def _circuit(one: _Read, other: _Read, settings: _Settings) -> Rung:
         return Rung("circuit", "not comparable", reason)
     images = _images(one, other)
 
-    def best(first: list[Mechanism], side: _Read, kind: Kind, most: int | None = None) -> Array:
-        scores = [similarity_matrix(first, side.mechanisms(kind, image)[:most]) for image in images]
+    compare: Callable[..., Array] = similarity_matrix if one.shallow else deep_similarities
+
+    def best(first: Sequence[Any], side: _Read, kind: Kind, most: int | None = None) -> Array:
+        scores = [compare(first, side.mechanisms(kind, image)[:most]) for image in images]
         return np.asarray(np.max(scores, axis=0))
 
     own = one.group[0]
@@ -632,6 +646,8 @@ def _circuit(one: _Read, other: _Read, settings: _Settings) -> Rung:
     same = alike & (values > q95 + _TIE)
     different = values <= OTHER_CIRCUIT
     about = f"median similarity {np.median(values):.3g}, 95% of lazy networks up to {q95:.3g}"
+    if not one.shallow:
+        about += "; the last layer and the effective edges into it are compared, the smaller counts"
     between = float((~alike & ~different).mean())
     if between > 0:
         about += f"; {between:.0%} of the pairs lie between {OTHER_CIRCUIT:g} and {SAME_CIRCUIT:g}"
@@ -922,13 +938,18 @@ def _no_layers(one: _Read, other: _Read) -> str:
 
 
 def _no_mechanism(one: _Read, other: _Read) -> str:
+    kinds = set()
     for side in (one, other):
         for network in side.solved:
-            if len(network.weights) != 2 or network.activations[0] not in ("relu", "identity"):
+            hidden, names = len(network.activations), set(network.activations)
+            if hidden > 2 or (hidden == 2 and names != {"relu"}) or not names <= {"relu", "identity"}:
                 return (
-                    f"{network} of {side.population.name}: circuit similarity is defined for one hidden layer of "
-                    "ReLU; compare recognised circuits"
+                    f"{network} of {side.population.name}: circuit similarity is defined for one or two hidden layers "
+                    "of ReLU; compare recognised circuits"
                 )
+            kinds.add(hidden == 2)
+    if len(kinds) > 1:
+        return "networks of one and of two hidden layers have no edges in common; compare recognised circuits"
     return ""
 
 

@@ -324,7 +324,7 @@ def mechanism(
             "compare deeper networks by their recognised features and effective edges"
         )
     bounds = as_box(box, net.inputs)
-    X = _points(bounds)
+    X = quadrature(bounds)
     if len(net.weights) == 1 or net.activations[0] == "identity":
         return _measure(level, bounds, [_Parts(net(X)[:, k], (), ()) for k in range(net.outputs)])
     (W, V), (b, _) = net.weights, net.bias_vectors
@@ -463,7 +463,7 @@ def _grouped(
 
 
 @lru_cache(maxsize=16)
-def _points(box: Box) -> Array:
+def quadrature(box: Box) -> Array:
     """Quadrature points, the same for every network on a box: even grids up to two inputs, else Sobol.
 
     The grids keep the symmetries of the box, so that swapped inputs give exactly swapped shapes.
