@@ -20,5 +20,6 @@ from .recording import record as record
 from .regimens import PRESETS as PRESETS
 from .regimens import Compression as Compression
 from .regimens import Regimen as Regimen
+from .regimens import Rescue as Rescue
 from .regimens import as_regimen as as_regimen
 from .training import train as train
