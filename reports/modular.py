@@ -129,7 +129,7 @@ class ModularStudy:
             getattr(reading, name).assign(seed=seed)
             for seed, reading in zip(self.runs.seeds, self.readings, strict=True)
         ]
-        frame = pd.concat(parts, ignore_index=True)
+        frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
         return frame.reindex(columns=["seed", *(column for column in frame.columns if column != "seed")])
 
     @cached_property
