@@ -16,26 +16,25 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from mathcircuits.detect import FileError, MathCircuitsError, Network, Task, catalogue, circuits, tasks
+from mathcircuits.detect import FileError, MathCircuitsError, catalogue, circuits, tasks
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, StudyConfig, relative_width
+from .ensemblefiles import load_ensemble, save_ensemble
+from .reading import READINGS, fresh_loss, read_cell
 from .storage import atomic, sweep
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mathcircuits.models import Ensemble
 
 #: Seeds of one cell: what is lost when a process is killed, and what a cell's memory grows with.
@@ -43,18 +42,11 @@ BLOCK = 256
 #: The seed of a hand-derived network.
 DERIVED_SEED = -1
 #: Raised when a change to this package's code changes what is read in the same weights.
-READING = 2
-#: What is read: neurons and directions in trained and untrained networks, the others in trained ones.
-READINGS = ("neurons", "directions", "kinks", "superposition", "programs", "circuits")
+READING = 3
 #: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
 SOLVED = 1e-8
 #: ... or below this where Osier's own training is repeated, which stops earlier.
 SOLVED_OSIER = 1e-4
-#: The init law of a study's networks is known: nn.Linear's default.
-_LAW = "uniform"
-_FORMAT = "mathcircuits-ensemble-1"
-
-Population = Literal["trained", "untrained", "derived"]
 
 
 @dataclass(frozen=True)
@@ -283,14 +275,16 @@ def train_cell(cell: Cell) -> Ensemble:
     from mathcircuits.models import Ensemble, MLPConfig, train
 
     if not cell.derived:
-        return train(
+        runs = train(
             cell.task,
             hidden=cell.hidden,
             seeds=cell.seeds,
             regimen=cell.regimen,
             steps=cell.steps,
             progress=False,
+            checkpoints="log",
         )
+        return _thinned(runs)
     task = tasks[cell.task]
     network = task.derived_network
     assert network is not None  # study_cells makes such a cell only where there is one
@@ -311,188 +305,18 @@ def train_cell(cell: Cell) -> Ensemble:
     )
 
 
-def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
-    """What is in a cell's networks and their untrained selves, by reading, each row with its seed.
-
-    Formula, class, gauge, circuits and ranks are read in the networks that solved the task and a few others.
-
-    Networks that diverged have no rows.
-    """
-    from .circuitry import (
-        chosen_to_read,
-        circuit_frame,
-        kink_frame,
-        kink_rows,
-        program_frame,
-        read_circuitry,
-    )  # fmt: skip
-
-    task = tasks[cell.task]
-    finite = ensemble.finite
-    known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
-    chosen = chosen_to_read(ensemble.losses.tolist(), cell.threshold, deep=len(cell.hidden) > 1)
-    seeds = [seed for seed in (ensemble.seeds[k] for k in chosen) if seed in known]
-    found = [(seed, read_circuitry(known[seed], task)) for seed in seeds]
-    bends = kink_rows(list(known.values()), task) if known else []
-    return {
-        **_read_features(cell, ensemble, known, seeds),
-        "kinks": kink_frame(zip(known, bends, strict=True)),
-        "programs": program_frame(found),
-        "circuits": circuit_frame(found),
-    }
-
-
-def _read_features(
-    cell: Cell, ensemble: Ensemble, known: dict[int, Network], seeds: list[int]
-) -> dict[str, pd.DataFrame]:
-    """Neurons and directions of all networks together, and how many dimensions the directions of some take."""
-    from mathcircuits.detect import analyse_many
-    from mathcircuits.detect.directions import targets_for
-    from mathcircuits.detect.interference import read_superposition, superposition_frame
-    from mathcircuits.detect.stacking import Stack
-
-    task = tasks[cell.task]
-    own: Population = "derived" if cell.derived else "trained"
-    untrained = [] if cell.derived else untrained_networks(ensemble)
-    members: list[tuple[int, Population]] = [(seed, own) for seed in known]
-    members += [(seed, "untrained") for seed in ensemble.seeds] if untrained else []
-    reading = analyse_many([*known.values(), *untrained], box=task.box, task=task, null=_LAW)
-    frames = {"neurons": reading.neurons, "directions": reading.directions}
-    for name, frame in frames.items():
-        at = frame["network"].to_numpy(dtype=int)
-        frame = frame.drop(columns="network")
-        frame.insert(0, "population", np.array([p for _, p in members], dtype=object)[at])
-        frame.insert(0, "seed", np.array([s for s, _ in members], dtype=np.int64)[at])
-        frame["on"] = [", ".join(on) for on in frame["on"]]
-        frames[name] = frame
-    ranks = superposition_frame([]).assign(seed=[])
-    if seeds:
-        place = {list(known).index(seed): k for k, seed in enumerate(seeds)}
-        rows = reading.directions[reading.directions["network"].isin(list(place))]
-        rows = rows.assign(network=rows["network"].map(place))
-        stack = Stack.of([known[seed] for seed in seeds])
-        ranks = read_superposition(stack, rows, targets_for(task.arity, task.box))
-        ranks["seed"] = np.array(seeds, dtype=np.int64)[ranks.pop("network").to_numpy(dtype=int)]
-    frames["superposition"] = ranks
-    return frames
-
-
-def untrained_networks(ensemble: Ensemble) -> list[Network]:
-    """The networks of an ensemble as their seeds started them."""
-    from mathcircuits.models.config import initial_parameters
-
-    networks = []
-    for seed in ensemble.seeds:
-        layers, _ = initial_parameters(ensemble.config, seed)
-        weights = [w.detach().numpy() for w, _ in layers]
-        biases = [None if b is None else b.detach().numpy() for _, b in layers]
-        networks.append(Network(weights, biases, ensemble.config.activations))
-    return networks
-
-
-def fresh_loss(network: Network, task: Task) -> float:
-    """Mean squared error on 4096 Sobol points of the box."""
-    from mathcircuits.detect.box import sobol_points
-
-    X = sobol_points(task.box, 12)
-    return float(np.mean((network(X) - task(X)) ** 2))
-
-
-def save_ensemble(path: Path, ensemble: Ensemble) -> None:
-    """Write networks as one safetensors file: `weights.K` [net, out, in], `biases.K` [net, out], losses, history.
-
-    Where there are some: `widths` [net, hidden layer], `checkpoint_steps` [m], `checkpoints.K` [m, net, out, in],
-    `checkpoint_biases.K` [m, net, out].
-    """
-    from safetensors.numpy import save
-
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "losses": ensemble.losses,
-        "logged_steps": ensemble.logged_steps,
-        "logged_losses": ensemble.logged_losses,
-        "cost": ensemble.cost,
-    }
-    if ensemble.widths is not None:
-        arrays["widths"] = ensemble.widths
-    if ensemble.checkpoint_steps is not None:
-        arrays["checkpoint_steps"] = ensemble.checkpoint_steps
-        moments = zip(ensemble.checkpoints or (), ensemble.checkpoint_biases or (), strict=True)
-        for k, (weight, bias) in enumerate(moments):
-            arrays[f"checkpoints.{k}"] = weight
-            if bias is not None:
-                arrays[f"checkpoint_biases.{k}"] = bias
-    for k, (weight, bias) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
-        arrays[f"weights.{k}"] = weight
-        if bias is not None:
-            arrays[f"biases.{k}"] = bias
-    config = ensemble.config
-    about = {
-        "task": ensemble.task,
-        "config": {
-            "sizes": config.sizes,
-            "bias": config.bias,
-            "activation": config.activation,
-            "dtype": config.dtype,
-        },
-        "regimen": ensemble.regimen.model_dump(mode="json"),
-        "steps": ensemble.steps,
-        "seeds": ensemble.seeds,
-        # JSON has no NaN: a network that diverged has no loss.
-        "losses": [float(loss) if np.isfinite(loss) else None for loss in ensemble.losses],
-    }
-    with atomic(path) as file:
-        data = save(
-            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-            # One entry alone: the library writes several in an order that changes from run to run.
-            metadata={_FORMAT: json.dumps(about)},
-        )
-        # The library's own writer would let nobody but the owner read the file.
-        file.write_bytes(data)
-
-
-def load_ensemble(path: Path) -> Ensemble:
-    """Read what `save_ensemble` wrote.
-
-    Raises:
-        FileError: where the file is missing, damaged, or something else.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    from mathcircuits.models import Ensemble, MLPConfig
-
-    remedy = "remove it and run the study again: the other cells are kept"
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError) as error:
-        raise FileError(path, f"cannot be read ({error})", remedy) from None
-    if _FORMAT not in metadata:
-        raise FileError(path, "holds no networks of a study", remedy)
-    about = json.loads(metadata[_FORMAT])
-    shape = about["config"]
-    layers = len(shape["sizes"]) - 1
-    moments = arrays.get("checkpoint_steps")
-    return Ensemble(
-        task=about["task"],
-        config=MLPConfig(
-            tuple(shape["sizes"]), _frozen(shape["bias"]), _frozen(shape["activation"]), shape["dtype"]
-        ),
-        regimen=Regimen(**about["regimen"]),
-        steps=about["steps"],
-        seeds=tuple(about["seeds"]),
-        weights=tuple(arrays[f"weights.{k}"] for k in range(layers)),
-        biases=tuple(arrays.get(f"biases.{k}") for k in range(layers)),
-        losses=arrays["losses"],
-        logged_steps=arrays["logged_steps"],
-        logged_losses=arrays["logged_losses"],
-        widths=arrays.get("widths"),
-        cost=arrays["cost"],
-        checkpoint_steps=moments,
-        checkpoints=None if moments is None else tuple(arrays[f"checkpoints.{k}"] for k in range(layers)),
-        checkpoint_biases=None
-        if moments is None
-        else tuple(arrays.get(f"checkpoint_biases.{k}") for k in range(layers)),
+def _thinned(ensemble: Ensemble) -> Ensemble:
+    """The ensemble with every third checkpoint alone, the end included: about three a decade tell when, at a
+    third of the space."""
+    if ensemble.checkpoint_steps is None:
+        return ensemble
+    kept = np.flatnonzero(np.arange(len(ensemble.checkpoint_steps))[::-1] % 3 == 0)
+    kept = np.unique([0, *kept])
+    return replace(
+        ensemble,
+        checkpoint_steps=ensemble.checkpoint_steps[kept],
+        checkpoints=tuple(w[kept] for w in ensemble.checkpoints or ()),
+        checkpoint_biases=tuple(None if b is None else b[kept] for b in ensemble.checkpoint_biases or ()),
     )
 
 
@@ -535,7 +359,3 @@ def _one_thread() -> Iterator[None]:
 def _digest(content: object) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from mathcircuits.detect import MathCircuitsError, Network
 from mathcircuits.detect.errors import FileError, UnknownNameError
 
-from .cells import Cell, Outcome, load_ensemble, study_cells
+from .cells import Cell, Outcome, study_cells
 from .config import StudyConfig, as_config
+from .ensemblefiles import load_ensemble
 from .manifest import claim, read_manifest, record
 from .progress import ProgressDisplay
 from .tabulating import write_tables

@@ -2,7 +2,7 @@
 
 A `Condition` is what one task, size and regimen gave: its networks, their losses and what was read in them.
 Each function turns one condition into the rows of one table; `verdicts` then judges the prevalence rows of all
-conditions together. `COLUMNS` lists every table's columns.
+conditions together. `mathcircuits.reports.schema` lists every table's columns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,9 @@ from mathcircuits.detect.orbits import Label, Orbits
 from mathcircuits.detect.pairs import pairwise
 
 from .circuitry import gauge_kind
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from .schema import empty, typed
 
 Array = npt.NDArray[np.float64]
-Kind = Literal["text", "int", "float", "bool"]
 Population = Literal["trained", "untrained", "derived"]
 
 #: A neuron is used where ablating it to its mean costs this share of the output's variance (design, section 4).
@@ -47,159 +44,6 @@ _IN_QUESTION = 200
 _LOG2_INPUTS = 10
 MEASURES = ("correlation_matching", "cka")
 
-_CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
-_NETWORK: dict[str, Kind] = {"network": "text", **_CONDITION, "seed": "int", "population": "text"}
-COLUMNS: dict[str, dict[str, Kind]] = {
-    "networks": {
-        **_NETWORK,
-        "loss": "float",
-        "solved": "bool",
-        "threshold": "float",
-        "steps": "int",
-        "parameters": "int",
-        "missing": "text",
-        "kinks": "float",
-        "kinks_lazy": "float",
-        "kinks_passed": "bool",
-        "cell": "text",
-    },
-    "neurons": {
-        **_NETWORK,
-        "layer": "int",
-        "neuron": "int",
-        "status": "text",
-        "feature": "text",
-        "on": "text",
-        "scope": "text",
-        "r": "float",
-        "unexplained": "float",
-        "scale": "float",
-        "offset": "float",
-        "p": "float",
-        "q": "float",
-        "causal": "float",
-        "contribution": "float",
-        "duplicate_of": "int",
-        "used": "bool",
-        "expected": "bool",
-    },
-    "directions": {
-        **_NETWORK,
-        "layer": "int",
-        "feature": "text",
-        "on": "text",
-        "scope": "text",
-        "unexplained": "float",
-        "untrained": "float",
-        "gap": "float",
-        "p": "float",
-        "q": "float",
-        "tautology": "bool",
-        "readable": "bool",
-        "neuron": "int",
-        "cosine": "float",
-    },
-    "prevalence": {
-        **_CONDITION,
-        "feature": "text",
-        "on": "text",
-        "oriented": "bool",
-        "found": "int",
-        "n": "int",
-        "value": "float",
-        "low": "float",
-        "high": "float",
-        "untrained_found": "int",
-        "untrained_n": "int",
-        "untrained_value": "float",
-        "verdict": "text",
-        "reason": "text",
-        "q": "float",
-        "forced": "bool",
-    },
-    "success": {**_CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
-    "similarity": {
-        **_CONDITION,
-        "population": "text",
-        "measure": "text",
-        "network_a": "text",
-        "network_b": "text",
-        "value": "float",
-        "null_mean": "float",
-        "null_q95": "float",
-        "p": "float",
-    },
-    "programs": {
-        **_NETWORK,
-        "formula": "text",
-        "best": "text",
-        "error": "float",
-        "spec_lower": "float",
-        "spec_upper": "float",
-        "equals_task": "bool",
-        "complexity": "int",
-        "bits": "float",
-        "raw_bits": "int",
-        "reason": "text",
-        "class": "text",
-        "gauge": "text",
-        "named": "bool",
-        "share": "float",
-    },
-    "circuits": {
-        **_NETWORK,
-        "circuit": "text",
-        "on": "text",
-        "output": "text",
-        "form": "text",
-        "gauge": "text",
-        "distance": "float",
-        "certified": "float",
-    },
-    "census": {
-        **_CONDITION,
-        "level": "text",
-        "name": "text",
-        "found": "int",
-        "n": "int",
-        "value": "float",
-        "low": "float",
-        "high": "float",
-    },
-    "candidates": {
-        "task": "text",
-        "formula": "text",
-        "circuit": "text",
-        "found": "int",
-        "n": "int",
-        "error": "float",
-        "networks": "text",
-        "entry": "text",
-    },
-    "superposition": {
-        **_NETWORK,
-        "layer": "int",
-        "live": "int",
-        "number": "int",
-        "rank": "int",
-        "independent": "int",
-        "interference": "float",
-    },
-    "ensembles": {
-        **_CONDITION,
-        "layer": "int",
-        "feature": "text",
-        "on": "text",
-        "found": "int",
-        "n": "int",
-        "prevalence": "float",
-        "null_prevalence": "float",
-        "p": "float",
-        "q": "float",
-    },
-}
-_DTYPES: dict[Kind, str] = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
-
 
 @dataclass(frozen=True, eq=False)
 class Condition:
@@ -214,11 +58,13 @@ class Condition:
         derived: whether this is the hand-derived network.
         seeds: one per network; `losses` [net] are their fresh losses (NaN where one diverged) and `cells` the
             cells that they come from.
+        costs: network-steps that each took to train, [net].
         networks: the trained (or hand-derived) networks; None where one diverged.
         untrained: the same networks before training; empty for a hand-derived one.
         neurons, directions: what was read in them, with the columns seed, population and those of an Analysis;
             `on` is a text.
-        kinks, superposition, programs, circuits: what else was read, with the column seed and those of `COLUMNS`.
+        kinks, superposition, programs, circuits, failures, emergence: what else was read, with the column seed and
+            those of the table of that name.
     """
 
     task: Task
@@ -231,6 +77,7 @@ class Condition:
     seeds: tuple[int, ...]
     losses: Array
     cells: tuple[str, ...]
+    costs: Array
     networks: tuple[Network | None, ...]
     untrained: tuple[Network, ...]
     neurons: pd.DataFrame
@@ -239,6 +86,8 @@ class Condition:
     superposition: pd.DataFrame
     programs: pd.DataFrame
     circuits: pd.DataFrame
+    failures: pd.DataFrame
+    emergence: pd.DataFrame
 
     @property
     def sizes(self) -> str:
@@ -260,6 +109,11 @@ class Condition:
         """The networks that solved the task, with their seeds."""
         members = zip(self.seeds, self.networks, self.solved, strict=True)
         return [(seed, network) for seed, network, solved in members if solved and network is not None]
+
+    @property
+    def final(self) -> list[str]:
+        """The hidden sizes that each network ended with, as texts; one that diverged keeps those it started with."""
+        return [self.sizes if n is None else "-".join(map(str, n.sizes[1:-1])) for n in self.networks]
 
     def network_id(self, seed: int) -> str:
         """The id of the network of that seed."""
@@ -291,6 +145,8 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
     network that diverged lacks everything.
     """
     held = held_labels(neurons, orbits)
+    shares = labelled_share(neurons)
+    why = {int(row["seed"]): row for row in condition.failures.to_dict("records")}
     bends = {int(row["seed"]): row for row in condition.kinks.to_dict("records")}
     populations: list[tuple[Population, Sequence[Network | None], Array]]
     if condition.derived:
@@ -306,7 +162,9 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
         for k, seed in enumerate(condition.seeds):
             identity = condition.network_id(seed)
             labels = held.get((identity, population), frozenset())
-            bend = bends.get(seed, {}) if population != "untrained" else {}
+            trained = population != "untrained"
+            bend = bends.get(seed, {}) if trained else {}
+            failure = why.get(seed, {}) if trained else {}
             if labels not in missing:
                 missing[labels] = "; ".join(orbits.missing(labels))
             rows.append(
@@ -322,6 +180,10 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                     "parameters": _parameters(networks[k], condition),
                     "missing": missing[labels],
                     **{name: bend.get(name) for name in ("kinks", "kinks_lazy", "kinks_passed")},
+                    "final": condition.final[k],
+                    "cost": condition.costs[k] if trained else 0.0,
+                    "labelled": shares.get((identity, population), math.nan),
+                    **{name: failure.get(name) for name in ("cause", "diagnosis", "lost")},
                     "cell": condition.cells[k],
                 }
             )
@@ -588,6 +450,14 @@ def held_labels(neurons: pd.DataFrame, orbits: Orbits) -> dict[tuple[str, str], 
     return {key: frozenset(labels) for key, labels in found.items()}
 
 
+def labelled_share(neurons: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """The share of each network's used neurons that hold a feature of the catalogue: (network, population) -> share."""
+    used = neurons[neurons["used"].fillna(False).astype(bool)]
+    held = (used["unexplained"] <= HELD).astype(float)
+    shares = held.groupby([used["network"], used["population"]]).mean()
+    return {(str(network), str(population)): float(v) for (network, population), v in shares.items()}
+
+
 def split_arguments(text: str) -> tuple[str, ...]:
     """The arguments in a text of them: split at the commas that stand outside parentheses.
 
@@ -603,37 +473,6 @@ def split_arguments(text: str) -> tuple[str, ...]:
             start = k + 1
     last = text[start:].strip()
     return tuple([*parts, last] if last else parts)
-
-
-def typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The frame with the table's columns, in order and of their kinds.
-
-    Examples:
-        >>> frame = pd.DataFrame({name: [None] for name in COLUMNS["success"]})
-        >>> typed(frame, "success").dtypes.astype(str).unique().tolist()
-        ['string', 'Int64', 'float64']
-    """
-    columns = {}
-    for name, kind in COLUMNS[table].items():
-        column = frame[name]
-        if kind == "float":
-            columns[name] = pd.Series(pd.to_numeric(column), dtype="float64")
-        else:
-            columns[name] = pd.Series(column, dtype=_DTYPES[kind])
-    return pd.DataFrame(columns).reset_index(drop=True)
-
-
-def empty(table: str) -> pd.DataFrame:
-    """The table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in COLUMNS[table].items()})
-
-
-def arrow_schema(table: str) -> pa.Schema:
-    """The table's schema on disk."""
-    import pyarrow as pa
-
-    kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS[table].items()])
 
 
 def conditions_of(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from mathcircuits.detect import Network, tasks
 
-from .cells import READINGS, Cell, load_ensemble, untrained_networks
+from .cells import Cell
+from .ensemblefiles import load_ensemble
+from .reading import READINGS, untrained_networks
+from .schema import COLUMNS, arrow_schema, empty
 from .storage import atomic, sweep
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ def _write_tables(cells: Iterable[Cell], out: Path) -> None:
 
     from mathcircuits.detect.orbits import Orbits
 
+    from . import comparisons, regimentables
     from . import tables as made
 
     grouped: dict[str, list[Cell]] = {}
@@ -49,18 +53,17 @@ def _write_tables(cells: Iterable[Cell], out: Path) -> None:
     # By task: how many networks solved it, and those among them that the catalogue has no name for.
     solved: Counter[str] = Counter()
     unnamed: dict[str, list[tuple[str, Network]]] = {}
+    samples: list[comparisons.Sample] = []
     with ExitStack() as stack:
         writers = {}
-        for name in made.COLUMNS:
+        for name in COLUMNS:
             path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
-            schema = pa.Table.from_pandas(
-                made.empty(name), made.arrow_schema(name), preserve_index=False
-            ).schema
+            schema = pa.Table.from_pandas(empty(name), arrow_schema(name), preserve_index=False).schema
             writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
 
         def add(name: str, frame: pd.DataFrame) -> None:
             if len(frame):
-                table = pa.Table.from_pandas(frame, made.arrow_schema(name), preserve_index=False)
+                table = pa.Table.from_pandas(frame, arrow_schema(name), preserve_index=False)
                 writers[name].write_table(table)
 
         for members in grouped.values():
@@ -80,16 +83,27 @@ def _write_tables(cells: Iterable[Cell], out: Path) -> None:
             if condition.derived:
                 continue
             add("success", made.success_table(condition))
-            add("census", made.census_table(condition, programs))
+            census = made.census_table(condition, programs)
+            add("census", census)
+            add("regimens", regimentables.regimen_table(condition, networks, census))
+            add("causes", regimentables.cause_table(condition))
+            add("emergence", regimentables.emergence_table(condition))
+            add("emergence_curves", regimentables.emergence_curve_table(condition))
+            samples.append(comparisons.sample_of(condition))
             add("similarity", made.similarity_table(condition))
             add("ensembles", made.ensemble_table(condition))
             counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
             solved[condition.task.name] += len(condition.solutions)
             unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+        add("ladder", comparisons.ladder_table(samples))
+        pairs = comparisons.pair_table(samples)
+        add("pairs", pairs)
+        add("contrasts", comparisons.contrast_table(pairs))
+        add("transplants", comparisons.transplant_table(samples))
         recurring = [
             made.candidate_table(tasks[name], found, solved[name]) for name, found in unnamed.items()
         ]
-        candidates = pd.concat([made.empty("candidates"), *recurring], ignore_index=True)
+        candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
         add("candidates", candidates)
         _write_candidates(made.candidates_toml(candidates), out)
         add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
@@ -120,7 +134,7 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         finite = ensemble.finite
         known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
         networks += [known.get(seed) for seed in ensemble.seeds]
-        untrained += [] if first.derived else untrained_networks(ensemble)
+        untrained += [] if first.derived else list(untrained_networks(ensemble).values())
 
     readings = [cell.reading_files(out) for cell in cells]
 
@@ -138,6 +152,7 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         seeds=tuple(seed for cell in cells for seed in cell.seeds),
         losses=np.concatenate([ensemble.losses for ensemble in ensembles]),
         cells=tuple(cell.key for cell in cells for _ in cell.seeds),
+        costs=np.concatenate([ensemble.cost for ensemble in ensembles]).astype(np.float64),
         networks=tuple(networks),
         untrained=tuple(untrained),
         **{name: reading(name) for name in READINGS},

@@ -23,12 +23,11 @@ from mathcircuits.reports import Study, StudyConfig, run_study
 from mathcircuits.reports import cells as cells_module
 from mathcircuits.reports.cells import (
     Cell,
-    load_ensemble,
     run_cell,
-    save_ensemble,
     study_cells,
-    untrained_networks,
 )
+from mathcircuits.reports.ensemblefiles import load_ensemble, save_ensemble
+from mathcircuits.reports.reading import untrained_networks
 from mathcircuits.reports.config import as_config, check_width, relative_width
 from mathcircuits.reports.storage import atomic
 from mathcircuits.reports.tables import COLUMNS
@@ -217,7 +216,7 @@ def test_untrained_networks_are_what_training_starts_from() -> None:
     start = train("minimum", hidden=(3,), seeds=(0, 5), steps=0)
     trained = train("minimum", hidden=(3,), seeds=(0, 5), steps=3)
     for network, zero, end in zip(
-        untrained_networks(trained), start.networks(), trained.networks(), strict=True
+        untrained_networks(trained).values(), start.networks(), trained.networks(), strict=True
     ):
         assert all(np.array_equal(a, b) for a, b in zip(network.weights, zero.weights, strict=True))
         assert not np.array_equal(network.weights[0], end.weights[0])
@@ -376,8 +375,9 @@ def test_the_same_study_again_trains_nothing(copied: Path, monkeypatch: pytest.M
     again = run_study(TINY, copied)
     assert {cell["status"] for cell in again.manifest["cells"]} == {"kept"}
     assert table_bytes(copied) == before
-    # What training took is still known.
+    # What training took, and how much memory, is still known.
     assert again.manifest["seconds"]["train"] > 0
+    assert again.manifest["peak_mb"]["cells"] > 0
 
 
 def test_another_configuration_loses_nothing(copied: Path) -> None:
@@ -433,32 +433,66 @@ def test_an_interrupted_study_goes_on_where_it_was(
     assert table_bytes(again.out) == table_bytes(finished.out)
 
 
+#: Cells enough to be killed among.
+SEVERAL = {**TINY, "tasks": ["absolute", "minimum", "identity"], "widths": ["1x", "2x"]}
+
+
+def started_study(config: dict[str, Any], out: Path) -> subprocess.Popen[bytes]:
+    script = f"from mathcircuits.reports import run_study\nrun_study({config!r}, {str(out)!r})"
+    return subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
+
+
+def finished_files(config: dict[str, Any], out: Path) -> dict[Path, int]:
+    """The files of finished cells, and when they were written."""
+    cells = [cell for cell in study_cells(StudyConfig(**config)) if cell.finished(out)]
+    files = [file for cell in cells for file in (cell.weights_file(out), *cell.reading_files(out).values())]
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
 @pytest.mark.long
-def test_a_killed_study_resumes_with_the_same_tables(finished: Study, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
-    process = subprocess.Popen([sys.executable, "-c", script])
-    deadline = time.monotonic() + 120
-    while not list(out.glob("networks/*.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    kept = {path: path.stat().st_mtime_ns for path in out.glob("networks/*.safetensors")}
-    assert kept
-    again = run_study(TINY, out)
-    assert table_bytes(out) == table_bytes(finished.out)
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+def test_a_study_killed_at_random_moments_resumes_with_the_same_tables(tmp_path: Path) -> None:
+    out, moments = tmp_path / "out", np.random.default_rng(6)
+    kept: dict[Path, int] = {}
+    for kill in range(4):
+        process = started_study(SEVERAL, out)
+        try:
+            deadline = time.monotonic() + 300
+            while process.poll() is None and time.monotonic() < deadline:
+                # Three times among the cells; the last time while the tables are being written.
+                if kill < 3 and len(finished_files(SEVERAL, out)) > len(kept):
+                    time.sleep(moments.uniform(0.0, 0.5))
+                    break
+                if kill == 3 and list(out.glob("tables/.*.tmp")):
+                    break
+                time.sleep(0.002)
+            assert process.poll() is None, process.communicate()[1].decode()
+        finally:
+            process.kill()
+            process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        now = finished_files(SEVERAL, out)
+        assert len(now) > len(kept) or kill == 3
+        assert {file: now.get(file) for file in kept} == kept
+        kept = now
+    assert list(out.glob("tables/.*.tmp"))
+    again = run_study(SEVERAL, out)
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
     assert again.failures == {}
+    undisturbed = run_study(SEVERAL, tmp_path / "undisturbed")
+    assert table_bytes(out) == table_bytes(undisturbed.out)
 
 
 @pytest.mark.long
 def test_two_processes_share_the_work(finished: Study, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    script = f"from mathcircuits.reports import run_study\nrun_study({TINY!r}, {str(out)!r})"
-    both = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(2)]
+    both = [started_study(TINY, out) for _ in range(2)]
     errors = [process.communicate()[1].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     assert table_bytes(out) == table_bytes(finished.out)
+    # Each cell was worked on once: a second time would have left its own lock, temporary files or error.
+    assert not list(out.rglob("*.tmp"))
+    assert not list(out.glob("networks/*.error.txt"))
+    assert Study.load(out).failures == {}
 
 
 @pytest.mark.long
@@ -599,3 +633,22 @@ def test_tables_open_as_plain_parquet(finished: Study) -> None:
     table = pq.read_table(finished.out / "tables" / "networks.parquet")
     assert table.column_names == list(COLUMNS["networks"])
     assert pd.read_parquet(finished.out / "tables" / "networks.parquet").shape[0] == table.num_rows
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_the_same_table_of_several_studies_is_one_dataset(finished: Study, copied: Path, name: str) -> None:
+    import pyarrow.dataset as ds
+
+    files = [out / "tables" / f"{name}.parquet" for out in (finished.out, copied)]
+    dataset = ds.dataset(files, format="parquet")
+    assert dataset.schema.names == list(COLUMNS[name])
+    # A table without rows has types, too: with none its columns would fit no other study's.
+    assert "null" not in {str(kind) for kind in dataset.schema.types}
+    assert dataset.count_rows() == 2 * len(finished.tables[name])
+
+
+def test_the_manifest_says_how_much_memory_it_took(finished: Study) -> None:
+    pytest.importorskip("resource", reason="the system does not tell")
+    peaks = [cell["peak_mb"] for cell in finished.manifest["cells"]]
+    assert finished.manifest["peak_mb"]["cells"] == max(peaks) > 10
+    assert finished.manifest["peak_mb"]["study"] >= max(peaks)

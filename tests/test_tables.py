@@ -20,7 +20,8 @@ from mathcircuits.reports.circuitry import (
     program_frame,
     read_circuitry,
 )
-from mathcircuits.reports.tables import COLUMNS, Condition, split_arguments
+from mathcircuits.reports.schema import COLUMNS, empty
+from mathcircuits.reports.tables import Condition, split_arguments
 
 Weights = list[list[list[float]]]
 READ = ("layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset")
@@ -78,6 +79,7 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
         seeds=seeds,
         losses=np.array(losses),
         cells=("a-cell",) * len(losses),
+        costs=np.full(len(losses), 10.0),
         networks=tuple(network if np.isfinite(loss) else None for loss in losses),
         untrained=tuple(Network([rng.uniform(-1, 1, w.shape) for w in network.weights]) for _ in seeds),
         neurons=neurons,
@@ -89,6 +91,8 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
                 ("superposition", ("layer", "live", "number", "rank", "independent", "interference")),
                 ("programs", PROGRAM_COLUMNS),
                 ("circuits", CIRCUIT_COLUMNS),
+                ("failures", ("cause", "diagnosis", "lost")),
+                ("emergence", ("feature", "on", "step", "unexplained", "held")),
             )
         },
     )
@@ -278,7 +282,7 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
     assert set(frames) == set(COLUMNS)
     for name, frame in frames.items():
         assert list(frame.columns) == list(COLUMNS[name])
-        assert dict(frame.dtypes) == dict(made.empty(name).dtypes)
+        assert dict(frame.dtypes) == dict(empty(name).dtypes)
         assert made.arrow_schema(name).names == list(COLUMNS[name])
 
 
@@ -355,7 +359,7 @@ def test_a_census_of_nothing_is_empty() -> None:
     condition = in_words(planted([1.0, float("nan")], reading({})))
     assert made.census_table(condition, made.program_table(condition)).empty
     assert made.candidate_table(condition.task, [], 0).empty
-    assert made.candidates_toml(made.empty("candidates")) == ""
+    assert made.candidates_toml(empty("candidates")) == ""
 
 
 def test_what_recurs_without_a_name_is_a_candidate() -> None:

@@ -28,7 +28,8 @@ from mathcircuits.detect import FileError, InputError, MathCircuitsError, tasks
 from mathcircuits.reports import cells as cells_module
 from mathcircuits.reports import workers as workers_module
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.cells import Cell, Outcome, load_ensemble, reading_hash, run_cell, study_cells
+from mathcircuits.reports.cells import Cell, Outcome, reading_hash, run_cell, study_cells
+from mathcircuits.reports.ensemblefiles import load_ensemble
 from mathcircuits.reports.config import StudyConfig
 from mathcircuits.reports.manifest import claim
 from mathcircuits.reports.tabulating import write_tables

@@ -1,0 +1,318 @@
+"""Comparisons: conditions side by side. Ladders, similarity between tasks, transplants. No file is touched.
+
+Of every condition a few networks are kept (`Sample`). One condition stands for its task where tasks are compared: that
+with the most solved networks, of several the one with the fewest neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mathcircuits.detect import Network, Task, tasks, within_across
+from mathcircuits.detect.activation import hook_post
+from mathcircuits.detect.box import sobol_points
+from mathcircuits.detect.ladder import Ladder, Population, ladders
+from mathcircuits.detect.mechanism import mechanism, similarity_matrix
+from mathcircuits.detect.orbits import Orbits
+from mathcircuits.detect.pairs import pairwise
+from mathcircuits.detect.piecewise import is_piecewise_linear
+from mathcircuits.detect.transplants import transplant_matrix
+
+from .schema import empty, typed
+from .tables import COMPARED, Condition
+
+Array = npt.NDArray[np.float64]
+
+#: Networks of a task that are compared with those of other tasks: 15 pairs within each, few enough to be drawn.
+PANEL = 6
+#: Networks of a task that give each other their features.
+DONORS = 4
+#: 512 Sobol points, as for the ladder.
+_LOG2_INPUTS = 9
+#: What is compared on each rung: the layer's activations, or the mechanism.
+MEASURES = {"subspace": "cka", "units": "correlation_matching", "circuit": "circuit_similarity"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is kept of a condition to be compared with others.
+
+    Attributes:
+        task: its task.
+        hidden, regimen: its sizes and regimen.
+        solved: how many networks solved the task.
+        solutions: at most 20 of them, by id; losses: theirs.
+        untrained: at most as many untrained networks, by id.
+    """
+
+    task: Task
+    hidden: str
+    regimen: str
+    solved: int
+    solutions: Mapping[str, Network]
+    losses: Mapping[str, float]
+    untrained: Mapping[str, Network]
+
+    @property
+    def name(self) -> str:
+        """The condition, `minimum/3/adam`."""
+        return f"{self.task.name}/{self.hidden}/{self.regimen}"
+
+    @property
+    def population(self) -> Population:
+        """What the ladder compares."""
+        return Population(
+            self.name, list(self.solutions.values()), task=self.task, untrained=list(self.untrained.values())
+        )
+
+
+def sample_of(condition: Condition) -> Sample:
+    """The networks of a condition that are kept for comparisons, in the order of their seeds."""
+    kept = condition.solutions[:COMPARED]
+    losses = dict(zip(condition.seeds, condition.losses.tolist(), strict=True))
+    return Sample(
+        condition.task,
+        condition.sizes,
+        condition.regimen,
+        len(condition.solutions),
+        {condition.network_id(seed): network for seed, network in kept},
+        {condition.network_id(seed): losses[seed] for seed, _ in kept},
+        {
+            condition.network_id(seed): network
+            for seed, network in list(zip(condition.seeds, condition.untrained, strict=False))[:COMPARED]
+        },
+    )
+
+
+def representatives(samples: Sequence[Sample]) -> dict[str, Sample]:
+    """The condition that stands for each task: the most solved networks, then the fewest neurons; none without two."""
+
+    def order(sample: Sample) -> tuple[int, int]:
+        return -sample.solved, sum(int(size) for size in sample.hidden.split("-") if size)
+
+    chosen: dict[str, Sample] = {}
+    for sample in sorted(samples, key=order):
+        if len(sample.solutions) >= 2:
+            chosen.setdefault(sample.task.name, sample)
+    names = dict.fromkeys(sample.task.name for sample in samples)
+    return {name: chosen[name] for name in names if name in chosen}
+
+
+def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
+    """The ladders of the conditions of each task, and of the tasks with equally many inputs.
+
+    Conditions with fewer than two solved networks are left out.     `kind` says what differs: `seeds` (a condition with itself), `widths`, `regimens`, `both`, or `tasks`.
+    """
+    usable = [sample for sample in samples if len(sample.solutions) >= 2]
+    rows: list[dict[str, object]] = []
+    for name in dict.fromkeys(sample.task.name for sample in usable):
+        rows += _ladder_rows([sample for sample in usable if sample.task.name == name], within=True)
+    stand = representatives(usable)
+    for inputs in sorted({sample.task.arity for sample in stand.values()}):
+        alike = [sample for sample in stand.values() if sample.task.arity == inputs]
+        rows += _ladder_rows(alike, within=False)
+    return typed(pd.DataFrame(rows), "ladder") if rows else empty("ladder")
+
+
+def _ladder_rows(samples: Sequence[Sample], within: bool) -> Iterator[dict[str, object]]:
+    known = {sample.name: sample for sample in samples}
+    for found in ladders([sample.population for sample in samples], within=within):
+        a, b = known[found.a], known[found.b]
+        about = {
+            "task_a": a.task.name,
+            "hidden_a": a.hidden,
+            "regimen_a": a.regimen,
+            "task_b": b.task.name,
+            "hidden_b": b.hidden,
+            "regimen_b": b.regimen,
+            "kind": _difference(a, b),
+        }
+        last = _stopped(found)
+        for rung in found.rungs:
+            yield {
+                **about,
+                "rung": rung.name,
+                "verdict": rung.verdict,
+                "value": rung.share,
+                "low": rung.low,
+                "high": rung.high,
+                "different": rung.different,
+                "vacuous": rung.vacuous,
+                "median": rung.median,
+                "null": rung.null_q95,
+                "n": rung.effective,
+                "pairs": rung.pairs,
+                "stops": rung.name == last,
+                "reason": rung.reason,
+            }
+
+
+def _stopped(ladder: Ladder) -> str:
+    """The first rung that is not the same, or empty."""
+    return next((rung.name for rung in ladder.rungs if rung.verdict != "same"), "")
+
+
+def _difference(a: Sample, b: Sample) -> str:
+    if a.task.name != b.task.name:
+        return "tasks"
+    if a.hidden == b.hidden:
+        return "seeds" if a.regimen == b.regimen else "regimens"
+    return "widths" if a.regimen == b.regimen else "both"
+
+
+def pair_table(samples: Sequence[Sample]) -> pd.DataFrame:
+    """How alike networks of different tasks are, pair by pair and rung by rung, beside untrained ones.
+
+    Tasks with equally many inputs are compared on the same inputs, six networks of each. Circuits are compared
+    where both have one hidden layer.
+    """
+    frames = []
+    for inputs, population, members in _panels(samples):
+        names = list(members)
+        for rung, matrix in _matrices([network for _, network in members.values()]).items():
+            first, second = np.triu_indices(len(names), 1)
+            values = matrix[first, second]
+            there = np.isfinite(values)
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "rung": rung,
+                        "measure": MEASURES[rung],
+                        "inputs": inputs,
+                        "population": population,
+                        "task_a": [members[names[k]][0] for k in first[there]],
+                        "network_a": [names[k] for k in first[there]],
+                        "task_b": [members[names[k]][0] for k in second[there]],
+                        "network_b": [names[k] for k in second[there]],
+                        "value": values[there],
+                    }
+                )
+            )
+    return typed(pd.concat(frames, ignore_index=True), "pairs") if frames else empty("pairs")
+
+
+def contrast_table(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Similarity within tasks against across them: permutation test over networks, effect and interval.
+
+    Args:
+        pairs: the table `pairs`.
+    """
+    rows = []
+    for keys, part in pairs.groupby(["rung", "measure", "inputs", "population"], sort=False):
+        names = list(dict.fromkeys([*part["network_a"], *part["network_b"]]))
+        place = {name: k for k, name in enumerate(names)}
+        task = dict(zip(part["network_a"], part["task_a"], strict=True))
+        task |= dict(zip(part["network_b"], part["task_b"], strict=True))
+        groups = [str(task[name]) for name in names]
+        if len(set(groups)) < 2 or min(groups.count(g) for g in set(groups)) < 2:
+            continue
+        matrix = np.eye(len(names))
+        a, b = part["network_a"].map(place).to_numpy(), part["network_b"].map(place).to_numpy()
+        matrix[a, b] = matrix[b, a] = part["value"]
+        found = within_across(matrix, groups)
+        numbers = {"within": found.within, "across": found.across, "effect": found.effect}
+        rows.append(
+            {
+                **dict(zip(("rung", "measure", "inputs", "population"), keys, strict=True)),
+                **numbers,
+                "low": found.low,
+                "high": found.high,
+                "p": found.p,
+                "n": len(names),
+            }
+        )
+    return typed(pd.DataFrame(rows), "contrasts") if rows else empty("contrasts")
+
+
+def _panels(samples: Sequence[Sample]) -> Iterator[tuple[int, str, dict[str, tuple[str, Network]]]]:
+    """For every number of inputs, the networks that are compared, trained and untrained: id -> (task, network)."""
+    stand = list(representatives(samples).values())
+    for inputs in sorted({sample.task.arity for sample in stand}):
+        alike = [
+            sample for sample in stand if sample.task.arity == inputs and sample.task.box == stand[0].task.box
+        ]
+        if len(alike) < 2:
+            continue
+        for population in ("trained", "untrained"):
+            members = {}
+            for sample in alike:
+                networks = sample.solutions if population == "trained" else sample.untrained
+                members |= {name: (sample.task.name, networks[name]) for name in list(networks)[:PANEL]}
+            yield inputs, population, members
+
+
+def _matrices(networks: Sequence[Network]) -> dict[str, Array]:
+    """Rung -> values [m, m]; NaN where two networks cannot be compared."""
+    box = ((-1.0, 1.0),) * networks[0].inputs
+    X = sobol_points(box, _LOG2_INPUTS)
+    layers = [np.asarray(network.run(X)[hook_post(len(network.activations) - 1)]) for network in networks]
+    found = {rung: pairwise(layers, MEASURES[rung]) for rung in ("subspace", "units")}
+    shallow = [
+        k for k, n in enumerate(networks) if len(n.weights) == 2 and n.outputs == 1 and is_piecewise_linear(n)
+    ]
+    circuit = np.full((len(networks), len(networks)), np.nan)
+    if shallow:
+        own = [mechanism(networks[k], box=box) for k in shallow]
+        circuit[np.ix_(shallow, shallow)] = similarity_matrix(own, own)
+    return {**found, "circuit": circuit}
+
+
+def transplant_table(samples: Sequence[Sample]) -> pd.DataFrame:
+    """Features put from one network into another: from task to task (each task's best network), and from seed to seed.
+
+    Features are those of the tasks' hand-derived networks, one of each orbit. A pair of which one side does not hold
+    the feature has a `reason` and no numbers.
+    """
+    stand = representatives(samples)
+    frames = []
+    best = {name: _best(sample, 1) for name, sample in stand.items()}
+    wanted: dict[str, None] = {}
+    expected = {}
+    for name in stand:
+        orbits = Orbits(tasks[name])
+        heads = dict.fromkeys(
+            orbits.representative(label) for label in orbits.labels if label in orbits.expected
+        )
+        expected[name] = list(heads)
+        wanted |= dict.fromkeys(feature for feature, _ in heads)
+    if len(stand) > 1:
+        for feature in wanted:
+            several = {name: [network for _, network in members] for name, members in best.items()}
+            frame = transplant_matrix(several, feature, tasks={name: name for name in stand})
+            frames.append(_transplant_rows(frame, "tasks", {n: [i for i, _ in m] for n, m in best.items()}))
+    for name, sample in stand.items():
+        members = _best(sample, DONORS)
+        if len(members) < 2:
+            continue
+        for feature, on in expected[name]:
+            several = {name: [network for _, network in members]}
+            frame = transplant_matrix(several, feature, tasks={name: name})
+            own = _transplant_rows(frame, "seeds", {name: [i for i, _ in members]})
+            frames.append(own.assign(on=", ".join(on)))
+    return typed(pd.concat(frames, ignore_index=True), "transplants") if frames else empty("transplants")
+
+
+def _best(sample: Sample, count: int) -> list[tuple[str, Network]]:
+    names = sorted(sample.solutions, key=lambda name: sample.losses[name])[:count]
+    return [(name, sample.solutions[name]) for name in names]
+
+
+def _transplant_rows(frame: pd.DataFrame, kind: str, ids: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    named = {
+        side: [
+            ids[str(label)][int(k)] for label, k in zip(frame[role], frame[f"{role}_network"], strict=True)
+        ]
+        for side, role in (("a", "donor"), ("b", "recipient"))
+    }
+    return frame.assign(
+        kind=kind,
+        task_a=frame["donor"],
+        task_b=frame["recipient"],
+        network_a=named["a"],
+        network_b=named["b"],
+    )

@@ -1,0 +1,123 @@
+"""Ensemble files: the networks of a cell, their history and checkpoints as one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathcircuits.detect import FileError
+from mathcircuits.models import Regimen
+
+from .storage import atomic
+
+if TYPE_CHECKING:
+    from mathcircuits.models import Ensemble
+
+_FORMAT = "mathcircuits-ensemble-1"
+
+
+def save_ensemble(path: Path, ensemble: Ensemble) -> None:
+    """Write networks as one safetensors file: `weights.K` [net, out, in], `biases.K` [net, out], losses, history.
+
+    Where there are some: `widths` [net, hidden layer], `checkpoint_steps` [m], `checkpoints.K` [m, net, out, in],
+    `checkpoint_biases.K` [m, net, out].
+    """
+    from safetensors.numpy import save
+
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "losses": ensemble.losses,
+        "logged_steps": ensemble.logged_steps,
+        "logged_losses": ensemble.logged_losses,
+        "cost": ensemble.cost,
+    }
+    if ensemble.widths is not None:
+        arrays["widths"] = ensemble.widths
+    if ensemble.checkpoint_steps is not None:
+        arrays["checkpoint_steps"] = ensemble.checkpoint_steps
+        moments = zip(ensemble.checkpoints or (), ensemble.checkpoint_biases or (), strict=True)
+        for k, (weight, bias) in enumerate(moments):
+            arrays[f"checkpoints.{k}"] = weight
+            if bias is not None:
+                arrays[f"checkpoint_biases.{k}"] = bias
+    for k, (weight, bias) in enumerate(zip(ensemble.weights, ensemble.biases, strict=True)):
+        arrays[f"weights.{k}"] = weight
+        if bias is not None:
+            arrays[f"biases.{k}"] = bias
+    config = ensemble.config
+    about = {
+        "task": ensemble.task,
+        "config": {
+            "sizes": config.sizes,
+            "bias": config.bias,
+            "activation": config.activation,
+            "dtype": config.dtype,
+        },
+        "regimen": ensemble.regimen.model_dump(mode="json"),
+        "steps": ensemble.steps,
+        "seeds": ensemble.seeds,
+        # JSON has no NaN: a network that diverged has no loss.
+        "losses": [float(loss) if np.isfinite(loss) else None for loss in ensemble.losses],
+    }
+    with atomic(path) as file:
+        data = save(
+            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+            # One entry alone: the library writes several in an order that changes from run to run.
+            metadata={_FORMAT: json.dumps(about)},
+        )
+        # The library's own writer would let nobody but the owner read the file.
+        file.write_bytes(data)
+
+
+def load_ensemble(path: Path) -> Ensemble:
+    """Read what `save_ensemble` wrote.
+
+    Raises:
+        FileError: where the file is missing, damaged, or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from mathcircuits.models import Ensemble, MLPConfig
+
+    remedy = "remove it and run the study again: the other cells are kept"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError) as error:
+        raise FileError(path, f"cannot be read ({error})", remedy) from None
+    if _FORMAT not in metadata:
+        raise FileError(path, "holds no networks of a study", remedy)
+    about = json.loads(metadata[_FORMAT])
+    shape = about["config"]
+    layers = len(shape["sizes"]) - 1
+    moments = arrays.get("checkpoint_steps")
+    return Ensemble(
+        task=about["task"],
+        config=MLPConfig(
+            tuple(shape["sizes"]), _frozen(shape["bias"]), _frozen(shape["activation"]), shape["dtype"]
+        ),
+        regimen=Regimen(**about["regimen"]),
+        steps=about["steps"],
+        seeds=tuple(about["seeds"]),
+        weights=tuple(arrays[f"weights.{k}"] for k in range(layers)),
+        biases=tuple(arrays.get(f"biases.{k}") for k in range(layers)),
+        losses=arrays["losses"],
+        logged_steps=arrays["logged_steps"],
+        logged_losses=arrays["logged_losses"],
+        widths=arrays.get("widths"),
+        cost=arrays["cost"],
+        checkpoint_steps=moments,
+        checkpoints=None if moments is None else tuple(arrays[f"checkpoints.{k}"] for k in range(layers)),
+        checkpoint_biases=None
+        if moments is None
+        else tuple(arrays.get(f"checkpoint_biases.{k}") for k in range(layers)),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,221 @@
+"""Reading: what is in the networks of a cell, one frame per reading, each row with its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mathcircuits.detect import Network, Task, tasks
+
+from .circuitry import (
+    chosen_to_read,
+    circuit_frame,
+    kink_frame,
+    kink_rows,
+    program_frame,
+    read_circuitry,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mathcircuits.models import Ensemble
+
+    from .cells import Cell
+
+#: What is read: neurons and directions in trained and untrained networks, failures in those that did not solve
+#: their task, the others in trained ones.
+READINGS = (
+    "neurons",
+    "directions",
+    "kinks",
+    "superposition",
+    "programs",
+    "circuits",
+    "failures",
+    "emergence",
+)
+#: Networks of a cell that are followed through their training, for when features appear and when failures are lost: a
+#: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints.
+FOLLOWED = 20
+#: The init law of a study's networks is known: nn.Linear's default.
+_LAW = "uniform"
+
+Population = Literal["trained", "untrained", "derived"]
+
+
+def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
+    """What is in a cell's networks and their untrained selves, by reading.
+
+    Formula, class, gauge, circuits and ranks are read in the networks that solved the task and a few others.
+    Networks that diverged have no rows, but among the failures.
+    """
+    import pandas as pd
+
+    task = tasks[cell.task]
+    finite = ensemble.finite
+    known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
+    chosen = chosen_to_read(ensemble.losses.tolist(), cell.threshold, deep=len(cell.hidden) > 1)
+    seeds = [seed for seed in (ensemble.seeds[k] for k in chosen) if seed in known]
+    found = [(seed, read_circuitry(known[seed], task)) for seed in seeds]
+    untrained = {} if cell.derived else untrained_networks(ensemble)
+    parts = []
+    for group in by_shape({**untrained, **known}):
+        own = {seed: known[seed] for seed in group if seed in known}
+        beside = {seed: untrained[seed] for seed in group if seed in untrained}
+        frames = _read_features(cell, own, beside, [seed for seed in seeds if seed in own])
+        bends = kink_rows(list(own.values()), task) if own else []
+        parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
+    features = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
+    return {
+        **features,
+        "programs": program_frame(found),
+        "circuits": circuit_frame(found),
+        "failures": _read_failures(cell, ensemble, known),
+        "emergence": _read_emergence(cell, ensemble),
+    }
+
+
+def by_shape(networks: dict[int, Network]) -> list[list[int]]:
+    """The seeds of networks of one architecture each: a regimen that compresses ends in several.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network
+        >>> by_shape({k: derived_network(name) for k, name in enumerate(("minimum", "addition", "maximum"))})
+        [[0, 2], [1]]
+    """
+    groups: dict[object, list[int]] = {}
+    for seed, network in networks.items():
+        groups.setdefault(network.architecture, []).append(seed)
+    return list(groups.values())
+
+
+def _read_features(
+    cell: Cell, known: dict[int, Network], untrained: dict[int, Network], seeds: list[int]
+) -> dict[str, pd.DataFrame]:
+    """Neurons and directions of networks of one shape, and how many dimensions the directions of `seeds` take."""
+    from mathcircuits.detect import analyse_many
+    from mathcircuits.detect.directions import targets_for
+    from mathcircuits.detect.interference import read_superposition, superposition_frame
+    from mathcircuits.detect.stacking import Stack
+
+    task = tasks[cell.task]
+    own: Population = "derived" if cell.derived else "trained"
+    members: list[tuple[int, Population]] = [(seed, own) for seed in known]
+    members += [(seed, "untrained") for seed in untrained]
+    reading = analyse_many([*known.values(), *untrained.values()], box=task.box, task=task, null=_LAW)
+    frames = {"neurons": reading.neurons, "directions": reading.directions}
+    for name, frame in frames.items():
+        at = frame["network"].to_numpy(dtype=int)
+        frame = frame.drop(columns="network")
+        frame.insert(0, "population", np.array([p for _, p in members], dtype=object)[at])
+        frame.insert(0, "seed", np.array([s for s, _ in members], dtype=np.int64)[at])
+        frame["on"] = [", ".join(on) for on in frame["on"]]
+        frames[name] = frame
+    ranks = superposition_frame([]).assign(seed=[])
+    if seeds:
+        place = {list(known).index(seed): k for k, seed in enumerate(seeds)}
+        rows = reading.directions[reading.directions["network"].isin(list(place))]
+        rows = rows.assign(network=rows["network"].map(place))
+        stack = Stack.of([known[seed] for seed in seeds])
+        ranks = read_superposition(stack, rows, targets_for(task.arity, task.box))
+        ranks["seed"] = np.array(seeds, dtype=np.int64)[ranks.pop("network").to_numpy(dtype=int)]
+    frames["superposition"] = ranks
+    return frames
+
+
+def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) -> pd.DataFrame:
+    """Why networks failed, and for the first of them at which step they were lost."""
+    import pandas as pd
+
+    from mathcircuits.detect import diagnose_many
+    from mathcircuits.detect.diagnosis import lost_at_many
+
+    task = tasks[cell.task]
+    failed = [
+        seed
+        for seed, loss in zip(ensemble.seeds, ensemble.losses, strict=True)
+        if not loss < cell.threshold and not cell.derived
+    ]
+    losses = dict(zip(ensemble.seeds, ensemble.losses.tolist(), strict=True))
+    found = diagnose_many(
+        [known.get(seed) for seed in failed],
+        task,
+        losses=[losses[seed] for seed in failed],
+        threshold=cell.threshold,
+    )
+    followed = failed[:FOLLOWED] if ensemble.checkpoint_steps is not None else []
+    lost: dict[int, int | None] = {}
+    if followed:
+        steps, paths = checkpoints_of(ensemble, followed)
+        lost = dict(zip(followed, lost_at_many(steps, paths, task, threshold=cell.threshold), strict=True))
+    frame = pd.DataFrame(
+        [
+            {"seed": seed, "cause": d.cause, "diagnosis": d.sentence, "lost": lost.get(seed)}
+            for seed, d in zip(failed, found, strict=True)
+        ],
+        columns=["seed", "cause", "diagnosis", "lost"],
+    )
+    return frame.astype({"seed": "int64", "cause": "string", "diagnosis": "string", "lost": "Int64"})
+
+
+def _read_emergence(cell: Cell, ensemble: Ensemble) -> pd.DataFrame:
+    """How close the first networks come to each feature that the task is expected to need, checkpoint by checkpoint."""
+    import pandas as pd
+
+    from mathcircuits.detect import InputError
+    from mathcircuits.detect.emergence import emergence_of
+
+    columns = {
+        "seed": "int64", "feature": "string", "on": "string", "step": "int64", "unexplained": "float64", "held": "bool",
+    }  # fmt: skip
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    task = tasks[cell.task]
+    if ensemble.checkpoint_steps is None or task.derived_network is None:
+        return empty
+    seeds = list(ensemble.seeds[:FOLLOWED])
+    steps, paths = checkpoints_of(ensemble, seeds)
+    try:
+        found = emergence_of(steps, [list(row) for row in zip(*paths, strict=True)], task=task, seeds=seeds)
+    except InputError:  # none of the expected features fits these layers, or every network has diverged
+        return empty
+    return found.curves[list(columns)].astype(columns)
+
+
+def checkpoints_of(ensemble: Ensemble, seeds: Sequence[int]) -> tuple[list[int], list[list[Network | None]]]:
+    """The checkpoints' steps, and for every seed its network at each of them, None where it is not finite."""
+    assert ensemble.checkpoint_steps is not None
+    steps = [int(step) for step in ensemble.checkpoint_steps]
+    paths: list[list[Network | None]] = [[] for _ in seeds]
+    chosen = ensemble.select(seeds)
+    for step in steps:
+        then = chosen.at_step(step).finite
+        known = dict(zip(then.seeds, then.networks() if len(then) else [], strict=True))
+        for path, seed in zip(paths, seeds, strict=True):
+            path.append(known.get(seed))
+    return steps, paths
+
+
+def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
+    """The networks of an ensemble as their seeds would start them at the sizes that they ended with, by seed."""
+    from dataclasses import replace
+
+    from mathcircuits.models.config import initial_parameters
+
+    networks = {}
+    for place, seed in enumerate(ensemble.seeds):
+        layers, _ = initial_parameters(replace(ensemble.config, sizes=ensemble.sizes(place)), seed)
+        weights = [w.detach().numpy() for w, _ in layers]
+        biases = [None if b is None else b.detach().numpy() for _, b in layers]
+        networks[seed] = Network(weights, biases, ensemble.config.activations)
+    return networks
+
+
+def fresh_loss(network: Network, task: Task) -> float:
+    """Mean squared error on 4096 Sobol points of the box."""
+    from mathcircuits.detect.box import sobol_points
+
+    X = sobol_points(task.box, 12)
+    return float(np.mean((network(X) - task(X)) ** 2))
