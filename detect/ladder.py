@@ -177,6 +177,10 @@ class Rung:
         median: of what is compared, over pairs.
         null_q05, null_q95: quantiles of the same over pairs of networks that learned nothing.
             All numbers are None where the groups are not comparable.
+
+    Examples:
+        >>> print(Rung("circuit", "inconclusive", "too few networks"))
+        circuit: inconclusive; too few networks
     """
 
     name: RungName

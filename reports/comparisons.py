@@ -106,7 +106,8 @@ def representatives(samples: Sequence[Sample]) -> dict[str, Sample]:
 def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
     """The ladders of the conditions of each task, and of the tasks with equally many inputs.
 
-    Conditions with fewer than two solved networks are left out.     `kind` says what differs: `seeds` (a condition with itself), `widths`, `regimens`, `both`, or `tasks`.
+    Conditions with fewer than two solved networks are left out. `kind` says what differs: `seeds` (a condition with
+    itself), `widths`, `regimens`, `both`, or `tasks`.
     """
     usable = [sample for sample in samples if len(sample.solutions) >= 2]
     rows: list[dict[str, object]] = []
