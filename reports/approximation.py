@@ -96,7 +96,7 @@ def approximation_frame(
         >>> table = approximation_frame("square", widths=(2,), seeds=range(4))
         >>> row = table.iloc[0]
         >>> bool(row["bound"] <= row["rms"] < 1.2 * row["bound"]), row["formula"] is None, row["places"]
-        (True, True, (-0.34..., 0.33...))
+        (True, True, (-0.3..., 0.3...))
     """
     target = SMOOTH_TASKS[task] if isinstance(task, str) and task in SMOOTH_TASKS else as_task(task)
     if target.arity > 2 or target.outputs != 1:
