@@ -1,8 +1,8 @@
 """Whether a network, left to itself, would still reach its task's solution: cautious local steps.
 
 A trained network that failed either needs more steps or is in a basin without a solution. To tell, follow its loss down
-from where it is by Levenberg-Marquardt steps (as in `mathcircuits.models.levenberg`, in numpy) that may not do what
-gradient descent does not do either:
+from where it is: by gradient steps while they get on, then by Levenberg-Marquardt steps (as in
+`mathcircuits.models.levenberg`, in numpy) that may not do what gradient descent does not do either:
 
 - Gradient flow conserves |v|^2 - |w|^2 - b^2 for every neuron of ReLU or leaky ReLU with incoming weights w, bias b
   and outgoing weights v (Du, Hu and Lee 2018, https://arxiv.org/abs/1806.00900). So where the outgoing weights are the
@@ -35,6 +35,11 @@ SMALLEST, LARGEST = 1e-10, 1e10
 LONGEST = 0.5
 #: What is left of weights that would have turned their sign: enough to go on, and on the same side.
 LEFT = 0.1
+#: Gradient steps at the start, at the notebook's rate, while every `CHECKED` of them lower the loss by the share
+#: `PROGRESS`; none is longer than a tenth of all parameters. Far from a minimum second-order steps take another way than
+#: the gradient's: of 200 networks put wrong by surgery 15 came out otherwise than by gradient descent without them, 6
+#: with them.
+GRADIENT_STEPS, RATE, CHECKED, PROGRESS = 100, 0.1, 10, 0.01
 #: A descent that gains less than this share of its loss over `PATIENCE` tries has arrived at a minimum.
 GAIN, PATIENCE = 1e-4, 25
 
@@ -90,6 +95,7 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
     x, y = X.T[None], Y.T[None]
     out_is_longer = [(v * v).sum(2) > (u * u).sum(2) for u, v in layout.neurons(p)]
     nets, size = p.shape
+    _follow_gradient(layout, p, slopes, x, y)
     eye = np.eye(size)
     damping, losses = np.full(nets, DAMPING), np.full(nets, np.inf)
     before, tried = np.full(nets, np.inf), np.zeros(nets, dtype=np.int64)
@@ -120,6 +126,35 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
         p[moved], losses[moved] = new[better], found[better]
         damping[active] = np.maximum(damping[active] * np.where(better, TAKEN, REFUSED), SMALLEST)
     return Descent(layout.stack(p), losses, tried)
+
+
+def _follow_gradient(layout: _Layout, p: Array, slopes: tuple[float, ...], x: Array, y: Array) -> None:
+    """Plain gradient descent, in `p` itself, for as long as it gets on."""
+    active, before = np.arange(len(p)), np.full(len(p), np.inf)
+    for step in range(GRADIENT_STEPS):
+        weights, biases = layout.split(p[active])
+        out, layers, derivatives = forward(weights, biases, slopes, x)
+        if step % CHECKED == 0:
+            losses = ((out - y) ** 2).mean(axis=(1, 2))
+            going = losses < (1 - PROGRESS) * before[active]
+            before[active] = losses
+            if not going.any():
+                return
+            active, out = active[going], out[going]
+            weights, biases = layout.split(p[active])
+            layers, derivatives = [a[going] for a in layers], [d[going] for d in derivatives]
+        delta = (out - y) * (2 / (y.shape[1] * y.shape[2]))
+        slope = np.empty((len(active), layout.size))
+        for k in reversed(range(len(weights))):
+            slope[:, layout.weights[k]] = delta @ layers[k].transpose(0, 2, 1)
+            own = layout.biases[k]
+            if own is not None:
+                slope[:, own] = delta.sum(axis=2)
+            if k:
+                delta = (weights[k].transpose(0, 2, 1) @ delta) * derivatives[k - 1]
+        length = np.linalg.norm(slope, axis=1, keepdims=True)
+        longest = LEFT * np.linalg.norm(p[active], axis=1, keepdims=True)
+        p[active] -= np.minimum(RATE, longest / np.maximum(length, np.finfo(float).tiny)) * slope
 
 
 def forward(
@@ -196,7 +231,7 @@ class _Layout:
         return [p[:, w] for w in self.weights], [None if b is None else p[:, b] for b in self.biases]
 
     def neurons(self, p: Array) -> list[tuple[Array, Array]]:
-        """Per hidden layer the incoming weights with the bias, and the outgoing ones, of every unit [net, unit, fan]."""
+        """Per hidden layer every unit's incoming weights with its bias, and its outgoing ones [net, unit, fan]."""
         return [(p[:, into], p[:, out]) for into, out in self.places]
 
     def stack(self, p: Array) -> Stack:

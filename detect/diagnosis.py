@@ -7,8 +7,8 @@ diverged
 solved
     The loss is below the threshold.
 not converged
-    Cautious local steps from here (`mathcircuits.detect.descent`), which conserve what gradient descent conserves, reach
-    the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
+    Cautious local steps from here (`mathcircuits.detect.descent`), which conserve what gradient descent conserves,
+    reach the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
 out of reach
     No network of this shape is known to compute the task: it needs biases that are not there, or the layer has fewer
     neurons than the smallest network known.
@@ -17,10 +17,10 @@ dead neuron
     layer are fewer than the task needs.
 wrong-signed neuron
     All else held, the best multiple of a neuron's outgoing weights is below -1/2 (that of its group, where several do
-    the same work; or its sign is against its group's, and no use on the other side of its kink either), and they
-    are longer than its incoming ones (with its bias), so that gradient descent cannot turn their sign. Such a neuron is driven
-    to 0 or to the other side, and stays there. Where the next cause does not apply either, the sign counts as
-    wrong though descent could turn it, since it did not.
+    the same work); or their sign is against its group's, and no use on the other side of its kink either. Where they
+    are longer than its incoming ones (with its bias), gradient descent cannot turn their sign, and drives the neuron
+    to 0: one that is locked so and is hardly used any more, or against its group, is found here, any other one
+    after the next cause.
 same side
     Two live neurons of a layer do the same work (they bend on the same side of the same hyperplane: their activations
     correlate with r^2 >= 0.8), and the distinct ones of the layer are fewer than the task needs.
@@ -29,11 +29,11 @@ kink in the wrong place
     bend the function where the task does not bend, or not where it does; the sentence names the places where both
     have one hidden layer.
 unknown
-    Where it cannot be told, with the reason: other activations than ReLU and leaky ReLU, too many parameters, or a local
-    minimum in which every kink is in its place.
+    Where it cannot be told, with the reason: other activations than ReLU and leaky ReLU, too many parameters, or a
+    local minimum in which every kink is in its place.
 
-A dead neuron comes before two on the same side, since only the one that is never active cannot come back by itself; each of
-them could have been the neuron that the task lacks.
+A dead neuron comes before two on the same side, since nothing can bring it back; each of them could have been the
+neuron that the task lacks.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ HELD = 2**22
 #: lies between a circuit's own features (greaterness and positiveness: 45 degrees, 0.38; the kinks of clip: 0.56), so
 #: that neurons that are merging but have not merged are found.
 SAME_WORK = 0.8
-#: The best multiple of a neuron's outgoing weights below which their sign is wrong. It is 1 at a minimum and -1 for a sign that
-#: was turned; where a neighbour is missing, it can fall to 0 and a little below.
+#: The best multiple of a neuron's outgoing weights below which their sign is wrong. It is 1 at a minimum and -1 for a
+#: sign that was turned; where a neighbour is missing, it can fall to 0 and a little below.
 WRONG = -0.5
+#: Share of the target's spread below which a neuron is not used: the design's 1% of the variance (section 4).
+USED = 0.1
 #: r^2 from which a kink is in its place: the design's gate for a match (section 5.2), about 4.7 degrees.
 IN_PLACE = 0.99
 #: Kinks whose effect on the function is below this share of its scale on the box are not named.
@@ -175,7 +177,9 @@ def diagnose_many(
     nets = _checked(networks, task, threshold)
     given = [None] * len(nets) if losses is None else [float(loss) for loss in losses]
     if len(given) != len(nets):
-        raise InputError(f"{len(given)} losses for {len(nets)} networks: give one each, NaN for a diverged one")
+        raise InputError(
+            f"{len(given)} losses for {len(nets)} networks: give one each, NaN for a diverged one"
+        )
     found: dict[int, Diagnosis] = {}
     shapes: dict[Architecture, list[int]] = {}
     for k, (net, own) in enumerate(zip(nets, given, strict=True)):
@@ -187,22 +191,23 @@ def diagnose_many(
         X, Y = _points(task, architecture)
         stack = Stack.of([net for k in places if (net := nets[k]) is not None])
         measured = ((stack.forward(X).outputs - Y) ** 2).mean(axis=(1, 2))
-        own = np.array([m if given[k] is None else given[k] for k, m in zip(places, measured, strict=True)])
-        stuck = np.flatnonzero(own >= threshold)
-        for row in np.flatnonzero(own < threshold):
-            text = f"its loss is {own[row]:.2g}, below {threshold:.2g}"
-            found[places[row]] = Diagnosis("solved", None, None, text, float(own[row]))
+        known = [m if given[k] is None else given[k] for k, m in zip(places, measured, strict=True)]
+        final = np.array(known, dtype=float)
+        stuck = np.flatnonzero(final >= threshold)
+        for row in np.flatnonzero(final < threshold):
+            text = f"its loss is {final[row]:.2g}, below {threshold:.2g}"
+            found[places[row]] = Diagnosis("solved", None, None, text, float(final[row]))
         reached = _reach(stack, stuck, X, Y, threshold)
         for row in stuck:
-            k, loss = places[row], float(own[row])
+            k, loss = places[row], float(final[row])
             net = nets[k]
             assert net is not None
             if reached is None:
                 found[k] = Diagnosis("unknown", None, None, _unreadable(architecture), loss)
             elif reached[row] < threshold:
                 text = (
-                    f"local steps from here lead from a loss of {loss:.2g} to one below {threshold:.2g}: it was stopped "
-                    "too early, and nothing is lost"
+                    f"local steps from here lead from a loss of {loss:.2g} to one below {threshold:.2g}: it was "
+                    "stopped too early, and nothing is lost"
                 )
                 found[k] = Diagnosis("not converged", None, None, text, loss)
             else:
@@ -217,11 +222,11 @@ def lost_at(
     *,
     threshold: float = 1e-8,
 ) -> int | None:
-    """The step at which a network was lost: the first checkpoint from which on local steps no longer lead to a solution.
+    """The step at which a network was lost: the first from which on local steps no longer lead to a solution.
 
-    At a checkpoint a network is lost where it is neither solved nor `not converged`. The step returned is that of the first
-    checkpoint of the last unbroken run of lost ones: the first step where it was lost from the start, None where at
-    the end it is not lost, or where its activations do not allow to tell.
+    At a checkpoint a network is lost where it is neither solved nor `not converged`. The step returned is that of the
+    first checkpoint of the last unbroken run of lost ones: the first step where it was lost from the start, None
+    where at the end it is not lost, or where that cannot be told (other activations, too many parameters).
 
     Args:
         steps: the steps of the checkpoints, in order; the last is the end of training.
@@ -265,7 +270,9 @@ def lost_at_many(
     listed = [_checked(run, task, threshold) for run in runs]
     for k, run in enumerate(listed):
         if len(run) != len(marks) or not marks:
-            raise InputError(f"run {k} has {len(run)} networks at {len(marks)} steps: give one network per step")
+            raise InputError(
+                f"run {k} has {len(run)} networks at {len(marks)} steps: give one network per step"
+            )
     flat = [net for run in listed for net in run]
     lost = _lost(flat, task, threshold)
     answers: list[int | None] = []
@@ -303,8 +310,8 @@ def _checked(
     for net in nets:
         if net is not None and (net.inputs, net.outputs) != (task.arity, task.outputs):
             raise InputError(
-                f"{net!r} for task {task.name!r}: the task has {task.arity} inputs and {task.outputs} outputs; diagnose "
-                "a network of its own task"
+                f"{net!r} for task {task.name!r}: the task has {task.arity} inputs and {task.outputs} outputs; "
+                "diagnose a network of its own task"
             )
     return nets
 
@@ -323,7 +330,7 @@ def _parameters(architecture: Architecture) -> int:
 
 
 def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, threshold: float) -> Array | None:
-    """The losses [networks] that local steps reach from these rows (infinite elsewhere); None where none can be tried."""
+    """The losses [networks] that local steps reach from these rows, infinite elsewhere; None where none is tried."""
     size = _parameters(stack.architecture)
     if slopes_of(stack.architecture.activations) is None or size > LARGEST:
         return None
@@ -331,7 +338,9 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
     chunk = max(1, HELD // (size * Y.size))
     for at in range(0, len(rows), chunk):
         part = rows[at : at + chunk]
-        own = Stack(stack.architecture, tuple(w[part] for w in stack.weights), tuple(b[part] for b in stack.biases))
+        own = Stack(
+            stack.architecture, tuple(w[part] for w in stack.weights), tuple(b[part] for b in stack.biases)
+        )
         # A tenth of the threshold: other points than these may say a little more.
         reached[part] = descend(own, X, Y, 0.1 * threshold, TRIES).losses
     return reached
@@ -340,10 +349,12 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
 def _unreadable(architecture: Architecture) -> str:
     if slopes_of(architecture.activations) is None:
         names = ", ".join(dict.fromkeys(architecture.activations))
-        return f"its activations ({names}) are not piecewise linear, and the causes known are of ReLU networks"
+        return (
+            f"its activations ({names}) are not piecewise linear, and the causes known are of ReLU networks"
+        )
     return (
-        f"its {_parameters(architecture)} parameters are more than the {LARGEST} up to which local steps are tried, so that "
-        "it is not known whether more training would help"
+        f"its {_parameters(architecture)} parameters are more than the {LARGEST} up to which local steps are tried, so "
+        "that it is not known whether more training would help"
     )
 
 
@@ -353,10 +364,12 @@ class _Neurons:
 
     Attributes:
         layer: counted from 0 over such layers; block: the linear layer before it.
-        post: [n, h] activations; pull: [h] the best multiple of each neuron's outgoing weights, all else held.
+        dead: [h] whether it is never active on the box.
+        pull: [h] the best multiple of each neuron's outgoing weights, all else held; -inf where it works against its
+            group.
         locked: [h] whether gradient descent cannot turn their sign.
-        dead: [h]; head: [h] the first neuron that does the same work, itself where there is none, -1 for a dead one or
-            one without a direction.
+        used: [h] whether the neuron moves the output by at least `USED` of the target's spread.
+        head: [h] the first neuron that does the same work, itself where there is none; -1 without a direction.
         mass: [h] outgoing length times spread.
         always: [h] whether it is active on (nearly) the whole box.
         needed: how many distinct ones the task needs, None where not known.
@@ -367,6 +380,7 @@ class _Neurons:
     dead: npt.NDArray[np.bool_]
     pull: Array
     locked: npt.NDArray[np.bool_]
+    used: npt.NDArray[np.bool_]
     head: npt.NDArray[np.intp]
     mass: Array
     always: npt.NDArray[np.bool_]
@@ -391,7 +405,9 @@ def _stuck(net: Network, task: Task, X: Array, Y: Array, loss: float) -> Diagnos
             text = f"layer {layer} has {width} neurons, and the smallest network known for {task.name!r} has {need}"
             return Diagnosis("out of reach", layer, None, text, loss)
     if not net.architecture.active:
-        return Diagnosis("out of reach", None, None, "it has no layer with an activation, so it is affine", loss)
+        return Diagnosis(
+            "out of reach", None, None, "it has no layer with an activation, so it is affine", loss
+        )
     layers = _read(net, task, X, Y, needs)
     for check in (_dead, _locked_sign, _same_side, _any_sign):
         for neurons in layers:
@@ -414,13 +430,11 @@ def _dead(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, i
     return "dead neuron", k, text + _lacking(net, task, neurons, X)
 
 
-def _locked_sign(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
-    # A group can still turn by any one of its members that is not locked.
-    free = np.isin(neurons.head, neurons.head[~neurons.locked & (neurons.pull > -np.inf)])
-    return _wrong_signed(net, neurons, neurons.locked & ((neurons.pull == -np.inf) | ~free))
+def _locked_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
+    return _wrong_signed(net, neurons, neurons.locked & ((neurons.pull == -np.inf) | ~neurons.used))
 
 
-def _any_sign(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
+def _any_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
     return _wrong_signed(net, neurons, neurons.pull > -np.inf)
 
 
@@ -435,11 +449,13 @@ def _wrong_signed(
     incoming = np.hypot(np.linalg.norm(net.weights[neurons.block][k]), net.bias_vectors[neurons.block][k])
     outgoing = np.linalg.norm(net.weights[neurons.block + 1][:, k])
     lock = (
-        f": they are longer than its incoming ones ({outgoing:.3g} and {incoming:.3g}), and so gradient descent cannot turn them"
+        f": they are longer than its incoming ones ({outgoing:.3g} and {incoming:.3g}), so that gradient descent "
+        "cannot turn them"
         if neurons.locked[k]
         else ""
     )
-    sense = "against that of the others on its side" if neurons.pull[k] == -np.inf else "opposite to what the target wants"
+    against = neurons.pull[k] == -np.inf
+    sense = "against that of the others on its side" if against else "opposite to what the target wants"
     text = f"the outgoing weights of neuron {k} of layer {neurons.layer} have a sign {sense}{lock}"
     return "wrong-signed neuron", k, text
 
@@ -471,7 +487,9 @@ def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss:
     cause = "kink in the wrong place"
     target = _form(task)
     if target is None or len(layers) > 1:
-        text = "all neurons are alive, distinct and of the right sign, and yet no local step lowers the loss to the threshold"
+        text = (
+            "all neurons are alive, distinct and of the right sign, and yet local steps lead to no solution"
+        )
         return Diagnosis(cause, None, None, text, loss)
     form = canonical_form(net, task.box).simplify(NAMED * target.scale)
     own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
@@ -486,7 +504,9 @@ def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss:
         post = net.run(X)[f"blocks.{net.architecture.active[0]}.mlp.hook_post"]
         sides = np.stack([np.maximum(s * (X @ form.n[j] + form.d[j]), 0.0) for s in (1.0, -1.0)], axis=1)
         neuron = int(_alike(post, sides).max(axis=1).argmax())
-        parts.append(f"neuron {neuron} bends the function along {_plane(form, j)}, where the task does not bend")
+        parts.append(
+            f"neuron {neuron} bends the function along {_plane(form, j)}, where the task does not bend"
+        )
     if len(missing):
         parts.append(f"nothing bends along {_plane(target, int(missing[0]))}, where the task does")
     return Diagnosis(cause, None if neuron is None else 0, neuron, "; ".join(parts), loss)
@@ -516,20 +536,25 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
         dead = dead & (slopes[block] == 0)
         # Affine to within the gate of a match: what bends a little at the box's edge does an affine neuron's work.
         always = (always | (np.diag(_alike(post, pre)) >= IN_PLACE)) & ~dead
-        # d output / d (multiple of the outgoing weights) [h, outputs * n], and the same were the neuron on its other side
+        # d output / d (multiple of the outgoing weights) [h, outputs * n], on the neuron's side and on its other one
         into_next = out.T @ J[0, ends[block + 1] - len(out) : ends[block + 1]]
-        along, across = (into_next * np.tile(apply_nonlinearity(net.activations[block], s * pre).T, net.outputs) for s in (1, -1))
+        along, across = (
+            into_next * np.tile(apply_nonlinearity(net.activations[block], side * pre).T, net.outputs)
+            for side in (1.0, -1.0)
+        )
         head, mass = _groups(post, out, dead, always)
         locked = (out * out).sum(axis=0) > (into * into).sum(axis=1) + b * b
-        layers.append(_Neurons(layer, block, dead, _pull(along, across, residual[0], head), locked, head, mass, always, needs[layer]))
+        used = along.std(axis=1) >= USED * Y.std()
+        pull = _pull(along, across, residual[0], head)
+        layers.append(_Neurons(layer, block, dead, pull, locked, used, head, mass, always, needs[layer]))
     return layers
 
 
 def _pull(along: Array, across: Array, residual: Array, head: npt.NDArray[np.intp]) -> Array:
     """The best multiple of each neuron's outgoing weights [h], all other neurons held; those of one group as one.
 
-    A member whose sign is against its group's, where the group's is right, is wrong whatever its size (-inf), unless its sign is
-    the one that the other side of its kink wants: then its side is wrong and not its sign.
+    A member whose sign is against its group's, where the group's is right, is wrong whatever its size (-inf), unless
+    its sign is the one that the other side of its kink wants: then its side is wrong and not its sign.
     """
     pull = np.ones(len(along))
     for k in np.unique(head[head >= 0]):
@@ -614,7 +639,12 @@ def _form(task: Task) -> CanonicalForm | None:
 def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> str:
     """Which of the hand-derived first-layer features no neuron holds, in the mirror image that lacks least."""
     derived = task.derived_network
-    if derived is None or neurons.layer or net.architecture.active[0] or derived.architecture.active[:1] != (0,):
+    if (
+        derived is None
+        or neurons.layer
+        or net.architecture.active[0]
+        or derived.architecture.active[:1] != (0,)
+    ):
         return ""
     if derived.architecture.has_bias != net.architecture.has_bias:
         return ""
@@ -660,7 +690,8 @@ def _short(distinct: int, needed: int | None) -> str:
 
 
 def _named(neurons: npt.NDArray[np.intp], layer: int) -> str:
-    return f"neuron{'s' if len(neurons) > 1 else ''} {_and(neurons)} of layer {layer} {'are' if len(neurons) > 1 else 'is'}"
+    many = len(neurons) > 1
+    return f"neuron{'s' if many else ''} {_and(neurons)} of layer {layer} {'are' if many else 'is'}"
 
 
 def _and(numbers: Iterable[int]) -> str:
