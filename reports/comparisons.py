@@ -204,7 +204,7 @@ def contrast_table(pairs: pd.DataFrame) -> pd.DataFrame:
         pairs: the table `pairs`.
     """
     rows = []
-    for keys, part in pairs.groupby(["rung", "measure", "inputs", "population"], sort=False):
+    for _, part in pairs.groupby(["rung", "measure", "inputs", "population"], sort=False):
         names = list(dict.fromkeys([*part["network_a"], *part["network_b"]]))
         place = {name: k for k, name in enumerate(names)}
         task = dict(zip(part["network_a"], part["task_a"], strict=True))
@@ -219,7 +219,7 @@ def contrast_table(pairs: pd.DataFrame) -> pd.DataFrame:
         numbers = {"within": found.within, "across": found.across, "effect": found.effect}
         rows.append(
             {
-                **dict(zip(("rung", "measure", "inputs", "population"), keys, strict=True)),
+                **dict(zip(("rung", "measure", "inputs", "population"), part.iloc[0, :4], strict=True)),
                 **numbers,
                 "low": found.low,
                 "high": found.high,
@@ -240,7 +240,7 @@ def _panels(samples: Sequence[Sample]) -> Iterator[tuple[int, str, dict[str, tup
         if len(alike) < 2:
             continue
         for population in ("trained", "untrained"):
-            members = {}
+            members: dict[str, tuple[str, Network]] = {}
             for sample in alike:
                 networks = sample.solutions if population == "trained" else sample.untrained
                 members |= {name: (sample.task.name, networks[name]) for name in list(networks)[:PANEL]}

@@ -202,15 +202,20 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
     """The networks of an ensemble as their seeds would start them at the sizes that they ended with, by seed."""
     from dataclasses import replace
 
-    from mathcircuits.models.config import initial_parameters
+    from mathcircuits.models.training import Layout, started
 
-    networks = {}
+    shapes: dict[tuple[int, ...], list[int]] = {}
     for place, seed in enumerate(ensemble.seeds):
-        layers, _ = initial_parameters(replace(ensemble.config, sizes=ensemble.sizes(place)), seed)
-        weights = [w.detach().numpy() for w, _ in layers]
-        biases = [None if b is None else b.detach().numpy() for _, b in layers]
-        networks[seed] = Network(weights, biases, ensemble.config.activations)
-    return networks
+        shapes.setdefault(ensemble.sizes(place), []).append(seed)
+    networks = {}
+    for sizes, seeds in shapes.items():
+        config = replace(ensemble.config, sizes=sizes, dtype="float32")
+        parameters, _ = started(config, ensemble.regimen, tasks[ensemble.task], seeds)
+        weights, biases = Layout(config).split(parameters)
+        for k, seed in enumerate(seeds):
+            own = [None if b is None else b[k].numpy() for b in biases]
+            networks[seed] = Network([w[k].numpy() for w in weights], own, config.activations)
+    return {seed: networks[seed] for seed in ensemble.seeds}
 
 
 def fresh_loss(network: Network, task: Task) -> float:

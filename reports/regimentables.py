@@ -33,8 +33,8 @@ def regimen_table(condition: Condition, networks: pd.DataFrame, census: pd.DataF
     solved = own[own["solved"].astype(bool)]
     success = prevalence(len(solved), len(own))
     smallest = condition.task.smallest
-    small = pd.NA if smallest is None else sum(_within(str(f), smallest) for f in solved["final"])
-    minimal = None if smallest is None else prevalence(int(small), len(own))
+    small = None if smallest is None else sum(_within(str(f), smallest) for f in solved["final"])
+    minimal = None if small is None else prevalence(small, len(own))
     programs = condition.programs[condition.programs["seed"].isin(solved["seed"].tolist())]
     gauges = census[census["level"] == "gauge"] if len(census) else census
     row = {

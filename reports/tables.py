@@ -454,8 +454,10 @@ def labelled_share(neurons: pd.DataFrame) -> dict[tuple[str, str], float]:
     """The share of each network's used neurons that hold a feature of the catalogue: (network, population) -> share."""
     used = neurons[neurons["used"].fillna(False).astype(bool)]
     held = (used["unexplained"] <= HELD).astype(float)
-    shares = held.groupby([used["network"], used["population"]]).mean()
-    return {(str(network), str(population)): float(v) for (network, population), v in shares.items()}
+    sums: dict[tuple[str, str], list[float]] = {}
+    for network, population, value in zip(used["network"], used["population"], held, strict=True):
+        sums.setdefault((str(network), str(population)), []).append(value)
+    return {key: float(np.mean(values)) for key, values in sums.items()}
 
 
 def split_arguments(text: str) -> tuple[str, ...]:

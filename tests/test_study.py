@@ -30,7 +30,7 @@ from mathcircuits.reports.ensemblefiles import load_ensemble, save_ensemble
 from mathcircuits.reports.reading import untrained_networks
 from mathcircuits.reports.config import as_config, check_width, relative_width
 from mathcircuits.reports.storage import atomic
-from mathcircuits.reports.tables import COLUMNS
+from mathcircuits.reports.schema import COLUMNS
 
 TINY: dict[str, Any] = {
     "tasks": ["absolute", "minimum"],

@@ -11,6 +11,7 @@ import pytest
 from mathcircuits.detect import Network, circuits, derived_network, tasks
 from mathcircuits.detect.orbits import Orbits
 from mathcircuits.detect.templates import parse_circuits
+from mathcircuits.reports import comparisons, regimentables
 from mathcircuits.reports import tables as made
 from mathcircuits.reports.circuitry import (
     CIRCUIT_COLUMNS,
@@ -20,7 +21,7 @@ from mathcircuits.reports.circuitry import (
     program_frame,
     read_circuitry,
 )
-from mathcircuits.reports.schema import COLUMNS, empty
+from mathcircuits.reports.schema import COLUMNS, arrow_schema, empty
 from mathcircuits.reports.tables import Condition, split_arguments
 
 Weights = list[list[list[float]]]
@@ -278,12 +279,24 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "superposition": made.superposition_table(condition),
         "census": made.census_table(condition, made.program_table(condition)),
         "candidates": made.candidate_table(condition.task, [], 0),
+        "regimens": regimentables.regimen_table(
+            condition,
+            made.network_table(condition, neurons, orbits),
+            made.census_table(condition, made.program_table(condition)),
+        ),
+        "causes": regimentables.cause_table(condition),
+        "emergence": regimentables.emergence_table(condition),
+        "emergence_curves": regimentables.emergence_curve_table(condition),
+        "ladder": comparisons.ladder_table([]),
+        "pairs": comparisons.pair_table([]),
+        "contrasts": comparisons.contrast_table(empty("pairs")),
+        "transplants": comparisons.transplant_table([]),
     }
     assert set(frames) == set(COLUMNS)
     for name, frame in frames.items():
         assert list(frame.columns) == list(COLUMNS[name])
         assert dict(frame.dtypes) == dict(empty(name).dtypes)
-        assert made.arrow_schema(name).names == list(COLUMNS[name])
+        assert arrow_schema(name).names == list(COLUMNS[name])
 
 
 @pytest.mark.parametrize(
