@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _A_PARAMETER, _A_DRAW, _A_PAIR = 3e-10, 1.5e-8, 1e-9
 #: Seconds that the reading of one network takes: with one hidden layer, with several, and of a cell with none.
 _A_SHALLOW, _A_DEEP, _A_CELL = 0.03, 0.25, 0.1
+#: Seconds that the compression of one network takes, with one hidden layer and with several.
+_COMPRESSED, _COMPRESSED_DEEP = 0.05, 0.5
 #: Seconds between two lines in a pipe: a log of an hour stays at a hundred lines.
 _EVERY = 30.0
 
@@ -41,19 +43,24 @@ def expected_seconds(cell: Cell) -> float:
         >>> round((expected_seconds(long) - 0.1) / (expected_seconds(short) - 0.1), 6)
         2.0
     """
-    task, regimen = tasks[cell.task], cell.regimen
-    reading = _A_CELL + (_A_DEEP if len(cell.hidden) > 1 else _A_SHALLOW) * len(cell.seeds)
+    task, deep = tasks[cell.task], len(cell.hidden) > 1
+    reading = _A_CELL + (_A_DEEP if deep else _A_SHALLOW) * len(cell.seeds)
     if cell.derived:
         return reading
-    steps = regimen.steps_for(task) if cell.steps is None else cell.steps
+    regimen = cell.regimen.for_depth(len(cell.hidden))
+    steps: float = regimen.steps_for(task) if cell.steps is None else cell.steps
+    if regimen.rescue is not None:
+        # Most networks need few of the phases that they may have.
+        steps += regimen.rescue.steps * regimen.rescue.phases / 4
     # The outputs are few: one stands for them.
-    sizes = (task.arity, *cell.hidden, 1)
+    sizes = (task.arity, *(regimen.width_factor * size for size in cell.hidden), 1)
     parameters = sum((low + 1) * high for low, high in pairwise(sizes))
     samples = min(regimen.batch, regimen.samples or regimen.batch)
     each = _A_PARAMETER * parameters + (_A_DRAW * task.arity if regimen.stream == "per-seed" else 0.0)
     if regimen.optimiser == "levenberg":
         each = _A_PAIR * parameters**2
-    return reading + len(cell.seeds) * steps * samples * each
+    smaller = 0.0 if regimen.compression is None else (_COMPRESSED_DEEP if deep else _COMPRESSED)
+    return reading + len(cell.seeds) * (smaller + regimen.pool * steps * samples * each)
 
 
 class Estimate:
