@@ -37,8 +37,8 @@ LONGEST = 0.5
 LEFT = 0.1
 #: Gradient steps at the start, at the notebook's rate, while every `CHECKED` of them lower the loss by the share
 #: `PROGRESS`; none is longer than a tenth of all parameters. Far from a minimum second-order steps take another way
-#: than the gradient's: of 200 networks put wrong by surgery 15 came out otherwise than by gradient descent without them, 6
-#: with them.
+#: than the gradient's: of 200 networks put wrong by surgery 15 came out otherwise than by gradient descent without
+#: them, 6 with them.
 GRADIENT_STEPS, RATE, CHECKED, PROGRESS = 100, 0.1, 10, 0.01
 #: A descent that gains less than this share of its loss over `PATIENCE` tries has arrived at a minimum.
 GAIN, PATIENCE = 1e-4, 25

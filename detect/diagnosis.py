@@ -488,7 +488,7 @@ def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss:
     target = _form(task)
     if target is None or len(layers) > 1:
         text = (
-            "all neurons are alive, distinct and of the right sign, and yet local steps lead to no solution"
+            "by exclusion: enough neurons are alive, distinct and of the right sign, yet local steps reach no solution"
         )
         return Diagnosis(cause, None, None, text, loss)
     form = canonical_form(net, task.box).simplify(NAMED * target.scale)
