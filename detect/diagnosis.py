@@ -487,7 +487,7 @@ def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss:
     cause = "kink in the wrong place"
     target = _form(task)
     if target is None or len(layers) > 1:
-        text = "by exclusion: enough neurons are alive, distinct and of the right sign, yet local steps reach no solution"
+        text = "by exclusion: enough neurons are alive, distinct and of the right sign, but local steps solve nothing"
         return Diagnosis(cause, None, None, text, loss)
     form = canonical_form(net, task.box).simplify(NAMED * target.scale)
     own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
