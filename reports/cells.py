@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mathcircuits.detect import FileError, MathCircuitsError, catalogue, circuits, tasks
+from mathcircuits.detect import FileError, InputError, MathCircuitsError, catalogue, circuits, tasks
 from mathcircuits.models import Regimen
 
-from .config import DERIVED, StudyConfig, relative_width
+from .config import DERIVED, StudyConfig, misfit, relative_width
 from .ensemblefiles import load_ensemble, save_ensemble
 from .reading import READINGS, fresh_loss, read_cell
 from .storage import atomic, sweep
@@ -171,26 +171,50 @@ def study_cells(config: StudyConfig) -> list[Cell]:
     """The cells of a study, in the order of its tables: by task, the hand-derived network first, then by width.
 
     Raises:
-        InputError: where a width is a multiple of an unknown size.
+        InputError: where a width is a multiple of an unknown size, two regimens of one condition bear one name, or no
+            width fits any task.
 
     Examples:
-        >>> [cell.condition for cell in study_cells(StudyConfig(tasks=["minimum"], widths=["1x", 3, "2x"]))]
-        ['minimum/3/derived', 'minimum/3/osier', 'minimum/3/adam', 'minimum/6/adam']
+        >>> config = StudyConfig(tasks=["minimum"], widths=["1x", 3, "2x"], regimens=["adam"])
+        >>> [cell.condition for cell in study_cells(config)]
+        ['minimum/3/derived', 'minimum/3/adam', 'minimum/6/adam']
     """
-    cells: dict[Cell, None] = {}
-    seeds = config.seed_list
-    blocks = [seeds[start : start + BLOCK] for start in range(0, len(seeds), BLOCK)]
-    for name in config.tasks:
+    cells: list[Cell] = []
+    blocks = config.blocks
+    for name in config.task_names:
         task = tasks[name]
         network = task.derived_network
         if network is not None:
-            cells[Cell(name, network.sizes[1:-1], Regimen(name=DERIVED, steps=0), (DERIVED_SEED,))] = None
-        for width in config.widths:
-            hidden = config.hidden(task, width)
-            for regimen in config.regimens_at(width):
-                for block in blocks:
-                    cells[Cell(name, hidden, regimen, block, config.steps)] = None
-    return list(cells)
+            cells.append(Cell(name, network.sizes[1:-1], Regimen(name=DERIVED, steps=0), (DERIVED_SEED,)))
+        # Seeds that several parts of the grid ask for are trained once.
+        found: dict[str, tuple[Cell, dict[int, None]]] = {}
+        for block in blocks:
+            if name not in block.tasks:
+                continue
+            for width in block.widths:
+                if misfit(task, width):
+                    continue
+                for regimen in block.regimens_at(width):
+                    cell = Cell(name, block.hidden(task, width), regimen, (), block.steps)
+                    first, seeds = found.setdefault(cell.condition, (cell, {}))
+                    if first != cell:
+                        raise InputError(
+                            f"study: {cell.condition} is asked for twice, with other settings: give one of the "
+                            "regimens another name"
+                        )
+                    seeds.update(dict.fromkeys(block.seed_list))
+        for cell, wanted in found.values():
+            seeds_of = tuple(wanted)
+            cells += [
+                replace(cell, seeds=seeds_of[start : start + BLOCK])
+                for start in range(0, len(seeds_of), BLOCK)
+            ]
+    if all(cell.derived for cell in cells):
+        first_skip = config.skipped[0]
+        raise InputError(
+            f"study: no width fits any task ({first_skip.task} at {first_skip.width}: {first_skip.reason})"
+        )
+    return cells
 
 
 def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:

@@ -46,7 +46,9 @@ def study(
     out: Annotated[Path, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")],
     config: Annotated[
         Path | None,
-        typer.Argument(help="TOML with tasks, widths, seeds, regimens, steps; by default the seed's study."),
+        typer.Argument(
+            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]]; by default the seed's study."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -67,13 +69,13 @@ def study(
     import sys
     from collections import Counter
 
-    from .config import StudyConfig, as_config
+    from .config import as_config
     from .study import run_study
     from .workers import worth_workers
 
     wanted = as_config(config)
     if seeds is not None:
-        wanted = StudyConfig(**{**wanted.to_dict(), "seeds": seeds})
+        wanted = wanted.with_seeds(seeds)
     if workers is None:
         workers = 1 if scheduler else worth_workers(wanted)
     done = run_study(wanted, out, workers=workers, scheduler=scheduler)

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,39 @@ Width = str | int | tuple[int, ...]
 RegimenLike = str | dict[str, Any]
 #: For every width, or by width.
 Regimens = tuple[RegimenLike, ...] | dict[str, tuple[RegimenLike, ...]]
-DEFAULT_REGIMENS: Regimens = {"1x": ("osier", "adam"), OTHER: ("adam",)}
+#: At the smallest size Osier's training beside the common one and one that gets unstuck; wider the common one beside
+#: the one whose networks stay small; and from 16 neurons down to the fewest.
+DEFAULT_WIDTHS: tuple[Width, ...] = ("1x", "2x", "4x", 16)
+DEFAULT_REGIMENS: dict[str, tuple[RegimenLike, ...]] = {
+    "1x": ("osier", "adam", "rescue"),
+    "16": ("compress",),
+    OTHER: ("adam", "decay-then-anneal"),
+}
+#: What a table of `grid` may set for itself.
+BLOCK_KEYS = ("tasks", "widths", "seeds", "regimens", "steps")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A width that a task is not trained at, and why.
+
+    Attributes:
+        task: its name; width: as a text; reason: in words.
+    """
+
+    task: str
+    width: str
+    reason: str
 
 
 class StudyConfig(BaseModel):
     """A study's configuration: every task at every width, with that width's regimens and all seeds.
+
+    A study whose conditions differ more than that has a `grid`: a list of tables, each of which sets what differs
+    there (tasks, widths, seeds, regimens, steps) and takes the rest from the fields above it. The study is all
+    of them together; seeds of one condition that stand in several are joined.
+
+    A width with fewer hidden layers than the smallest network known for a task is not trained there (see `skipped`).
 
     Attributes:
         tasks: names of registered tasks; by default the seed's seven.
@@ -51,6 +80,7 @@ class StudyConfig(BaseModel):
         regimens: a list for every width, or a table of lists by width, where `other` stands for the widths
             not named. An entry is a preset's name or a table of its fields (`{preset = "adam", lr = 0.01}`).
         steps: training steps of every network; by default the task's or the regimen's own.
+        grid: tables of these fields, each a part of the study; without any the fields above are the study.
 
     Raises:
         InputError: for an unknown key (the message names the near one) or a value that cannot be used.
@@ -61,7 +91,11 @@ class StudyConfig(BaseModel):
         >>> config.tasks, config.seed_list
         (('minimum',), (0, 1, 2))
         >>> [regimen.name for regimen in config.regimens_at("1x")], [r.name for r in config.regimens_at(8)]
-        (['osier', 'adam'], ['adam'])
+        (['osier', 'adam', 'rescue'], ['adam', 'decay-then-anneal'])
+        >>> parts = [{"widths": ["1x"], "seeds": 5}, {"tasks": ["abs"], "widths": [16], "regimens": ["compress"]}]
+        >>> config = StudyConfig(tasks=["min"], seeds=3, grid=parts)
+        >>> [(block.tasks, block.widths, block.seeds) for block in config.blocks]
+        [(('minimum',), ('1x',), 5), (('absolute',), (16,), 3)]
         >>> StudyConfig(widhts=[3])
         Traceback (most recent call last):
         ...
@@ -71,13 +105,16 @@ class StudyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tasks: tuple[str, ...] = Field(default=SEED_TASKS, min_length=1)
-    widths: tuple[Width, ...] = Field(default=("1x", "2x", "4x"), min_length=1)
+    widths: tuple[Width, ...] = Field(default=DEFAULT_WIDTHS, min_length=1)
     seeds: int | tuple[int, ...] = 50
     regimens: Regimens = Field(default=DEFAULT_REGIMENS, min_length=1)
     steps: int | None = None
+    grid: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, **fields: Any) -> None:
         try:
+            if "regimens" not in fields and "widths" in fields:
+                fields["regimens"] = _at_widths(DEFAULT_REGIMENS, fields["widths"])
             super().__init__(**fields)
         except ValidationError as error:
             raise InputError(f"study: {_one_line(error, type(self).model_fields)}") from None
@@ -144,6 +181,33 @@ class StudyConfig(BaseModel):
             raise InputError(f"steps = {given!r}: give a whole number of training steps, at least 1")
         return given
 
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _tables(cls, given: Any) -> Any:
+        if not isinstance(given, list | tuple):
+            raise InputError(f"grid = {given!r}: give a list of tables, [[grid]] in TOML")
+        for number, table in enumerate(given):
+            if not isinstance(table, Mapping):
+                raise InputError(
+                    f"grid[{number}] = {table!r}: give a table, such as {{widths = [16], seeds = 300}}"
+                )
+            for key in table:
+                if key not in BLOCK_KEYS:
+                    raise InputError(
+                        f"grid[{number}]: unknown key {key!r}{did_you_mean(near_names(str(key), BLOCK_KEYS))} "
+                        f"(keys: {', '.join(BLOCK_KEYS)})"
+                    )
+        return tuple(dict(table) for table in given)
+
+    @model_validator(mode="after")
+    def _every_table_can_be_used(self) -> StudyConfig:
+        for number, table in enumerate(self.grid):
+            try:
+                self._block(table)
+            except InputError as error:
+                raise InputError(f"grid[{number}]: {str(error).removeprefix('study: ')}") from None
+        return self
+
     @model_validator(mode="after")
     def _every_width_has_regimens(self) -> StudyConfig:
         if isinstance(self.regimens, dict):
@@ -159,13 +223,56 @@ class StudyConfig(BaseModel):
                 )
         return self
 
+    def _block(self, table: Mapping[str, Any]) -> StudyConfig:
+        own = {key: getattr(self, key) for key in BLOCK_KEYS}
+        if "widths" in table and "regimens" not in table:
+            own["regimens"] = _at_widths(self.regimens, table["widths"])
+        return StudyConfig(**{**own, **table})
+
+    @property
+    def blocks(self) -> tuple[StudyConfig, ...]:
+        """The parts of the study: one for each table of `grid`, complete; the study itself where there is none."""
+        return tuple(self._block(table) for table in self.grid) or (self,)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks of all parts, in the order in which they are named."""
+        return tuple(dict.fromkeys(name for block in self.blocks for name in block.tasks))
+
+    @property
+    def seeds_used(self) -> tuple[int, ...]:
+        """The seeds of all parts."""
+        return tuple(dict.fromkeys(seed for block in self.blocks for seed in block.seed_list))
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What is not trained since the network would have too few hidden layers."""
+        found = {}
+        for block in self.blocks:
+            for name in block.tasks:
+                for width in block.widths:
+                    reason = misfit(tasks[name], width)
+                    if reason:
+                        found[name, width] = Skipped(name, width_text(width), reason)
+        return tuple(found.values())
+
+    def with_seeds(self, seeds: int) -> StudyConfig:
+        """The same study with so many seeds in every part.
+
+        Examples:
+            >>> [block.seeds for block in StudyConfig(grid=[{"seeds": 9}, {"widths": ["1x"]}]).with_seeds(2).blocks]
+            [2, 2]
+        """
+        tables = [{key: value for key, value in table.items() if key != "seeds"} for table in self.grid]
+        return StudyConfig(**{**self.to_dict(), "seeds": seeds, "grid": tables})
+
     @property
     def seed_list(self) -> tuple[int, ...]:
-        """The seeds."""
+        """The seeds (of a part: where there is a `grid`, ask its `blocks`)."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     def regimens_at(self, width: Width) -> tuple[Regimen, ...]:
-        """The regimens of a width."""
+        """The regimens of a width (of a part: where there is a `grid`, ask its `blocks`)."""
         if isinstance(self.regimens, dict):
             given = self.regimens.get(width_text(width), self.regimens.get(OTHER, ()))
         else:
@@ -190,7 +297,10 @@ class StudyConfig(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration in plain values, as it stands in the manifest."""
-        return self.model_dump(mode="json")
+        plain = self.model_dump(mode="json")
+        if not self.grid:
+            del plain["grid"]
+        return plain
 
 
 def as_config(given: StudyConfig | Mapping[str, Any] | str | os.PathLike[str] | None) -> StudyConfig:
@@ -250,6 +360,26 @@ def width_text(width: Width) -> str:
     return "-".join(map(str, width)) if isinstance(width, tuple) else str(width)
 
 
+def misfit(task: Task, width: Width) -> str:
+    """Why a width does not fit a task; empty where it does.
+
+    A network with fewer hidden layers than the smallest one known for a task would only show that it fails.
+
+    Examples:
+        >>> misfit(tasks["minimum-of-4"], 16)
+        '1 hidden layer, where the smallest network known for minimum-of-4 has 2 (6-3)'
+        >>> misfit(tasks["minimum"], 16), misfit(tasks["minimum"], (6, 3)), misfit(tasks["minimum-of-4"], "2x")
+        ('', '', '')
+    """
+    layers = 1 if isinstance(width, int) else len(width)
+    if isinstance(width, str) or task.smallest is None or layers >= len(task.smallest):
+        return ""
+    return (
+        f"{layers} hidden layer{'s' if layers > 1 else ''}, where the smallest network known for {task.name} has "
+        f"{len(task.smallest)} ({width_text(task.smallest)})"
+    )
+
+
 def relative_width(task: Task, hidden: Iterable[int]) -> str:
     """Hidden sizes as a multiple of the task's smallest; empty where they are none or it is not known.
 
@@ -262,6 +392,14 @@ def relative_width(task: Task, hidden: Iterable[int]) -> str:
         return ""
     factor = sizes[0] // smallest[0]
     return f"{factor}x" if sizes == tuple(factor * size for size in smallest) else ""
+
+
+def _at_widths(regimens: Regimens, widths: Any) -> Regimens:
+    """Of regimens by width those of these widths, which are checked elsewhere."""
+    if not isinstance(regimens, dict) or not isinstance(widths, list | tuple):
+        return regimens
+    named = {width_text(check_width(width)) for width in widths}
+    return {width: names for width, names in regimens.items() if width == OTHER or width in named}
 
 
 def _width_of_key(key: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -124,7 +125,8 @@ def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]],
         {
             "format": _FORMAT,
             "config": config.to_dict(),
-            "seeds": list(config.seed_list),
+            "seeds": list(config.seeds_used),
+            "skipped": [asdict(skipped) for skipped in config.skipped],
             "catalogue": reading_hash(),
             "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
             "git": _git_state(),

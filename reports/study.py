@@ -208,7 +208,7 @@ class Study:
     def __repr__(self) -> str:
         count = sum(len(cell.seeds) for cell in self.cells if not cell.derived)
         failed = f", {len(self.failures)} cells failed" if self.failures else ""
-        return f"Study({str(self.out)!r}: {len(self.config.tasks)} tasks, {count} networks{failed})"
+        return f"Study({str(self.out)!r}: {len(self.config.task_names)} tasks, {count} networks{failed})"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -26,11 +26,11 @@ from mathcircuits.reports.cells import (
     run_cell,
     study_cells,
 )
+from mathcircuits.reports.config import as_config, check_width, relative_width
 from mathcircuits.reports.ensemblefiles import load_ensemble, save_ensemble
 from mathcircuits.reports.reading import untrained_networks
-from mathcircuits.reports.config import as_config, check_width, relative_width
-from mathcircuits.reports.storage import atomic
 from mathcircuits.reports.schema import COLUMNS
+from mathcircuits.reports.storage import atomic
 
 TINY: dict[str, Any] = {
     "tasks": ["absolute", "minimum"],
@@ -67,10 +67,57 @@ def test_the_default_is_the_seeds_study() -> None:
     )  # fmt: skip
     assert config.seed_list == tuple(range(50))
     names = {width: [r.name for r in config.regimens_at(width)] for width in config.widths}
-    assert names == {"1x": ["osier", "adam"], "2x": ["adam"], "4x": ["adam"]}
+    assert names == {
+        "1x": ["osier", "adam", "rescue"],
+        "2x": ["adam", "decay-then-anneal"],
+        "4x": ["adam", "decay-then-anneal"],
+        16: ["compress"],
+    }
     conditions = [cell.condition for cell in study_cells(config)]
-    assert len(conditions) == len(set(conditions)) == 7 * 5
+    # hand-derived, and 3 + 2 + 2 regimens; `compress` where one hidden layer is enough
+    assert len(conditions) == len(set(conditions)) == 7 * 8 + 6
     assert "minimum-of-4/24-12/adam" in conditions
+    assert "minimum-of-4/16/compress" not in conditions
+    assert [(skip.task, skip.width) for skip in config.skipped] == [("minimum-of-4", "16")]
+
+
+def test_the_default_regimens_keep_to_the_widths_that_are_given() -> None:
+    config = StudyConfig(widths=["2x", 16])
+    assert config.regimens == {"16": ("compress",), "other": ("adam", "decay-then-anneal")}
+    assert StudyConfig(**config.to_dict()) == config
+
+
+def test_a_grid_is_the_sum_of_its_tables(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'tasks = ["minimum"]\nseeds = 2\n'
+        '[[grid]]\nwidths = ["1x"]\nregimens = ["adam"]\n'
+        '[[grid]]\nwidths = [3, 16]\nregimens = ["adam"]\nseeds = [1, 5]\n'
+        '[[grid]]\ntasks = ["abs", "minimum-of-4"]\nwidths = [16]\nregimens = ["compress"]\nsteps = 7\n'
+    )
+    config = as_config(file)
+    assert config.task_names == ("minimum", "absolute", "minimum-of-4")
+    assert config.seeds_used == (0, 1, 5)
+    cells = {cell.condition: cell for cell in study_cells(config) if not cell.derived}
+    assert {name: cell.seeds for name, cell in cells.items()} == {
+        "minimum/3/adam": (0, 1, 5),
+        "minimum/16/adam": (1, 5),
+        "absolute/16/compress": (0, 1),
+    }
+    assert [cell.steps for cell in cells.values()] == [None, None, 7]
+    assert [(skip.task, skip.width, skip.reason[:14]) for skip in config.skipped] == [
+        ("minimum-of-4", "16", "1 hidden layer")
+    ]
+    assert as_config(json.loads(json.dumps(config.to_dict()))) == config
+    assert {cell.seeds for cell in study_cells(config.with_seeds(1)) if not cell.derived} == {(0,)}
+
+
+def test_a_grid_that_cannot_be_used_says_why() -> None:
+    twice = [{"widths": ["1x"], "regimens": ["adam"]}, {"widths": ["1x"], "regimens": ["adam"], "steps": 3}]
+    with pytest.raises(InputError, match="identity/2/adam is asked for twice, with other settings"):
+        study_cells(StudyConfig(grid=twice))
+    with pytest.raises(InputError, match=r"no width fits any task \(minimum-of-4 at 16: 1 hidden layer"):
+        study_cells(StudyConfig(tasks=["minimum-of-4"], widths=[16]))
 
 
 def test_a_toml_file_says_the_same_as_a_mapping(tmp_path: Path) -> None:
@@ -118,7 +165,12 @@ def test_widths_that_come_to_the_same_count_once() -> None:
         ({"regimens": [3]}, "3 is no regimen"),
         ({"regimens": [{"preset": "adam", "name": "a/b"}]}, "holds a slash"),
         ({"regimens": ["adam", "adam"]}, "two regimens are called 'adam'"),
-        ({"regimens": {"1x": ["adam"]}}, "no regimens for width '2x'"),
+        ({"regimens": {"1x": ["adam"]}}, "no regimens for width '16'"),
+        ({"grid": 3}, "grid = 3: give a list of tables"),
+        ({"grid": [3]}, "grid[0] = 3: give a table"),
+        ({"grid": [{}, {"width": [3]}]}, "grid[1]: unknown key 'width': did you mean 'widths'"),
+        ({"grid": [{"widths": [0]}]}, "grid[0]: width 0"),
+        ({"grid": [{"widths": ["2x"], "regimens": {"1x": ["adam"]}}]}, "grid[0]: regimens for width '1x'"),
         ({"regimens": {"8x": ["adam"], "other": ["adam"]}}, "'8x', which is not among the widths"),
         ({"regimens": [{"preset": "adam", "name": "derived"}]}, "'derived' stands for the hand-derived"),
     ],
