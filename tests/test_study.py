@@ -512,9 +512,9 @@ def test_a_study_killed_at_random_moments_resumes_with_the_same_tables(tmp_path:
             while process.poll() is None and time.monotonic() < deadline:
                 # Three times among the cells; the last time while the tables are being written.
                 if kill < 3 and len(finished_files(SEVERAL, out)) > len(kept):
-                    time.sleep(moments.uniform(0.0, 0.5))
+                    time.sleep(moments.uniform(0.0, 0.3))
                     break
-                if kill == 3 and list(out.glob("tables/.*.tmp")):
+                if list(out.glob("tables/.*.tmp")):
                     break
                 time.sleep(0.002)
             assert process.poll() is None, process.communicate()[1].decode()
@@ -523,7 +523,8 @@ def test_a_study_killed_at_random_moments_resumes_with_the_same_tables(tmp_path:
             process.communicate()
         assert process.returncode == -signal.SIGKILL
         now = finished_files(SEVERAL, out)
-        assert len(now) > len(kept) or kill == 3
+        # A fast machine may come to the tables sooner.
+        assert len(now) > len(kept) or list(out.glob("tables/.*.tmp"))
         assert {file: now.get(file) for file in kept} == kept
         kept = now
     assert list(out.glob("tables/.*.tmp"))
