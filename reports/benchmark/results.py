@@ -75,7 +75,11 @@ class Benchmark:
 
     @property
     def figure(self) -> Figure | None:
-        """False discoveries, calibration and power as one figure; the other benchmarks are tables alone."""
+        """What the detection and the regimens benchmark found as one figure; the others are tables alone."""
+        if self.name == "regimens":
+            from .regimencharts import regimen_figure
+
+            return regimen_figure(self.table)
         if self.name != "detection":
             return None
         from .charts import detection_figure
@@ -97,7 +101,7 @@ class Benchmark:
                 {"text": r.text, "passed": r.passed, "kept": r.kept, "cells": r.asked}
                 for r in self.requirements
             ],
-            "scores": [{key: _plain(value) for key, value in record.items()} for record in records],
+            "scores": [{key: plain(value) for key, value in record.items()} for record in records],
         }
 
     def write(self, out: str | os.PathLike[str]) -> Path:
@@ -136,7 +140,7 @@ class Benchmark:
         return f"<p><b>{html.escape(repr(self))}</b></p><ul>{lines}</ul>"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that strict JSON holds."""
     if hasattr(value, "item"):
         value = value.item()

@@ -30,6 +30,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
                 "detection", "precision, recall and false discoveries on networks with planted features", True
             ),
             Entry("training", "time per network-step against the seed's loop and torch.func.vmap", True),
+            Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis", True),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens", False),
         )
     }
@@ -47,7 +48,7 @@ def run(
     """Run a benchmark.
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
-    the cache.
+    the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -66,7 +67,7 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, universality)
+        did you mean 'detection'? (known: detection, training, regimens, universality)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -76,6 +77,11 @@ def run(
         from .training import run_training
 
         found = run_training(quick=quick, seed=seed, progress=progress)
+    elif name == "regimens":
+        from .regimens import run_regimens
+
+        # writes itself: its finished parts are kept in the same folder
+        return run_regimens(quick=quick, out=out, seed=seed, progress=progress)
     else:
         from .detection import run_detection
 

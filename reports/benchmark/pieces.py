@@ -1,0 +1,156 @@
+"""Pieces: parts of a long benchmark that are worked on in parallel and kept on disk, so that a killed run resumes.
+
+What a piece gives is plain data. It is kept under a hash of its key, of the catalogues and of the sources that it
+depends on: after a change of any of them it is worked on again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ..storage import read_json, sweep, write_json
+from ..workers import check_workers
+
+#: The folder of a benchmark's kept pieces.
+FOLDER = "pieces"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some work that can be done anywhere.
+
+    Attributes:
+        key: what it is, in full: pieces of one key are the same.
+        call: what gives its result, which JSON must hold; a function of a module, or a partial of one.
+        weight: the seconds that it is expected to take: the longest starts first.
+    """
+
+    key: str
+    call: Callable[[], Any]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a piece gave, and the processor time in seconds that it took."""
+
+    result: Any
+    seconds: float
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def work_off(
+    pieces: Sequence[Piece],
+    *,
+    folder: Path | None = None,
+    workers: int = 1,
+    progress: bool | None = None,
+    title: str = "pieces",
+) -> dict[str, Done]:
+    """What every piece gives, by its key.
+
+    Args:
+        pieces: what to do; of those with one key the first is done.
+        folder: where results are kept, and looked for first; None keeps nothing.
+        workers: processes of this machine; 1 works in this one.
+        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+        title: what the bar is called.
+
+    Raises:
+        InputError: for a number of workers below 1.
+        FileError: where the folder cannot be written.
+
+    Examples:
+        >>> done = work_off([Piece("one", functools.partial(sum, [1, 2]))])
+        >>> done["one"].result
+        3
+    """
+    check_workers(workers)
+    by_key = {piece.key: piece for piece in reversed(pieces)}
+    files = {} if folder is None else {key: folder / f"{_digest(key)}.json" for key in by_key}
+    if folder is not None and folder.is_dir():
+        sweep(folder)
+    found: dict[str, Done] = {}
+    for key, file in files.items():
+        if file.is_file():
+            kept = read_json(file)
+            found[key] = Done(kept["result"], kept["seconds"])
+    # The longest first, or the last to end would keep one worker busy and the others waiting.
+    left = sorted((p for k, p in by_key.items() if k not in found), key=lambda p: -p.weight)
+    # tqdm's disable=None means: no bar where the output is no terminal
+    with tqdm(
+        total=round(sum(p.weight for p in by_key.values()), 1),
+        initial=round(sum(by_key[key].weight for key in found), 1),
+        desc=title,
+        disable=None if progress is None else not progress,
+        bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}, about {remaining} left{postfix}",
+    ) as bar:
+        for key, done in _worked_off(left, workers):
+            found[key] = done
+            if key in files:
+                write_json(files[key], {"key": key, "seconds": done.seconds, "result": done.result})
+            bar.set_postfix_str(f" {key[:40]}")
+            bar.update(by_key[key].weight)
+    return found
+
+
+def _worked_off(pieces: Sequence[Piece], workers: int) -> Iterator[tuple[str, Done]]:
+    if workers == 1 or len(pieces) < 2:
+        yield from map(_work, pieces)
+        return
+    from joblib import Parallel, delayed
+
+    with warnings.catch_warnings():
+        # loky takes the memory that torch needs for a leak, starts another worker and says so.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+        yield from pool(delayed(_work)(piece) for piece in pieces)
+
+
+def _work(piece: Piece) -> tuple[str, Done]:
+    """Work on a piece with one thread: two wait long for each other where another process keeps a core busy."""
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            start = time.process_time()
+            result = piece.call()
+            return piece.key, Done(result, round(time.process_time() - start, 3))
+    finally:
+        torch.set_num_threads(before)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(f"{_stamp()}\n{key}".encode()).hexdigest()[:20]
+
+
+@functools.cache
+def _stamp() -> str:
+    """A hash of what all pieces depend on: the catalogues, and the sources of what trains, reads and counts."""
+    from mathcircuits import detect, models
+
+    from ..cells import reading_hash
+
+    digest = hashlib.sha256(reading_hash().encode())
+    for start in (*detect.__path__, *models.__path__, str(Path(__file__).parent)):
+        for file in sorted(Path(start).rglob("*")):
+            if file.suffix in (".py", ".toml", ".cpp"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
