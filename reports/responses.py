@@ -19,6 +19,8 @@ _GRID = 61
 _MAP = "cividis"
 #: The lightest ground of a kink line that is still seen on cividis' dark end.
 _KINK = "#ffffff"
+#: Activations that bend where a pre-activation is 0.
+_KINKED = ("relu", "leaky_relu")
 
 
 def neuron_response(
@@ -50,8 +52,8 @@ def neuron_response(
     after = run[hook_post(block)][:, neuron]
     if network.inputs == 1:
         return _curve(box, after, colour, ax)
-    kinked = network.activations[block] in {"relu", "leaky_relu"}
-    return _map(box, after, run[hook_pre(block)][:, neuron] if kinked else None, ax)
+    kinked = network.activations[block].startswith(_KINKED)
+    return _map(box, after, run[hook_pre(block)][:, [neuron]] if kinked else None, ax)
 
 
 def output_response(
@@ -59,7 +61,8 @@ def output_response(
 ) -> Axes:
     """Draw what an output answers: a curve for one input, a map for two, its weights for more.
 
-    A curve has the task's own values beside it, dotted, where the task is given.
+    A curve has the task's own values beside it, dotted, where the task is given. A map carries the lines on which
+    some neuron switches on or off: the function bends there, or its neurons cancel.
 
     Examples:
         >>> from .rendering import blank
@@ -71,9 +74,12 @@ def output_response(
     if network.inputs > 2:
         return _weights(network.weights[-1][output], "v" if network.activations else "x", ax)
     points = _points(box)
-    values = network.run(points)[HOOK_OUTPUT][:, output]
+    run = network.run(points)
+    values = run[HOOK_OUTPUT][:, output]
     if network.inputs == 2:
-        return _map(box, values, None, ax)
+        kinked = [block for block, name in enumerate(network.activations) if name.startswith(_KINKED)]
+        before = [run[hook_pre(block)] for block in kinked]
+        return _map(box, values, np.hstack(before) if before else None, ax)
     if task is not None:
         target = task(points)[:, output]
         ax.plot(points[:, 0], target, color=NEGATIVE.light, linewidth=1.6, linestyle=":", zorder=4)
@@ -109,9 +115,10 @@ def _map(box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
         interpolation="none",
         aspect="auto",
     )
-    if before is not None and before.min() < 0 < before.max():
-        sides = [np.linspace(left, right, _GRID), np.linspace(low, high, _GRID)]
-        ax.contour(*sides, before.reshape(_GRID, _GRID), levels=[0.0], colors=[_KINK], linewidths=1.5)
+    sides = [np.linspace(left, right, _GRID), np.linspace(low, high, _GRID)]
+    for column in [] if before is None else before.T:
+        if column.min() < 0 < column.max():
+            ax.contour(*sides, column.reshape(_GRID, _GRID), levels=[0.0], colors=[_KINK], linewidths=1.2)
     ax.set(xlabel="x1", ylabel="x2")
     ax.set_xticks([left, right])
     ax.set_yticks([low, high])

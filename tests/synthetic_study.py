@@ -30,8 +30,8 @@ class FakeStudy:
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     def networks(self, key: str) -> dict[str, Network]:
-        """One network by its id."""
-        return {key: self.known[key]}
+        """One network by its id, or those of a condition by what their ids have in common."""
+        return {name: net for name, net in self.known.items() if name == key or name.startswith(f"{key}/")}
 
     def without(self, *names: str) -> FakeStudy:
         """The study without some tables."""
