@@ -180,6 +180,50 @@ def benchmark(
 
 
 @app.command()
+def modular(
+    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
+    p: Annotated[int, typer.Option("--p", help="The modulus, an odd prime.")] = 31,
+    seeds: Annotated[int, typer.Option(min=1, help="How many networks; verdicts take 72.")] = 10,
+    steps: Annotated[int | None, typer.Option(help="Of training, in place of the regimen's.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Addition modulo p: which frequencies networks learn it by; exit code 1 where too few grok or are Fourier."""
+    from mathcircuits.models import ModularRegimen
+
+    from .console import print_json
+    from .modular import modular_study, write_modular
+
+    regimen = None if steps is None else ModularRegimen(steps=steps)
+    found = modular_study(p, range(seeds), regimen=regimen)
+    page = write_modular(found, out)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        for text, kept in found.requirements:
+            print(f"{'holds' if kept else 'FAILS'}: {text}")
+        print("\n".join(found.findings))
+        print(page)
+    return 0 if found.passed else 1
+
+
+def _score(name: str, networks: Path, out: Path | None, against: Path | None, as_json: bool) -> int:
+    """Somebody's networks against the tasks of the universality benchmark."""
+    from mathcircuits.detect import InputError
+
+    from .benchmark.universality import score_folder
+    from .console import print_json
+
+    if name != "universality":
+        raise InputError(f"benchmark {name!r} knows no --networks: it belongs to 'universality'")
+    result, lines = score_folder(networks, out=out, against=against)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print("\n".join(lines))
+    return 0
+
+
+@app.command()
 def add(
     file: Annotated[
         Path, typer.Argument(help="TOML of [[feature]], or of [[circuit]] and [[gauge]] tables.")

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ def atomic(path: Path) -> Iterator[Path]:
             path, f"cannot be written ({error.strerror or error})", "choose another folder"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where a parent is a file even the look for the temporary one fails; the first error says more.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path, key: str = "*") -> None:

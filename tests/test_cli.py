@@ -91,7 +91,7 @@ def test_a_heavy_command_is_noticed() -> None:
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in ("study", "inspect", "catalogue", "tasks", "report", "benchmark", "add"):
+    for name in ("study", "inspect", "catalogue", "tasks", "report", "benchmark", "modular", "add", "doctor"):
         assert name in out
     assert run(capsys)[:2] == (0, out)
     assert run(capsys, "--version")[1] == "mathcircuits 0.1.0\n"
@@ -123,6 +123,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["name"] for row in json.loads(run(capsys, "benchmark", "--json")[1])] == [
         "detection",
         "training",
+        "regimens",
         "universality",
     ]
 
@@ -397,6 +398,42 @@ def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")[1].startswith(
         "2 cells: 2 kept"
     )
+
+
+# modular
+
+
+def test_modular_says_which_requirements_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ["--p", "5", "--seeds", "1", "--steps", "1"]
+    code, printed, err = run(capsys, "modular", "--out", tmp_path, *options)
+    assert (code, err) == (1, "")
+    grokked, single, *_, page = printed.splitlines()
+    assert grokked.startswith("FAILS: 0 of 1 seeds grok")
+    assert single.startswith("FAILS: 0% of the 0 active neurons")
+    assert page == str(tmp_path / "index.html")
+    assert (tmp_path / "tables" / "networks.csv").exists()
+
+
+def test_modular_as_json_where_all_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mathcircuits.reports import modular
+
+    monkeypatch.setattr(modular, "GROK_SHARE", 0.0)
+    monkeypatch.setattr(modular, "SINGLE_SHARE", 0.0)
+    options = ["--p", "5", "--seeds", "1", "--steps", "1", "--json"]
+    code, printed, _ = run(capsys, "modular", "--out", tmp_path, *options)
+    assert code == 0
+    found = json.loads(printed)
+    assert (found["p"], found["seeds"], found["regimen"]["steps"]) == (5, [0], 1)
+    assert json.loads((tmp_path / "summary.json").read_text()) == found
+
+
+def test_modular_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "modulus 6: give an odd prime" in refused(capsys, "modular", "--out", tmp_path, "--p", "6")
+    assert "steps = -1" in refused(capsys, "modular", "--out", tmp_path, "--steps", "-1")
+    assert "--seeds" in refused(capsys, "modular", "--out", tmp_path, "--seeds", "0")
+    assert list(tmp_path.iterdir()) == []
 
 
 # add

@@ -680,6 +680,17 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     assert target.read_text() == "whole"
 
 
+def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for below in ("note.txt", "deeper/note.txt"):
+        with (
+            pytest.raises(FileError, match=r"cannot be written \(.*\); choose another folder"),
+            atomic(tmp_path / "taken" / below),
+        ):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_tables_open_as_plain_parquet(finished: Study) -> None:
     import pyarrow.parquet as pq
 
