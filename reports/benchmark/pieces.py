@@ -1,12 +1,12 @@
 """Pieces: parts of a long benchmark that are worked on in parallel and kept on disk, so that a killed run resumes.
 
 What a piece gives is plain data. It is kept under a hash of its key, of the catalogues and of the sources that it
-depends on: after a change of any of them it is worked on again.
+depends on (those of `detect` and `models`, and what the caller names): after a change of any of them it is worked on
+again.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import time
@@ -57,6 +57,7 @@ def work_off(
     pieces: Sequence[Piece],
     *,
     folder: Path | None = None,
+    sources: Sequence[Path] = (),
     workers: int = 1,
     progress: bool | None = None,
     title: str = "pieces",
@@ -66,6 +67,7 @@ def work_off(
     Args:
         pieces: what to do; of those with one key the first is done.
         folder: where results are kept, and looked for first; None keeps nothing.
+        sources: files of code, beside `detect` and `models`, that the results depend on.
         workers: processes of this machine; 1 works in this one.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         title: what the bar is called.
@@ -75,13 +77,17 @@ def work_off(
         FileError: where the folder cannot be written.
 
     Examples:
-        >>> done = work_off([Piece("one", functools.partial(sum, [1, 2]))])
+        >>> from functools import partial
+        >>> done = work_off([Piece("one", partial(sum, [1, 2]))], progress=False)
         >>> done["one"].result
         3
     """
     check_workers(workers)
     by_key = {piece.key: piece for piece in reversed(pieces)}
-    files = {} if folder is None else {key: folder / f"{_digest(key)}.json" for key in by_key}
+    files: dict[str, Path] = {}
+    if folder is not None:
+        stamp = _stamp(sources)
+        files = {key: folder / f"{_digest(stamp, key)}.json" for key in by_key}
     if folder is not None and folder.is_dir():
         sweep(folder)
     found: dict[str, Done] = {}
@@ -137,20 +143,20 @@ def _work(piece: Piece) -> tuple[str, Done]:
         torch.set_num_threads(before)
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(f"{_stamp()}\n{key}".encode()).hexdigest()[:20]
+def _digest(stamp: str, key: str) -> str:
+    return hashlib.sha256(f"{stamp}\n{key}".encode()).hexdigest()[:20]
 
 
-@functools.cache
-def _stamp() -> str:
-    """A hash of what all pieces depend on: the catalogues, and the sources of what trains, reads and counts."""
+def _stamp(sources: Sequence[Path]) -> str:
+    """A hash of the catalogues, of what trains and reads, and of what the caller names."""
     from mathcircuits import detect, models
 
     from ..cells import reading_hash
 
     digest = hashlib.sha256(reading_hash().encode())
-    for start in (*detect.__path__, *models.__path__, str(Path(__file__).parent)):
-        for file in sorted(Path(start).rglob("*")):
-            if file.suffix in (".py", ".toml", ".cpp"):
-                digest.update(file.read_bytes())
+    folders = (*detect.__path__, *models.__path__)
+    inside = (file for start in folders for file in sorted(Path(start).rglob("*")))
+    for file in (*inside, *sources):
+        if file.suffix in (".py", ".toml", ".cpp"):
+            digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -42,7 +42,7 @@ def task_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     """The share of seeds that solve a task at the hand-derived width, in percent: tasks down, regimens across."""
     rows = table[(table["part"] == PRESETS_PART) & (table["measure"] == _SMALL) & table["task"].notna()]
     tasks, regimens = list(dict.fromkeys(rows["task"])), list(dict.fromkeys(rows["population"]))
-    ax.set(xlim=(-0.5, len(regimens) - 0.5), ylim=(len(tasks) - 0.5, -0.5))
+    ax.set(xlim=(-0.5, max(len(regimens), 1) - 0.5), ylim=(max(len(tasks), 1) - 0.5, -0.5))
     for row in _records(rows):
         x, y = regimens.index(row["population"]), tasks.index(row["task"])
         ax.add_patch(
@@ -100,10 +100,10 @@ def ablation_axes(table: pd.DataFrame, ax: Axes) -> Axes:
                 part["value"], places, xerr=error, fmt=mark, ms=4, lw=0.8, color=colour.light, label=label
             )
     ax.set_yticks(range(len(variants)), variants)
-    ax.set(xlim=(-0.03, 1.05), ylim=(len(variants) - 0.5, -0.5), xlabel="share of seeds")
+    ax.set(xlim=(-0.03, 1.05), ylim=(max(len(variants), 1) - 0.5, -0.5), xlabel="share of seeds")
     ax.grid(axis="x")
     if len(rows):
-        ax.legend(loc="lower left")
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set_title("What each ingredient buys")
     return ax
 
@@ -111,7 +111,7 @@ def ablation_axes(table: pd.DataFrame, ax: Axes) -> Axes:
 def prediction_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     """Accuracy on held-out seeds at minimal width, the majority's as a bar."""
     rows = table[(table["part"] == f"{PREDICTION} {MINIMAL}") & (table["measure"] == "accuracy")]
-    names = rows["task"] + ", " + rows["note"].str.partition(" steps")[0] + " steps"
+    names = rows["task"] + ", " + rows["note"].str.replace(" steps.*", " steps", regex=True)
     cells = list(dict.fromkeys(names))
     places = names.map({name: k for k, name in enumerate(cells)})
     chosen = rows["population"] == MAJORITY
@@ -124,9 +124,9 @@ def prediction_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     bounds = rows[rows["bound"].notna()].drop_duplicates(["task", "note"])
     ax.plot(bounds["bound"], places[bounds.index], "|", ms=14, color=MUTED.light, label="asked for")
     ax.set_yticks(range(len(cells)), cells)
-    ax.set(xlim=(0.4, 1.02), ylim=(len(cells) - 0.5, -0.5), xlabel="accuracy on held-out seeds")
+    ax.set(xlim=(0.4, 1.02), ylim=(max(len(cells), 1) - 0.5, -0.5), xlabel="accuracy on held-out seeds")
     if len(rows):
-        ax.legend(loc="lower left")
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set_title("Success predicted from the initial weights")
     return ax
 

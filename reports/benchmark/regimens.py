@@ -102,6 +102,9 @@ FEW_CELLS = replace(
     wide=tuple(c for c in prediction.QUICK.wide if c.task == "absolute"),
 )
 
+#: What pieces run of this package; the rest adds up and draws.
+_SOURCES = tuple(Path(__file__).with_name(f"{name}.py") for name in ("regimenruns", PREDICTION, "failures"))
+
 
 @dataclass(frozen=True)
 class Size:
@@ -177,6 +180,7 @@ def run_regimens(
     done = work_off(
         [*pieces, *predictions, *failures],
         folder=None if out is None else Path(out) / FOLDER,
+        sources=_SOURCES,
         workers=cores() if workers is None else workers,
         progress=progress,
         title=NAME,
