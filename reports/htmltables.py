@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from .palette import VERDICTS, colour_of
+from .palette import RUNG_MARKS, VERDICTS, colour_of
 from .wording import at_most, number, percent, thousands
 
 #: Rows beyond this stay in the parquet: a reader filters, and a browser draws, a few hundred with ease.
@@ -26,8 +26,8 @@ class Column:
     Attributes:
         name: the frame's column; for kind "interval" the value, whose bounds stand in `low` and `high`.
         heading: what stands above it.
-        kind: "text", "number", "count", "percent", "verdict", "feature", "truth" or "interval"; "bound" is a number
-            rounded up, "long" a text that is cut and shown whole on hover.
+        kind: "text", "number", "count", "percent", "verdict", "rung" (a verdict of the ladder), "feature", "truth" or
+            "interval"; "bound" is a number rounded up, "long" a text that is cut and shown whole on hover.
         help: a sentence on what it means, shown on hover.
 
     Examples:
@@ -159,6 +159,9 @@ def _cell(row: dict[Any, Any], column: Column) -> Cell:
     text = str(value)
     if column.kind == "verdict" and text in VERDICTS:
         mark = VERDICTS[text]
+        return Cell(text, text, "verdict", mark.colour.css, mark.letter)
+    if column.kind == "rung" and text in RUNG_MARKS:
+        mark = RUNG_MARKS[text]
         return Cell(text, text, "verdict", mark.colour.css, mark.letter)
     if column.kind == "feature":
         return Cell(text, text, "feature", colour_of(text).css)

@@ -112,6 +112,41 @@ VERDICTS = MappingProxyType(
     }
 )
 
+#: What a rung of the ladder says of two groups of networks; the colours are those of like verdicts.
+RUNG_MARKS = MappingProxyType(
+    {
+        "same": Mark(
+            "S", VERDICTS["universal"].colour, "more than two thirds of the pairs are the same here"
+        ),
+        "different": Mark("D", VERDICTS["absent"].colour, "more than two thirds of the pairs differ"),
+        "partial": Mark("P", VERDICTS["partial"].colour, "some pairs are the same, others not"),
+        "vacuous": Mark("V", VERDICTS["vacuous"].colour, "networks that learned nothing are as alike"),
+        "inconclusive": Mark("?", VERDICTS["inconclusive"].colour, "too few networks to tell"),
+        "not comparable": Mark("\u2013", PANEL, "the two cannot be compared here"),
+    }
+)
+
+#: Why a network failed: letters for print, colours pale enough to write on.
+CAUSES = MappingProxyType(
+    {
+        "dead neuron": Mark(
+            "0", Colour("cause-dead", "#c8cdd3", "#4b535c"), "a neuron that answers 0 on the whole box"
+        ),
+        "wrong-signed neuron": Mark(
+            "W", Colour("cause-sign", "#f2b295", "#7d4128"), "a neuron whose weight out has the wrong sign"
+        ),
+        "same side": Mark(
+            "S", Colour("cause-side", "#f1dc8c", "#6b5a17"), "two neurons sit on the same side of one kink"
+        ),
+        "kink in the wrong place": Mark(
+            "K", Colour("cause-kink", "#a8d4ef", "#285470"), "a kink lies where the task has none"
+        ),
+        "not converged": Mark(
+            "N", Colour("cause-slow", "#cfbce8", "#553f74"), "on its way when training ended"
+        ),
+    }
+)
+
 #: What a neuron's status says, in words for a newcomer (design, section 4).
 STATUSES = MappingProxyType(
     {
@@ -158,5 +193,5 @@ def every_colour() -> tuple[Colour, ...]:
         >>> len({c.name for c in colours}) == len({c.light for c in colours}) == len(colours)
         True
     """
-    verdicts = (mark.colour for mark in VERDICTS.values())
-    return (INK, MUTED, FAINT, GROUND, PANEL, POSITIVE, NEGATIVE, *FAMILIES.values(), OTHER, *verdicts)
+    marks = (mark.colour for mark in (*VERDICTS.values(), *CAUSES.values()))
+    return (INK, MUTED, FAINT, GROUND, PANEL, POSITIVE, NEGATIVE, *FAMILIES.values(), OTHER, *marks)

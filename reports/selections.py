@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import UnknownTask, catalogue, tasks
@@ -38,6 +37,19 @@ def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
     for column, value in wanted.items():
         table = table[table[column] == value]
     return table
+
+
+def task_names(tables: Tables) -> list[str]:
+    """The tasks in the order in which the study has them.
+
+    Examples:
+        >>> task_names({"success": pd.DataFrame({"task": [*"aab"]})}), task_names({})
+        (['a', 'b'], [])
+    """
+    for name in ("success", "networks", "prevalence"):
+        if name in tables:
+            return [str(task) for task in dict.fromkeys(tables[name]["task"])]
+    return []
 
 
 def width_order(width: object, hidden: object = "") -> tuple[float, str]:
@@ -335,37 +347,6 @@ def similarity_summary(similarity: pd.DataFrame) -> pd.DataFrame:
     every = similarity[key].drop_duplicates()
     table = every.merge(left.reset_index(), how="left", on=key).merge(right.reset_index(), how="left", on=key)
     return in_order(table[columns])
-
-
-def similarity_matrix(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Networks by networks, alike ones side by side (average linkage); the diagonal and absent pairs missing.
-
-    Examples:
-        >>> frame = pd.DataFrame({"network_a": [*"aab"], "network_b": [*"bcc"], "value": [0, 1, 0.0]})
-        >>> similarity_matrix(frame).columns.tolist()
-        ['b', 'a', 'c']
-    """
-    names = list(dict.fromkeys([*pairs["network_a"], *pairs["network_b"]]))
-    index = {name: k for k, name in enumerate(names)}
-    values = np.full((len(names), len(names)), np.nan)
-    a = [index[name] for name in pairs["network_a"]]
-    b = [index[name] for name in pairs["network_b"]]
-    values[a, b] = values[b, a] = pairs["value"].to_numpy(dtype=float)
-    np.fill_diagonal(values, np.nan)
-    order = _leaves(values)
-    labels = [names[k] for k in order]
-    return pd.DataFrame(values[np.ix_(order, order)], index=labels, columns=labels)
-
-
-def _leaves(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
-    """The order of a hierarchical clustering; as given where pairs are missing."""
-    n = len(values)
-    upper = values[np.triu_indices(n, 1)]
-    if n < 3 or np.isnan(upper).any():
-        return list(range(n))
-    from scipy.cluster.hierarchy import leaves_list, linkage
-
-    return [int(k) for k in leaves_list(linkage(np.clip(1 - upper, 0, None), "average"))]
 
 
 def directions_summary(tables: Tables) -> pd.DataFrame:

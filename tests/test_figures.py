@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from mathcircuits.detect import Network, catalogue, derived_network, tasks
 from mathcircuits.reports import figures
+from mathcircuits.reports.clusters import clustered
 from mathcircuits.reports.drawing import (
     LABELS_PER_LAYER,
     NeuronLabel,
@@ -42,7 +43,6 @@ from mathcircuits.reports.selections import (
     in_order,
     notable_features,
     panels,
-    similarity_matrix,
 )
 
 BOX = ((-1.0, 1.0),)
@@ -331,7 +331,7 @@ def test_every_verdict_has_its_letter() -> None:
 
 def test_the_similarity_map_leaves_absent_pairs_blank() -> None:
     pairs = pd.DataFrame({"network_a": ["a"], "network_b": ["b"], "value": [0.7]})
-    matrix = similarity_matrix(pairs)
+    matrix = clustered(pairs).matrix
     image = figures.similarity_map(matrix, axes()).images[0]
     assert image.get_array().mask.tolist() == [[True, False], [False, True]]  # type: ignore[union-attr]
     assert image.get_clim() == (0.0, 1.0)
@@ -346,7 +346,7 @@ def test_alike_networks_become_neighbours() -> None:
         {"network_a": x, "network_b": y, "value": 0.9 if group[x] == group[y] else 0.1}
         for x, y in combinations(names, 2)
     ]
-    order = similarity_matrix(pd.DataFrame(rows)).columns
+    order = clustered(pd.DataFrame(rows)).matrix.columns
     assert [group[name] for name in order] in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 

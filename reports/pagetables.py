@@ -1,0 +1,406 @@
+"""Page tables: every table of the page: which columns, in which order and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from .comparisontables import CELL_COLUMNS, comparison_tables
+from .findings import verdict_legend
+from .htmltables import ROWS, Column, TableView, table_view
+from .mechanisms import formula_summary, kink_summary, solved_ids, superposition_summary
+from .palette import STATUSES
+from .selections import (
+    CELL,
+    Tables,
+    chosen_networks,
+    derived_share,
+    directions_summary,
+    first_seeds,
+    in_order,
+    missing_features,
+    rows_of,
+    similarity_summary,
+    task_names,
+)
+
+FEATURE_COLUMNS = [Column("feature", "feature", "feature"), Column("on", "of")]
+
+
+def table_views(tables: Tables) -> Iterator[TableView]:
+    """Every table of the page that has rows."""
+    makers = (
+        _success_table,
+        _prevalence_table,
+        _derived_table,
+        _status_table,
+        _missing_table,
+        _neuron_table,
+        _similarity_table,
+        _ensemble_table,
+        _direction_table,
+        _formula_table,
+        _program_table,
+        _circuit_table,
+        _census_table,
+        _kink_table,
+        _rank_table,
+        _candidate_table,
+        _network_table,
+    )
+    for make in makers:
+        view = make(tables)
+        if view is not None and view.rows:
+            yield view
+    yield from comparison_tables(tables)
+
+
+def _success_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("n", "networks", "count"),
+        Column("solved", "solved", "count"),
+        Column("value", "share, 95% interval", "interval"),
+    ]
+    rows = in_order(rows_of(tables, "success"))
+    caption = "One row per cell: how many of its seeds solved the task."
+    return table_view(rows, "success", caption, columns, source="tables/success.parquet")
+
+
+def _prevalence_table(tables: Tables) -> TableView:
+    columns = [
+        *FEATURE_COLUMNS,
+        Column("verdict", "verdict", "verdict"),
+        *CELL_COLUMNS,
+        Column("found", "found", "count", "solved networks in which a used neuron holds it"),
+        Column("n", "solved", "count"),
+        Column("value", "share, 95% interval", "interval", "filled: solved networks; hollow: untrained ones"),
+        Column("untrained_value", "untrained", "percent"),
+        Column("reason", "why"),
+        Column("q", "q", "number", "false discovery rate at which the verdict would just be made"),
+        Column("oriented", "oriented", "truth", "yes: these very arguments; no: up to the task's symmetries"),
+    ]
+    table = rows_of(tables, "prevalence")
+    if table.empty:
+        return table_view(table, "prevalence", "", columns)
+    held = (table["found"] > 0) | table["forced"].fillna(False).astype(bool)
+    rows = in_order(table[held])
+    # What a reader comes for first: verdicts modulo symmetry, in the order of the legend.
+    ranks = {name: k for k, name in enumerate(name for name, *_ in verdict_legend())}
+    rank = rows["verdict"].map(ranks).fillna(len(ranks))
+    rows = rows.assign(_oriented=rows["oriented"].astype(bool), _rank=rank)
+    rows = rows.sort_values(["_oriented", "_rank", "value"], ascending=[True, True, False], kind="stable")
+    caption = (
+        "One row per feature, arguments and cell that some solved network holds or the function forces; "
+        "features that none holds are in the file."
+    )
+    source = "tables/prevalence.parquet"
+    return table_view(
+        rows.drop(columns=["_oriented", "_rank"]),
+        "prevalence",
+        caption,
+        columns,
+        source=source,
+        total=len(table),
+    )
+
+
+def _derived_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("networks", "solved networks", "count"),
+        Column("neurons", "neurons", "count"),
+        Column("labelled", "best label is a derived feature", "count"),
+        Column("held", "holds it", "count", "and at most a thousandth of it is unexplained"),
+        Column("share", "share that holds it", "percent"),
+    ]
+    caption = "Solved networks of the smallest width: do their neurons carry the features derived by hand?"
+    return table_view(derived_share(tables), "derived", caption, columns)
+
+
+def _status_table(tables: Tables) -> TableView | None:
+    neurons = rows_of(tables, "neurons", population="trained")
+    networks = rows_of(tables, "networks", population="trained")
+    if neurons.empty or networks.empty:
+        return None
+    solved = set(networks[networks["solved"].astype(bool)]["network"])
+    neurons = neurons[neurons["network"].isin(solved)]
+    if neurons.empty:
+        return None
+    key = ["task", *CELL]
+    counts = neurons.groupby([*key, "status"], sort=False).size().unstack("status", fill_value=0)
+    order = [status for status in STATUSES if status in counts.columns]
+    rows = in_order(counts[order].reset_index())
+    columns = [*CELL_COLUMNS, *(Column(s, s, "count", STATUSES[s]) for s in order)]
+    caption = "All neurons of solved networks by status: what each single label is worth as evidence."
+    return table_view(rows, "statuses", caption, columns)
+
+
+def _missing_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("feature", "missing feature"),
+        Column("networks", "lacking it", "count"),
+        Column("failed", "failed networks", "count"),
+        Column("share", "share", "percent"),
+    ]
+    caption = "Networks that failed: which expected feature is absent, up to the task's symmetries."
+    return table_view(missing_features(tables), "missing", caption, columns)
+
+
+def _neuron_table(tables: Tables) -> TableView | None:
+    neurons = rows_of(tables, "neurons")
+    if neurons.empty:
+        return None
+    names = [chosen.network for task in task_names(tables) for chosen in chosen_networks(tables, task)]
+    rows = neurons[neurons["network"].isin(set(filter(None, names)))]
+    if "population" in rows:
+        rows = rows[rows["population"] != "untrained"]
+    columns = [
+        Column("network", "network"),
+        Column("layer", "layer", "count"),
+        Column("neuron", "neuron", "count"),
+        Column("status", "status"),
+        *FEATURE_COLUMNS,
+        Column("scope", "scope", help="input: of the network's inputs; upstream: of the layer before"),
+        Column(
+            "unexplained", "unexplained", "number", "share of the neuron's variance that the feature leaves"
+        ),
+        Column("p", "p", "number", "chance that an untrained network does as well"),
+        Column("q", "q", "number", "the same, controlled for the network's other neurons"),
+        Column(
+            "causal", "causal", "number", "share of the output restored by the feature in the neuron's place"
+        ),
+        Column(
+            "contribution", "contribution", "number", "error when the neuron is removed, over output variance"
+        ),
+        Column("used", "used", "truth"),
+        Column("expected", "expected", "truth", "whether the hand-derived network has this feature"),
+    ]
+    caption = (
+        "The neurons of the networks drawn above; layers and neurons count from 0, so that v0 is neuron 0."
+    )
+    source = "tables/neurons.parquet"
+    return table_view(rows, "neurons", caption, columns, source=source, total=len(neurons))
+
+
+def _similarity_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("measure", "measure"),
+        Column("pairs", "pairs", "count"),
+        Column("mean", "mean", "number"),
+        Column("null_mean", "null mean", "number", "between networks before training"),
+        Column("null_q95", "null 95%", "number", "95% of untrained pairs are less alike than this"),
+    ]
+    rows = similarity_summary(rows_of(tables, "similarity"))
+    caption = "Mean over pairs of solved networks, beside the null: pairs of untrained ones."
+    return table_view(rows, "similarity", caption, columns)
+
+
+def _ensemble_table(tables: Tables) -> TableView:
+    columns = [
+        *FEATURE_COLUMNS,
+        *CELL_COLUMNS,
+        Column("found", "found", "count"),
+        Column("n", "solved", "count"),
+        Column("prevalence", "share", "percent"),
+        Column("null_prevalence", "share by chance", "percent", "from used neurons of untrained networks"),
+        Column("p", "p", "number"),
+        Column("q", "q", "number"),
+    ]
+    rows = rows_of(tables, "ensembles")
+    total = len(rows)
+    if total:
+        rows = rows.sort_values("q", kind="stable")
+    caption = (
+        "Does a feature recur over the seeds more often than untrained networks would have it? Surest first."
+    )
+    source = "tables/ensembles.parquet"
+    return table_view(rows, "ensembles", caption, columns, source=source, total=total)
+
+
+def _direction_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column(
+            "kind",
+            "kind",
+            help="needed: spanned by the output and the inputs; control: the task has no use for it",
+        ),
+        Column("tested", "tested", "count", "features times networks"),
+        Column("readable", "readable", "count"),
+        Column("share", "share", "percent"),
+        Column("unexplained", "unexplained (median)", "number"),
+        Column("untrained", "untrained (median)", "number"),
+    ]
+    caption = "Features times networks: how many can be read, and what the read-out leaves before and after training."
+    return table_view(directions_summary(tables), "directions", caption, columns)
+
+
+def _formula_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("networks", "solved", "count"),
+        Column("exact", "are the task", "count", "their formula and the task are one function"),
+        Column(
+            "spec_upper",
+            "off it by at most",
+            "bound",
+            "of all of them, anywhere on the box; proved, rounded up",
+        ),
+        Column(
+            "formulas", "have a formula", "count", "within 0.005 of the network, simpler than its weights"
+        ),
+        Column(
+            "error", "off that by at most", "bound", "of all of them, anywhere on the box; proved, rounded up"
+        ),
+        Column("bits", "bits (median)", "number", "description length of the formula"),
+        Column("raw_bits", "bits of the weights", "number"),
+    ]
+    caption = "Do the solved networks compute the task's own formula, and how far are they off it anywhere on the box?"
+    return table_view(formula_summary(tables), "formulas", caption, columns)
+
+
+def _program_table(tables: Tables) -> TableView | None:
+    programs = rows_of(tables, "programs")
+    if programs.empty:
+        return None
+    columns = [
+        Column("network", "network"),
+        Column("solved", "solved", "truth"),
+        Column("formula", "formula"),
+        Column("error", "off by at most", "bound"),
+        Column("equals_task", "is the task", "truth"),
+        Column("spec_upper", "off the task by at most", "bound"),
+        Column("class", "class"),
+        Column("gauge", "gauge", "long"),
+        Column("reason", "why no formula", "long"),
+    ]
+    solved = solved_ids(tables)
+    derived = programs["population"] == "derived"
+    shown = in_order(programs.assign(solved=derived | programs["network"].isin(solved)))
+    # What has no formula is rarer and says more: those first, then a few of each cell.
+    odd = shown[shown["formula"].isna()]
+    rows = pd.concat([first_seeds(odd, ROWS // 2), first_seeds(shown[shown["formula"].notna()], ROWS // 2)])
+    caption = "Networks in words: those without a formula first, then the first seeds of each cell."
+    source = "tables/programs.parquet"
+    return table_view(rows, "programs", caption, columns, source=source, total=len(programs))
+
+
+def _circuit_table(tables: Tables) -> TableView | None:
+    circuits = rows_of(tables, "circuits", population="trained")
+    if circuits.empty:
+        return None
+    counted_by = ["task", *CELL, "circuit", "on", "output"]
+    rows = circuits.groupby(counted_by, sort=False).agg(
+        networks=("network", "nunique"), distance=("distance", "median"), certified=("certified", "max")
+    )
+    columns = [
+        *CELL_COLUMNS,
+        Column("circuit", "circuit"),
+        Column("on", "of"),
+        Column("output", "at"),
+        Column("networks", "networks", "count"),
+        Column(
+            "distance",
+            "distance (median)",
+            "number",
+            "of effective weights to the nearest known implementation",
+        ),
+        Column(
+            "certified", "changes the output by at most", "bound", "when the template is put in its place"
+        ),
+    ]
+    caption = "Circuits of the catalogue found inside the networks that were put into words."
+    source = "tables/circuits.parquet"
+    table = in_order(rows.reset_index())
+    return table_view(table, "circuits", caption, columns, source=source)
+
+
+def _census_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column(
+            "level",
+            "level",
+            help="class: the function up to the task's symmetries; gauge: the way it is computed",
+        ),
+        Column("name", "name", "long"),
+        Column("found", "found", "count"),
+        Column("n", "solved", "count"),
+        Column("value", "share, 95% interval", "interval"),
+    ]
+    caption = "How many functional classes and gauges the solved networks fall into."
+    rows = in_order(rows_of(tables, "census"))
+    return table_view(rows, "census", caption, columns, source="tables/census.parquet")
+
+
+def _kink_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("networks", "solved networks", "count"),
+        Column("passed", "pass", "count"),
+        Column("share", "share", "percent"),
+        Column(
+            "median", "explained (median)", "number", "share of the output's bend that matched kinks make"
+        ),
+        Column("lazy", "lazy 95%", "number", "what 95% of networks with a random hidden layer stay below"),
+    ]
+    caption = "Do the named kinks alone make the network bend as it does? Beside networks with a random hidden layer."
+    return table_view(kink_summary(tables), "kinks", caption, columns)
+
+
+def _rank_table(tables: Tables) -> TableView:
+    columns = [
+        *CELL_COLUMNS,
+        Column("layer", "layer", "count"),
+        Column("networks", "solved networks", "count"),
+        Column("live", "live neurons (most)", "count"),
+        Column("number", "readable features (most)", "count"),
+        Column("rank", "their rank (largest)", "count", "dimensions that hold them all"),
+        Column("interference", "interference (median)", "number", "mean cosine between their directions"),
+    ]
+    caption = (
+        "Superposition: are there more independent readable features in a layer than neurons to hold them?"
+    )
+    rows = superposition_summary(tables)
+    return table_view(rows, "superposition", caption, columns, source="tables/superposition.parquet")
+
+
+def _candidate_table(tables: Tables) -> TableView:
+    columns = [
+        Column("task", "task"),
+        Column("formula", "formula", "long"),
+        Column("circuit", "a way to compute"),
+        Column("found", "networks", "count"),
+        Column("n", "solved", "count"),
+        Column("error", "off by at most", "bound", "the snapped formula against its members, certified"),
+    ]
+    caption = "Circuits that recur in solved networks and have no name yet."
+    return table_view(rows_of(tables, "candidates"), "candidates", caption, columns, source="candidates.toml")
+
+
+def _network_table(tables: Tables) -> TableView | None:
+    networks = rows_of(tables, "networks")
+    if networks.empty:
+        return None
+    trained = in_order(networks[networks["population"] == "trained"])
+    columns = [
+        Column("network", "network"),
+        *CELL_COLUMNS,
+        Column("seed", "seed", "count"),
+        Column("loss", "loss", "number", "mean squared error on fresh inputs"),
+        Column("threshold", "solved below", "number"),
+        Column("solved", "solved", "truth"),
+        Column("missing", "missing features"),
+        Column("kinks", "kinks", "number", "share of the output's bend that matched kinks make"),
+        Column("kinks_passed", "kinks pass", "truth"),
+        Column("steps", "steps", "count"),
+        Column("parameters", "weights", "count"),
+    ]
+    caption = "The trained networks: the first seeds of each cell."
+    source = "tables/networks.parquet"
+    shown = first_seeds(trained, ROWS)
+    return table_view(shown, "networks", caption, columns, source=source, total=len(trained))

@@ -1,0 +1,110 @@
+"""Regimen section: which way of training solves the task, at which width, at what cost, and why networks failed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from . import figures, regimenfigures
+from .palette import CAUSES
+from .regimens import failures_by_regimen
+from .rendering import blank
+from .selections import CELL, Tables, in_order, rows_of
+from .views import FigureView, figure_view
+from .wording import cell_name, counted, number, percent, thousands
+
+
+def success_figure(tables: Tables) -> FigureView | None:
+    """Success rates cell by cell."""
+    table = in_order(rows_of(tables, "success"))
+    if table.empty:
+        return None
+    figure, (ax,) = blank(7.2, 0.7 + 0.2 * (len(table) + table["task"].nunique()))
+    figures.success(table, ax)
+    best = table.sort_values("value", kind="stable", na_position="first").iloc[-1]
+    words = (
+        f"Success rates of {counted(len(table), 'cell')} with exact 95% intervals. The highest is "
+        f"{number(float(best['value']))}, for {best['task']}, {cell_name(*best[CELL])}."
+    )
+    caption = "Dot: share of seeds that solved the task. Bar: its exact 95% interval. One shape per regimen."
+    return figure_view(figure, words, caption, table, "success-rates")
+
+
+def width_figure(tables: Tables) -> FigureView | None:
+    """Success against width, a panel per task, a shape per regimen."""
+    rows = rows_of(tables, "regimens")
+    if rows.empty:
+        return None
+    names = list(dict.fromkeys(rows["task"]))
+    regimens = list(dict.fromkeys(rows["regimen"]))
+    columns = min(4, len(names))
+    down = -(-len(names) // columns)
+    figure, axes = blank(2.0 * columns, 0.45 + 1.65 * down, rows=down, columns=columns)
+    for name, ax in zip(names, axes, strict=False):
+        regimenfigures.success_by_width(rows[rows["task"] == name], ax, regimens=regimens)
+        ax.set_title(name, fontsize=8.5, fontweight="bold")
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    figure.legend(
+        handles=regimenfigures.shapes(regimens),
+        fontsize=8,
+        frameon=False,
+        loc="outside upper center",
+        ncols=min(len(regimens), 5),
+    )
+    pooled = rows.groupby("regimen", sort=False)[["solved", "n"]].sum()
+    words = "Success against width: " + "; ".join(
+        f"{regimen}: {thousands(int(row['solved']))} of {thousands(int(row['n']))} seeds"
+        for regimen, row in pooled.iterrows()
+    )
+    caption = (
+        "Share of the seeds that solved the task, with its exact 95% interval, by the width at which training starts: "
+        "1x is the smallest network known. One shape per regimen."
+    )
+    return figure_view(figure, words + ".", caption, rows, "success-by-width")
+
+
+def cost_figure(tables: Tables) -> FigureView | None:
+    """Success against cost."""
+    rows = rows_of(tables, "regimens")
+    rows = rows[rows["cost"] > 0] if len(rows) else rows
+    if rows.empty:
+        return None
+    figure, (ax,) = blank(6.6, 3.1)
+    regimenfigures.success_by_cost(rows, ax, regimens=list(dict.fromkeys(rows["regimen"])))
+    ax.set_ylabel("share of the seeds")
+    pooled = rows.groupby("regimen", sort=False)[["value", "cost"]].median()
+    words = "Success against cost, medians: " + "; ".join(
+        f"{regimen}: {percent(float(row['value']))} at {number(float(row['cost']))} network-steps"
+        for regimen, row in pooled.iterrows()
+    )
+    caption = (
+        "A point per task, width and regimen. Filled: share of the seeds that solved the task. Hollow: share that "
+        "solved it with no more neurons than the network derived by hand. A network-step is one gradient step, or one "
+        "try of a Levenberg-Marquardt step, of one network; restarts and pools are counted."
+    )
+    return figure_view(figure, words + ".", caption, rows, "success-by-cost")
+
+
+def cause_figure(tables: Tables) -> FigureView | None:
+    """Why networks failed, by task and regimen."""
+    rows = failures_by_regimen(tables)
+    if rows.empty:
+        return None
+    rows = rows.assign(name=rows["task"] + ", " + rows["regimen"])
+    lines = list(dict.fromkeys(rows["name"]))
+    figure, (ax,) = blank(6.8, 0.75 + 0.25 * len(lines))
+    regimenfigures.causes(rows, ax)
+    total = rows.groupby("cause", sort=False)["found"].sum().sort_values(ascending=False, kind="stable")
+    words = "Why networks failed: " + "; ".join(f"{cause}: {thousands(int(n))}" for cause, n in total.items())
+    return figure_view(
+        figure, words + ".", _cause_caption(total), rows.drop(columns="name"), "causes-of-failure"
+    )
+
+
+def _cause_caption(total: pd.Series[int]) -> str:
+    legend = "; ".join(
+        f"{CAUSES[str(cause)].letter}: {cause}, {CAUSES[str(cause)].meaning}"
+        for cause in total.index
+        if cause in CAUSES
+    )
+    return f"All widths together. {legend}. The pointer shows the counts, and the step at which the networks were lost."
