@@ -257,7 +257,7 @@ def _run_locked(cell: Cell, out: Path) -> Outcome:
         if cell.finished(out):
             return Outcome(cell.key, "kept")
         status: Literal["done", "read"] = "read"
-        with _one_thread():
+        with one_thread():
             if not cell.weights_file(out).is_file():
                 start = time.perf_counter()
                 save_ensemble(cell.weights_file(out), train_cell(cell))
@@ -364,7 +364,7 @@ def reading_hash() -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread of torch and of the linear algebra: arrays this small gain nothing from a second, and two wait long
     for each other where another process keeps a core busy (measured: 13 s against 171 s). The last digits of a sum
     depend on how many threads share it, too."""

@@ -127,14 +127,21 @@ def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]],
             "config": config.to_dict(),
             "seeds": list(config.seeds_used),
             "skipped": [asdict(skipped) for skipped in config.skipped],
-            "catalogue": reading_hash(),
-            "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
-            "git": _git_state(),
+            **reading_versions(),
             "machine": _machine(),
             **clocks,
             "cells": cells,
         },
     )
+
+
+def reading_versions() -> dict[str, Any]:
+    """Versions of the code and of the catalogue that read a study's networks, as they stand in its manifest."""
+    return {
+        "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
+        "catalogue": reading_hash(),
+        "git": _git_state(),
+    }
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -65,7 +65,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
     for group in by_shape({**untrained, **known}):
         own = {seed: known[seed] for seed in group if seed in known}
         beside = {seed: untrained[seed] for seed in group if seed in untrained}
-        frames = _read_features(cell, own, beside, [seed for seed in seeds if seed in own])
+        frames = read_features(cell, own, beside, [seed for seed in seeds if seed in own])
         bends = kink_rows(list(own.values()), task) if own else []
         parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
     features = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
@@ -92,7 +92,7 @@ def by_shape(networks: dict[int, Network]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _read_features(
+def read_features(
     cell: Cell, known: dict[int, Network], untrained: dict[int, Network], seeds: list[int]
 ) -> dict[str, pd.DataFrame]:
     """Neurons and directions of networks of one shape, and how many dimensions the directions of `seeds` take."""

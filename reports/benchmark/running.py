@@ -6,10 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from mathcircuits.detect import NotYetError, UnknownNameError
+from mathcircuits.detect import InputError, NotYetError, UnknownNameError
 
 from .results import Benchmark
+
+if TYPE_CHECKING:
+    from .universality import Universality
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
             ),
             Entry("training", "time per network-step against the seed's loop and torch.func.vmap", True),
             Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis", True),
-            Entry("universality", "verdicts over tasks, widths, seeds and regimens", False),
+            Entry("universality", "verdicts over tasks, widths, seeds and regimens", True),
         )
     }
 )
@@ -44,11 +48,14 @@ def run(
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: bool | None = None,
-) -> Benchmark:
+    workers: int | None = None,
+    against: str | os.PathLike[str] | None = None,
+) -> Benchmark | Universality:
     """Run a benchmark.
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
+    `universality` takes half an hour to an hour, `quick` under three minutes, and resumes likewise.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -56,8 +63,11 @@ def run(
         out: a folder to write into (see `Benchmark.write`); None writes nothing.
         seed: of what is drawn.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+        workers: processes of `universality`; None for one per core.
+        against: for `universality`, a result of before to compare with.
 
     Raises:
+        InputError: for `workers` or `against` with another benchmark.
         UnknownNameError: for a name that there is not.
         NotYetError: for a benchmark that a later version brings.
         FileError: where `out` cannot be written.
@@ -71,8 +81,18 @@ def run(
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
+    if name != "universality" and (workers is not None or against is not None):
+        option = "workers" if workers is not None else "against"
+        raise InputError(f"benchmark {name!r} knows no {option}: it belongs to 'universality'")
     if not BENCHMARKS[name].available:
         raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
+    if name == "universality":
+        from .universality import run_universality
+
+        # writes itself, too
+        return run_universality(
+            quick=quick, out=out, seed=seed, workers=workers, against=against, progress=progress
+        )
     if name == "training":
         from .training import run_training
 
