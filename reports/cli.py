@@ -153,6 +153,16 @@ def benchmark(
         Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="universality: processes that work in parallel (default: one per core).")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="universality: a results.json of before, or its folder, to compare with.")
+    ] = None,
+    networks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="universality: score your own networks, DIR/TASK/*.onnx and the like."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
@@ -171,7 +181,9 @@ def benchmark(
             rows = [[e.name, e.measures, "" if e.available else "not yet"] for e in BENCHMARKS.values()]
             print_table(["name", "measures", ""], rows)
         return 0
-    found = run(name, quick=quick, out=out, seed=seed)
+    if networks is not None:
+        return _score(name, networks, out, against, as_json)
+    found = run(name, quick=quick, out=out, seed=seed, workers=workers, against=against)
     if as_json:
         print_json(found.to_dict())
     else:
