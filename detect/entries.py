@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -24,7 +24,8 @@ from .box import BoxLike, as_box, as_floats, box_of, check_inputs
 from .errors import FileError, InputError, MathCircuitsError, UnknownFeature, did_you_mean, near_names
 from .folders import home_folder
 from .formulas import Formula
-from .plugins import PluginError, load_plugin, plugin_error
+from .plugins import clashes_named, items_of, load_plugin
+from .registry import Registry
 from .task import Symmetry, fold_name
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Match:
         return f"<table>{cells}</table>"
 
 
-class Catalogue(Mapping[str, Feature]):
+class Catalogue(Registry[Feature]):
     """Known features, a Mapping by id; short names, aliases and formulas answer too.
 
     Examples:
@@ -429,18 +430,8 @@ class Catalogue(Mapping[str, Feature]):
             "feature", name, options, "see `mathcircuits catalogue`, or catalogue.search(...)"
         )
 
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[name]  # type: ignore[index]  # anything else is refused inside
-        except UnknownFeature:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._features)
-
-    def __len__(self) -> int:
-        return len(self._features)
+    def _held(self) -> Mapping[str, Feature]:
+        return self._features
 
     def __hash__(self) -> int:
         # Mapping's == does not look at the order.
@@ -467,12 +458,8 @@ class _Installed(Catalogue):
         shipped = files("mathcircuits.detect").joinpath("data", "catalogue.toml")
         found = _merged(Catalogue(), _parse_entries(shipped.read_text("utf-8"), "catalogue.toml"))
         for point in entry_points(group="mathcircuits.features"):
-            try:
+            with clashes_named(point):
                 found = found | _plugged_in(point)
-            except PluginError:
-                raise
-            except MathCircuitsError as error:
-                raise plugin_error(point, f"clashes ({error})") from error
         for path in user_catalogue_files():
             found = _merged(found, _read_entries(path))
         return found._features
@@ -513,18 +500,8 @@ def _correlation(unit: npt.NDArray[np.float64], values: npt.NDArray[np.float64])
 def _plugged_in(point: EntryPoint) -> list[Feature]:
     """The features of an installed plug-in: a Feature, several, or a Catalogue."""
     found = load_plugin(point)
-    listed = (
-        [found] if isinstance(found, Feature) else found.values() if isinstance(found, Catalogue) else found
-    )
-    if isinstance(listed, str | bytes | Mapping) or not isinstance(listed, Iterable):
-        listed = [listed]
-    features = list(listed)
-    for feature in features:
-        if not isinstance(feature, Feature):
-            raise plugin_error(
-                point, f"gives a {type(feature).__name__}, expected a Feature, several or a Catalogue"
-            )
-    return features
+    given = list(found.values()) if isinstance(found, Catalogue) else found
+    return items_of(point, given, Feature, "a Feature, several or a Catalogue")
 
 
 # The entries of a file

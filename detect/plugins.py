@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, TypeVar
 
-from .errors import InputError
+from .errors import InputError, MathCircuitsError
+
+Item = TypeVar("Item")
 
 
 class PluginError(InputError):
@@ -36,6 +40,57 @@ def load_plugin(point: EntryPoint) -> Any:
         return point.load()
     except Exception as error:
         raise plugin_error(point, f"cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def items_of(point: EntryPoint, found: object, kind: type[Item], expected: str) -> list[Item]:
+    """What an entry point gave, one item or several, as a list.
+
+    Args:
+        point: the entry point, for the message; found: what it names.
+        kind: the class of an item; expected: the message's words for what it should have been.
+
+    Raises:
+        PluginError: where it, or one of several, is something else.
+
+    Examples:
+        >>> point = EntryPoint("pi", "math:pi", "mathcircuits.features")
+        >>> items_of(point, 3.14, float, "a float or several"), items_of(point, (1.0, 2.0), float, "a float")
+        ([3.14], [1.0, 2.0])
+        >>> items_of(point, "3.14", float, "a float or several")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.plugins.PluginError: plug-in 'pi' (mathcircuits.features: math:pi) gives a str,
+        expected a float or several; mend that package, or uninstall it
+    """
+    single = isinstance(found, kind | str | bytes | Mapping) or not isinstance(found, Iterable)
+    items = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable, by the line above
+    for item in items:
+        if not isinstance(item, kind):
+            raise plugin_error(point, f"gives a {type(item).__name__}, expected {expected}")
+    return items
+
+
+@contextmanager
+def clashes_named(point: EntryPoint) -> Iterator[None]:
+    """Within the block, what a registry refuses is an error about the entry point whose items it was given.
+
+    Raises:
+        PluginError: in place of any other error of ours.
+
+    Examples:
+        >>> with clashes_named(EntryPoint("pi", "math:pi", "mathcircuits.features")):
+        ...     raise InputError("the name 'pi' is taken")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.plugins.PluginError: plug-in 'pi' (mathcircuits.features: math:pi) clashes (the name
+        'pi' is taken); mend that package, or uninstall it
+    """
+    try:
+        yield
+    except PluginError:
+        raise
+    except MathCircuitsError as error:
+        raise plugin_error(point, f"clashes ({error})") from error
 
 
 def plugin_error(point: EntryPoint, problem: str) -> PluginError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from functools import cache, cached_property
@@ -26,7 +26,8 @@ from .errors import (
 )
 from .formulas import Formula, as_columns
 from .network import Network
-from .plugins import load_plugin, plugin_error
+from .plugins import clashes_named, items_of, load_plugin
+from .registry import Registry
 
 Function = TypeVar("Function", bound=Callable[[Any], Any])
 _IMAGE = re.compile(r"(-?)x([1-9][0-9]{0,5})")
@@ -233,7 +234,7 @@ class Task:
         return f"Task({self.name!r}, {self.text!r}, {self.arity} -> {self.outputs})"
 
 
-class Tasks(Mapping[str, Task]):
+class Tasks(Registry[Task]):
     """The registry of tasks: a Mapping by name (aliases answer too), open to additions.
 
     Examples:
@@ -255,7 +256,7 @@ class Tasks(Mapping[str, Task]):
         self._tasks: dict[str, Task] | None = None if initial is None else dict(initial)
         self._broken: MathCircuitsError | None = None
 
-    def _loaded(self) -> dict[str, Task]:
+    def _held(self) -> dict[str, Task]:
         if self._broken is not None:
             raise self._broken
         if self._tasks is None:
@@ -272,10 +273,8 @@ class Tasks(Mapping[str, Task]):
 
     def _add_all(self, point: EntryPoint) -> None:
         for task in _plugged_in(point):
-            try:
+            with clashes_named(point):
                 self.add(task)
-            except InputError as error:
-                raise plugin_error(point, f"clashes ({error})") from error
 
     def add(self, task: Task, *, replace: bool = False) -> Task:
         """Register a task.
@@ -288,7 +287,7 @@ class Tasks(Mapping[str, Task]):
         """
         if not isinstance(task, Task):
             raise InputError(f"a {type(task).__name__} is no Task: make one with Task(...) or `register`")
-        tasks = self._loaded()
+        tasks = self._held()
         others = [other for other in tasks.values() if not (replace and other.name == task.name)]
         taken = {fold_name(key): other.name for other in others for key in (other.name, *other.aliases)}
         for key in (task.name, *task.aliases):
@@ -339,7 +338,7 @@ class Tasks(Mapping[str, Task]):
         return decorate
 
     def __getitem__(self, name: str) -> Task:
-        tasks = self._loaded()
+        tasks = self._held()
         named = {key: task for task in tasks.values() for key in (task.name, *task.aliases)}
         if isinstance(name, str):
             folded = fold_name(name)
@@ -347,19 +346,6 @@ class Tasks(Mapping[str, Task]):
                 if fold_name(key) == folded:
                     return task
         raise UnknownTask("task", name, named, f"known: {', '.join(tasks)}")
-
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[name]  # type: ignore[index]  # anything else is refused inside
-        except UnknownTask:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._loaded())
-
-    def __len__(self) -> int:
-        return len(self._loaded())
 
     def __repr__(self) -> str:
         return f"Tasks({', '.join(self)})"
@@ -451,14 +437,7 @@ def _plugged_in(point: EntryPoint) -> list[Task]:
     found = load_plugin(point)
     if isinstance(found, ModuleType):
         return []
-    listed = [found] if isinstance(found, Task) else found
-    if isinstance(listed, str | bytes | Mapping) or not isinstance(listed, Iterable):
-        listed = [listed]
-    tasks = list(listed)
-    for task in tasks:
-        if not isinstance(task, Task):
-            raise plugin_error(point, f"gives a {type(task).__name__}, expected a Task or several")
-    return tasks
+    return items_of(point, found, Task, "a Task or several")
 
 
 def _stack(columns: list[Any]) -> Any:

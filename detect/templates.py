@@ -12,7 +12,7 @@ import html
 import itertools
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Iterable, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -31,7 +31,8 @@ from .entries import catalogue, user_catalogue_folder
 from .errors import FileError, InputError, MathCircuitsError, UnknownNameError, did_you_mean, near_names
 from .formulas import Formula
 from .network import Network
-from .plugins import PluginError, load_plugin, plugin_error
+from .plugins import clashes_named, items_of, load_plugin
+from .registry import Registry
 from .task import fold_name, tasks
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ class Circuit:
         return f"<table><caption>{html.escape(self.name)}</caption>{cells}</table>"
 
 
-class Circuits(Mapping[str, Circuit]):
+class Circuits(Registry[Circuit]):
     """Circuit templates: a Mapping by name, whose aliases answer too.
 
     A look-up gives the first implementation; `circuit.gauges` all of them.
@@ -343,18 +344,8 @@ class Circuits(Mapping[str, Circuit]):
         """The first implementation of each circuit."""
         return self._table.values()
 
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[name]  # type: ignore[index]  # anything else is refused inside
-        except UnknownNameError:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
-
-    def __len__(self) -> int:
-        return len(self._table)
+    def _held(self) -> Mapping[str, Circuit]:
+        return self._table
 
     def __hash__(self) -> int:
         # Mapping's == does not look at the order.
@@ -383,12 +374,8 @@ class _Installed(Circuits):
         shipped = files("mathcircuits.detect").joinpath("data", "circuits.toml").read_text("utf-8")
         found = Circuits(parse_circuits(shipped, "circuits.toml", Circuits()))
         for point in entry_points(group="mathcircuits.circuits"):
-            try:
+            with clashes_named(point):
                 found = found | _plugged_in(point)
-            except PluginError:
-                raise
-            except MathCircuitsError as error:
-                raise plugin_error(point, f"clashes ({error})") from error
         for path in user_circuit_files():
             try:
                 found = found | parse_circuits(_read(path), str(path), found)
@@ -803,16 +790,11 @@ def _texts(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _plugged_in(point: EntryPoint) -> tuple[Circuit, ...]:
+def _plugged_in(point: EntryPoint) -> list[Circuit]:
     """The circuits of an installed plug-in: a Circuit, several, or a Circuits."""
     found = load_plugin(point)
-    if isinstance(found, Circuits):
-        return found.implementations
-    listed = [found] if isinstance(found, Circuit) or not isinstance(found, Iterable) else list(found)
-    for circuit in listed:
-        if not isinstance(circuit, Circuit):
-            raise plugin_error(point, f"gives a {type(circuit).__name__}, expected a Circuit or several")
-    return tuple(listed)
+    given = found.implementations if isinstance(found, Circuits) else found
+    return items_of(point, given, Circuit, "a Circuit or several")
 
 
 #: The circuits that mathcircuits ships, those of installed plug-ins and the user's own.
