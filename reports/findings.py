@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
 
+from .answers import universal_findings
 from .mechanisms import (
     formula_summary,
     kink_summary,
@@ -15,6 +16,7 @@ from .mechanisms import (
     superposition_summary,
 )
 from .palette import VERDICTS
+from .regimenanswers import regimen_findings
 from .selections import (
     Tables,
     derived_share,
@@ -24,6 +26,7 @@ from .selections import (
     similarity_summary,
     strongest,
 )
+from .sentences import Finding
 from .wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 
 #: More names than this make a sentence a list; the rows that it links to have the rest.
@@ -32,31 +35,11 @@ _NAMES = 5
 _LAZY = 0.99
 #: What a newcomer reads first: what was done, what came out, what is universal, how sure it is.
 _LEAD = frozenset(
-    {"Nothing yet", "Trained", "Formulas", "Ways", "Universal", "Forced", "Partial", "Recurrence"}
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence of the summary.
-
-    Attributes:
-        head: what it is about, in a word or two.
-        text: the sentence.
-        target: the id of the table that holds its rows.
-        filter: what to write into that table's filter to see them, or "".
-        lead: whether a newcomer reads it first; the others stand folded below.
-
-    Examples:
-        >>> Finding("Trained", "3 of 4 networks solved their task.", "success").filter
-        ''
-    """
-
-    head: str
-    text: str
-    target: str
-    filter: str = ""
-    lead: bool = False
+    {
+        "Nothing yet", "Trained", "Formulas", "Ways", "Least width", "Why they fail", "Positiveness", "Negativeness",
+        "Greaterness", "Osier's minimum", "Reused", "The ladder", "Universal", "Partial", "Recurrence",
+    }
+)  # fmt: skip
 
 
 def findings(tables: Tables) -> list[Finding]:
@@ -72,6 +55,8 @@ def findings(tables: Tables) -> list[Finding]:
         *_trained(tables),
         *_formulas(tables),
         *_ways(tables),
+        *regimen_findings(tables),
+        *universal_findings(tables),
         *_verdicts(tables),
         *_ensembles(tables),
         *_derived(tables),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from mathcircuits.detect import prevalence
@@ -25,7 +28,7 @@ def ladder_names(table: pd.DataFrame) -> list[str]:
     return [_pair(row) for row in table.to_dict("records")]
 
 
-def _pair(row: dict[str, object]) -> str:
+def _pair(row: Mapping[Any, Any]) -> str:
     if row["kind"] == "tasks":
         return f"{row['task_a']} and {row['task_b']}"
     first = f"{row['task_a']}, "
@@ -77,7 +80,7 @@ def transplant_pairs(tables: Tables) -> pd.DataFrame:
         >>> row = {"kind": "tasks", "feature": "positiveness", "task_a": "a", "task_b": "b", "reason": ""}
         >>> frame = pd.DataFrame([{**row, "accuracy": v, "decoy": 0.1} for v in (0.8, 1.0)])
         >>> transplant_pairs({"transplants": frame})[["accuracy", "done", "pairs"]].values.tolist()
-        [[0.9, 2, 2]]
+        [[0.9, 2.0, 2.0]]
     """
     rows = rows_of(tables, "transplants")
     columns = ["feature", "task_a", "task_b", "accuracy", "decoy", "done", "pairs", "reason"]
@@ -116,9 +119,10 @@ def emergence_panels(tables: Tables) -> pd.DataFrame:
         return rows
     kept = []
     for _, part in rows.groupby("task", sort=False):
-        best = part.loc[part["n"].astype(int).idxmax()]
-        kept.append(part[(part[CELL] == best[CELL]).all(axis=1)])
-    return pd.concat(kept)
+        best = part.iloc[int(part["n"].to_numpy(dtype=int).argmax())]
+        kept.append(part[(part[CELL] == best[CELL].tolist()).all(axis=1)])
+    found: pd.DataFrame = pd.concat(kept)
+    return found
 
 
 def emergence_steps(tables: Tables) -> pd.DataFrame:
@@ -128,7 +132,7 @@ def emergence_steps(tables: Tables) -> pd.DataFrame:
         >>> row = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "feature": "positiveness", "on": "x1"}
         >>> frame = pd.DataFrame([{**row, "seed": k, "step": s, "solved": True} for k, s in enumerate((0, 20, None))])
         >>> emergence_steps({"emergence": frame})[["seeds", "held", "before", "step"]].values.tolist()
-        [[3, 2, 1, 0.0]]
+        [[3.0, 2.0, 1.0, 0.0]]
     """
     rows = rows_of(tables, "emergence")
     key = ["task", *CELL, "feature", "on"]
@@ -167,10 +171,10 @@ def circuit_shares(tables: Tables) -> pd.DataFrame:
     circuits = circuits[circuits["network"].isin(set(read["network"]) if len(read) else set())]
     if circuits.empty or read.empty:
         return pd.DataFrame(columns=columns)
-    counts = read.groupby("task", sort=False)["network"].nunique()
+    counts = {str(task): part["network"].nunique() for task, part in read.groupby("task", sort=False)}
     rows = []
     for (task, circuit), part in circuits.groupby(["task", "circuit"], sort=False):
-        share = prevalence(part["network"].nunique(), int(counts[task]))
+        share = prevalence(part["network"].nunique(), int(counts[str(task)]))
         rows.append(
             {
                 "circuit": circuit,

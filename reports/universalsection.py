@@ -318,15 +318,11 @@ def emergence_figure(tables: Tables) -> FigureView | None:
         )
     for ax in axes[len(names) :]:
         ax.set_axis_off()
-    ends = (
-        rows.sort_values("step")
-        .groupby(["task", "feature", "on"], sort=False)["value"]
-        .agg(["first", "last"])
-    )
-    words = "Emergence of features: " + "; ".join(
-        f"{labelled(feature, on)} in {task} from {percent(float(row['first']))} to {percent(float(row['last']))}"
-        for (task, feature, on), row in ends.iterrows()
-    )
+    parts = []
+    for (task, feature, on), part in rows.sort_values("step").groupby(["task", "feature", "on"], sort=False):
+        first, last = (percent(float(part["value"].iloc[k])) for k in (0, -1))
+        parts.append(f"{labelled(feature, on)} in {task} from {first} to {last}")
+    words = "Emergence of features: " + "; ".join(parts)
     caption = (
         "Of the seeds that solved the task in the end, the share that hold each feature, against the training step "
         "(logarithmic; 0 is before training), with exact 95% intervals. What starts high was there before anything "

@@ -1,0 +1,73 @@
+"""Sentences: a finding in a plain sentence, and the phrases that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from .wording import cell_name, number, percent, thousands
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of the summary.
+
+    Attributes:
+        head: what it is about, in a word or two.
+        text: the sentence.
+        target: the id of the table that holds its rows.
+        filter: what to write into that table's filter to see them, or "".
+        lead: whether a newcomer reads it first; the others stand folded below.
+
+    Examples:
+        >>> Finding("Trained", "3 of 4 networks solved their task.", "success").filter
+        ''
+    """
+
+    head: str
+    text: str
+    target: str
+    filter: str = ""
+    lead: bool = False
+
+
+def share_of(row: Mapping[Any, Any]) -> str:
+    """A count with its exact interval, and what untrained networks show where that is known.
+
+    Examples:
+        >>> share_of({"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "untrained_value": 0.2})
+        '9 of 10, 0.555 to 0.998; untrained 20%'
+    """
+    text = (
+        f"{thousands(int(row['found']))} of {thousands(int(row['n']))}, "
+        f"{number(float(row['low']))} to {number(float(row['high']))}"
+    )
+    beside = row.get("untrained_value")
+    return text if beside is None or pd.isna(beside) else f"{text}; untrained {percent(float(beside))}"
+
+
+def cell_of(row: Mapping[Any, Any]) -> str:
+    """The cell of a row, in a few words.
+
+    Examples:
+        >>> cell_of({"hidden": "3", "width": "1x", "regimen": "adam"})
+        '3 (1x), adam'
+    """
+    return cell_name(row["hidden"], row["width"], row["regimen"])
+
+
+def fullest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each task's rows the one with the most networks, of several the first.
+
+    Examples:
+        >>> frame = pd.DataFrame({"task": [*"aab"], "n": [1, 3, 2]})
+        >>> fullest(frame)["n"].tolist()
+        [3, 2]
+    """
+    if rows.empty:
+        return rows
+    ordered = rows.assign(_n=rows["n"].astype(int)).sort_values("_n", ascending=False, kind="stable")
+    return ordered.drop_duplicates("task").sort_index().drop(columns="_n")
