@@ -29,9 +29,10 @@ from mathcircuits.reports import cells as cells_module
 from mathcircuits.reports import workers as workers_module
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.cells import Cell, Outcome, reading_hash, run_cell, study_cells
-from mathcircuits.reports.ensemblefiles import load_ensemble
 from mathcircuits.reports.config import StudyConfig
+from mathcircuits.reports.ensemblefiles import load_ensemble
 from mathcircuits.reports.manifest import claim
+from mathcircuits.reports.reading import read_cell
 from mathcircuits.reports.tabulating import write_tables
 from mathcircuits.reports.workers import (
     Job,
@@ -402,7 +403,7 @@ def test_one_thread_while_a_cell_is_worked_on(job: Job, monkeypatch: pytest.Monk
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it ships none
 
     seen: list[int] = []
-    honest = cells_module.read_cell
+    honest = read_cell
 
     def looked_at(*arguments: Any) -> Any:
         seen.extend([torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())])
