@@ -90,7 +90,12 @@ def study(
 
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A network: .safetensors, .pt, .pth, .npz or .onnx.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A network: .safetensors, .pt, .pth, .npz or .onnx; or a study's folder, with --network."
+        ),
+    ],
     box: Annotated[
         tuple[float, float] | None, typer.Option(help="Bounds of every input (default: the task's, or -1 1).")
     ] = None,
@@ -104,14 +109,21 @@ def inspect(
     directions: Annotated[
         bool, typer.Option("--directions", help="List the features that can be read as a direction.")
     ] = False,
+    network: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which network of a study, such as minimum/3/adam/17.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write it all as one page, with its figures.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What a network computes: its formula with a proved error, its circuits, what each neuron holds."""
     from .inspecting import inspect_file
 
     inspect_file(
-        file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions
-    )
+        file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions,
+        network=network, html=html,
+    )  # fmt: skip
 
 
 @app.command()
@@ -233,6 +245,36 @@ def _score(name: str, networks: Path, out: Path | None, against: Path | None, as
     else:
         print("\n".join(lines))
     return 0
+
+
+@app.command()
+def figure(
+    name: Annotated[str | None, typer.Argument(help="Which one; without a name they are listed.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder of a study, or of a benchmark.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The file: .svg, .pdf or .png (default: NAME.svg).")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which network, such as minimum/3/adam/17.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Of this task alone.")] = None,
+    width: Annotated[str | None, typer.Option(help="Of this width alone: 1x, 2x or sizes such as 16.")] = None,
+    regimen: Annotated[str | None, typer.Option(help="Of this regimen alone.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a figure for a paper from a study's folder, or list those that there are."""
+    from .figurecommand import KINDS, Choice, list_figures, make_figure
+
+    if name is None:
+        list_figures(as_json)
+        return
+    if folder is None and name in KINDS:
+        raise typer.BadParameter(f"name the folder: mathcircuits figure {name} DIR -o {name}.svg")
+    choice = Choice(network, task, width, regimen)
+    path, caption = make_figure(name, folder or Path(), out or Path(f"{name}.svg"), choice)
+    print(f"{path}\n{caption}")
 
 
 @app.command()

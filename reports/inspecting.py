@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import FileError, Network, analyse, tasks
+from mathcircuits.detect import FileError, Network, UnknownNameError, analyse, tasks
 from mathcircuits.models.checkpoints import read_network
 
 from .console import number, p_value, print_fields, print_json, print_table
@@ -34,24 +34,79 @@ def inspect_file(
     activation: str,
     as_json: bool,
     directions: bool = False,
+    network: str | None = None,
+    html: Path | None = None,
 ) -> None:
     """Read a network from a file and print what it computes, and with which features and circuits.
 
+    Args:
+        file: a network's file, or the folder of a study.
+        box: bounds of every input; by default the task's, else -1 and 1.
+        inputs: a file of inputs to read it on in place of the box.
+        task: what it was trained on; for a network of a study its own task, where none is given.
+        activation: between the layers, where the file does not tell.
+        as_json: print JSON.
+        directions: list the features that can be read as a direction.
+        network: which network of a study.
+        html: a file to write as a page, whose path is printed in place of the tables.
+
     Raises:
-        FileError: where the file holds no network, or the inputs are no numbers.
-        InputError: for a box or inputs that do not fit the network.
+        FileError: where the file holds no network, the inputs are no numbers, or the page cannot be written.
+        InputError: for a box or inputs that do not fit the network, or a network's name without a study.
         UnknownTask: for a task that is not registered.
+        UnknownNameError: for a network that the study does not have.
     """
+    if network is not None:
+        net = of_study(file, network)
+        task = network.partition("/")[0] if task is None else task
+    else:
+        net = read_network(file, activation=activation)
     known = None if task is None else tasks[task]
-    network = read_network(file, activation=activation)
     bounds: Any = box if box is not None else known.box if known is not None else (-1.0, 1.0)
     X = None if inputs is None else read_inputs(inputs)
-    analysis = analyse(network, box=bounds, inputs=X, task=known)
+    analysis = analyse(net, box=bounds, inputs=X, task=known)
     ranks = ranks_of(analysis, X)
+    if html is not None:
+        from .networkpage import write_network_page
+
+        title = network or file.name
+        source = f"DIR --network {network}" if network else title
+        data = analysis_data(analysis, ranks)
+        path = write_network_page(
+            analysis, html, title=title, ranks=ranks, gauge=gauge_within(analysis), data=data, source=source
+        )
+        if not as_json:
+            print(path)
+            return
     if as_json:
         print_json(analysis_data(analysis, ranks))
         return
-    print_analysis(analysis, network, ranks, directions)
+    print_analysis(analysis, net, ranks, directions)
+
+
+def of_study(folder: Path, network: str) -> Network:
+    """A network of a study by its id.
+
+    Raises:
+        FileError: where the folder holds no study.
+        UnknownNameError: where the study has no such network.
+
+    Examples:
+        >>> of_study(Path("no/such/folder"), "minimum/3/adam/0")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no/such/folder: holds no study (there is no manifest.json); ...
+    """
+    from .study import Study
+
+    study = Study.load(folder)
+    found = study.networks(network)
+    if network not in found:
+        condition = network.rpartition("/")[0] or network
+        raise UnknownNameError(
+            "network", network, sorted(study.networks(condition)), "give one with its seed"
+        )
+    return found[network]
 
 
 def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) -> pd.DataFrame:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from mathcircuits.detect import FileError
 
-from .drawing import LABELS_PER_LAYER
 from .findings import findings, verdict_legend
+from .networkdata import dumped, network_data
 from .pagetables import table_views
 from .palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from .regimensection import cause_figure, cost_figure, success_figure, width_figure
@@ -117,7 +118,7 @@ def page(study: StudyLike) -> str:
         views={view.id: view for view in table_views(tables)},
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
-        label_limit=LABELS_PER_LAYER,
+        networks_json=Markup(dumped(content)) if (content := network_data(study, tables)) else "",
     )
 
 

@@ -73,6 +73,7 @@ def figure_view(figure: Figure, words: str, caption: str, data: pd.DataFrame, na
 class PortraitView:
     """One network drawn: its graph, what it computes in words, and its neurons' responses."""
 
+    network: str
     heading: str
     why: str
     missing: str
@@ -80,7 +81,6 @@ class PortraitView:
     facts: tuple[tuple[str, str, str], ...]
     graph: FigureView
     responses: FigureView | None
-    note: str
     wide: bool
 
 

@@ -1,0 +1,141 @@
+"""Network figures: one network's graph, and what its neurons and outputs answer, as a page shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from mathcircuits.detect import Network, Task
+from mathcircuits.detect.box import Box
+
+from .drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
+from .rendering import blank
+from .responses import neuron_response, output_response
+from .views import FigureView, figure_view
+from .wording import labelled
+
+#: Neurons with a response plot of their own: three lines of five with the output, more than a reader compares.
+RESPONSES = 14
+
+
+def graph_figure(network: Network, labels: Labels, heading: str, name: str) -> FigureView:
+    """The network as a graph, its weights to download.
+
+    Args:
+        network: its weights.
+        labels: what its neurons hold, by (layer, neuron).
+        heading: what it is, for those who do not see it.
+        name: of the file with its weights.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network
+        >>> view = graph_figure(derived_network("absolute"), {}, "By hand", "absolute")
+        >>> 'aria-label="By hand. Network 1-2-1.' in view.svg
+        True
+    """
+    width, height = graph_size(network)
+    figure, (ax,) = blank(width, height)
+    network_graph(network, labels, ax)
+    caption = "Blue, solid: positive weight. Red, dashed: negative. Thickness: size within its layer."
+    if any(w.size > LABELS_PER_LAYER for w in network.weights):
+        caption += f" Between two layers the {LABELS_PER_LAYER} largest weights are written."
+    return figure_view(figure, f"{heading}. {in_words(network, labels)}", caption, edge_list(network), name)
+
+
+def response_figure(
+    network: Network, labels: Labels, box: Box, name: str, task: Task | None = None, most: int = RESPONSES
+) -> FigureView | None:
+    """A small plot for each hidden neuron that has an activation, and for the outputs; None without such neurons.
+
+    Args:
+        network: its weights.
+        labels: what its neurons hold, by (layer, neuron).
+        box: (low, high) per input.
+        name: of the file with its neurons' weights.
+        task: drawn beside the output, dotted, where there is one input.
+        most: of more neurons those that hold something that the output needs come first.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network, tasks
+        >>> view = response_figure(derived_network("absolute"), {}, ((-1.0, 1.0),), "absolute", tasks["absolute"])
+        >>> view.caption
+        'What each neuron and the output answer over the box; dotted: the task itself.'
+    """
+    neurons = [
+        (layer, block, i)
+        for layer, block in enumerate(network.architecture.active)
+        for i in range(network.sizes[block + 1])
+    ]
+    if not neurons:
+        return None
+    needed = sorted(neurons, key=lambda at: labels.get((at[0], at[2]), NeuronLabel()).used is False)
+    shown = sorted(needed[:most])
+    outputs = min(network.outputs, most)
+    count = len(shown) + outputs
+    columns = min(count, 7 if len(network.sizes) > 3 else 5)
+    rows = -(-count // columns)
+    figure, axes = blank(1.62 * columns, 1.62 * rows, rows=rows, columns=columns)
+    # Panels of one kind need no layout that measures every text, which takes a third of the drawing's time.
+    figure.set_layout_engine(None)
+    figure.subplots_adjust(left=0.3 / columns, right=1, bottom=0.26 / rows, top=1 - 0.2 / rows, wspace=0.42, hspace=0.85)
+    several = len(network.architecture.active) > 1
+    for (layer, block, i), ax in zip(shown, axes, strict=False):
+        label = labels.get((layer, i), NeuronLabel())
+        neuron_response(network, block, i, box, ax, label.colour)
+        small_title(f"v{i}" + (f", layer {layer}" if several else ""), label, ax)
+    for i, ax in enumerate(axes[len(shown) : count]):
+        output_response(network, i, box, ax, task=task)
+        small_title("output" if network.outputs == 1 else f"output {i + 1}", NeuronLabel(), ax)
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    caption = {
+        1: "What each neuron and the output answer over the box"
+        + ("; dotted: the task itself." if task is not None else "."),
+        2: "What each neuron and the output answer over the box: dark is low, light is high; white: where a neuron "
+        "switches on, and so the function may bend.",
+    }.get(network.inputs, "Each neuron's incoming weights; negative ones hatched.")
+    if len(shown) < len(neurons):
+        caption += f" {len(shown)} of {len(neurons)} neurons, those that the output needs first."
+    words = "; ".join(f"v{i} {labels.get((layer, i), NeuronLabel()).text}" for layer, _, i in shown)
+    frame = pd.DataFrame(
+        [
+            {
+                "layer": layer,
+                "neuron": i,
+                **{f"weight{k + 1}": w for k, w in enumerate(network.weights[block][i])},
+                "bias": network.bias_vectors[block][i],
+            }
+            for layer, block, i in neurons
+        ]
+    )
+    return figure_view(
+        figure, f"Responses over the box of inputs. {words}.", caption, frame, f"{name}-neurons"
+    )
+
+
+def small_title(name: str, label: NeuronLabel, ax: Any) -> None:
+    """Two short lines above a small plot: which neuron, and what it holds."""
+    ax.set_title(name, fontsize=8, fontweight="bold", pad=12 if label.feature else 4)
+    if label.feature:
+        text = labelled(label.feature, label.on)
+        # 22 characters are as wide as the plot; a longer text is set smaller, and beyond 28 leaves out its
+        # arguments, which stand in the graph.
+        text = text if len(text) <= 28 else label.feature
+        size = 7.5 * min(1.0, 22 / len(text))
+        ax.text(0.5, 1.04, text, fontsize=size, ha="center", va="bottom", transform=ax.transAxes)
+
+
+def edge_list(network: Network) -> pd.DataFrame:
+    """Every weight and bias of a network, one a row.
+
+    Examples:
+        >>> edge_list(Network([[[2.0]]])).values.tolist()
+        [[0, 0, 0, 2.0], [0, 0, 'bias', 0.0]]
+    """
+    rows: list[dict[str, object]] = []
+    for k, (matrix, bias) in enumerate(zip(network.weights, network.bias_vectors, strict=True)):
+        for j, values in enumerate(matrix):
+            rows += [{"matrix": k, "to": j, "from": i, "weight": w} for i, w in enumerate(values)]
+            rows.append({"matrix": k, "to": j, "from": "bias", "weight": bias[j]})
+    return pd.DataFrame(rows)
