@@ -318,7 +318,7 @@ def test_random_constants_are_no_formula() -> None:
 
 def test_a_registered_smooth_task_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task("product for this test", 2, formula=(Formula("x1 * x2"),))
-    monkeypatch.setitem(tasks._loaded(), task.name, task)
+    monkeypatch.setitem(tasks._held(), task.name, task)
     network = random_features(lambda X: X[:, 0] * X[:, 1], 2, 64)
     program = decompile(network, tolerance=0.2)
     assert "x1 * x2" not in program.text

@@ -194,7 +194,7 @@ def test_unknown_names_in_a_configuration() -> None:
 @pytest.fixture(autouse=True)
 def own_tasks() -> Iterator[None]:
     """Tasks of one test: one whose smallest network nobody knows, and what the test registers."""
-    before = dict(tasks._loaded())
+    before = dict(tasks._held())
     tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
     yield
     tasks._tasks = before

@@ -50,7 +50,7 @@ TINY = StudyConfig(tasks=["absolute"], widths=[2], seeds=2, regimens=["adam"], s
 @pytest.fixture(autouse=True)
 def own_tasks() -> Iterator[None]:
     """What a test registers is gone after it."""
-    before = dict(tasks._loaded())
+    before = dict(tasks._held())
     yield
     tasks._tasks = before
 
@@ -340,7 +340,7 @@ def test_a_worker_learns_the_task_that_the_job_brings(tmp_path: Path) -> None:
     job = Job(one, tasks["mine"], tmp_path, reading_hash())
     assert one.key
     # A worker that has worked before knows another function by this name.
-    del tasks._loaded()["mine"]
+    del tasks._held()["mine"]
     tasks.register("mine", arity=1)(lambda X: X[:, 0] * 3 + 1)
     assert replace(one).key != one.key
     assert work(job).status == "done"
