@@ -78,7 +78,9 @@ def response_figure(
     figure, axes = blank(1.62 * columns, 1.62 * rows, rows=rows, columns=columns)
     # Panels of one kind need no layout that measures every text, which takes a third of the drawing's time.
     figure.set_layout_engine(None)
-    figure.subplots_adjust(left=0.3 / columns, right=1, bottom=0.26 / rows, top=1 - 0.2 / rows, wspace=0.42, hspace=0.85)
+    figure.subplots_adjust(
+        left=0.3 / columns, right=1, bottom=0.26 / rows, top=1 - 0.2 / rows, wspace=0.42, hspace=0.68
+    )
     several = len(network.architecture.active) > 1
     for (layer, block, i), ax in zip(shown, axes, strict=False):
         label = labels.get((layer, i), NeuronLabel())

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 
 from .palette import FAINT, INK, MUTED, every_colour
@@ -94,10 +95,7 @@ def inline_svg(figure: Figure, alternative: str) -> str:
         >>> text.startswith("<svg "), 'aria-label="an empty box"' in text, "var(--muted)" in text
         (True, True, True)
     """
-    buffer = StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.04, metadata={"Date": None})
-    text = buffer.getvalue()
+    text = _written(figure)
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(rf"<g id=([\"']){_HOVER}(.*?)\1>", r"<g><title>\2</title>", text)
@@ -113,6 +111,26 @@ def inline_svg(figure: Figure, alternative: str) -> str:
     lines = "stroke-linejoin:round;stroke-linecap:butt"
     label = f'role="img" aria-label="{html.escape(alternative)}" style="{lines}"'
     return re.sub(r"<svg ([^>]*?)>", lambda m: f"<svg {label} {_size(m[1])}>", text, count=1, flags=re.DOTALL)
+
+
+def _written(figure: Figure) -> str:
+    """The figure as SVG, cut to what is drawn.
+
+    `savefig` would draw it twice, once to lay it out and measure it: here it is laid out and measured without.
+    """
+    buffer = StringIO()
+    layout = figure.get_layout_engine()
+    with mpl.rc_context(STYLE):
+        # SVG counts in points.
+        figure.dpi = 72
+        if layout is not None:
+            layout.execute(figure)
+            figure.set_layout_engine(None)
+        width, height = figure.get_size_inches()
+        size = figure.get_tightbbox(RendererSVG(72 * width, 72 * height, StringIO())).padded(0.04)
+        figure.savefig(buffer, format="svg", bbox_inches=size, metadata={"Date": None})
+        figure.set_layout_engine(layout)
+    return buffer.getvalue()
 
 
 def _short_numbers(attribute: re.Match[str]) -> str:

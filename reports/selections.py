@@ -400,7 +400,7 @@ def _kinds(task: str) -> Mapping[tuple[str, str], str]:
     """What each feature of the catalogue is to a task: (feature, its arguments as a text) -> needed or control."""
     from mathcircuits.detect.directions import targets_for
 
-    from .benchmark.readouts import needed_and_controls
+    from .needs import needed_and_controls
 
     try:
         known = tasks[task]
