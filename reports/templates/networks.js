@@ -239,7 +239,7 @@
     drawing,
   );
   const frame = (box) => {
-    const svg = drawn("svg", { viewBox: `-26 -4 ${SIDE + 34} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
+    const svg = drawn("svg", { viewBox: `-32 -4 ${SIDE + 40} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
     const text = (x, y, anchor, words) => svg.append(drawn("text", { x, y, "text-anchor": anchor }, words));
     text(0, SIDE + 13, "start", tick(box[0][0]));
     text(SIDE / 2, SIDE + 13, "middle", "x1");
@@ -306,7 +306,7 @@
   };
   const bars = (weights, letter, first) => {
     const largest = Math.max(...weights.map(Math.abs), 1e-12);
-    const svg = drawn("svg", { viewBox: `-26 -4 ${SIDE + 34} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
+    const svg = drawn("svg", { viewBox: `-32 -4 ${SIDE + 40} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
     const wide = SIDE / weights.length;
     const middle = SIDE / 2;
     const every = Math.ceil(weights.length / 8);
