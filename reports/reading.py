@@ -40,6 +40,11 @@ READINGS = (
 #: Networks of a cell that are followed through their training, for when features appear and when failures are lost: a
 #: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints.
 FOLLOWED = 20
+#: Seconds that a cell's failures may take to be diagnosed, and to be followed. Local steps solve equations, so that a
+#: network of P parameters takes about 0.03 (P / 45)^2 seconds (measured on 45 and 396): of large ones the first few.
+_DIAGNOSING, _FOLLOWING = 5.0, 10.0
+#: Failures that are diagnosed at any size.
+_DIAGNOSED_LEAST = 3
 #: The init law of a study's networks is known: nn.Linear's default.
 _LAW = "uniform"
 
@@ -127,11 +132,15 @@ def read_features(
 
 
 def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) -> pd.DataFrame:
-    """Why networks failed, and for the first of them at which step they were lost."""
+    """Why networks failed, and for the first of them at which step they were lost.
+
+    Of large networks only some are diagnosed, in the order of their seeds; the others have no row.
+    """
     import pandas as pd
 
     from mathcircuits.detect import diagnose_many
     from mathcircuits.detect.diagnosis import lost_at_many
+    from mathcircuits.models.training import Layout
 
     task = tasks[cell.task]
     failed = [
@@ -139,6 +148,8 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
         for seed, loss in zip(ensemble.seeds, ensemble.losses, strict=True)
         if not loss < cell.threshold and not cell.derived
     ]
+    each = 0.03 * (Layout(ensemble.config).size / 45) ** 2
+    failed = failed[: max(_DIAGNOSED_LEAST, int(_DIAGNOSING / each))]
     losses = dict(zip(ensemble.seeds, ensemble.losses.tolist(), strict=True))
     found = diagnose_many(
         [known.get(seed) for seed in failed],
@@ -146,7 +157,8 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
         losses=[losses[seed] for seed in failed],
         threshold=cell.threshold,
     )
-    followed = failed[:FOLLOWED] if ensemble.checkpoint_steps is not None else []
+    moments = 0 if ensemble.checkpoint_steps is None else len(ensemble.checkpoint_steps)
+    followed = failed[: min(FOLLOWED, int(_FOLLOWING / (each * moments)))] if moments else []
     lost: dict[int, int | None] = {}
     if followed:
         steps, paths = checkpoints_of(ensemble, followed)
