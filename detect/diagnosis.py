@@ -38,6 +38,7 @@ neuron that the task lacks.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,12 +46,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .box import Box
+from .box import Box, as_floats
 from .canonical import ROUNDING, CanonicalForm, canonical_form
 from .descent import descend, residuals_and_jacobian, slopes_of
 from .errors import InputError
 from .network import Architecture, HasNetwork, Network, as_network
 from .nonlinearity import apply_nonlinearity
+from .sequences import several, training_steps
 from .stacking import Stack
 from .task import Symmetry, Task, as_task
 
@@ -175,7 +177,7 @@ def diagnose_many(
     """
     task = as_task(task)
     nets = _checked(networks, task, threshold)
-    given = [None] * len(nets) if losses is None else [float(loss) for loss in losses]
+    given = [None] * len(nets) if losses is None else _numbers(losses)
     if len(given) != len(nets):
         raise InputError(
             f"{len(given)} losses for {len(nets)} networks: give one each, NaN for a diverged one"
@@ -266,10 +268,10 @@ def lost_at_many(
         >>> lost_at_many([0, 10, 100], [path, path[::-1]], "absolute")
         [10, None]
     """
-    task, marks = as_task(task), [int(step) for step in steps]
-    listed = [_checked(run, task, threshold) for run in runs]
+    task, marks = as_task(task), training_steps(steps)
+    listed = [_checked(run, task, threshold) for run in several(runs)]
     for k, run in enumerate(listed):
-        if len(run) != len(marks) or not marks:
+        if len(run) != len(marks):
             raise InputError(
                 f"run {k} has {len(run)} networks at {len(marks)} steps: give one network per step"
             )
@@ -306,7 +308,7 @@ def _checked(
 ) -> list[Network | None]:
     if not (np.isfinite(threshold) and threshold > 0):
         raise InputError(f"threshold {threshold!r}: give a mean squared error above 0, such as 1e-8")
-    nets = [None if network is None else as_network(network) for network in networks]
+    nets = [None if network is None else as_network(network) for network in several(networks)]
     for net in nets:
         if net is not None and (net.inputs, net.outputs) != (task.arity, task.outputs):
             raise InputError(
@@ -314,6 +316,15 @@ def _checked(
                 "diagnose a network of its own task"
             )
     return nets
+
+
+def _numbers(losses: object) -> list[float]:
+    numbers = as_floats(losses)
+    if numbers is None or numbers.ndim != 1:
+        raise InputError(
+            f"losses {reprlib.repr(losses)}: give one mean squared error per network, NaN for a diverged one"
+        )
+    return [float(loss) for loss in numbers]
 
 
 def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:

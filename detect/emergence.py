@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +23,7 @@ from .entries import catalogue as installed
 from .errors import InputError
 from .network import HasNetwork, Network, as_network
 from .orbits import Label, Orbits, label_text
+from .sequences import several, training_steps
 from .task import Task, as_task
 from .universality import prevalence
 
@@ -181,12 +181,10 @@ def _checked(
     steps: Sequence[int] | npt.NDArray[np.int64], networks: Sequence[Sequence[Network | HasNetwork | None]]
 ) -> tuple[list[list[Network | None]], list[int]]:
     """Networks [m][net] and their steps."""
-    when = [int(step) for step in steps]
-    if not when or any(b <= a for a, b in pairwise(when)):
-        raise InputError(f"steps {when}: give increasing training steps, at least one")
+    when = training_steps(steps)
     rows = [
-        [None if network is None else as_network(network) for network in checkpoint]
-        for checkpoint in networks
+        [None if network is None else as_network(network) for network in several(checkpoint)]
+        for checkpoint in several(networks)
     ]
     if len(rows) != len(when) or len({len(row) for row in rows}) != 1 or not rows[0]:
         raise InputError(

@@ -97,7 +97,7 @@ def modulus_of(network: Network | HasNetwork) -> int:
         7
     """
     net = as_network(network)
-    if net.inputs != 2 * net.outputs:
+    if net.inputs != 2 * net.outputs or net.outputs < 3:
         raise InputError(
             f"{net} has {net.inputs} inputs and {net.outputs} outputs: modular addition needs 2 p one-hot inputs "
             "(a, then b) and p logits"

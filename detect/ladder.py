@@ -48,6 +48,7 @@ from .multiplicity import benjamini_hochberg
 from .network import HasNetwork, Network, as_network
 from .nonlinearity import leaky_slope
 from .orbits import Label, Orbits
+from .sequences import several
 from .similarity import cka_measure
 from .stacking import untrained as draw_untrained
 from .task import Symmetry, Task, as_task
@@ -125,8 +126,8 @@ class Population:
         Raises:
             InputError: where there is no network, their inputs or outputs differ, or the task has others.
         """
-        nets = tuple(as_network(network) for network in networks)
-        blank = tuple(as_network(network) for network in untrained)
+        nets = tuple(as_network(network) for network in several(networks))
+        blank = tuple(as_network(network) for network in several(untrained))
         known = None if task is None else as_task(task)
         if not nets:
             raise InputError(

@@ -63,7 +63,7 @@ def items_of(point: EntryPoint, found: object, kind: type[Item], expected: str) 
         expected a float or several; mend that package, or uninstall it
     """
     single = isinstance(found, kind | str | bytes | Mapping) or not isinstance(found, Iterable)
-    items = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable, by the line above
+    items: list[Any] = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable
     for item in items:
         if not isinstance(item, kind):
             raise plugin_error(point, f"gives a {type(item).__name__}, expected {expected}")

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .network import HasNetwork, Network, as_network
+from .sequences import several
 from .stacking import Stack
 from .task import Task, as_task
 from .universality import Prevalence, prevalence
@@ -258,9 +259,7 @@ def as_stack(networks: Sequence[Network | HasNetwork] | Stack) -> Stack:
     """
     if isinstance(networks, Stack):
         return networks
-    if isinstance(networks, Network | HasNetwork):
-        raise InputError(f"one {type(networks).__name__}: give a list of networks, such as [network]")
-    return Stack.of([as_network(network) for network in networks])
+    return Stack.of([as_network(network) for network in several(networks)])
 
 
 def served(w: Array, v: Array) -> Bools:

@@ -280,6 +280,10 @@ def transplant_matrix(
     """
     import pandas as pd
 
+    if not isinstance(networks, Mapping):
+        raise InputError(
+            f"networks of type {type(networks).__name__}: give each under a label, such as {{'minimum': network}}"
+        )
     given = {str(label): as_task(task) for label, task in (tasks or {}).items()}
     unknown = sorted(set(given) - {str(label) for label in networks})
     if unknown:

@@ -26,6 +26,7 @@ from mathcircuits.detect import Certificate, InputError, Network, Task, certify
 from mathcircuits.detect.box import Box, BoxLike, as_box, as_floats, box_of, check_inputs
 from mathcircuits.detect.network import HasNetwork, as_network
 from mathcircuits.detect.piecewise import is_piecewise_linear
+from mathcircuits.detect.sequences import several
 from mathcircuits.detect.task import as_task
 
 from .config import MLPConfig, check_seed
@@ -234,7 +235,7 @@ def compress_all(
         [(1, 2, 1), (1, 2, 1)]
     """
     task = as_task(task)
-    given = [as_network(network) for network in networks]
+    given = [as_network(network) for network in several(networks)]
     numbers = list(range(len(given))) if seeds is None else [check_seed(seed) for seed in seeds]
     if len(numbers) != len(given):
         raise InputError(f"{len(numbers)} seeds for {len(given)} networks: give one each, or None")

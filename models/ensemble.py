@@ -204,6 +204,8 @@ class Ensemble:
             raise InputError(
                 f"step {step}: this ensemble has no checkpoints; train with checkpoints='log', or a list of steps"
             )
+        if not isinstance(step, int | np.integer):
+            raise InputError(f"step {step!r}: give a whole number, one of checkpoint_steps")
         rows = np.flatnonzero(self.checkpoint_steps == step)
         if not len(rows):
             near = self.checkpoint_steps[np.argsort(abs(self.checkpoint_steps - step), kind="stable")[:2]]

@@ -22,6 +22,8 @@ import torch
 from torch import Tensor
 
 from mathcircuits.detect import InputError, Network, Task
+from mathcircuits.detect.network import as_network
+from mathcircuits.detect.sequences import several
 from mathcircuits.detect.task import as_task
 
 from .config import MLPConfig
@@ -90,7 +92,7 @@ def polish(
     x, y = points_of(task, _count(points, 1, "points"), seed)
     if isinstance(given, Ensemble):
         return _polished_ensemble(given, task, x, y, number)
-    networks = list(given)
+    networks = [as_network(network) for network in several(given)]
     shapes: dict[MLPConfig, list[int]] = {}
     for at, network in enumerate(networks):
         config = MLPConfig(network.sizes, network.architecture.bias, network.activations, "float64")

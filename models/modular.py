@@ -213,6 +213,8 @@ def train_modular(
         (np.int64(39), [0, 25, 40])
     """
     check_modulus(p)
+    if regimen is not None and not isinstance(regimen, ModularRegimen):
+        raise InputError(f"a regimen of type {type(regimen).__name__}: give a ModularRegimen, or None")
     how = regimen or ModularRegimen()
     if steps is not None:
         how = ModularRegimen(**{**how.model_dump(), "steps": steps})

@@ -23,7 +23,16 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mathcircuits.detect import Formula, InputError, Network, Task, canonical_form, decompile
+from mathcircuits.detect import (
+    Formula,
+    InputError,
+    Network,
+    Task,
+    UnknownTask,
+    canonical_form,
+    decompile,
+    tasks,
+)
 from mathcircuits.detect.task import Symmetry, as_task
 from mathcircuits.models import Regimen, as_regimen, train
 
@@ -91,6 +100,7 @@ def approximation_frame(
 
     Raises:
         InputError: for a task of more than two inputs or several outputs, or no widths.
+        UnknownTask: for a name that is neither a smooth target nor a task.
 
     Examples:
         >>> table = approximation_frame("square", widths=(2,), seeds=range(4))
@@ -98,14 +108,14 @@ def approximation_frame(
         >>> bool(row["bound"] <= row["rms"] < 1.2 * row["bound"]), row["formula"] is None, row["places"]
         (True, True, (-0.3..., 0.3...))
     """
-    target = SMOOTH_TASKS[task] if isinstance(task, str) and task in SMOOTH_TASKS else as_task(task)
+    target = _target(task)
     if target.arity > 2 or target.outputs != 1:
         raise InputError(
             f"task {target.name!r} has {target.arity} inputs and {target.outputs} outputs: errors against width are "
             "measured for one or two inputs and one output"
         )
-    if not len(widths):
-        raise InputError("no widths: give at least one, such as (2, 4, 8)")
+    if not isinstance(widths, Iterable) or not list(widths):
+        raise InputError(f"widths {widths!r}: give at least one, such as (2, 4, 8)")
     numbers, how = list(seeds), as_regimen(regimen)
     low, high = np.array(target.box).T
     side = np.linspace(0, 1, _LINE if target.arity == 1 else _SIDE)
@@ -141,6 +151,17 @@ def approximation_frame(
     for name in ("formula", "read"):
         frame[name] = pd.Series([row[name] for row in rows], dtype=object)
     return frame
+
+
+def _target(task: Task | str) -> Task:
+    """A smooth target by its name, or any other task."""
+    if isinstance(task, str) and task in SMOOTH_TASKS:
+        return SMOOTH_TASKS[task]
+    try:
+        return as_task(task)
+    except UnknownTask:
+        names = (*SMOOTH_TASKS, *tasks)
+        raise UnknownTask("task", task, names, f"known: {', '.join(names)}") from None
 
 
 def _kinks(network: Network, task: Task) -> tuple[int, tuple[float, ...]]:

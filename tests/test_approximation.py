@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import InputError, Network, Task, tasks
+from mathcircuits.detect import InputError, Network, Task, UnknownTask, tasks
 from mathcircuits.reports.approximation import (
     SMOOTH_TASKS,
     _kinks,
@@ -93,8 +93,14 @@ def test_kinks_by_hand() -> None:
 def test_what_cannot_be_asked() -> None:
     with pytest.raises(InputError, match="task 'minimum-of-4' has 4 inputs and 1 outputs"):
         approximation_frame("minimum-of-4")
-    with pytest.raises(InputError, match="no widths: give at least one"):
+    with pytest.raises(
+        UnknownTask, match=r"no task named 'squar': did you mean 'square'\? \(known: square, sine"
+    ):
+        approximation_frame("squar")
+    with pytest.raises(InputError, match=r"widths \(\): give at least one"):
         approximation_frame("square", widths=())
+    with pytest.raises(InputError, match="widths 4: give at least one"):
+        approximation_frame("square", widths=4)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="0 pieces for 1 inputs"):
         rms_bound(SMOOTH_TASKS["square"], 0)
     with pytest.raises(InputError, match="the bound is for at least one piece of a function of one input"):

@@ -433,6 +433,8 @@ def test_what_cannot_be_done_is_said(arguments: dict[str, object], message: str)
 def test_unknown_tasks_and_missing_seeds() -> None:
     with pytest.raises(UnknownTask):
         compress(HALF_SUM, "minimun")
+    with pytest.raises(InputError, match="one Network: give a list of networks"):
+        compress_all(HALF_SUM, "minimum")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="2 seeds for 1 networks"):
         compress_all([HALF_SUM], "minimum", seeds=[1, 2])
     with pytest.raises(InputError, match="it needs 1 inputs"):

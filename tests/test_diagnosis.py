@@ -218,8 +218,16 @@ def test_errors_say_what_to_do() -> None:
         diagnose_many([net, net], "absolute", losses=[1.0])
     with pytest.raises(InputError, match="run 0 has 1 networks at 2 steps: give one network per step"):
         lost_at([0, 1], [net], "absolute")
-    with pytest.raises(InputError, match="run 0 has 0 networks at 0 steps"):
+    with pytest.raises(InputError, match=r"steps \[\]: give increasing training steps, at least one"):
         lost_at([], [], "absolute")
+    with pytest.raises(InputError, match=r"steps \[5, 1\]: give increasing training steps"):
+        lost_at([5, 1], [net, net], "absolute")
+    with pytest.raises(InputError, match=r"steps \['end'\]: give increasing training steps"):
+        lost_at(["end"], [net], "absolute")  # type: ignore[list-item]
+    with pytest.raises(InputError, match="one Network: give a list of networks"):
+        diagnose_many(net, "absolute")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"losses \['low'\]: give one mean squared error per network"):
+        diagnose(net, "absolute", loss="low")  # type: ignore[arg-type]
     assert diagnose_many([], "absolute") == []
 
 

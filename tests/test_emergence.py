@@ -134,6 +134,12 @@ def test_it_prints() -> None:
 
 def test_error_texts() -> None:
     nets = planted([0])
+    with pytest.raises(InputError, match="one Network: give a list of networks"):
+        emergence_of([0], [derived_network("absolute")], task="absolute")  # type: ignore[list-item]
+    with pytest.raises(InputError, match="one int: give a list of networks"):
+        emergence_of([0], 3, task="absolute")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="steps 3: give increasing training steps"):
+        emergence_of(3, [], task="absolute")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="give increasing training steps"):
         emergence_of([0, 0, 1, 2], nets, "greaterness")
     with pytest.raises(

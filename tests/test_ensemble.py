@@ -193,6 +193,8 @@ def test_steps_without_a_checkpoint() -> None:
         uneven().at_step(3)
     with pytest.raises(InputError, match="no checkpoint at step 7: the near ones are 6 and 8"):
         RUNS.at_step(7)
+    with pytest.raises(InputError, match="step 'end': give a whole number, one of checkpoint_steps"):
+        RUNS.at_step("end")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,8 @@ def test_networks_of_another_kind_are_refused() -> None:
         InputError, match=r"3 inputs and 1 outputs: modular addition needs 2 p one-hot inputs"
     ):
         modulus_of(Network([np.ones((1, 3))]))
+    with pytest.raises(InputError, match=r"2 inputs and 1 outputs: modular addition needs"):
+        modulus_of(Network([np.ones((1, 2))]))
     with pytest.raises(InputError, match="has 2 non-linear hidden layers"):
         Tables.of(Network([np.ones((4, 6)), np.ones((4, 4)), np.ones((3, 4))]))
     with pytest.raises(InputError, match="writes the same logits whatever its inputs"):

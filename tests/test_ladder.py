@@ -302,6 +302,8 @@ def test_it_prints() -> None:
 
 
 def test_error_texts() -> None:
+    with pytest.raises(InputError, match="one Network: give a list of networks"):
+        ladder_of(derived_network("minimum"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="population 'p' has no network"):
         Population("p", [])
     with pytest.raises(InputError, match="population 'p' holds 1 -> 1 and 2 -> 1"):

@@ -175,6 +175,7 @@ def test_progress_counts_seeds() -> None:
         ({"seeds": 3}, "give whole numbers"),
         ({"seeds": [-1]}, "seed"),
         ({"p": 3, "regimen": ModularRegimen(share=0.01)}, "a share of 0.01 of 9 pairs leaves none"),
+        ({"regimen": {"steps": 3}}, "a regimen of type dict: give a ModularRegimen"),
     ],
 )
 def test_what_cannot_be_trained(arguments: dict, message: str) -> None:

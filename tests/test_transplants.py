@@ -249,6 +249,8 @@ def test_error_texts() -> None:
         transplant(MINIMUM, MINIMUM, on=("x1", "x2"))
     with pytest.raises(InputError, match="give the donor's with donor_box"):
         transplant(derived_network("absolute"), MINIMUM, "positiveness", box=[(-1, 1), (0, 1)])
+    with pytest.raises(InputError, match="networks of type list: give each under a label"):
+        transplant_matrix([derived_network("minimum")])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="tasks for max, which no network is called"):
         transplant_matrix({"min": MINIMUM}, "greaterness", tasks={"max": "maximum"})
     with pytest.raises(InputError, match="the table has no column 'donor_network': give what"):
