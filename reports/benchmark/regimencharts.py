@@ -78,6 +78,8 @@ def cost_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(
         xscale="log", ylim=(-0.03, 1.05), xlabel="network-steps of a seed, median", ylabel="share of seeds"
     )
+    # the costs span a decade, whose minor ticks would be written over each other
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     if len(costs):
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     ax.set_title("Solved at the hand-derived width, against cost")
