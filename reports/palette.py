@@ -144,6 +144,13 @@ CAUSES = MappingProxyType(
         "not converged": Mark(
             "N", Colour("cause-slow", "#cfbce8", "#553f74"), "on its way when training ended"
         ),
+        "out of reach": Mark(
+            "R",
+            Colour("cause-reach", "#bcdcc2", "#31603d"),
+            "networks of these sizes cannot compute the task",
+        ),
+        "diverged": Mark("X", Colour("cause-diverged", "#f3aca4", "#7d362d"), "its weights ran away"),
+        "unknown": Mark("?", Colour("cause-unknown", "#ebedef", "#2d3339"), "none of these"),
     }
 )
 

@@ -127,7 +127,9 @@ def _written(figure: Figure) -> str:
             layout.execute(figure)
             figure.set_layout_engine(None)
         width, height = figure.get_size_inches()
-        size = figure.get_tightbbox(RendererSVG(72 * width, 72 * height, StringIO())).padded(0.04)
+        # matplotlib's backends bear no types.
+        ruler = RendererSVG(72 * width, 72 * height, StringIO())  # type: ignore[no-untyped-call]
+        size = figure.get_tightbbox(ruler).padded(0.04)
         figure.savefig(buffer, format="svg", bbox_inches=size, metadata={"Date": None})
         figure.set_layout_engine(layout)
     return buffer.getvalue()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from synthetic_comparisons import comparisons, diagnosed
 
 from mathcircuits.detect import Network, catalogue, tasks
 from mathcircuits.detect.universality import prevalence, verdict
@@ -87,6 +88,8 @@ def made_up(
         ("programs", "equals_task"), ("programs", "named"),
     ):  # fmt: skip
         tables[name][column] = tables[name][column].astype("boolean")
+    tables["networks"] = diagnosed(tables["networks"])
+    tables |= comparisons(tables["networks"])
     return FakeStudy(tables, known, _MANIFEST)
 
 

@@ -299,7 +299,8 @@ def test_recurring_circuits_have_a_section() -> None:
     "name",
     [
         "networks", "neurons", "directions", "prevalence", "success", "similarity", "ensembles", "programs",
-        "circuits", "census", "superposition", "candidates",
+        "circuits", "census", "superposition", "candidates", "regimens", "causes", "ladder", "pairs", "contrasts",
+        "transplants", "emergence", "emergence_curves",
     ],
 )  # fmt: skip
 def test_a_missing_or_lone_table_is_no_trouble(name: str) -> None:
