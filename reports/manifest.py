@@ -128,6 +128,7 @@ def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]],
             "seeds": list(config.seeds_used),
             "skipped": [asdict(skipped) for skipped in config.skipped],
             **reading_versions(),
+            "git": _git_state(),
             "machine": _machine(),
             **clocks,
             "cells": cells,
@@ -140,7 +141,6 @@ def reading_versions() -> dict[str, Any]:
     return {
         "versions": {"python": _python(), **{package: version(package) for package in _PACKAGES}},
         "catalogue": reading_hash(),
-        "git": _git_state(),
     }
 
 

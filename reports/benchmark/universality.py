@@ -156,7 +156,9 @@ def run_universality(
         scores += population_scores(_QUICK_SIZES if quick else SIZES)
         scores += similarity_scores(seed=seed, **({"pairs": _QUICK_PAIRS} if quick else {}))
         seconds["checks"] = time.perf_counter() - clock
-        about = {**result.about, "grid": chosen.name, "grid_version": chosen.version, "workers": count}
+        # The commit that ran last; the result goes by versions, which say what decides its figures.
+        ran = {"git": study.manifest["git"], "machine": study.manifest["machine"], "workers": count}
+        about = {**result.about, "grid": chosen.name, "grid_version": chosen.version, **ran}
         checks = Benchmark(NAME, quick, seed, tuple(scores), seconds, about)
         compared = None if before is None else compare(before, result)
         found = Universality(result, checks, None if out is None else study.page, compared)
