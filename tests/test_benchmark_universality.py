@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from mathcircuits.detect import FileError, InputError, Network, UnknownTask, derived_network, tasks
+from mathcircuits.detect.similarity import cka
 from mathcircuits.detect.universality import Verdict, verdict
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
@@ -62,6 +63,14 @@ def rescaled(network: Network, seed: int) -> Network:
     W, V = network.weights
     scale, order = rng.uniform(0.5, 2, len(W)), rng.permutation(len(W))
     return Network([(W * scale[:, None])[order], (V / scale)[:, order]])
+
+
+def picked(frame: pd.DataFrame, **where: Any) -> dict[str, Any]:
+    """The one row with these values."""
+    for name, value in where.items():
+        frame = frame[frame[name] == value]
+    (row,) = frame.to_dict("records")
+    return {str(key): value for key, value in row.items()}
 
 
 def many(network: Network, count: int) -> list[Network]:
@@ -156,9 +165,9 @@ def test_a_run_gives_verdicts_and_bounds(finished: tuple[Universality, Path]) ->
         ("relu", "1", "rescue", 5, True),
     ]
     assert result.conditions["depth"].tolist() == [1] * 3
-    rows = result.verdicts.set_index(["kind", "task", "regimen", "name"])
-    assert rows.loc[("feature", "absolute", "rescue", "positiveness"), "verdict"] == "forced"
-    circuit = rows.loc[("circuit", "absolute", "rescue", "absolute")]
+    at = {"task": "absolute", "regimen": "rescue"}
+    assert picked(result.verdicts, kind="feature", name="positiveness", **at)["verdict"] == "forced"
+    circuit = picked(result.verdicts, kind="circuit", name="absolute", **at)
     assert (circuit["found"], circuit["n"], circuit["verdict"]) == (5, 5, "inconclusive")
     assert (circuit["null_found"], circuit["null_n"]) == (0, 5)
     # five networks are no 300
@@ -245,18 +254,18 @@ def test_planted_networks_get_their_verdicts(minima: VerdictResult) -> None:
     assert (conditions["solved"], conditions["n"], conditions["regimen"]) == (100, 105, "networks")
     # the widest of the two forms; a multiple of the smallest it is not
     assert (conditions["hidden"], conditions["width"]) == ("4", "")
-    rows = minima.verdicts.set_index(["kind", "name", "on"])
-    circuit = rows.loc[("circuit", "minimum", "")]
+    rows = minima.verdicts
+    circuit = picked(rows, kind="circuit", name="minimum")
     assert (circuit["found"], circuit["n"], circuit["null_found"], circuit["null_n"]) == (100, 100, 0, 20)
     assert circuit["verdict"] == "universal"
-    assert rows.loc[("feature", "greaterness", "x1, x2"), "verdict"] == "forced"
-    gauge = rows.loc[("gauge", "x1 - relu(x1 - x2)", "")]
+    assert picked(rows, kind="feature", name="greaterness")["verdict"] == "forced"
+    gauge = picked(rows, kind="gauge", name="x1 - relu(x1 - x2)")
     assert (gauge["found"], gauge["verdict"]) == (80, "partial")
     assert pd.isna(gauge["null_n"])
     assert "untrained" not in gauge["reason"]
     # Osier's form holds the one side of the kink, the half-sum both
-    sides = rows.loc[[("orientation", "greaterness", on) for on in ("x1, x2", "x2, x1")], "found"]
-    assert sides.tolist() == [100, 20]
+    sides = rows[(rows["kind"] == "orientation") & (rows["name"] == "greaterness")]
+    assert dict(zip(sides["on"], sides["found"], strict=True)) == {"x1, x2": 100, "x2, x1": 20}
     # 80 alike of 100 are no majority of pairs that is certain: 64% of pairs share the form
     rungs = minima.ladder.set_index("rung")["verdict"]
     assert rungs["function"] == "same"
@@ -343,13 +352,12 @@ def test_rows_whose_verdict_or_interval_differs(minima: VerdictResult) -> None:
     other = score({"minimum": [*many(X1_FORM, 40), *many(HALF_SUM, 60), *many(NOTHING, 5)]})
     found = compare(minima, other)
     assert set(found["change"]) <= {"verdict", "interval", "only in a", "only in b"}
-    rows = found.set_index(["kind", "name", "on"])
-    gauge = rows.loc[("gauge", "x1 - relu(x1 - x2)", "")]
+    gauge = picked(found, kind="gauge", name="x1 - relu(x1 - x2)")
     assert (gauge["change"], gauge["found_a"], gauge["found_b"]) == ("interval", 80, 40)
     # Fisher's exact test on 80 of 100 against 40 of 100
     assert gauge["p"] == pytest.approx(1.2e-8, rel=0.5)
     assert gauge["q"] >= gauge["p"]
-    assert ("circuit", "minimum", "") not in rows.index  # 100 of 100 in both
+    assert "circuit" not in set(found["kind"])  # 100 of 100 in both
     assert found.attrs["compared"] == len(minima.verdicts) + len(minima.ladder)
     ladder = found[found["kind"] == "ladder"]
     assert (ladder["on"] == "minimum/4/networks").all()
@@ -360,7 +368,7 @@ def test_another_verdict_comes_first(minima: VerdictResult) -> None:
     few = score({"minimum": [*many(X1_FORM, 8), *many(HALF_SUM, 2)]})
     found = compare(minima, few)
     assert found["change"].iloc[0] == "verdict"
-    row = found.set_index(["kind", "name"]).loc[("circuit", "minimum")]
+    row = picked(found, kind="circuit", name="minimum")
     assert (row["verdict_a"], row["verdict_b"]) == ("universal", "inconclusive")
     lines = comparison_lines(found)
     assert "another verdict" in lines[0]
@@ -446,7 +454,7 @@ def test_the_bounds_on_similarity_hold_and_can_fail(monkeypatch: pytest.MonkeyPa
     scores = similarities.similarity_scores(pairs=60)
     assert all(requirement.passed for requirement in sum_up(scores))
     assert len(sum_up(scores)) == 10
-    honest = similarities.cka
+    honest = cka
     monkeypatch.setattr(similarities, "cka", lambda X, Y, **given: honest(X, Y, unbiased=False, **given))
     failed = {r.text for r in sum_up(similarities.similarity_scores(pairs=2)) if not r.passed}
     assert similarities.NULL_CKA.text in failed
