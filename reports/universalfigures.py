@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -155,60 +154,50 @@ def ladder(table: pd.DataFrame, ax: Axes, *, rungs: Sequence[str]) -> Axes:
 def transplants(table: pd.DataFrame, ax: Axes, *, tasks: Sequence[str]) -> Axes:
     """One feature put from the networks of one task (rows) into those of another (columns).
 
-    A tile's colour and upper number are the share of the recipient's output that the foreign feature restores, the
-    lower, smaller number is what a decoy in its place restores. A dot: one side does not hold the feature.
+    A tile's area and upper number are the share of the recipient's output that the foreign feature restores, the
+    lower, smaller number is what a decoy in its place restores, its outline too. A dot: one side does not hold the
+    feature.
 
     Args:
-        table: one row per pair of tasks: task_a, task_b, accuracy, decoy, done, pairs, reason.
+        table: one row per pair of tasks: feature, task_a, task_b, accuracy, decoy, done, pairs, reason.
         ax: 0.45 inch a tile suits.
         tasks: rows and columns.
 
     Examples:
         >>> from .rendering import blank
-        >>> row = {"task_a": "a", "task_b": "b", "accuracy": 1.0, "decoy": 0.2, "done": 1, "pairs": 1, "reason": ""}
+        >>> row = {"feature": "positiveness", "task_a": "a", "task_b": "b", "accuracy": 1.0, "decoy": 0.2, "done": 1}
+        >>> table = pd.DataFrame([{**row, "pairs": 1, "reason": ""}])
         >>> _, (ax,) = blank(1, 1)
-        >>> [text.get_text() for text in transplants(pd.DataFrame([row]), ax, tasks=["a", "b"]).texts]
+        >>> [text.get_text() for text in transplants(table, ax, tasks=["a", "b"]).texts]
         ['·', '1.00', '0.20', '·', '·']
     """
     known = {(row["task_a"], row["task_b"]): row for row in table.to_dict("records")}
-    colours = mpl.colormaps[_MAP]
     for y, donor in enumerate(tasks):
         for x, recipient in enumerate(tasks):
             row = known.get((donor, recipient))
-            done = row is not None and not math.isnan(float(row["accuracy"]))
-            value = float(row["accuracy"]) if row is not None and done else 0.0
-            tile = Rectangle(
-                (x - 0.47, y - 0.47),
-                0.94,
-                0.94,
-                facecolor=colours(min(max(value, 0.0), 1.0)) if done else PANEL.light,
-                edgecolor="none",
+            frame = _square(x, y, 1.0, facecolor=PANEL.light, edgecolor="none")
+            ax.add_patch(frame)
+            if row is None or math.isnan(float(row["accuracy"])):
+                ax.text(x, y, "·", color=MUTED.light, fontsize=8, ha="center", va="center")
+                on_hover(frame, f"{donor} into {recipient}: {'not tried' if row is None else row['reason']}")
+                continue
+            value, decoy = float(row["accuracy"]), float(row["decoy"])
+            tile = _square(
+                x, y, value, facecolor=colour_of(row["feature"]).light, edgecolor="none", alpha=0.5
             )
             ax.add_patch(tile)
-            if row is None or not done:
-                ax.text(x, y, "·", color=MUTED.light, fontsize=8, ha="center", va="center")
-                on_hover(
-                    tile, f"{donor} into {recipient}: {row['reason'] if row is not None else 'not tried'}"
+            ax.add_patch(
+                _square(
+                    x, y, decoy, facecolor="none", edgecolor=INK.light, linewidth=0.8, linestyle=(0, (1, 1.2))
                 )
-                continue
-            decoy = float(row["decoy"])
-            on_hover(
-                tile,
+            )
+            text = (
                 f"{donor} into {recipient}: restores {number(value)} of the output, a decoy {number(decoy)} "
-                f"(medians of {thousands(int(row['done']))} of {thousands(int(row['pairs']))} pairs)",
+                f"(medians of {thousands(int(row['done']))} of {thousands(int(row['pairs']))} pairs)"
             )
-            # The map's light half carries dark letters, its dark half light ones, in both themes.
-            colour = "#10131a" if value > 0.5 else "#f7f7f7"
-            ax.text(x, y - 0.13, f"{value:.2f}", fontsize=7.5, color=colour, ha="center", va="center")
-            ax.text(
-                x,
-                y + 0.25,
-                f"{decoy:.2f}".replace("-", "−"),
-                fontsize=5.5,
-                color=colour,
-                ha="center",
-                va="center",
-            )
+            on_hover(tile, text)
+            ax.text(x, y - 0.13, f"{value:.2f}".replace("-", "−"), fontsize=7.5, ha="center", va="center")
+            ax.text(x, y + 0.25, f"{decoy:.2f}".replace("-", "−"), fontsize=5.5, ha="center", va="center")
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(tasks) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=7.5)
     ax.set_yticks(range(len(tasks)), tasks, fontsize=7.5)
@@ -297,24 +286,15 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
     known = {(row["circuit"], row["task"]): row for row in table.to_dict("records")}
     for y, circuit in enumerate(circuits):
         for x, task in enumerate(tasks):
-            frame = Rectangle(
-                (x - 0.46, y - 0.46), 0.92, 0.92, facecolor=PANEL.light, edgecolor="none", zorder=1
-            )
+            frame = _square(x, y, 1.0, facecolor=PANEL.light, edgecolor="none")
             ax.add_patch(frame)
             row = known.get((circuit, task))
             if row is None:
                 ax.text(x, y, "·", color=MUTED.light, fontsize=8, ha="center", va="center")
                 on_hover(frame, f"{circuit}, {task}: in no solved network")
                 continue
-            side = 0.92 * math.sqrt(float(row["value"]))
-            square = Rectangle(
-                (x - side / 2, y - side / 2),
-                side,
-                side,
-                facecolor=colour_of(circuit).light,
-                edgecolor="none",
-                alpha=0.55,
-                zorder=2,
+            square = _square(
+                x, y, float(row["value"]), facecolor=colour_of(circuit).light, edgecolor="none", alpha=0.55
             )
             ax.add_patch(square)
             text = (
@@ -331,6 +311,12 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
     ax.tick_params(length=0, pad=2)
     _no_frame(ax)
     return ax
+
+
+def _square(x: float, y: float, share: float, **look: Any) -> Rectangle:
+    """A square about a place whose area is the share of a whole tile; none of it below 0."""
+    side = 0.92 * math.sqrt(min(max(share, 0.0), 1.0))
+    return Rectangle((x - side / 2, y - side / 2), side, side, **look)
 
 
 def _image(matrix: pd.DataFrame, left: float, top: float, side: float, ax: Axes) -> None:

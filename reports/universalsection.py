@@ -290,12 +290,12 @@ def transplant_figures(tables: Tables) -> Iterator[FigureView]:
     )
     caption = (
         "Donors down, recipients across. The feature's neurons of the donor answer in place of the recipient's, on "
-        "inputs that the two do not share. Upper number and colour: share of the recipient's output that this "
-        "restores (1: as if nothing had been exchanged). Lower number: the best decoy (another neuron, a random "
-        "direction, shuffled inputs). On the diagonal: from seed to seed. A dot: one of the two does not hold the "
-        "feature, the pointer says which."
+        "inputs that the two do not share. Upper number and area: share of the recipient's output that this "
+        "restores (1: as if nothing had been exchanged). Lower number and dotted outline: the best decoy (another "
+        "neuron, a random direction, shuffled inputs). On the diagonal: from seed to seed. A dot: one of the two does "
+        "not hold the feature, the pointer says which."
     )
-    yield figure_view(figure, words, caption, summary, "transplants")
+    yield figure_view(figure, words, caption, summary, "transplants-by-task")
 
 
 def emergence_figure(tables: Tables) -> FigureView | None:

@@ -149,6 +149,8 @@ def prevalence_rows(*verdicts: tuple[str, int, int, str]) -> dict[str, pd.DataFr
             "found": found,
             "n": n,
             "value": found / n if n else np.nan,
+            "low": 0.0,
+            "high": 1.0,
             "verdict": verdict,
             "reason": reason,
         }
@@ -513,7 +515,7 @@ def test_words_filter(opened: tuple[Any, list[str]]) -> None:
 def test_a_finding_leads_to_its_rows(opened: tuple[Any, list[str]]) -> None:
     tab, trouble = opened
     tab.get_by_text("More findings").click()
-    tab.locator(".findings li", has_text="Inconclusive").locator("a").click()
+    tab.locator(".findings li", has=tab.locator("b", has_text="Inconclusive")).locator("a").click()
     assert tab.url.endswith("#prevalence")
     assert set(column(tab, "prevalence", "verdict")) == {"? inconclusive"}
     assert trouble == []
