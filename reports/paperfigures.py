@@ -64,8 +64,7 @@ def draw(name: str, folder: Path, choice: Choice) -> Drawn:
     tables = _chosen(study.tables, choice)
     if name == "similarity" and choice.task is not None:
         # Between tasks: those with as many inputs as the chosen one stand beside it.
-        pairs = study.tables["pairs"]
-        tables["pairs"] = pairs[pairs["inputs"] == tasks[choice.task].arity]
+        tables["pairs"] = rows_of(study.tables, "pairs", inputs=tasks[choice.task].arity)
     return _STUDIES[name](study, tables)
 
 

@@ -36,7 +36,7 @@ def enlarged(study: FakeStudy, copies: int) -> FakeStudy:
     """The study with every trained network `copies` times, each under a seed of its own."""
     tables, known = dict(study.tables), dict(study.known)
     for name, table in study.tables.items():
-        if "seed" not in table:
+        if not {"seed", "network", "population"} <= set(table):
             continue
         parts = [table]
         for copy in range(1, copies):
@@ -321,7 +321,7 @@ def test_a_link_leads_to_a_network(opened: tuple[Any, list[str], float], large: 
     tab, trouble, _ = opened
     programs = large.tables["programs"].set_index("network")
     name = next(
-        name
+        str(name)
         for name, row in programs.iterrows()
         if row["task"] == "minimum" and isinstance(row["formula"], str)
     )
