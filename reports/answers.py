@@ -133,7 +133,7 @@ def _osier(tables: Tables) -> list[Finding]:
     text = f"Osier's circuit, {_OSIER} or its mirror image, among networks that solved the minimum: {'; '.join(parts)}."
     if len(others):
         row = others.iloc[0].to_dict()
-        text += f" Its strongest rival, {row['name']}, is in {share_of(row)} of {cell_of(row)}."
+        text += f" Its strongest rival: {row['name']} at {cell_of(row)} ({share_of(row)})."
     return [Finding("Osier's minimum", text, "census", f"{_OSIERS_TASK} gauge")]
 
 

@@ -27,9 +27,10 @@ def _least_width(tables: Tables) -> list[Finding]:
     ordered = rows.sort_values(["minimum_value", "cost"], ascending=[False, True], kind="stable")
     best, *others = ordered.to_dict("records")
     text = (
-        f"{best['regimen']} ends at the width derived by hand most often: {thousands(int(best['at_minimum']))} of "
-        f"{counted(int(best['n']), 'seed')} ({number(float(best['minimum_low']))} to "
-        f"{number(float(best['minimum_high']))}, {counted(int(best['tasks']), 'task')}), at a median of "
+        f"The regimen {best['regimen']} ends at the width derived by hand most often: "
+        f"{thousands(int(best['at_minimum']))} of {counted(int(best['n']), 'seed')} ("
+        f"{number(float(best['minimum_low']))} to {number(float(best['minimum_high']))}, "
+        f"{counted(int(best['tasks']), 'task')}), at a median of "
         f"{thousands(round(float(best['cost'])))} network-steps a seed"
     )
     said = [

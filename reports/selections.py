@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import UnknownTask, catalogue, tasks
@@ -76,13 +77,16 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """
     if table.empty:
         return table
-    task = {name: k for k, name in enumerate(dict.fromkeys(table["task"]))}
-    regimen = {name: k for k, name in enumerate(dict.fromkeys(table["regimen"]))}
-    keys = [
-        (task[t], width_order(w, h), regimen[r])
-        for t, w, h, r in zip(table["task"], table["width"], table["hidden"], table["regimen"], strict=True)
-    ]
-    return table.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
+    names = ["task", "width", "hidden", "regimen"]
+    grouped = table.groupby(names, sort=False, dropna=False)
+    # A table has many rows and few cells: the cells are ordered, in the order in which they are first met.
+    cells = table[names].drop_duplicates().values.tolist()
+    task = {name: k for k, name in enumerate(dict.fromkeys(cell[0] for cell in cells))}
+    regimen = {name: k for k, name in enumerate(dict.fromkeys(cell[3] for cell in cells))}
+    keys = [(task[t], width_order(w, h), regimen[r]) for t, w, h, r in cells]
+    rank = np.empty(len(cells), dtype=np.intp)
+    rank[sorted(range(len(cells)), key=keys.__getitem__)] = np.arange(len(cells))
+    return table.iloc[np.argsort(rank[grouped.ngroup().to_numpy()], kind="stable")]
 
 
 def panels(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -155,8 +155,7 @@ def transplants(table: pd.DataFrame, ax: Axes, *, tasks: Sequence[str]) -> Axes:
     """One feature put from the networks of one task (rows) into those of another (columns).
 
     A tile's area and upper number are the share of the recipient's output that the foreign feature restores, the
-    lower, smaller number is what a decoy in its place restores, its outline too. A dot: one side does not hold the
-    feature.
+    lower, smaller number is what a decoy in its place restores. A dot: one side does not hold the feature.
 
     Args:
         table: one row per pair of tasks: feature, task_a, task_b, accuracy, decoy, done, pairs, reason.
@@ -186,11 +185,6 @@ def transplants(table: pd.DataFrame, ax: Axes, *, tasks: Sequence[str]) -> Axes:
                 x, y, value, facecolor=colour_of(row["feature"]).light, edgecolor="none", alpha=0.5
             )
             ax.add_patch(tile)
-            ax.add_patch(
-                _square(
-                    x, y, decoy, facecolor="none", edgecolor=INK.light, linewidth=0.8, linestyle=(0, (1, 1.2))
-                )
-            )
             text = (
                 f"{donor} into {recipient}: restores {number(value)} of the output, a decoy {number(decoy)} "
                 f"(medians of {thousands(int(row['done']))} of {thousands(int(row['pairs']))} pairs)"

@@ -120,7 +120,7 @@ def similarity_figure(tables: Tables, name: str) -> tuple[str, FigureView] | Non
     if rows.empty:
         return None
     summary = similarity_summary(rows)
-    cells = list(dict.fromkeys(zip(*(in_order(rows)[column] for column in CELL), strict=True)))
+    cells = [tuple(cell) for cell in in_order(rows.drop_duplicates(CELL))[CELL].values.tolist()]
     lines = [
         (measure, population)
         for measure in MEASURES
@@ -291,7 +291,7 @@ def transplant_figures(tables: Tables) -> Iterator[FigureView]:
     caption = (
         "Donors down, recipients across. The feature's neurons of the donor answer in place of the recipient's, on "
         "inputs that the two do not share. Upper number and area: share of the recipient's output that this "
-        "restores (1: as if nothing had been exchanged). Lower number and dotted outline: the best decoy (another "
+        "restores (1: as if nothing had been exchanged). Lower number: the best decoy (another "
         "neuron, a random direction, shuffled inputs). On the diagonal: from seed to seed. A dot: one of the two does "
         "not hold the feature, the pointer says which."
     )

@@ -278,7 +278,9 @@ def test_osiers_circuit_is_judged_cell_by_cell() -> None:
     text = said({"census": pd.DataFrame(rows)}, "Osier's minimum")
     assert "universal at 3 (1x), adam (200 of 200" in text
     assert "absent at 16 (1x), slow (0 of 200" in text
-    assert "Its strongest rival, 1/2 (x1 + x2) - 1/2 |x1 - x2|, is in 200 of 200" in text
+    assert (
+        "Its strongest rival: 1/2 (x1 + x2) - 1/2 |x1 - x2| at 16 (1x), slow (200 of 200, 0.9 to 1)." in text
+    )
 
 
 def test_the_regimen_with_the_least_width_is_named(study: FakeStudy) -> None:
@@ -290,7 +292,8 @@ def test_the_regimen_with_the_least_width_is_named(study: FakeStudy) -> None:
     best = pooled["minimum_value"].idxmax()
     row = pooled.loc[best]
     assert said(study.tables, "Least width").startswith(
-        f"{best} ends at the width derived by hand most often: {row['at_minimum']:.0f} of {row['n']:.0f} seeds ("
+        f"The regimen {best} ends at the width derived by hand most often: {row['at_minimum']:.0f} of "
+        f"{row['n']:.0f} seeds ("
     )
 
 
