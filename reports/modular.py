@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -35,6 +34,7 @@ from .htmltables import Column, TableView, csv_uri, table_view
 from .palette import every_colour
 from .rendering import blank, inline_svg
 from .storage import atomic, write_json
+from .templating import render
 from .wording import counted, number, percent
 
 FORMAT = "mathcircuits-modular-1"
@@ -529,14 +529,8 @@ def _page(study: ModularStudy, drawn: dict[str, Drawn]) -> str:
         }
         for name, (figure, heading, caption, data) in drawn.items()
     ]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("modular.html").render(
+    return render(
+        "modular.html",
         colours=every_colour(),
         p=runs.p,
         n=counted(len(runs), "network"),

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from jinja2 import UndefinedError
 
 from mathcircuits.detect.fourier import fourier_null, planted, read_fourier, untrained_networks
 from mathcircuits.models.modular import ModularRegimen, ModularRuns
 from mathcircuits.reports import modularfigures as figures
 from mathcircuits.reports.modular import ModularStudy, modular_study, write_modular
 from mathcircuits.reports.rendering import blank
+from mathcircuits.reports.templating import render
 
 P = 11
 SMALL = ModularRegimen(embedding=8, width=12, steps=60)
@@ -112,6 +114,11 @@ def test_a_layer_too_wide_to_be_read_is_reported_without_read_outs() -> None:
     assert reading.frequencies["r2"].isna().all()
     assert reading.frequencies["q"].isna().all()
     assert reading.used == (1,)
+
+
+def test_a_page_needs_every_name_of_its_template() -> None:
+    with pytest.raises(UndefinedError, match="'colours' is undefined"):
+        render("modular.html", p=7)
 
 
 def test_figures_draw_what_the_tables_say() -> None:
