@@ -22,11 +22,13 @@ import numpy.typing as npt
 
 from .box import Box, BoxLike, as_box
 from .canonical import ROUNDING, CanonicalForm, canonical_form
+from .labels import linear_text
 from .mechanism import AFFINE_RESIDUAL, SAME_HYPERPLANE
 from .network import HasNetwork, Network, as_network
 from .piecewise import from_network
+from .placing import BoundCircuit, bound_circuits
 from .task import Symmetry
-from .templates import BoundCircuit, Circuit, Circuits, bound_circuits, circuits, linear_text
+from .templates import Circuit, Circuits, circuits
 
 Array = npt.NDArray[np.float64]
 

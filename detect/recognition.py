@@ -35,26 +35,25 @@ from .gauges import (
     nearest_gauge,
     one_scale,
     reduce_arrays,
-    reduce_network,
     simple,
 )  # fmt: skip
+from .joining import chained, padded, side_by_side
+from .labels import linear_text, standardised
 from .network import HasNetwork, Network, as_network
-from .nonlinearity import apply_nonlinearity, leaky_slope
+from .nonlinearity import apply_nonlinearity
 from .piecewise import is_piecewise_linear
-from .templates import (
-    MAX_CHOICES,
-    BoundCircuit,
-    Circuit,
-    Circuits,
-    Templates,
-    bound_circuits,
-    chained,
-    circuits,
-    linear_text,
-    padded,
-    side_by_side,
-    standardised,
-)  # fmt: skip
+from .placing import MAX_CHOICES, BoundCircuit, Templates, bound_circuits
+from .sites import ABSENT, Site, folded
+from .templatekinks import (
+    SAME_KINK,
+    gauge_of_kinks,
+    linear_carriers,
+    planes_near,
+    template_affine,
+    template_heights,
+    template_planes,
+)
+from .templates import Circuit, Circuits, circuits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +68,8 @@ SAME_KINKS = 0.99
 _RANK = 1e-6
 #: A combination whose terms are this many times larger than what is left of them says nothing.
 _CANCELLATION = 100.0
-#: A weight of a combination below this share of the largest is not part of it.
-_ABSENT = 1e-3
 #: How exactly a form's numbers are meant; what they are off by together is in `certified`.
 _WRITTEN = 1e-3
-#: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7
-#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (reference/matching.md, section 1.1).
-_SAME_KINK = 0.03
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,45 +226,12 @@ def _place(found: FoundCircuit) -> tuple[bool, bool, bool, bool, int]:
     return not found.final, not found.whole, found.circuit.outputs == 1, deeper, found.level
 
 
-@dataclass(frozen=True, eq=False)
-class _Site:
-    """Variables `v = M h + m` of the posts h [n, units] of the hidden layers below.
-
-    Attributes:
-        level: hidden layers below.
-        D, e: what the next hidden layer or the output makes of them, `D v + e`.
-        prefix: what texts put before a variable's name, which begins with `letter`.
-        final: whether they are the network's outputs; last: whether the next hidden layer takes them as they
-            are.
-    """
-
-    level: int
-    M: Array
-    m: Array
-    D: Array
-    e: Array
-    prefix: str
-    letter: str
-    final: bool
-    last: bool
-
-    def label(self, units: Array) -> str:
-        """The combination as a text, its largest weight 1 or -1; several outputs one after the other."""
-        if units.ndim == 2:
-            return ", ".join(self.label(row) for row in units)
-        size = np.abs(units).max()
-        shown = np.where(np.abs(units) < _ABSENT * size, 0.0, units / size)
-        if self.final:
-            return linear_text(shown, [f"y{k + 1}" for k in range(len(units))])
-        return self.prefix + linear_text(shown, [f"{self.letter}{k}" for k in range(len(units))])
-
-
 class _Search:
     """One network's walk from the inputs up."""
 
     def __init__(self, network: Network, box: Box, known: Circuits, templates: Templates) -> None:
         self.network, self.box, self.known, self.templates = network, box, known, templates
-        self.layers, self.slopes, self.sites = _folded(network)
+        self.layers, self.slopes, self.sites = folded(network)
         self.relu = not any(self.slopes)
         self.hidden = [templates.X]
         self.pre: list[Array] = []
@@ -295,7 +256,7 @@ class _Search:
                 here = [f for f in own if f.circuit.outputs == 1]
         return found
 
-    def at(self, site: _Site, below: list[FoundCircuit], earlier: list[FoundCircuit]) -> list[FoundCircuit]:
+    def at(self, site: Site, below: list[FoundCircuit], earlier: list[FoundCircuit]) -> list[FoundCircuit]:
         """What is recognised at a site; `below` are its level's possible arguments."""
         Z = self.hidden[site.level] @ site.M.T + site.m
         units = standardised(Z)
@@ -320,7 +281,7 @@ class _Search:
 
     def whole(
         self,
-        site: _Site,
+        site: Site,
         units: Array,
         values: Array,
         unit_values: Array,
@@ -348,7 +309,7 @@ class _Search:
 
     def by_structure(
         self,
-        site: _Site,
+        site: Site,
         options: Sequence[BoundCircuit],
         composed: list[FoundCircuit],
         earlier: list[FoundCircuit],
@@ -360,7 +321,7 @@ class _Search:
                 return bound
         return min(options, key=lambda bound: bound.circuit.depth)
 
-    def kinks_agree(self, site: _Site, units: Array, bound: BoundCircuit) -> bool:
+    def kinks_agree(self, site: Site, units: Array, bound: BoundCircuit) -> bool:
         """Behind one hidden layer: whether the kinks that count lie where the template's are."""
         if site.level != 1:
             return True
@@ -372,17 +333,17 @@ class _Search:
         # Where all of it is affine to within the tolerance the kinks cancel.
         if power <= SAME_FUNCTION * spread:
             return True
-        template = _template_planes(bound.circuit, bound.columns, self.network.inputs)
+        template = template_planes(bound.circuit, bound.columns, self.network.inputs)
         live = np.abs(W).max(axis=1) > 0
         away = np.ones(len(W), dtype=bool)
         if len(template[1]):
-            away[live] = ~_planes_near(W[live], b[live], *template, self.box).any(axis=1)
+            away[live] = ~planes_near(W[live], b[live], *template, self.box).any(axis=1)
         others = np.abs(self.pre[0][:, away]) @ (V[away] * (1 - self.slopes[0]) / 2)
         others = others - self.flat @ (self.flat.T @ others)
         return float(others @ others) <= (1 - SAME_KINKS) * power
 
     def composed(
-        self, site: _Site, units: Array, values: Array, unit_values: Array, below: list[FoundCircuit]
+        self, site: Site, units: Array, values: Array, unit_values: Array, below: list[FoundCircuit]
     ) -> list[FoundCircuit]:
         """A combination as a circuit of what was recognised one level below."""
         if site.level < 2 or not below:
@@ -429,7 +390,7 @@ class _Search:
             self.composed_at[level] = options, standardised(table)
         return self.composed_at[level]
 
-    def local(self, site: _Site, units: Array, U: Array) -> Reduced | None:
+    def local(self, site: Site, units: Array, U: Array) -> Reduced | None:
         """The last hidden layer below a site as a function of variables U [n, r]; None where it is not one."""
         V = units @ site.M
         design = np.column_stack([U, np.ones(len(U))])
@@ -447,7 +408,7 @@ class _Search:
 
     def described(
         self,
-        site: _Site,
+        site: Site,
         units: Array,
         values: Array,
         bound: BoundCircuit,
@@ -470,12 +431,12 @@ class _Search:
             return replace(found, form=form, gauge=bound.circuit.gauge, distance=worst)
         return replace(found, form=form)
 
-    def reduced(self, site: _Site, units: Array) -> Reduced:
+    def reduced(self, site: Site, units: Array) -> Reduced:
         """The reduced network of combinations [k, u] behind the first hidden layer."""
         (W, b), slope = self.layers[0], self.slopes[0]
         return reduce_arrays(W, b, np.full(len(b), slope), units @ site.M, units @ site.m, self.box)
 
-    def several(self, site: _Site, Z: Array) -> list[FoundCircuit]:
+    def several(self, site: Site, Z: Array) -> list[FoundCircuit]:
         """Circuits of several outputs, each of which is one of the network's."""
         found = []
         for bound in self.templates.several:
@@ -503,7 +464,7 @@ class _Search:
     # Combinations of a layer's variables
 
     def combinations(
-        self, site: _Site, Z: Array, found: list[FoundCircuit], earlier: list[FoundCircuit]
+        self, site: Site, Z: Array, found: list[FoundCircuit], earlier: list[FoundCircuit]
     ) -> list[FoundCircuit]:
         """Templates in the span of a layer's variables, as few of them as span what can be named.
 
@@ -532,7 +493,7 @@ class _Search:
             terms = np.abs(units) * centred.std(axis=0)
             if terms.max() > _CANCELLATION * combined.std() or not self.kinks_agree(site, units, bound):
                 continue
-            used = int((np.abs(units) > _ABSENT * np.abs(units).max()).sum())
+            used = int((np.abs(units) > ABSENT * np.abs(units).max()).sum())
             options.append((used, bound.circuit.arity, bound.circuit.depth, k, units))
         result: list[FoundCircuit] = []
         taken = [standardised(f.values[:, None])[:, 0] for f in found]
@@ -556,7 +517,7 @@ class _Search:
 
     # Parts of a sum, among other neurons
 
-    def parts(self, site: _Site, units: Array, values: Array) -> list[FoundCircuit]:
+    def parts(self, site: Site, units: Array, values: Array) -> list[FoundCircuit]:
         """Circuits that a variable is the sum of, beside what is left of it."""
         reduced = self.reduced(site, units[None])
         kappa = (reduced.plus + reduced.minus)[:, 0] / 2
@@ -604,33 +565,33 @@ class _Search:
         if not len(places):
             return options
         for bound in self.templates.single:
-            n, d = _template_planes(bound.circuit, bound.columns, self.network.inputs)
+            n, d = template_planes(bound.circuit, bound.columns, self.network.inputs)
             # One neuron is a feature; what makes a circuit of it is that others stand with it.
             if bound.circuit.depth != 1 or not len(d) or bound.circuit.network.sizes[1] < 2:
                 continue
-            heights = _template_heights(bound.circuit, bound.columns, self.network.inputs)
+            heights = template_heights(bound.circuit, bound.columns, self.network.inputs)
             near = near_planes(n, d, reduced.n[places], reduced.d[places], self.box)
             if not near.any(axis=1).all():
                 continue
             groups = tuple(int(places[k]) for k in near.argmax(axis=1))
             ratios = kappa[list(groups)] / heights
             scale = float(ratios.mean())
-            if len(set(groups)) < len(groups) or np.abs(ratios - scale).max() > _SAME_KINK * abs(scale):
+            if len(set(groups)) < len(groups) or np.abs(ratios - scale).max() > SAME_KINK * abs(scale):
                 continue
             signs = np.sign(np.einsum("kd,kd->k", n, reduced.n[list(groups)]))
             off = np.abs(reduced.n[list(groups)] - signs[:, None] * n).max()
             shift = np.abs(reduced.d[list(groups)] - signs * d).max()
-            if max(off, shift) <= _SAME_KINK:
+            if max(off, shift) <= SAME_KINK:
                 options.append((bound, groups, scale))
         return options
 
     def affine_of(self, option: tuple[BoundCircuit, tuple[int, ...], float]) -> Array:
         """The affine part of a scaled template's normal form."""
         bound, _, scale = option
-        return scale * _template_affine(bound.circuit, bound.columns, self.network.inputs)
+        return scale * template_affine(bound.circuit, bound.columns, self.network.inputs)
 
     def part(
-        self, site: _Site, units: Array, values: Array, reduced: Reduced, bound: BoundCircuit,
+        self, site: Site, units: Array, values: Array, reduced: Reduced, bound: BoundCircuit,
         groups: tuple[int, ...], scale: float,
     ) -> FoundCircuit:  # fmt: skip
         """The record of a circuit that is a part of a sum; its gauge is how its own kinks are written."""
@@ -642,37 +603,37 @@ class _Search:
         )  # fmt: skip
         scale = simple(scale, 1e-6)
         carried = (own.plus - own.minus)[:, 0] / 2 @ own.n
-        linear = scale * _template_affine(bound.circuit, bound.columns, self.network.inputs) - carried
+        linear = scale * template_affine(bound.circuit, bound.columns, self.network.inputs) - carried
         whole = replace(own, affine=np.where(np.abs(linear) > 1e-9 * abs(scale), linear, 0.0)[None])
-        gauge, distance = _gauge_of_kinks(whole, bound, scale)
+        gauge, distance = gauge_of_kinks(whole, bound, scale)
         found = self.record(site, units, values, bound.circuit, bound.columns, scale, 0.0, whole=False)
         return replace(found, form=whole.text(digits=_WRITTEN), gauge=gauge, distance=distance)
 
     def linear_part(
-        self, site: _Site, units: Array, values: Array, reduced: Reduced, left: Array
+        self, site: Site, units: Array, values: Array, reduced: Reduced, left: Array
     ) -> list[FoundCircuit]:
         """What is left of a sum as one of the linear circuits, on inputs of its own."""
         for bound in self.templates.single:
-            direction = _template_affine(bound.circuit, bound.columns, self.network.inputs)
+            direction = template_affine(bound.circuit, bound.columns, self.network.inputs)
             if bound.circuit.depth != 1 or not direction.any() or len(self.planes(bound)):
                 continue
             scale = float(left @ direction / (direction @ direction))
-            if scale > 0 and np.abs(left - scale * direction).max() <= _SAME_KINK * scale:
+            if scale > 0 and np.abs(left - scale * direction).max() <= SAME_KINK * scale:
                 scale = simple(scale, 1e-6)
                 found = self.record(
                     site, units, values, bound.circuit, bound.columns, scale, 0.0, whole=False
                 )
-                carriers = _carriers(reduced, bound.columns)
-                gauge, distance = nearest_gauge(carriers, bound.circuit, bound.columns, scale)
+                carried = linear_carriers(reduced, bound.columns)
+                gauge, distance = nearest_gauge(carried, bound.circuit, bound.columns, scale)
                 return [replace(found, gauge=gauge, distance=distance)]
         return []
 
     def planes(self, bound: BoundCircuit) -> Array:
         """The template's kinks' offsets."""
-        return _template_planes(bound.circuit, bound.columns, self.network.inputs)[1]
+        return template_planes(bound.circuit, bound.columns, self.network.inputs)[1]
 
     def reconstructors(
-        self, site: _Site, found: list[FoundCircuit], units: Array | None = None
+        self, site: Site, found: list[FoundCircuit], units: Array | None = None
     ) -> list[FoundCircuit]:
         """Pairs relu(z), relu(-z) that pass a known linear function on, and are no part of what was found."""
         every = np.eye(site.M.shape[0]) if units is None else units[None]
@@ -680,31 +641,31 @@ class _Search:
         size = max(reduced.size, 1e-300)
         pure = (np.abs(reduced.pair).max(axis=1, initial=0.0) > SAME_GAUGE * size) & (
             np.maximum(np.abs(reduced.plus), np.abs(reduced.minus)).max(axis=1, initial=0.0)
-            <= _SAME_KINK * size
+            <= SAME_KINK * size
         )
         used = [{a for a in f.arguments if isinstance(a, int)} for f in found]
         names = [f"x{k + 1}" for k in range(self.network.inputs)]
         result = []
         for g in np.flatnonzero(pure).tolist():
-            support = set(np.flatnonzero(np.abs(reduced.n[g]) > _SAME_KINK).tolist())
-            if abs(reduced.d[g]) > _SAME_KINK or any(support <= own for own in used):
+            support = set(np.flatnonzero(np.abs(reduced.n[g]) > SAME_KINK).tolist())
+            if abs(reduced.d[g]) > SAME_KINK or any(support <= own for own in used):
                 continue
             row = reduced.pair[g]
             strongest = float(row[int(np.abs(row).argmax())])
             options = []
             for place, bound in enumerate(self.templates.single):
-                direction = _template_affine(bound.circuit, bound.columns, self.network.inputs)
+                direction = template_affine(bound.circuit, bound.columns, self.network.inputs)
                 length = float(np.linalg.norm(direction))
                 if set(bound.columns) != support or len(self.planes(bound)) or not length:
                     continue
                 sign = 1.0 if reduced.n[g] @ direction >= 0 else -1.0
                 away = float(np.abs(sign * reduced.n[g] - direction / length).max())
-                if away <= _SAME_KINK:
+                if away <= SAME_KINK:
                     options.append((sign * strongest < 0, place, bound, sign * strongest / length, away))
             if not options:
                 continue
             _, _, bound, scale, away = min(options, key=lambda option: option[:2])
-            direction = _template_affine(bound.circuit, bound.columns, self.network.inputs)
+            direction = template_affine(bound.circuit, bound.columns, self.network.inputs)
             sides = [f"relu({linear_text(s * direction, names)})" for s in (1.0, -1.0)]
             form = linear_text([simple(scale, _WRITTEN), -simple(scale, _WRITTEN)], sides)
             weights = every.T @ (np.abs(row) == np.abs(row).max()).astype(float)
@@ -715,7 +676,7 @@ class _Search:
 
     def record(
         self,
-        site: _Site,
+        site: Site,
         units: Array,
         values: Array,
         circuit: Circuit,
@@ -751,7 +712,7 @@ class _Search:
         grafted = self.grafted(self.sites[found.site], found, template)
         return certify(self.network, grafted, box=self.box, time_limit=time_limit).upper
 
-    def grafted(self, site: _Site, found: FoundCircuit, template: Network) -> Network:
+    def grafted(self, site: Site, found: FoundCircuit, template: Network) -> Network:
         """The network with the template beside its first layers, its output in the variable's place."""
         below = Network(
             [W for W, _ in self.layers[: site.level]] + [site.M],
@@ -774,16 +735,16 @@ class _Search:
         if slope:
             return math.nan
         columns = tuple(a for a in found.arguments if isinstance(a, int))
-        n, d = _template_planes(found.circuit, columns, self.network.inputs)
-        heights = found.scale * _template_heights(found.circuit, columns, self.network.inputs)
+        n, d = template_planes(found.circuit, columns, self.network.inputs)
+        heights = found.scale * template_heights(found.circuit, columns, self.network.inputs)
         linear = not len(d)
         if linear:
-            direction = _template_affine(found.circuit, columns, self.network.inputs)
+            direction = template_affine(found.circuit, columns, self.network.inputs)
             n, d = (direction / np.linalg.norm(direction))[None], np.zeros(1)
         length = np.linalg.norm(W, axis=1)
         live = length > 0
         near = np.zeros((len(W), len(d)), dtype=bool)
-        near[live] = _planes_near(W[live], b[live], n, d, self.box)
+        near[live] = planes_near(W[live], b[live], n, d, self.box)
         place = near.argmax(axis=1)
         taken = np.flatnonzero(near.any(axis=1))
         sign = np.where(np.einsum("md,md->m", W[taken], n[place[taken]]) < 0, -1.0, 1.0)
@@ -827,37 +788,6 @@ def _template_signature(circuit: Circuit, known: Circuits) -> tuple[tuple[int, s
 def _signature(found: Iterable[FoundCircuit]) -> tuple[tuple[int, str, str | None], ...]:
     kept = [f for f in found if not (f.final and all(isinstance(a, int) for a in f.arguments))]
     return tuple(sorted(((f.level, f.circuit.name, f.gauge) for f in kept), key=repr))
-
-
-def _folded(
-    network: Network,
-) -> tuple[list[tuple[Array, Array]], list[float], list[_Site]]:
-    """The hidden layers and the read-out with linear layers multiplied out, slopes, and all sites."""
-    layers: list[tuple[Array, Array]] = []
-    slopes: list[float] = []
-    sites: list[_Site] = []
-    open_sites: list[_Site] = []
-    M, m = np.eye(network.inputs), np.zeros(network.inputs)
-    names = (*network.activations, "")
-    for block, (W, b, name) in enumerate(zip(network.weights, network.bias_vectors, names, strict=True)):
-        M, m = W @ M, W @ m + b
-        open_sites = [replace(s, D=W @ s.D, e=W @ s.e + b) for s in open_sites]
-        if layers or not name:
-            eye, zero = np.eye(len(W)), np.zeros(len(W))
-            linear = name == "identity"
-            prefix = f"block {block}: " if linear else f"layer {len(layers)}: "
-            open_sites.append(
-                _Site(len(layers), M, m, eye, zero, prefix, "v" if linear else "z", not name, not linear)
-            )
-        if name == "identity":
-            continue
-        layers.append((M, m))
-        sites += open_sites
-        open_sites = []
-        if name:
-            slopes.append(0.0 if name == "relu" else float(leaky_slope(name) or 0.0))
-            M, m = np.eye(len(W)), np.zeros(len(W))
-    return layers, slopes, sites
 
 
 def _largest_each(found: list[FoundCircuit]) -> list[FoundCircuit]:
@@ -927,76 +857,3 @@ def _scaled_text(text: str, scale: float, offset: float) -> str:
 def _bracketed(text: str) -> str:
     """The text, in brackets where a factor before it would bind tighter than what is in it."""
     return f"({text})" if Formula(text).root.kind in ("+", "-", "neg") else text
-
-
-def _planes_near(W: Array, b: Array, n: Array, d: Array, box: Box) -> npt.NDArray[np.bool_]:
-    length = np.linalg.norm(W, axis=1)
-    return near_planes(W / length[:, None], b / length, n, d, box)
-
-
-def _carriers(reduced: Reduced, columns: Sequence[int]) -> Reduced:
-    """The pairs and always-on neurons that carry a linear function of some inputs, and nothing else."""
-    outside = np.ones(reduced.n.shape[1], dtype=bool)
-    outside[list(columns)] = False
-    own = np.abs(reduced.n[:, outside]).max(axis=1, initial=0.0) <= _SAME_KINK
-    none = np.zeros((int(own.sum()), reduced.plus.shape[1]))
-    return replace(
-        reduced, n=reduced.n[own], d=reduced.d[own], plus=none, minus=none, pair=reduced.pair[own],
-        affine=np.where(outside, 0.0, reduced.affine),
-    )  # fmt: skip
-
-
-def _gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) -> tuple[str | None, float]:
-    """The gauge by the sides of the kinks alone: in a sum nobody says which carrier belongs to which part."""
-    best: tuple[str | None, float] = (None, math.inf)
-    own = reduced.scaled(1 / scale)
-    for implementation in bound.circuit.gauges:
-        if implementation.network.biases is not None and "always-on" in implementation.gauge:
-            continue
-        template = _reduced_template(implementation, bound.columns, reduced.n.shape[1])
-        kinked = np.abs(template.plus + template.minus).max(axis=1) > 0
-        bare = replace(
-            template, n=template.n[kinked], d=template.d[kinked], plus=template.plus[kinked],
-            minus=template.minus[kinked], pair=0 * template.pair[kinked], affine=0 * template.affine,
-        )  # fmt: skip
-        away = replace(own, affine=0 * own.affine, box=template.box).distance(bare) if kinked.any() else 0.0
-        if away < best[1] - 1e-9:
-            best = implementation.gauge, away
-    return (best[0] if best[1] <= SAME_GAUGE else None), best[1]
-
-
-@lru_cache(maxsize=4096)
-def _reduced_template(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Reduced:
-    W = np.zeros((circuit.network.sizes[1], inputs))
-    W[:, list(columns)] = circuit.network.weights[0]
-    net = Network([W, *circuit.network.weights[1:]], circuit.network.biases)
-    # A box in which all kinks of a template lie.
-    return reduce_network(net, as_box((-1.0, 1.0), inputs))
-
-
-@lru_cache(maxsize=4096)
-def _template_planes(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> tuple[Array, Array]:
-    """The hyperplanes at which a template of depth 1 bends; none for a deeper one."""
-    if circuit.depth != 1:
-        return np.zeros((0, inputs)), np.zeros(0)
-    reduced = _reduced_template(circuit, columns, inputs)
-    kinked = np.abs(reduced.plus + reduced.minus).max(axis=1, initial=0.0) > 0
-    return reduced.n[kinked], reduced.d[kinked]
-
-
-@lru_cache(maxsize=4096)
-def _template_heights(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Array:
-    """kappa of the template's normal form, one per kink, first output."""
-    reduced = _reduced_template(circuit, columns, inputs)
-    kappa = (reduced.plus + reduced.minus)[:, 0] / 2
-    return np.asarray(kappa[kappa != 0])
-
-
-@lru_cache(maxsize=4096)
-def _template_affine(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Array:
-    """The affine part of a depth-1 template's normal form, first output, without its constant."""
-    if circuit.depth != 1:
-        return np.zeros(inputs)
-    reduced = _reduced_template(circuit, columns, inputs)
-    carried = (reduced.pair + (reduced.plus - reduced.minus) / 2)[:, 0] @ reduced.n
-    return np.asarray(reduced.affine[0] + carried)

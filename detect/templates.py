@@ -12,24 +12,22 @@ import html
 import itertools
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence, ValuesView
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Mapping, ValuesView
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
-from math import perm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .binding import bind
-from .box import Box, as_box
-from .entries import catalogue, user_catalogue_folder
+from .entries import user_catalogue_folder
 from .errors import FileError, InputError, MathCircuitsError, UnknownNameError, did_you_mean, near_names
 from .formulas import Formula
+from .joining import scaled_downstream
+from .labels import ROUNDING, neuron_features
 from .network import Network
 from .plugins import clashes_named, items_of, load_plugin
 from .registry import Registry
@@ -41,15 +39,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
-#: Points at which templates are compared with a network's values: 512 tell any two of a few hundred functions
-#: apart, and whatever matches on them is certified afterwards.
-PROBES = 512
-#: Choices of arguments of one template, 16 MB of values; 63 ordered pairs of inputs are 3906.
-MAX_CHOICES = 4000
-#: Relative size of what a few hundred roundings leave.
-_ROUNDING = 1e-9
-#: Fractions are written as such up to this denominator; with a large one any number is a fraction.
-_DENOMINATOR = 100
 _CIRCUIT_KEYS = ("name", "aliases", "formula", "gauge", "weights", "biases", "functions", "source")
 _GAUGE_KEYS = ("circuit", "name", "aliases", "weights", "biases", "source")
 
@@ -103,7 +92,7 @@ class Circuit:
         X = np.random.default_rng(0).uniform(-1.0, 1.0, (64, arity))
         wanted, got = self.values(X), self.network(X)
         off = float(np.abs(wanted - got).max())
-        if not off <= _ROUNDING * max(1.0, float(np.abs(wanted).max())):
+        if not off <= ROUNDING * max(1.0, float(np.abs(wanted).max())):
             raise InputError(
                 f"circuit {self.name!r}: its weights are off its formula {self.text!r} by {off:.3g} on "
                 "[-1, 1]; mend either"
@@ -148,7 +137,7 @@ class Circuit:
         """The orders of the arguments, other than their own, that leave every output unchanged."""
         X = np.random.default_rng(1).uniform(-1.0, 1.0, (64, self.arity))
         own = self.values(X)
-        size = _ROUNDING * max(1.0, float(np.abs(own).max()))
+        size = ROUNDING * max(1.0, float(np.abs(own).max()))
         orders = itertools.permutations(range(self.arity))
         same = (o for o in orders if np.abs(self.values(X[:, list(o)]) - own).max() <= size)
         return tuple(order for order in same if order != tuple(range(self.arity)))
@@ -184,7 +173,7 @@ class Circuit:
         import networkx as nx
 
         graph = nx.DiGraph(name=self.name)
-        weights, biases = _effective(self.network)
+        weights, biases = scaled_downstream(self.network)
         below = [f"x{k + 1}" for k in range(self.arity)]
         for name in below:
             graph.add_node(name, layer=0, label=name, feature=None, bias=0.0)
@@ -241,7 +230,7 @@ class Circuit:
         return f"Circuit({self.name!r}, {self.text!r}, as {self.gauge})"
 
     def _repr_html_(self) -> str:
-        weights, _ = _effective(self.network)
+        weights, _ = scaled_downstream(self.network)
         label = {name: html.escape(text) for name, text in self.graph.nodes(data="label")}
         edges = [
             f"{label[tail]} &rarr; {label[head]}: {weight:.4g}"
@@ -450,249 +439,6 @@ def user_circuit_folder() -> Path:
     return user_catalogue_folder().parent / "circuits"
 
 
-@dataclass(frozen=True, eq=False)
-class BoundCircuit:
-    """A circuit on a choice of inputs.
-
-    Attributes:
-        circuit: the template; columns: the inputs, counted from 0, that its arguments are.
-        values: [n, outputs] at the probes.
-    """
-
-    circuit: Circuit
-    columns: tuple[int, ...]
-    values: Array = field(repr=False)
-
-    @property
-    def on(self) -> tuple[str, ...]:
-        """The arguments as texts."""
-        return tuple(f"x{c + 1}" for c in self.columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Templates:
-    """Every circuit on every choice of inputs, with its values at fixed points of a box.
-
-    Attributes:
-        X: [n, d] the points; box: what they fill.
-        single: the circuits of one output; table: [n, single], centred and of unit length.
-        several: those of more outputs.
-        skipped: names of circuits with more than `MAX_CHOICES` choices of arguments.
-    """
-
-    X: Array
-    box: Box
-    single: tuple[BoundCircuit, ...]
-    table: Array
-    several: tuple[BoundCircuit, ...]
-    skipped: tuple[str, ...]
-
-
-def bound_circuits(known: Circuits, inputs: int, box: Box, columns: Sequence[int] | None = None) -> Templates:
-    """The circuits on every choice among `inputs` inputs (or among the given columns), cached.
-
-    Examples:
-        >>> t = bound_circuits(circuits, 2, ((-1.0, 1.0),) * 2)
-        >>> [b.on for b in t.single if b.circuit.name in ("minimum", "x1-plus-abs-x2")]
-        [('x1', 'x2'), ('x1', 'x2'), ('x2', 'x1')]
-    """
-    chosen = tuple(range(inputs)) if columns is None else tuple(columns)
-    return _bound(tuple(known.values()), inputs, box, chosen)
-
-
-@lru_cache(maxsize=32)
-def _bound(templates: tuple[Circuit, ...], inputs: int, box: Box, columns: tuple[int, ...]) -> Templates:
-    low, high = np.array(box).T
-    X = np.random.default_rng(0).uniform(low, high, (PROBES, inputs))
-    single: list[BoundCircuit] = []
-    several: list[BoundCircuit] = []
-    skipped = []
-    for circuit in templates:
-        if circuit.arity > len(columns):
-            continue
-        if perm(len(columns), circuit.arity) / (1 + len(circuit.symmetry)) > MAX_CHOICES:
-            skipped.append(circuit.name)
-            continue
-        for choice in itertools.permutations(columns, circuit.arity):
-            if any(tuple(choice[k] for k in order) < choice for order in circuit.symmetry):
-                continue
-            bound = BoundCircuit(circuit, choice, circuit.values(X[:, list(choice)]))
-            (single if circuit.outputs == 1 else several).append(bound)
-    table = np.column_stack([b.values[:, 0] for b in single]) if single else np.zeros((len(X), 0))
-    return Templates(X, box, tuple(single), standardised(table), tuple(several), tuple(skipped))
-
-
-def standardised(values: Array) -> Array:
-    """Columns centred and of unit length; zeros where a column is constant up to rounding.
-
-    Examples:
-        >>> standardised(np.array([[1.0, 5.0], [3.0, 5.0]])).round(3).tolist()
-        [[-0.707, 0.0], [0.707, 0.0]]
-    """
-    centred = values - values.mean(axis=0)
-    length = np.linalg.norm(centred, axis=0)
-    flat = length <= 1e-12 * np.sqrt(len(values)) * np.maximum(
-        np.abs(values).max(axis=0, initial=0.0), 1e-300
-    )
-    return np.where(flat, 0.0, centred / np.where(flat, 1.0, length))
-
-
-def neuron_features(
-    network: Network, box: Box | None = None
-) -> tuple[tuple[tuple[str, str | None], ...], ...]:
-    """Per hidden layer, each neuron's label and the catalogue's feature that it holds exactly, or None.
-
-    A neuron holds a feature if its activation is a positive multiple of it, as a function of the inputs
-    (positive parts of minima and maxima included), or else of at most two neurons of the layer below.
-
-    Examples:
-        >>> neuron_features(Network([[[2.0, -2.0], [0.3, 1.0]], [[1.0, 1.0]]]))[0]
-        (('relu(x1 - x2)', 'greaterness'), ('relu(0.3*x1 + x2)', None))
-    """
-    d = network.inputs
-    bounds = as_box((-1.0, 1.0), d) if box is None else box
-    X, table, labels = _feature_table(d, bounds, len(network.activations) > 1)
-    weights, biases = _effective(network)
-    h, below, layers = X, [f"x{k + 1}" for k in range(d)], []
-    for k, (W, b) in enumerate(zip(weights[:-1], biases[:-1], strict=True)):
-        h = np.maximum(h @ W.T + b, 0.0) if network.activations[k] == "relu" else h @ W.T + b
-        scores = standardised(h).T @ table
-        layer: list[tuple[str, str | None]] = []
-        for j in range(len(W)):
-            best = int(scores[j].argmax()) if table.shape[1] else 0
-            text = f"relu({linear_text(W[j], below, float(b[j]))})"
-            if table.shape[1] and scores[j, best] > 1 - _ROUNDING:
-                layer.append((text if k == 0 else labels[best][0], labels[best][1]))
-                continue
-            used = np.flatnonzero(W[j])
-            kind = {(1.0,): "positiveness", (-1.0,): "negativeness", (-1.0, 1.0): "greaterness"}
-            shape = tuple(sorted(float(v) for v in W[j, used])) if k and not b[j] else ()
-            layer.append((text, kind.get(shape)))
-        layers.append(tuple(layer))
-        # As in every table, upstream variables bear the number of their neuron, from 0.
-        below = [f"v{j}" for j in range(len(W))]
-    return tuple(layers)
-
-
-@lru_cache(maxsize=16)
-def _feature_table(d: int, box: Box, deep: bool) -> tuple[Array, Array, tuple[tuple[str, str], ...]]:
-    low, high = np.array(box).T
-    X = np.random.default_rng(2).uniform(low, high, (PROBES, d))
-    bound = bind(tuple(catalogue.values()), d, box, depth=2 if deep else 1).features
-    # The plain ridges first: with one input relu(x) is also a maximum, a threshold, ...
-    ordered = sorted(bound, key=lambda b: b.competes_as != "ridge")
-    table = np.column_stack([b.values(X) for b in ordered]) if ordered else np.zeros((PROBES, 0))
-    return X, standardised(table), tuple((b.formula.text, b.feature.name) for b in ordered)
-
-
-def linear_text(
-    coefficients: Sequence[float] | Array,
-    names: Sequence[str],
-    constant: float = 0.0,
-    *,
-    exact: bool = False,
-) -> str:
-    """A linear combination in the closed grammar, such as `0.5*x1 - x2 + 1`; a positive term first.
-
-    Args:
-        coefficients: one per name.
-        names: what they multiply.
-        constant: what is added.
-        exact: whether numbers are written in full, as small fractions where they are (for an entry whose weights
-            are held against its formula); else to four digits.
-
-    Examples:
-        >>> linear_text([-1, 0.5, 0], ["x1", "x2", "x3"]), linear_text([0], ["x1"], -2), linear_text([], [])
-        ('0.5*x2 - x1', '-2', '0')
-        >>> linear_text([1 / 3, 0.1234567], ["x1", "x2"]), linear_text([1 / 3, 0.1234567], ["x1", "x2"], exact=True)
-        ('0.3333*x1 + 0.1235*x2', '1/3*x1 + 0.1234567*x2')
-    """
-    terms = [(float(v), name) for v, name in zip(coefficients, names, strict=True)] + [(float(constant), "")]
-    first = next((k for k, (value, name) in enumerate(terms) if value > 0 and name), 0)
-    terms.insert(0, terms.pop(first))
-    text = ""
-    for value, name in terms:
-        size = _in_full(abs(value)) if exact else f"{abs(value):.4g}"
-        if size == "0":
-            continue
-        body = name if size == "1" and name else f"{size}*{name}" if name else size
-        text += (f" {'-' if value < 0 else '+'} " if text else "-" if value < 0 else "") + body
-    return text or "0"
-
-
-def _in_full(value: float) -> str:
-    """A number in all its digits: as a small fraction where it is one up to rounding and its digits do not end soon."""
-    text = f"{value:.7g}"
-    if float(text) == value:
-        return text
-    near = Fraction(value).limit_denominator(_DENOMINATOR)
-    return str(near) if abs(float(near) - value) <= 1e-14 * value else repr(value)
-
-
-def padded(network: Network, depth: int) -> Network:
-    """The same function with `depth` hidden layers: each value is carried by a pair relu(z), relu(-z).
-
-    Examples:
-        >>> padded(Network([[[2.0]]]), 2)
-        Network(1-2-2-1, relu, no bias)
-    """
-    weights, biases = list(network.weights), list(network.bias_vectors)
-    for _ in range(depth - len(network.activations)):
-        W, b = weights.pop(), biases.pop()
-        eye = np.eye(len(W))
-        weights += [np.concatenate([W, -W]), np.concatenate([eye, -eye], axis=1)]
-        biases += [np.concatenate([b, -b]), np.zeros(len(W))]
-    return Network(weights, biases if network.biases is not None else None)
-
-
-def side_by_side(networks: Sequence[Network]) -> Network:
-    """Networks of the same inputs as one, their outputs one after the other, padded to one depth.
-
-    Examples:
-        >>> side_by_side([Network([[[1.0]]]), Network([[[1.0]], [[2.0]]])])([[3.0]]).tolist()
-        [[3.0, 6.0]]
-    """
-    depth = max(len(n.activations) for n in networks)
-    parts = [padded(n, depth) for n in networks]
-    weights = [np.concatenate([p.weights[0] for p in parts])]
-    for k in range(1, depth + 1):
-        shapes = [p.weights[k].shape for p in parts]
-        block = np.zeros((sum(s[0] for s in shapes), sum(s[1] for s in shapes)))
-        row = column = 0
-        for p, (r, c) in zip(parts, shapes, strict=True):
-            block[row : row + r, column : column + c] = p.weights[k]
-            row, column = row + r, column + c
-        weights.append(block)
-    if depth == 0:
-        weights = [np.concatenate([p.weights[0] for p in parts])]
-    biases = [np.concatenate([p.bias_vectors[k] for p in parts]) for k in range(depth + 1)]
-    return Network(weights, biases if any(p.biases is not None for p in parts) else None)
-
-
-def chained(first: Network, then: Network) -> Network:
-    """The network of `then(first(x))`: the read-out of one and the first layer of the other multiplied out."""
-    W, b = then.weights[0], then.bias_vectors[0]
-    weights = (*first.weights[:-1], W @ first.weights[-1], *then.weights[1:])
-    biases = (*first.bias_vectors[:-1], W @ first.bias_vectors[-1] + b, *then.bias_vectors[1:])
-    plain = first.biases is None and then.biases is None
-    return Network(weights, None if plain else biases)
-
-
-def _effective(network: Network) -> tuple[list[Array], list[Array]]:
-    """Weights and biases with each ReLU neuron's positive scale pushed downstream."""
-    weights = [w.copy() for w in network.weights]
-    biases = [b.copy() for b in network.bias_vectors]
-    for k, name in enumerate(network.activations):
-        if name != "relu":
-            continue
-        scale = np.abs(weights[k]).max(axis=1)
-        scale = np.where(scale > 0, scale, 1.0)
-        weights[k] /= scale[:, None]
-        biases[k] /= scale
-        weights[k + 1] = weights[k + 1] * scale
-    return weights, biases
-
-
 def _same(a: Circuit | None, b: Circuit) -> bool:
     """Whether both are one implementation with the same weights."""
     if a is None or a.text != b.text or a.network.architecture != b.network.architecture:
@@ -738,7 +484,7 @@ def _one_function(a: Circuit, b: Circuit) -> bool:
     if (a.arity, a.outputs) != (b.arity, b.outputs):
         return False
     X = np.random.default_rng(0).uniform(-1.0, 1.0, (64, a.arity))
-    return bool(np.allclose(a.values(X), b.values(X), rtol=0, atol=_ROUNDING))
+    return bool(np.allclose(a.values(X), b.values(X), rtol=0, atol=ROUNDING))
 
 
 def _parse_entry(

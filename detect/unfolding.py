@@ -20,10 +20,12 @@ from .box import Box, BoxLike, as_box
 from .canonical import CanonicalForm, canonical_form
 from .certificates import Certificate, certify
 from .errors import InputError
+from .joining import side_by_side
+from .labels import linear_text, neuron_features
 from .network import HasNetwork, Network, as_network
 from .piecewise import is_piecewise_linear
 from .recognition import FoundCircuit, recognise
-from .templates import Circuits, circuits, linear_text, neuron_features, side_by_side
+from .templates import Circuits, circuits
 
 Array = npt.NDArray[np.float64]
 

@@ -11,10 +11,11 @@ import pytest
 from mathcircuits.detect.certificates import certify
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.formulas import Formula
+from mathcircuits.detect.joining import padded
 from mathcircuits.detect.network import Network
 from mathcircuits.detect.recognition import CIRCUIT_COLUMNS, find_circuits, recognise
 from mathcircuits.detect.task import derived_names, derived_network
-from mathcircuits.detect.templates import circuits, padded
+from mathcircuits.detect.templates import circuits
 
 MINIMUM = derived_network("minimum")
 

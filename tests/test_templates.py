@@ -13,20 +13,16 @@ from mathcircuits.detect.certificates import certify
 from mathcircuits.detect.entries import catalogue
 from mathcircuits.detect.errors import FileError, InputError, UnknownNameError
 from mathcircuits.detect.formulas import Formula
+from mathcircuits.detect.joining import chained, padded, side_by_side
+from mathcircuits.detect.labels import linear_text, neuron_features, standardised
 from mathcircuits.detect.network import Network
+from mathcircuits.detect.placing import bound_circuits
 from mathcircuits.detect.task import derived_names, derived_network, tasks
 from mathcircuits.detect.templates import (
     Circuit,
     Circuits,
-    bound_circuits,
-    chained,
     circuits,
-    linear_text,
-    neuron_features,
-    padded,
     parse_circuits,
-    side_by_side,
-    standardised,
     user_circuit_folder,
 )
 

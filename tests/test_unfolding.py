@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.labels import neuron_features
 from mathcircuits.detect.network import Network
 from mathcircuits.detect.task import derived_names, derived_network
-from mathcircuits.detect.templates import neuron_features
 from mathcircuits.detect.unfolding import unfold
 
 UNFOLDABLE = [name for name in derived_names() if name != "median-of-3"]
