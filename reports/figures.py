@@ -12,13 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, PANEL, POSITIVE, VERDICTS, colour_of
+from .regimenfigures import MARKERS
 from .rendering import on_hover
 from .wording import cell_name, labelled, number, percent, thousands
 
 Row = Mapping[Any, Any]
-
-#: Regimen -> marker: shapes, so that the figure reads in grey. Further regimens go through the list again.
-_MARKERS = "osD^vP*X"
 
 
 def success(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -43,7 +41,7 @@ def success(table: pd.DataFrame, ax: Axes) -> Axes:
         for row in _records(rows):
             y = len(names)
             names.append(cell_name(row["hidden"], row["width"], row["regimen"]))
-            marker = _MARKERS[regimens.index(row["regimen"]) % len(_MARKERS)]
+            marker = MARKERS[regimens.index(row["regimen"]) % len(MARKERS)]
             count = f"{thousands(row['solved'])} / {thousands(row['n'])}"
             hover = f"{task}, {names[-1]}: {count} solved, {_interval(row)}"
             _interval_line(y, row, marker, INK.light, hover, ax)
