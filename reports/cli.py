@@ -166,14 +166,18 @@ def benchmark(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(help="universality: processes that work in parallel (default: one per core).")
+        int | None,
+        typer.Option(help="universality: processes that work in parallel (default: one per core)."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(help="universality: a results.json of before, or its folder, to compare with.")
+        Path | None,
+        typer.Option(help="universality: a results.json of before, or its folder, to compare with."),
     ] = None,
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="universality: score your own networks, DIR/TASK/*.onnx and the like."),
+        typer.Option(
+            metavar="DIR", help="universality: score your own networks, DIR/TASK/*.onnx and the like."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -260,7 +264,9 @@ def figure(
         str | None, typer.Option(metavar="ID", help="Which network, such as minimum/3/adam/17.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Of this task alone.")] = None,
-    width: Annotated[str | None, typer.Option(help="Of this width alone: 1x, 2x or sizes such as 16.")] = None,
+    width: Annotated[
+        str | None, typer.Option(help="Of this width alone: 1x, 2x or sizes such as 16.")
+    ] = None,
     regimen: Annotated[str | None, typer.Option(help="Of this regimen alone.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -527,7 +527,7 @@ def test_benchmark_runs_and_its_code_says_whether_the_bounds_hold(
 
     asked: list[tuple[object, ...]] = []
 
-    def tossed(name: str, *, quick: bool, out: Path | None, seed: int) -> Benchmark:
+    def tossed(name: str, *, quick: bool, out: Path | None, seed: int, **_: object) -> Benchmark:
         asked.append((name, quick, out, seed))
         heads = share(
             "toss", Setting("coins"), "heads", 40, 40, Bound("heads in at most half", 0.5 if seed else 1.0)
