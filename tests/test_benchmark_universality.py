@@ -178,7 +178,8 @@ def test_a_run_gives_verdicts_and_bounds(finished: tuple[Universality, Path]) ->
     lines = found.summary
     assert lines[0].startswith("12 of 12 networks solved their task (2 tasks, 3 conditions)")
     assert any(line.startswith(f"FAIL  {SOLVED_ENOUGH.text}") for line in lines)
-    assert any(line.startswith("Forced features: positiveness(x1) in absolute and relu") for line in lines)
+    forced = "Forced features: positiveness(x1) in absolute (1 of 1) and relu (1 of 1)"
+    assert any(line.startswith(forced) for line in lines)
     assert lines[-1] == str(out / "study" / "report" / "index.html")
 
 

@@ -156,7 +156,10 @@ _SIDES = {
 
 
 def sentences(rows: pd.DataFrame, conditions: pd.DataFrame, ladder: pd.DataFrame) -> tuple[str, ...]:
-    """What came out, in plain sentences: of the conditions that verdicts rest on, or of all where none does."""
+    """What came out, in plain sentences: of the conditions that verdicts rest on, or of all where none does.
+
+    Behind a task stands in how many of its conditions (sizes and regimens) something has the verdict.
+    """
     known = rows[rows["rests"]] if rows["rests"].any() else rows
     lines = []
     if len(conditions):
@@ -177,7 +180,7 @@ def sentences(rows: pd.DataFrame, conditions: pd.DataFrame, ladder: pd.DataFrame
         for verdict in ("universal", "forced"):
             found = part[part["verdict"] == verdict]
             if len(found):
-                lines.append(f"{verdict.capitalize()} {plural}: {_listed(found)}.")
+                lines.append(f"{verdict.capitalize()} {plural}: {_listed(found, known)}.")
     if len(ladder):
         last = ladder[ladder["stops"].fillna(False).astype(bool)]
         for kind, words in _SIDES.items():
@@ -197,13 +200,18 @@ def sentences(rows: pd.DataFrame, conditions: pd.DataFrame, ladder: pd.DataFrame
 _NAMES = 8
 
 
-def _listed(found: pd.DataFrame) -> str:
-    by_name: dict[str, list[str]] = {}
+def _listed(found: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Names with the tasks that they have this verdict in, and in how many of a task's conditions."""
+    conditions = Counter(
+        task for task, _, _ in set(zip(known["task"], known["hidden"], known["regimen"], strict=True))
+    )
+    by_name: dict[str, Counter[str]] = {}
     for name, on, task in zip(found["name"], found["on"], found["task"], strict=True):
-        members = by_name.setdefault(f"{name}({on})" if on else str(name), [])
-        if task not in members:
-            members.append(str(task))
-    parts = [f"{name} in {_joined(where)}" for name, where in by_name.items()]
+        by_name.setdefault(f"{name}({on})" if on else str(name), Counter())[str(task)] += 1
+    parts = [
+        f"{name} in {_joined(f'{task} ({count} of {conditions[task]})' for task, count in where.items())}"
+        for name, where in by_name.items()
+    ]
     more = f"; and {len(parts) - _NAMES} more" if len(parts) > _NAMES else ""
     return "; ".join(parts[:_NAMES]) + more
 
