@@ -37,7 +37,6 @@ from .entries import catalogue as catalogue
 from .errors import FileError as FileError
 from .errors import InputError as InputError
 from .errors import MathCircuitsError as MathCircuitsError
-from .errors import NotYetError as NotYetError
 from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask

@@ -54,15 +54,6 @@ class FileError(InputError):
         return _remade, (type(self), (self.path, *self._given), {"line": self.line})
 
 
-class NotYetError(MathCircuitsError, NotImplementedError):
-    """A public name whose work a later release does.
-
-    Examples:
-        >>> issubclass(NotYetError, NotImplementedError)
-        True
-    """
-
-
 class UnknownNameError(MathCircuitsError, KeyError):
     """A name that a registry does not hold; the message names the near ones.
 

@@ -328,7 +328,9 @@ def _bases(rest: Array, rank: int, scale: float) -> Iterator[tuple[Array, Array]
         if np.linalg.svd(out, compute_uv=False)[-1] > CLOSE * scale:
             basis = np.asarray(np.linalg.lstsq(out, rest, rcond=None)[0], dtype=float)
             basis[np.abs(basis) <= CLOSE * np.abs(basis).max()] = 0.0
-            yield basis, out
+            # Beside inputs that weigh hundreds of times more a row's own 1 counts as nothing: no basis to read by.
+            if basis.any(axis=1).all():
+                yield basis, out
 
 
 def scaled(network: Network) -> Network:

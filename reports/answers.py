@@ -251,7 +251,7 @@ def _emergence(tables: Tables) -> list[Finding]:
     if rows.empty:
         return []
     before = rows[rows["before"] == rows["held"]]
-    later = rows[(rows["before"] < rows["held"])].assign(n=rows["seeds"])
+    later = rows.assign(n=rows["seeds"])[rows["before"] < rows["held"]]
     parts = []
     if len(before):
         names = dict.fromkeys(f"{f} in {t}" for f, t in zip(before["feature"], before["task"], strict=True))

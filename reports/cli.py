@@ -187,15 +187,9 @@ def benchmark(
 
     if name is None:
         if as_json:
-            print_json(
-                [
-                    {"name": e.name, "measures": e.measures, "available": e.available}
-                    for e in BENCHMARKS.values()
-                ]
-            )
+            print_json([{"name": e.name, "measures": e.measures} for e in BENCHMARKS.values()])
         else:
-            rows = [[e.name, e.measures, "" if e.available else "not yet"] for e in BENCHMARKS.values()]
-            print_table(["name", "measures", ""], rows)
+            print_table(["name", "measures"], [[e.name, e.measures] for e in BENCHMARKS.values()])
         return 0
     if networks is not None:
         return _score(name, networks, out, against, as_json)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import prevalence
@@ -140,17 +142,25 @@ def emergence_steps(tables: Tables) -> pd.DataFrame:
     rows = rows[rows["solved"].astype(bool)] if len(rows) else rows
     if rows.empty:
         return pd.DataFrame(columns=columns)
-    marked = rows.assign(_held=rows["step"].notna(), _before=(rows["step"] == 0).fillna(False).astype(bool))
-    table = marked.groupby(key, sort=False).agg(
-        seeds=("seed", "size"), held=("_held", "sum"), before=("_before", "sum")
+    marked = rows.assign(
+        _held=rows["step"].notna(),
+        _before=(rows["step"] == 0).fillna(False).astype(bool),
+        _step=rows["step"].astype("float64"),
     )
-    # The lower of two middle steps: half a step is none.
-    table["step"] = [
-        float(sorted(part.dropna())[(part.notna().sum() - 1) // 2]) if part.notna().any() else float("nan")
-        for _, part in rows.groupby(key, sort=False)["step"]
-    ]
+    table = marked.groupby(key, sort=False).agg(
+        seeds=("seed", "size"),
+        held=("_held", "sum"),
+        before=("_before", "sum"),
+        step=("_step", _lower_median),
+    )
     table["share"] = table["held"] / table["seeds"]
     return table.reset_index()[columns]
+
+
+def _lower_median(steps: pd.Series[float]) -> float:
+    """The lower of two middle steps, for half a step is none; NaN where there is no step at all."""
+    known = np.sort(steps.dropna().to_numpy())
+    return float(known[(len(known) - 1) // 2]) if len(known) else math.nan
 
 
 def circuit_shares(tables: Tables) -> pd.DataFrame:

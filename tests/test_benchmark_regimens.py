@@ -431,6 +431,6 @@ def test_the_command_runs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         return Benchmark("regimens", True, 3, (), {}, {})
 
     monkeypatch.setattr(regimens, "run_regimens", ran)
-    assert BENCHMARKS["regimens"].available
+    assert "regimens" in BENCHMARKS
     run("regimens", quick=True, out=tmp_path, seed=3, progress=False)
     assert asked == [{"quick": True, "out": tmp_path, "seed": 3, "progress": False}]

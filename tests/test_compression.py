@@ -11,7 +11,7 @@ from mathcircuits.models import Compression, compress, compress_all, hand_derive
 from mathcircuits.models.compression import _network, _state
 from mathcircuits.models.elimination import Limits, deletions, eliminated, kicked, without
 from mathcircuits.models.levenberg import levenberg
-from mathcircuits.models.readability import in_standard_gauge, readable_forms, snapped
+from mathcircuits.models.readability import _bases, in_standard_gauge, readable_forms, snapped
 from mathcircuits.models.redundancy import merged
 from mathcircuits.models.regimens import Regimen
 
@@ -439,3 +439,15 @@ def test_unknown_tasks_and_missing_seeds() -> None:
         compress_all([HALF_SUM], "minimum", seeds=[1, 2])
     with pytest.raises(InputError, match="it needs 1 inputs"):
         compress_all([HALF_SUM], "absolute")
+
+
+def test_a_basis_on_inputs_that_hardly_weigh_is_passed_over() -> None:
+    # By its first two inputs alone the last row of `rest` would be read off 1e-2 as 1 beside 1e3.
+    rest = np.array([[1.0, 0.0, 1.0], [0.0, 1e-2, 10.0]])
+    found = list(_bases(rest, 2, 1.0))
+    assert found
+    for basis, out in found:
+        assert np.isfinite(basis).all()
+        assert basis.any(axis=1).all()
+        assert out @ basis == pytest.approx(rest, abs=1e-2)
+    assert len(found) < 3

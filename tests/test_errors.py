@@ -13,7 +13,6 @@ from mathcircuits.detect.errors import (
     FileError,
     InputError,
     MathCircuitsError,
-    NotYetError,
     UnknownFeature,
     UnknownNameError,
     UnknownTask,
@@ -27,7 +26,6 @@ from mathcircuits.detect.errors import (
     [
         (InputError, ValueError),
         (FileError, ValueError),
-        (NotYetError, NotImplementedError),
         (UnknownNameError, KeyError),
         (UnknownFeature, KeyError),
         (UnknownTask, KeyError),
@@ -41,7 +39,7 @@ def test_every_error_is_ours_and_what_python_expects(kind: type[Exception], also
 def test_no_other_error_is_defined() -> None:
     found = {k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)}
     assert all(issubclass(k, MathCircuitsError) for k in found)
-    assert len(found) == 7
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize(

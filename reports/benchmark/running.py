@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mathcircuits.detect import InputError, NotYetError, UnknownNameError
+from mathcircuits.detect import InputError, UnknownNameError
 
 from .results import Benchmark
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A benchmark: its name, what it measures, and whether this version has it."""
+    """A benchmark: its name and what it measures."""
 
     name: str
     measures: str
-    available: bool
 
 
 #: The benchmarks by name.
@@ -30,12 +29,10 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            Entry(
-                "detection", "precision, recall and false discoveries on networks with planted features", True
-            ),
-            Entry("training", "time per network-step against the seed's loop and torch.func.vmap", True),
-            Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis", True),
-            Entry("universality", "verdicts over tasks, widths, seeds and regimens", True),
+            Entry("detection", "precision, recall and false discoveries on networks with planted features"),
+            Entry("training", "time per network-step against the seed's loop and torch.func.vmap"),
+            Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis"),
+            Entry("universality", "verdicts over tasks, widths, seeds and regimens"),
         )
     }
 )
@@ -69,7 +66,6 @@ def run(
     Raises:
         InputError: for `workers` or `against` with another benchmark.
         UnknownNameError: for a name that there is not.
-        NotYetError: for a benchmark that a later version brings.
         FileError: where `out` cannot be written.
 
     Examples:
@@ -84,8 +80,6 @@ def run(
     if name != "universality" and (workers is not None or against is not None):
         option = "workers" if workers is not None else "against"
         raise InputError(f"benchmark {name!r} knows no {option}: it belongs to 'universality'")
-    if not BENCHMARKS[name].available:
-        raise NotYetError(f"benchmark {name!r} is not there yet: a later release brings it")
     if name == "universality":
         from .universality import run_universality
 
