@@ -231,7 +231,7 @@ def error_against_width(table: pd.DataFrame, ax: Axes) -> Axes:
         >>> _, (ax,) = blank(3, 3)
         >>> ax = error_against_width(pd.DataFrame([{**row, "width": 2}, {**row, "width": 4, "rms": 0.02}]), ax)
         >>> ax.get_xscale(), [text.get_text() for text in ax.get_legend().get_texts()]
-        ('log', ['square', 'median seed', 'no network of this width', 'falls as 1 / width^2'])
+        ('log', ['square', 'median seed', 'least possible', '1 / width^2'])
     """
     marks = zip(("smooth", "order", "threshold", "sum"), "osD^", strict=True)
     for (family, mark), (task, rows) in zip(marks, table.groupby("task", sort=False), strict=False):
@@ -239,17 +239,17 @@ def error_against_width(table: pd.DataFrame, ax: Axes) -> Axes:
         (line,) = ax.plot(rows["width"], rows["rms"], f"-{mark}", color=colour, lw=1.6, ms=5, label=str(task))
         best = float(rows["rms"].min())
         on_hover(line, f"{task}: best seed of the widest network {number(best)}")
-        ax.plot(rows["width"], rows["median_rms"], "--", color=colour, lw=0.8, alpha=0.7)
-        ax.plot(rows["width"], rows["bound"], ":", color=colour, lw=1.4)
+        ax.plot(rows["width"], rows["median_rms"], "--", marker=mark, ms=2.5, color=colour, lw=0.8, alpha=0.7)
+        ax.plot(rows["width"], rows["bound"], ":", marker=mark, ms=2.5, color=colour, lw=1.4)
     ax.plot([], [], "--", color=MUTED.light, lw=0.8, label="median seed")
-    ax.plot([], [], ":", color=MUTED.light, lw=1.4, label="no network of this width")
+    ax.plot([], [], ":", color=MUTED.light, lw=1.4, label="least possible")
     widths = np.array([table["width"].min(), table["width"].max()], dtype=float)
     start = float(table["rms"].max()) * 1.5
-    ax.plot(widths, start * (widths[0] / widths) ** 2, color=INK.light, lw=0.6, label="falls as 1 / width^2")
+    ax.plot(widths, start * (widths[0] / widths) ** 2, color=INK.light, lw=0.6, label="1 / width^2")
     ax.set(xscale="log", yscale="log", xlabel="hidden neurons", ylabel="root mean square error")
     ticks = sorted({int(width) for width in table["width"]})
     ax.set_xticks(ticks, [str(width) for width in ticks])
     ax.minorticks_off()
     ax.grid()
-    ax.legend(loc="lower left")
+    ax.legend(loc="lower left", frameon=False)
     return ax

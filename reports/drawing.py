@@ -62,6 +62,7 @@ class NeuronLabel:
         return colour_of(self.feature)
 
 
+Point = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Labels = Mapping[tuple[int, int], NeuronLabel]
 
 
@@ -183,8 +184,9 @@ def _edges(
         share = abs(value) / largest
         hair = share < _HAIR
         colour = FAINT if hair else POSITIVE if value > 0 else NEGATIVE
+        where = _free_place(start, end, placed) if not hair and rank < LABELS_PER_LAYER else None
         (line,) = ax.plot(
-            *zip(start, end, strict=True),
+            *_parted(start, end, where),
             color=colour.light,
             linewidth=0.5 if hair else 0.8 + 2.2 * share,
             linestyle="-" if hair or value > 0 else (0, (3.2, 1.6)),
@@ -192,8 +194,7 @@ def _edges(
             zorder=1 if hair else 2,
         )
         on_hover(line, f"weight {value:+.6g}")
-        if not hair and rank < LABELS_PER_LAYER:
-            where = _free_place(start, end, placed)
+        if where is not None:
             placed.append(where)
             ax.text(
                 *where,
@@ -207,15 +208,25 @@ def _edges(
             )
 
 
+def _parted(start: Point, end: Point, label: tuple[float, float] | None) -> tuple[list[float], list[float]]:
+    """The edge's coordinates, with a gap where its label stands: a dash that begins under it would peep out."""
+    points = [start, end]
+    if label is not None:
+        along = (end - start) / np.linalg.norm(end - start)
+        gap = min(_LABEL[0] / 2 / max(abs(along[0]), 1e-9), 0.7 * _LABEL[1] / max(abs(along[1]), 1e-9))
+        points[1:1] = [np.array(label) - gap * along, np.full(2, np.nan), np.array(label) + gap * along]
+    return [float(x) for x, _ in points], [float(y) for _, y in points]
+
+
 def _free_place(
-    start: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    end: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    start: Point,
+    end: Point,
     placed: Sequence[tuple[float, float]],
 ) -> tuple[float, float]:
     """The point of the edge that is farthest from the labels there, near its middle if all are free."""
     options = [start + t * (end - start) for t in np.linspace(0.16, 0.84, 18)]
 
-    def crowding(point: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float]:
+    def crowding(point: Point) -> tuple[float, float]:
         gaps = [max(abs(point[0] - x) / _LABEL[0], abs(point[1] - y) / _LABEL[1]) for x, y in placed]
         middle = abs(float(point[0]) - float(start[0] + end[0]) / 2)
         return -min([1.0, *gaps]), middle

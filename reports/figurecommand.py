@@ -14,8 +14,6 @@ from mathcircuits.detect import InputError, UnknownNameError
 
 #: Formats that a journal takes; the suffix chooses.
 FORMATS = (".svg", ".pdf", ".png")
-#: Dots per inch of a PNG: what journals ask of line drawings at their printed size.
-DPI = 300
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,8 @@ def make_figure(name: str, folder: Path, out: Path, choice: Choice | None = None
         raise UnknownNameError("figure", name, KINDS, "`mathcircuits figure` lists them")
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"{out}: a figure is written as .svg, .pdf or .png: name the file so")
-    from .paperfigures import draw, write_figure
+    from .paperfigures import draw
+    from .rendering import write_figure
 
     drawn = draw(name, folder, choice or Choice())
     return write_figure(drawn.figure, out), drawn.caption

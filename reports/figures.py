@@ -216,8 +216,8 @@ def readouts(table: pd.DataFrame, ax: Axes) -> Axes:
 def periodic_table(table: pd.DataFrame, ax: Axes, *, features: Sequence[str], tasks: Sequence[str]) -> Axes:
     """Features by tasks: a tile's colour and letter are its verdict, its area the share of solved networks.
 
-    A dotted outline is the share of untrained networks. A dot is a feature without a row (no solved network
-    holds it), a dash a task that no network of this cell solved.
+    The length of the line at its foot is the share of untrained networks. A dot is a feature without a row (no
+    solved network holds it), a dash a task that no network of this cell solved.
 
     Args:
         table: rows of the study's `prevalence` table, at most one per feature and task.
@@ -302,7 +302,7 @@ def similarity_scale(ax: Axes) -> Axes:
 
 
 def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:
-    """One feature in one task: the trained share as a filled square, the untrained one as an outline."""
+    """One feature in one task: the trained share as a filled square, the untrained one as a line at the foot."""
     value, untrained = float(row["value"]), float(row["untrained_value"])
     verdict = str(row["verdict"])
     mark = VERDICTS.get(verdict)
@@ -316,27 +316,17 @@ def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:
         side,
         side,
         facecolor=mark.colour.light if mark else PANEL.light,
-        edgecolor=MUTED.light,
+        # The edge of a square as small as its letter would strike it through.
+        edgecolor=MUTED.light if side > 0.45 else FAINT.light,
         linewidth=0.6,
-        linestyle=(0, (2, 1.4)) if verdict == "inconclusive" else "-",
+        linestyle=(0, (2, 1.4)) if verdict == "inconclusive" and side > 0.45 else "-",
         zorder=2,
     )
     ax.add_patch(square)
     on_hover(square, text)
     if untrained > 0:
-        side = 0.92 * math.sqrt(untrained)
-        ax.add_patch(
-            Rectangle(
-                (x - side / 2, y - side / 2),
-                side,
-                side,
-                facecolor="none",
-                edgecolor=INK.light,
-                linewidth=0.9,
-                linestyle=(0, (1, 1.2)),
-                zorder=3,
-            )
-        )
+        ends = [x - 0.46, x - 0.46 + 0.92 * untrained]
+        ax.plot(ends, [y + 0.42] * 2, color=INK.light, linewidth=2, solid_capstyle="butt", zorder=3)
     letter = ax.text(
         x,
         y,

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, POSITIVE, colour_of
 from .rendering import on_hover
-from .wording import at_most, number, percent
+from .wording import at_most, number, percent, thousands
 
 #: Shapes tell tasks apart, so that the figure reads in grey; further tasks go through the list again.
 _MARKERS = "osD^vP*X"
@@ -68,6 +68,8 @@ def complexity(
     """How long each network's formula is, against how far it can be off: filled where it is a formula, hollow where
     nothing shorter than the weights was near enough.
 
+    Networks of equally long formulas whose errors differ by less than a tenth of a decade share a dot.
+
     Args:
         table: rows of the study's `programs` table: task, network, bits, error, formula.
         ax: 4 by 3 inch suits.
@@ -82,7 +84,10 @@ def complexity(
         >>> ax.get_yscale(), [text.get_text() for text in ax.get_legend().get_texts()]
         ('log', ['minimum'])
     """
-    for row in table.to_dict("records"):
+    tenth = (10 * np.log10(np.maximum(table["error"].astype(float), _FLOOR))).round()
+    keys = [table["task"], table["formula"].notna(), table["bits"].astype(float).round(1), tenth]
+    for _, together in table.groupby(keys, sort=False):
+        row = together.iloc[0]
         marker = _MARKERS[list(tasks).index(row["task"]) % len(_MARKERS)]
         named = isinstance(row["formula"], str)
         (dot,) = ax.plot(
@@ -97,9 +102,9 @@ def complexity(
             alpha=0.8,
             zorder=3 if named else 2,
         )
-        on_hover(
-            dot, f"{row['network']}: {row['bits']:.0f} bits, off by at most {at_most(float(row['error']))}"
-        )
+        others = f" and {thousands(len(together) - 1)} like it" if len(together) > 1 else ""
+        error = at_most(float(together["error"].max()))
+        on_hover(dot, f"{row['network']}{others}: {row['bits']:.0f} bits, off by at most {error}")
     for k, task in enumerate(tasks):
         ax.plot([], [], _MARKERS[k % len(_MARKERS)], markersize=5, color=MUTED.light, label=task)
     if tolerance is not None:
@@ -108,7 +113,7 @@ def complexity(
     if len(table) and table["bits"].max() > 20 * table["bits"].min():
         ax.set_xscale("log")
     ax.minorticks_off()
-    ax.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ax.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return ax
 
 

@@ -32,7 +32,7 @@ from mathcircuits.models.modular import GROKKED, ModularRegimen, ModularRuns, tr
 from . import modularfigures as figures
 from .htmltables import Column, TableView, csv_uri, table_view
 from .palette import every_colour
-from .rendering import blank, inline_svg
+from .rendering import blank, inline_svg, write_figure
 from .storage import atomic, write_json
 from .templating import render
 from .wording import counted, number, percent
@@ -336,8 +336,7 @@ def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:
     with atomic(folder / "tables" / "history.csv") as file:
         study.runs.history.to_csv(file, index=False)
     for name, (figure, _, _, _) in drawn.items():
-        with atomic(folder / "figures" / f"{name}.svg") as file:
-            _write_svg(figure, file)
+        write_figure(figure, folder / "figures" / f"{name}.svg")
     write_json(folder / "summary.json", study.to_dict())
     with atomic(folder / "index.html") as file:
         file.write_text(_page(study, drawn), "utf-8")
@@ -448,12 +447,6 @@ def _power(reading: FourierReading) -> pd.DataFrame:
     )
     order = rows["neuron"].to_numpy()
     return pd.DataFrame(reading.power[order], index=order, columns=range(1, reading.power.shape[1] + 1))
-
-
-def _write_svg(figure: Figure, path: Path) -> None:
-    from .benchmark.charts import write_svg
-
-    write_svg(figure, path)
 
 
 _NETWORKS = (

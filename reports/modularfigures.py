@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from .palette import INK, MUTED, NEGATIVE, POSITIVE
 from .rendering import on_hover
-from .wording import percent
+from .wording import percent, thousands
 
 #: Numbers along an axis up to which each gets a tick of its own.
 _TICKS = 40
@@ -40,9 +40,19 @@ def grokking_curves(table: pd.DataFrame, ax: Axes) -> Axes:
             on_hover(line, f"seed {seed}, {label}: ends at {percent(float(one['accuracy'].iloc[-1]))}")
         middle = rows.groupby("step")["accuracy"].median()
         ax.plot(middle.index, middle, style, color=colour.light, lw=2, label=label)
-    ax.set(xlabel="step", ylabel="accuracy", ylim=(-0.02, 1.02))
+    # Both rises lie in the first tenth of the steps: the scale is logarithmic from the first logged step on.
+    steps = table["step"][table["step"] > 0]
+    if len(steps):
+        ax.set_xscale("symlog", linthresh=float(steps.min()), linscale=0.3)
+        ticks = [
+            0,
+            *(m * 10**k for k in range(7) for m in (1, 2, 5) if steps.min() <= m * 10**k <= steps.max()),
+        ]
+        ax.set_xticks(ticks, [thousands(tick) for tick in ticks])
+        ax.minorticks_off()
+    ax.set(xlabel="step", ylabel="accuracy", xlim=(0, None), ylim=(-0.02, 1.02))
     ax.grid(axis="y")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower right", frameon=False)
     return ax
 
 
@@ -140,7 +150,7 @@ def share_histogram(table: pd.DataFrame, ax: Axes, *, label: str, bar: float | N
         ax.axvline(bar, color=INK.light, lw=0.8, ls=(0, (1, 1.5)))
     ax.set(xlabel=label, ylabel="share of each", xlim=(edges[0], 1.005))
     if len(table):
-        ax.legend(loc="upper center")
+        ax.legend(loc="upper center", frameon=False)
     return ax
 
 

@@ -23,19 +23,19 @@ from mathcircuits.detect.scoring import unit_vectors
 
 from . import learningfigures
 from .ensemblefiles import load_ensemble
-from .figurecommand import DPI, Choice
+from .figurecommand import Choice
 from .networkfigures import graph_figure, response_figure
-from .palette import GROUND
 from .regimensection import width_figure
 from .rendering import STYLE, blank
 from .selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
-from .storage import atomic
 from .study import Study
 from .tasksections import census_figure, prevalence_figure
 from .universalsection import cluster_figures, emergence_figure, periodic_figures
 from .views import FigureView
 from .wording import cell_name
 
+#: Panels of losses: more do not fit on a sheet.
+_PANELS = 12
 #: Features that are shown of each neuron, the best first: the label and what competes with it.
 _COMPETING = 3
 #: The error that a formula may have (`decompile`'s default tolerance).
@@ -66,25 +66,6 @@ def draw(name: str, folder: Path, choice: Choice) -> Drawn:
         # Between tasks: those with as many inputs as the chosen one stand beside it.
         tables["pairs"] = rows_of(study.tables, "pairs", inputs=tasks[choice.task].arity)
     return _STUDIES[name](study, tables)
-
-
-def write_figure(figure: Figure, out: Path) -> Path:
-    """Write a figure in the format of the file's suffix, on the house's light ground.
-
-    Raises:
-        FileError: where the file cannot be written.
-    """
-    suffix = out.suffix.lower().lstrip(".")
-    # An SVG or PDF without its date is the same file whenever it is drawn again.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
-    # Type 42 keeps letters of a PDF as letters; an SVG for a paper has outlines, since its reader lacks the font.
-    style = {**STYLE, "svg.fonttype": "path", "pdf.fonttype": 42}
-    with atomic(out) as file, mpl.rc_context(style):
-        figure.savefig(
-            file, format=suffix, dpi=DPI, facecolor=GROUND.light, bbox_inches="tight", pad_inches=0.04,
-            metadata=metadata,
-        )  # fmt: skip
-    return out
 
 
 # What is drawn
@@ -242,16 +223,20 @@ def _by_task(
     _: Study, tables: Tables, *, make: Callable[[Tables, str], FigureView | None], what: str
 ) -> Drawn:
     """The page's figure of a task: of the first that has one, where none is chosen."""
-    return _first((view for name in task_names(tables) if (view := make(tables, name))), what)
+    named = ((name, view) for name in task_names(tables) if (view := make(tables, name)))
+    name, view = next(named, (None, None))
+    drawn = _first(view, what)
+    return Drawn(drawn.figure, f"{name}. {drawn.caption}")
 
 
 def _training(study: Study, tables: Tables) -> Drawn:
-    """A panel per condition: at most twelve, those of the first tasks."""
+    """A panel per condition, those of the first tasks."""
     networks = rows_of(tables, "networks", population="trained")
     keys = ["task", "hidden", "width", "regimen"]
-    conditions = list(networks.groupby(keys, sort=False))[:12] if len(networks) else []
-    if not conditions:
+    everything = list(networks.groupby(keys, sort=False)) if len(networks) else []
+    if not everything:
         return _first(None, "trained networks")
+    conditions = everything[:_PANELS]
     columns = min(3, len(conditions))
     down = -(-len(conditions) // columns)
     figure, axes = blank(2.6 * columns, 2.1 * down, rows=down, columns=columns)
@@ -267,12 +252,22 @@ def _training(study: Study, tables: Tables) -> Drawn:
         history = history.assign(solved=history["seed"].map(solved)).dropna(subset="solved")
         learningfigures.training(history, ax, threshold=float(rows["threshold"].iloc[0]))
         ax.set_title(f"{task}\n{cell_name(hidden, width, regimen)}", fontsize=8)
-    for ax in axes[len(conditions) :]:
-        ax.set_axis_off()
+        ax.tick_params(labelsize=8)
+    for k, ax in enumerate(axes):
+        if k >= len(conditions):
+            ax.set_axis_off()
+        if k % columns:
+            ax.set_ylabel("")
+        if k + columns < len(conditions):
+            ax.set_xlabel("")
     caption = (
         "Loss of every network over training, a panel per task, width and regimen. Solid: solved its task; dashed: did "
-        "not. Dotted: the loss below which it counts as solved."
+        "not. Dotted: the loss below which it counts as solved. Step 0, before training, stands at the left end."
     )
+    if len(conditions) < len(everything):
+        caption += (
+            f" The first {len(conditions)} of {len(everything)} conditions: choose a task, width or regimen."
+        )
     return Drawn(figure, caption)
 
 
@@ -308,7 +303,9 @@ def _benchmark(folder: Path, *, panel: str) -> Drawn:
             calibration_axes(table, ax)
         caption = (
             "How often p falls below a nominal level in untrained networks; d is the number of inputs, a line a shape. "
-            "Below the diagonal the procedure is cautious."
+            "Below the diagonal the procedure is cautious; where a line turns flat, all other neurons are too far "
+            "from every feature to be tested (p = 1). Left "
+            "out are levels that fewer than ten neurons fall below."
         )
         return Drawn(figure, caption)
     figure, axes = blank(9.4, 3.8, columns=2)
@@ -317,7 +314,8 @@ def _benchmark(folder: Path, *, panel: str) -> Drawn:
         power_axes(table, axes[1], bias=True)
     caption = (
         "Share of planted neurons that are declared, against the noise on their direction, three planted among eight; "
-        "left without, right with biases. Dotted: the most that the null allows."
+        "left without, right with biases. Dotted: the most that the null allows. d is the number of inputs; curves "
+        "within 0.01 of each other are drawn once."
     )
     return Drawn(figure, caption)
 

@@ -37,7 +37,7 @@ def success_by_width(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) 
     """
     named = table.assign(width=table["width"].where(table["width"].fillna("") != "", table["hidden"]))
     widths = sorted(dict.fromkeys(named["width"]), key=lambda width: width_order(width, width))
-    spread = 0.5 / max(len(regimens), 1)
+    spread = 0.75 / max(len(regimens), 1)
     for k, regimen in enumerate(regimens):
         part = named[named["regimen"] == regimen]
         if part.empty:

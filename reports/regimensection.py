@@ -42,6 +42,8 @@ def width_figure(tables: Tables) -> FigureView | None:
     for name, ax in zip(names, axes, strict=False):
         regimenfigures.success_by_width(rows[rows["task"] == name], ax, regimens=regimens)
         ax.set_title(name, fontsize=8.5, fontweight="bold")
+    for ax in axes[::columns]:
+        ax.set_ylabel("seeds that solve it", fontsize=8)
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     figure.legend(

@@ -6,6 +6,7 @@ import hashlib
 import html
 import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -13,8 +14,11 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 
-from .palette import FAINT, INK, MUTED, every_colour
+from .palette import FAINT, GROUND, INK, MUTED, every_colour
+from .storage import atomic
 
+#: Dots per inch of a PNG: what journals ask of line drawings at their printed size.
+DPI = 300
 #: An artist whose gid starts with this carries a text that is shown when the pointer rests on it.
 _HOVER = "hover:"
 
@@ -113,6 +117,27 @@ def inline_svg(figure: Figure, alternative: str) -> str:
     return re.sub(r"<svg ([^>]*?)>", lambda m: f"<svg {label} {_size(m[1])}>", text, count=1, flags=re.DOTALL)
 
 
+def write_figure(figure: Figure, out: Path) -> Path:
+    """Write a figure in the format of the file's suffix, on the house's light ground.
+
+    Raises:
+        FileError: where the file cannot be written.
+    """
+    suffix = out.suffix.lower().lstrip(".")
+    # An SVG or PDF without its date is the same file whenever it is drawn again.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
+    # Type 42 keeps letters of a PDF as letters; an SVG for a paper has outlines, since its reader lacks the font.
+    style = {**STYLE, "svg.fonttype": "path", "pdf.fonttype": 42}
+    with atomic(out) as file, mpl.rc_context(style):
+        figure.savefig(
+            file, format=suffix, dpi=DPI, facecolor=GROUND.light, bbox_inches="tight", pad_inches=0.04,
+            metadata=metadata,
+        )  # fmt: skip
+        if suffix == "svg":
+            file.write_text(_for_print(file.read_text("utf-8")), "utf-8")
+    return out
+
+
 def _written(figure: Figure) -> str:
     """The figure as SVG, cut to what is drawn.
 
@@ -133,6 +158,13 @@ def _written(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", bbox_inches=size, metadata={"Date": None})
         figure.set_layout_engine(layout)
     return buffer.getvalue()
+
+
+def _for_print(svg: str) -> str:
+    """An SVG without the texts for the pointer, which are no valid ids, its coordinates to a hundredth of a point."""
+    svg = re.sub(rf" id=([\"']){_HOVER}.*?\1", "", svg)
+    # Not `transform`: letters are scaled by small numbers.
+    return re.sub(r'\b(?:d|x|y|width|height)="[^"]*"', _short_numbers, svg)
 
 
 def _short_numbers(attribute: re.Match[str]) -> str:

@@ -20,8 +20,10 @@ from .wording import labelled, number, percent, thousands
 Row = Mapping[Any, Any]
 #: Light is alike, dark is not, even in grey and for colour-blind readers (Nuñez et al. 2018).
 _MAP = "cividis"
-#: Features of one family share its colour; these tell them apart.
-_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+#: Features of one family share its colour; these tell them apart, and all of them in grey.
+_STYLES: Any = (
+    "-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.5, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)),
+)  # fmt: skip
 
 
 def cluster_map(found: Clustered, letters: Mapping[str, str], ax: Axes) -> Axes:
@@ -218,12 +220,10 @@ def emergence(table: pd.DataFrame, ax: Axes) -> Axes:
         >>> emergence(frame, ax).lines[0].get_ydata().tolist()
         [0.0, 0.5, 1.0]
     """
-    seen: dict[str, int] = {}
-    for (feature, on), rows in table.groupby(["feature", "on"], sort=False):
+    for k, ((feature, on), rows) in enumerate(table.groupby(["feature", "on"], sort=False)):
         part = rows.sort_values("step")
         colour = colour_of(feature)
-        style = _STYLES[seen.get(colour.name, 0) % len(_STYLES)]
-        seen[colour.name] = seen.get(colour.name, 0) + 1
+        style = _STYLES[k % len(_STYLES)]
         steps = part["step"].to_numpy(dtype=float)
         band = ax.fill_between(
             steps,

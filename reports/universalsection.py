@@ -78,7 +78,7 @@ def periodic_figures(tables: Tables) -> Iterator[FigureView]:
         words = f"Features by tasks for {cells}. Verdicts: {said}. All numbers stand in the table below."
         caption = (
             f"Width and regimen: {cells}. Fill: share of solved networks that hold the feature, in the "
-            "colour and letter of its verdict. Dotted outline: share of untrained networks. Dot: no solved "
+            "colour and letter of its verdict. Line at the foot: share of untrained networks. Dot: no solved "
             "network holds it. Dash: no network solved the task. The pointer shows the numbers."
         )
         yield figure_view(figure, words, caption, shown, f"periodic-{start}")
@@ -201,9 +201,10 @@ def cluster_figures(tables: Tables) -> Iterator[FigureView]:
         words = f"Similarity of networks of tasks with {inputs} {noun}. {'. '.join(said)}. {legend}."
         caption = (
             f"Tasks with {inputs} {noun} ({legend}): six solved networks of each at the left, untrained ones at the "
-            "right; clustered by average linkage, the tree above. Networks that learned the same would form blocks of "
-            "their letter at the left and not at the right. Below: mean similarity within and across tasks, their "
-            "difference with its bootstrap interval, and the p of a permutation test over networks."
+            "right; light is alike, dark is not; clustered by average linkage, the tree above. Networks that learned "
+            "the same would form blocks of their letter at the left and not at the right. Below: mean similarity "
+            "within and across tasks, their difference with its bootstrap interval, and the p of a permutation test "
+            "over networks."
         )
         yield figure_view(figure, words, caption, rows, f"clusters-{inputs}")
 
@@ -221,7 +222,9 @@ def _contrast(known: pd.DataFrame) -> str:
     if known.empty:
         return ""
     row = known.iloc[0]
-    numbers = {name: number(float(row[name])) for name in ("within", "across", "effect", "low", "high", "p")}
+    # What is below 1e-12 is the rounding of a mean of numbers up to 1. Adding 0 takes the sign from a zero.
+    names = ("within", "across", "effect", "low", "high", "p")
+    numbers = {name: number(round(float(row[name]), 12) + 0.0) for name in names}
     return "within {within}, across {across}; difference {effect} ({low} to {high}), p = {p}".format(
         **numbers
     )
@@ -314,8 +317,12 @@ def emergence_figure(tables: Tables) -> FigureView | None:
         where = cell_name(*first[CELL])
         ax.set_title(f"{name}\n{where}, {int(first['n'])} seeds", fontsize=8)
         ax.legend(
-            fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.12), handlelength=2.4, frameon=False
+            fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.3), handlelength=2.4, frameon=False
         )
+        ax.set_xlabel("step", fontsize=8, labelpad=0)
+        ax.tick_params(labelsize=8)
+    for ax in axes[::columns]:
+        ax.set_ylabel("seeds that hold it", fontsize=8)
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     parts = []

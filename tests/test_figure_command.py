@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -118,12 +119,15 @@ def test_a_choice_is_what_is_drawn(folder: Path, study: Shelf) -> None:
     one = paperfigures.draw("success", folder, Choice(task="minimum")).figure
     titles = [[ax.get_title() for ax in figure.axes if ax.get_title()] for figure in (everything, one)]
     assert titles == [["absolute", "minimum"], ["minimum"]]
-    solved = study.tables["programs"]["formula"].notna()
     programs = study.tables["programs"][study.tables["programs"]["population"] == "trained"]
+    # What would be drawn on the same spot is drawn once.
+    spots = programs.assign(solved=programs["formula"].notna()).drop_duplicates(
+        ["task", "solved", "bits", "error"]
+    )
     dots = [line for line in drawn("complexity", folder).axes[0].lines if np.size(line.get_xdata()) == 1]
-    assert len(dots) == len(programs)
+    assert len(dots) == len(spots) < len(programs)
     hollow = [line for line in dots if line.get_markerfacecolor() == "none"]
-    assert len(hollow) == int((~solved)[programs.index].sum()) > 0
+    assert len(hollow) == int((~spots["solved"]).sum()) > 0
 
 
 def test_similarity_of_a_task_sets_those_beside_it_that_have_as_many_inputs(folder: Path) -> None:
@@ -197,11 +201,14 @@ def benchmark(tmp_path: Path) -> Path:
             "measure": "share of p below level",
             "level": p,
             "value": p,
+            "found": 10_000 * p,
         }
-        for p in (0.001, 0.01, 0.1)
+        for p in (0.0005, 0.001, 0.01, 0.1)
     ]
     rows += [
         {**cell, "part": PART, "population": "planted", "planted": PLANTED, "measure": m, "noise": n, "value": 1 - n}
+        | {"inputs": d, "value": 1 - n * slope}
+        for d, slope in ((2, 1.0), (3, 0.5), (4, 0.505))
         for m in ("recall", "power the null allows") for n in (0.0, 0.5)
     ]  # fmt: skip
     pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
@@ -216,6 +223,12 @@ def test_a_benchmark_has_its_curves(name: str, benchmark: Path) -> None:
     lines = [line for ax in paperfigures.draw(name, benchmark, Choice()).figure.axes for line in ax.lines]
     values = {"calibration": [0.001, 0.01, 0.1], "power": [1.0, 0.5]}[name]
     assert values in [np.asarray(line.get_ydata()).tolist() for line in lines]
+
+
+def test_curves_that_hide_each_other_are_drawn_once(benchmark: Path) -> None:
+    figure = paperfigures.draw("power", benchmark, Choice()).figure
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["d = 2", "d = 3, 4"]
+    assert len(figure.axes[0].lines) == 4
 
 
 # On the command line
@@ -300,3 +313,46 @@ def test_a_network_is_chosen_where_none_is_named(folder: Path) -> None:
     caption = paperfigures.draw("circuit", folder, Choice(task="minimum")).caption
     assert caption.startswith("minimum/3/")
     assert derived_network("minimum").sizes == (2, 3, 1)
+
+
+# In the docs
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def test_the_page_of_figures_has_each_of_them_and_no_other() -> None:
+    text = (DOCS / "figures.md").read_text("utf-8")
+    calls = re.findall(r"^mathcircuits figure (\S+) (\S+).* -o (\S+)$", text, re.MULTILINE)
+    assert sorted(name for name, _, _ in calls) == sorted(KINDS)
+    folders = {"study": "runs/default", "benchmark": "runs/detection"}
+    for name, folder, file in calls:
+        assert (folder, file) == (folders[KINDS[name].folder], f"{name}.svg")
+    shown = re.findall(r"!\[([^\]]*)\]\(figures/([^)]+)\)", text)
+    assert all(len(words) > 40 for words, _ in shown)
+    names = [file for _, file in shown]
+    assert len(names) == len(set(names))
+    assert set(names) == {path.name for path in (DOCS / "figures").iterdir()}
+    rest = set(names) - {f"{name}.svg" for name in KINDS} - {"smooth.svg"}
+    assert rest
+    assert all(name.startswith("modular-") for name in rest)
+    assert (
+        text.count("*To be seen:*") == len(re.findall(r"\*Not\s+to\s+be\s+concluded:\*", text)) == len(names)
+    )
+
+
+def test_the_figures_of_the_docs_are_small_and_bear_no_date() -> None:
+    files = sorted((DOCS / "figures").iterdir())
+    # A page that a reader waits for is read by nobody: 170 kB a figure, 2 MB in all.
+    assert max(file.stat().st_size for file in files) < 170_000
+    assert sum(file.stat().st_size for file in files) < 2_000_000
+    for file in files:
+        text = file.read_text("utf-8")
+        assert ET.fromstring(text).tag == f"{SVG}svg"
+        assert "<dc:date>" not in text
+        assert "hover:" not in text
+
+
+def test_a_figure_written_twice_is_the_same(folder: Path, tmp_path: Path) -> None:
+    once, twice = (make_figure("circuit", folder, tmp_path / name)[0] for name in ("a.svg", "b.svg"))
+    assert once.read_bytes() == twice.read_bytes()
+    assert b"hover:" not in once.read_bytes()

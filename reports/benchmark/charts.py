@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: One colour and mark per number of inputs.
+#: One colour, mark and line per number of inputs.
 _COLOURS = [FAMILIES[name].light for name in ("sign", "order", "sum", "magnitude", "threshold", "smooth")]
 _MARKS = "osD^vP"
+_LINES: Any = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.2, 1.5, 1.2)), (0, (3, 3)), (0, (1, 3)))
+#: Neurons below a level from which their share is drawn: of fewer the exact interval spans more than a factor of four.
+_ENOUGH = 10
+#: Curves of power that differ by no more than this are drawn as one.
+_ALIKE = 0.01
 
 
 def detection_figure(table: pd.DataFrame) -> Figure:
@@ -80,17 +85,21 @@ def discovery_axes(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def calibration_axes(table: pd.DataFrame, ax: Axes) -> Axes:
-    """How often p falls below a level, against the level; below the diagonal the procedure is cautious."""
+    """How often p falls below a level, against the level; below the diagonal the procedure is cautious.
+
+    Left out are levels that fewer than 10 neurons fall below.
+    """
     rows = table[(table["part"] == NULLS) & (table["measure"] == "share of p below level")]
     rows = rows[rows["population"] == "untrained"]
     for _, cell in rows.groupby(["inputs", "bias", "layers", "width", "law"], dropna=False):
         d = int(cell["inputs"].iloc[0])
-        shown = cell[cell["value"] > 0]
-        ax.plot(shown["level"], shown["value"], color=_COLOURS[d - 1], lw=0.7, alpha=0.7)
+        shown = cell[cell["found"] >= _ENOUGH]
+        ax.plot(shown["level"], shown["value"], color=_COLOURS[d - 1], lw=0.8, alpha=0.75, ls=_LINES[d - 1])
     for d in sorted(rows["inputs"].dropna().unique()):
-        ax.plot([], [], color=_COLOURS[int(d) - 1], label=f"d = {int(d)}")
-    ax.plot([1e-5, 1], [1e-5, 1], color=INK.light, lw=0.8, ls="--")
-    ax.set(xscale="log", yscale="log", xlim=(5e-5, 1), ylim=(5e-6, 1))
+        ax.plot([], [], color=_COLOURS[int(d) - 1], ls=_LINES[int(d) - 1], label=f"d = {int(d)}")
+    ax.plot([1e-5, 1], [1e-5, 1], color=INK.light, lw=1)
+    ax.set(xscale="log", yscale="log", xlim=(5e-5, 1), ylim=(2e-5, 1))
+    ax.minorticks_off()
     ax.set(xlabel="nominal p", ylabel="share of untrained neurons below")
     ax.legend(loc="upper left")
     ax.set_title("Calibration of p")
@@ -108,12 +117,12 @@ def power_axes(table: pd.DataFrame, ax: Axes, *, bias: bool) -> Axes:
         & (rows["bias"] == bias)
         & rows["level"].isna()
     ]
-    for d in sorted(rows["inputs"].dropna().unique()):
-        part = rows[rows["inputs"] == d]
-        colour, mark = _COLOURS[int(d) - 1], _MARKS[int(d) - 1]
+    for ds in _alike(rows):
+        part = rows[rows["inputs"] == ds[0]]
+        colour, mark = _COLOURS[ds[0] - 1], _MARKS[ds[0] - 1]
         for measure, style in (("recall", "-"), ("power the null allows", ":")):
             curve = part[part["measure"] == measure].sort_values("noise")
-            label = f"d = {int(d)}" if measure == "recall" else None
+            label = f"d = {', '.join(map(str, ds))}" if measure == "recall" else None
             ax.plot(
                 curve["noise"], curve["value"], style, color=colour, lw=1.2, marker=mark if label else "", ms=4,
                 label=label,
@@ -125,3 +134,20 @@ def power_axes(table: pd.DataFrame, ax: Axes, *, bias: bool) -> Axes:
         ax.legend(loc="lower left")
     ax.set_title(f"3 planted among 8, {'biases' if bias else 'no biases'} (dotted: what the null allows)")
     return ax
+
+
+def _alike(rows: pd.DataFrame) -> list[list[int]]:
+    """Numbers of inputs, those with the same curves together: of such only the last drawn would be seen."""
+    drawn = rows[rows["measure"].isin(["recall", "power the null allows"])]
+    curves = drawn.pivot_table(index="inputs", columns=["measure", "noise"], values="value").fillna(0.0)
+    values = curves.to_numpy(dtype=float)
+    groups: list[list[int]] = []
+    firsts: list[int] = []
+    for k, d in enumerate(int(d) for d in curves.index):
+        same = [n for n, first in enumerate(firsts) if abs(values[k] - values[first]).max() <= _ALIKE]
+        if same:
+            groups[same[0]].append(d)
+        else:
+            groups.append([d])
+            firsts.append(k)
+    return groups
