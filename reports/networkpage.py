@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mathcircuits.detect import FileError, InputError, diagnose
 from mathcircuits.detect.box import Box
@@ -22,6 +21,7 @@ from .htmltables import Column, TableView, table_view
 from .networkfigures import graph_figure, response_figure
 from .palette import STATUSES, every_colour
 from .storage import atomic
+from .templating import render
 from .views import FigureView
 from .wording import at_most, counted, joined, number
 
@@ -101,16 +101,10 @@ def network_page(
         >>> text.count("<svg role"), "off by at most" in text
         (2, True)
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in title)
     content = json.dumps(analysis.to_dict() if data is None else data, allow_nan=False)
-    return environment.get_template("network.html").render(
+    return render(
+        "network.html",
         title=title,
         name=name,
         lead=_lead(analysis),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mathcircuits.detect import FileError
@@ -20,6 +19,7 @@ from .regimensection import cause_figure, cost_figure, success_figure, width_fig
 from .selections import task_names
 from .tables import candidates_toml
 from .tasksections import task_view
+from .templating import render
 from .universalsection import (
     LADDER_HEADS,
     circuit_figure,
@@ -85,14 +85,8 @@ def page(study: StudyLike) -> str:
         True
     """
     tables = {name: frame for name, frame in study.tables.items() if len(frame)}
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return render(
+        "page.html",
         colours=every_colour(),
         families=FAMILIES,
         statuses=STATUSES,
