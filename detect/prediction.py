@@ -221,6 +221,8 @@ def _points(task: Task, count: int) -> Array:
     """Points of the box [n, d], mapped onto themselves by the task's symmetries."""
     from scipy.stats import qmc
 
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise InputError(f"points={count!r}: give a whole number from 1, such as {POINTS}")
     # A power of two, as Sobol points want it; fewer where many symmetries multiply them.
     exponent = max(4, int(np.log2(max(1, count / (1 + len(task.symmetries) / 4)))))
     low, high = np.array(task.box).T

@@ -488,3 +488,9 @@ def test_rules_say_what_they_ask() -> None:
         texts.append(rule.text)
     assert len(set(texts)) == 10  # |x| and |x1 - x2| have one form
     assert f"{RACE:g}" in texts[7]
+
+
+@pytest.mark.parametrize("points", [0, -1, 2.5, True, "many"])
+def test_points_are_a_whole_number_from_one(points: object) -> None:
+    with pytest.raises(InputError, match=r"points=.*: give a whole number from 1, such as 256"):
+        initial_features([Network([[[1.0]], [[1.0]]])], "identity", points=points)  # type: ignore[arg-type]
