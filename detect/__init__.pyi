@@ -55,7 +55,6 @@ from .kinks import KinkCriterion as KinkCriterion
 from .kinks import kink_criteria as kink_criteria
 from .kinks import kink_criterion as kink_criterion
 from .ladder import Ladder as Ladder
-from .ladder import Population as Population
 from .ladder import Rung as Rung
 from .ladder import ladder_of as ladder_of
 from .ladder import ladder_table as ladder_table
@@ -74,6 +73,7 @@ from .network import Network as Network
 from .network import as_network as as_network
 from .orbits import Orbits as Orbits
 from .pairs import pairwise as pairwise
+from .population import Population as Population
 from .prediction import SuccessModel as SuccessModel
 from .prediction import initial_features as initial_features
 from .programs import Program as Program

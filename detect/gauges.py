@@ -15,7 +15,7 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +82,7 @@ class Reduced:
         parts = (self.plus, self.minus, self.pair, self.affine)
         return float(max(np.abs(part).max(initial=0.0) for part in parts))
 
-    def distance(self, other: Reduced, unit: float | None = None) -> float:
+    def distance(self, other: Reduced, unit: float | None = None, *, most: float = math.inf) -> float:
         """The largest difference of effective weights, vectors c n and c d, relative to `unit`.
 
         Hyperplanes are matched one to one, heaviest first, each with the one that it differs least from; one
@@ -91,23 +91,49 @@ class Reduced:
 
         Args:
             other: of the same inputs and outputs; unit: by default `other`'s largest effective weight.
+            most: a distance above this is infinite, and is not worked out.
         """
         unit = other.size if unit is None else unit
         if unit == 0:
             return 0.0 if self.size == 0 else math.inf
-        worst = float(np.abs(self.affine - other.affine).max(initial=0.0))
-        own, others = _mass(self), _mass(other)
-        free = list(range(len(other.d)))
+        worst, bar = float(np.abs(self.affine - other.affine).max(initial=0.0)), most * unit
+        if worst > bar:
+            return math.inf
+        own, others, apart = self._mass, other._mass, _apart(self, other)
+        free = np.ones(len(others), dtype=bool)
         for g in np.argsort(-own, kind="stable").tolist():
-            apart = [_apart(self, g, other, k) for k in free]
-            k = int(np.argmin(apart)) if apart else -1
-            if k >= 0 and apart[k] < max(own[g], others[free[k]]):
-                worst = max(worst, apart[k])
-                free.pop(k)
+            row = np.where(free, apart[g], math.inf)
+            k = int(np.argmin(row)) if len(row) else -1
+            if k >= 0 and row[k] < max(own[g], others[k]):
+                worst = max(worst, float(row[k]))
+                free[k] = False
             else:
                 worst = max(worst, float(own[g]))
-        worst = max([worst, *(float(others[k]) for k in free)])
-        return worst / unit
+            if worst > bar:
+                return math.inf
+        worst = max(worst, float(others[free].max(initial=0.0)))
+        return worst / unit if worst <= bar else math.inf
+
+    @cached_property
+    def _mass(self) -> Array:
+        """[G] the largest effective weight of each hyperplane."""
+        parts = np.maximum(np.maximum(np.abs(self.plus), np.abs(self.minus)), np.abs(self.pair))
+        return np.asarray(parts.max(axis=1, initial=0.0))
+
+    @cached_property
+    def lengths(self) -> Array:
+        """[G] the longest of each hyperplane's vectors c (n, d), longest first.
+
+        Those of two networks within a distance t of each other differ, place by place, by at most
+        t sqrt(1 + d^2) of the unit, and mirror images have the same.
+        """
+        return -np.sort(-np.linalg.norm(self._vectors, axis=-1).max(axis=(0, 2), initial=0.0))
+
+    @cached_property
+    def _vectors(self) -> Array:
+        """[3, G, out, inputs + 1] the vectors c (n, d) of both sides and of the pair."""
+        planes = np.concatenate([self.n, self.d[:, None]], axis=1)
+        return np.asarray(np.stack([self.plus, self.minus, self.pair])[..., None] * planes[None, :, None])
 
     def scaled(self, factor: float) -> Reduced:
         """The reduced network of factor * f."""
@@ -535,19 +561,13 @@ def near_planes(n: Array, d: Array, others: Array, offsets: Array, box: Box) -> 
     return np.array(found, dtype=bool).reshape(len(d), len(offsets))
 
 
-def _apart(a: Reduced, g: int, b: Reduced, k: int) -> float:
-    """The largest difference of the effective weights of two hyperplanes."""
-    s = 1.0 if a.n[g] @ b.n[k] >= 0 else -1.0
-    own = np.append(a.n[g], a.d[g])
-    other = s * np.append(b.n[k], b.d[k])
-    plus, minus = (b.plus[k], b.minus[k]) if s > 0 else (b.minus[k], b.plus[k])
-    pairs = ((a.plus[g], plus), (a.minus[g], minus), (a.pair[g], s * b.pair[k]))
-    return float(max(np.linalg.norm(np.outer(v, own) - np.outer(w, other), axis=1).max() for v, w in pairs))
-
-
-def _mass(a: Reduced) -> Array:
-    parts = np.maximum(np.maximum(np.abs(a.plus), np.abs(a.minus)), np.abs(a.pair))
-    return np.asarray(parts.max(axis=1, initial=0.0))
+def _apart(a: Reduced, b: Reduced) -> Array:
+    """[G, K] the largest difference of the effective weights of every two hyperplanes."""
+    # A plane seen from behind has its sides exchanged and its normal turned; of the pair both signs turn.
+    behind = b._vectors[[1, 0, 2]] * np.array([-1.0, -1.0, 1.0])[:, None, None, None]
+    facing = (a.n @ b.n.T >= 0)[None, :, :, None, None]
+    other = np.where(facing, b._vectors[:, None], behind[:, None])
+    return np.asarray(np.linalg.norm(a._vectors[:, :, None] - other, axis=-1).max(axis=(0, 3), initial=0.0))
 
 
 def _tidy(row: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,52 @@ def benjamini_hochberg(p: npt.ArrayLike) -> Array:
     steps = values[order] * (len(order) / np.arange(1, len(order) + 1))
     q[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return q
+
+
+class Selection(NamedTuple):
+    """Which of many claims are made, and at what confidence their intervals are shown.
+
+    Attributes:
+        q: Benjamini-Hochberg [m], NaN where nothing was tested.
+        claimed, tested: how many.
+        confidence: of the intervals.
+        words: what was controlled.
+    """
+
+    q: Array
+    claimed: int
+    tested: int
+    confidence: float
+    words: str
+
+
+def select(p: npt.ArrayLike, rate: float) -> Selection:
+    """Claims at a false discovery rate, with the confidence that keeps the false coverage rate of their intervals.
+
+    With R of m claimed, intervals at confidence `1 - rate R / m` miss in at most `rate` of the claimed rows on average
+    (Benjamini & Yekutieli, J. Am. Stat. Assoc. 100, 2005).
+
+    Args:
+        p: p-values [m]; NaN means "not tested".
+        rate: false discovery rate, between 0 and 1.
+
+    Raises:
+        InputError: for a rate outside (0, 1), and as `benjamini_hochberg`.
+
+    Examples:
+        >>> select([0.001, 0.5], 0.05).words
+        '1 of 2 rows claimed at false discovery rate 0.05 (Benjamini-Hochberg); intervals at confidence 0.975 (FCR)'
+    """
+    if not 0 < rate < 1:
+        raise InputError(f"rate {rate}: give a false discovery rate between 0 and 1, such as 0.05")
+    q = benjamini_hochberg(p)
+    tested, claimed = int((~np.isnan(q)).sum()), int((q <= rate).sum())
+    confidence = 1 - rate * max(claimed, 1) / max(tested, 1)
+    words = (
+        f"{claimed} of {tested} rows claimed at false discovery rate {rate:g} (Benjamini-Hochberg); "
+        f"intervals at confidence {confidence:.4g} (FCR)"
+    )
+    return Selection(q, claimed, tested, confidence, words)
 
 
 def poisson_binomial_tail(x: int, probabilities: npt.ArrayLike) -> float:

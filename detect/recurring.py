@@ -275,15 +275,18 @@ def _groups(items: list[_Item]) -> list[list[tuple[_Item, Reduced]]]:
     """Items around the one with the most others nearby, again and again; each with its nearest image."""
     free = list(range(len(items)))
     near: dict[tuple[int, int], int] = {}
+    units, lengths, longest = [item.unit for item in items], *_lengths(items)
     for i in free:
-        for j in free:
+        # What cannot be near is told apart at once: few of all pairs are left.
+        maybe = np.abs(lengths - lengths[i]).max(axis=1, initial=0.0) <= SAME_GAUGE * units[i] * longest
+        for j in np.flatnonzero(maybe).tolist():
             a, b = items[i], items[j]
             same = a.images[0].plus.shape[1] == b.images[0].plus.shape[1]
             if not same or (a.circuit is None) != (b.circuit is None):
                 continue
             if a.circuit is not None and b.circuit is not None and a.circuit.name != b.circuit.name:
                 continue
-            distances = [image.distance(a.images[0], a.unit) for image in b.images]
+            distances = [image.distance(a.images[0], units[i], most=SAME_GAUGE) for image in b.images]
             k = int(np.argmin(distances))
             if distances[k] <= SAME_GAUGE:
                 near[i, j] = k
@@ -294,6 +297,16 @@ def _groups(items: list[_Item]) -> list[list[tuple[_Item, Reduced]]]:
         groups.append([(items[j], items[j].images[near[leader, j]]) for j in members])
         free = [j for j in free if j not in members]
     return groups
+
+
+def _lengths(items: Sequence[_Item]) -> tuple[Array, float]:
+    """[items, hyperplanes] each item's `Reduced.lengths`, zeros behind, and by how much they may exceed a distance."""
+    own = [item.images[0] for item in items]
+    table = np.zeros((len(items), max((len(reduced.d) for reduced in own), default=0)))
+    for row, reduced in zip(table, own, strict=True):
+        row[: len(reduced.d)] = reduced.lengths
+    furthest = max((float(np.abs(reduced.d).max(initial=0.0)) for reduced in own), default=0.0)
+    return table, math.hypot(1.0, furthest) * (1 + 1e-9)
 
 
 def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box: Box) -> Candidate | None:

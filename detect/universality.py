@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .multiplicity import benjamini_hochberg
+from .multiplicity import select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,8 +242,6 @@ def verdict_table(
     missing = [name for name in ("found", "n") if name not in frame.columns]
     if missing:
         raise InputError(f"the table has no column {missing[0]!r}: it needs found and n, one row per feature")
-    if not 0 < rate < 1:
-        raise InputError(f"rate {rate}: give a false discovery rate between 0 and 1, such as 0.05")
     columns = frame.columns
     forced = [bool(f) for f in frame["forced"]] if "forced" in columns else [False] * len(frame)
     pairs = [
@@ -260,9 +258,8 @@ def verdict_table(
             for (found, n), skip in zip(pairs, forced, strict=True)
         ]
     )
-    q = benjamini_hochberg(p)
-    tested, claimed = int((~np.isnan(p)).sum()), int((q <= rate).sum())
-    confidence = 1 - rate * max(claimed, 1) / max(tested, 1)
+    selection = select(p, rate)
+    confidence = selection.confidence
     found_verdicts = [
         verdict(found, n, u, skip, confidence=confidence, margins=margins, alpha=alpha)
         for (found, n), u, skip in zip(pairs, untrained, forced, strict=True)
@@ -275,11 +272,8 @@ def verdict_table(
     table["p_untrained"] = np.array(
         [math.nan if v.p_untrained is None else v.p_untrained for v in found_verdicts]
     )
-    table["p"], table["q"] = p, q
-    table.attrs["correction"] = (
-        f"{claimed} of {tested} rows claimed at false discovery rate {rate:g} (Benjamini-Hochberg); "
-        f"intervals at confidence {confidence:.4g} (FCR)"
-    )
+    table["p"], table["q"] = p, selection.q
+    table.attrs["correction"] = selection.words
     return table
 
 

@@ -16,15 +16,18 @@ import pandas as pd
 from mathcircuits.detect import Network, Task, tasks, within_across
 from mathcircuits.detect.activation import hook_post
 from mathcircuits.detect.box import sobol_points
-from mathcircuits.detect.ladder import Ladder, Population, ladders
+from mathcircuits.detect.comparands import COMPARED
+from mathcircuits.detect.ladder import Ladder, ladders
+from mathcircuits.detect.ladder import ladder_table as judged_together
 from mathcircuits.detect.mechanism import mechanism, similarity_matrix
 from mathcircuits.detect.orbits import Orbits
 from mathcircuits.detect.pairs import pairwise
 from mathcircuits.detect.piecewise import is_piecewise_linear
+from mathcircuits.detect.population import Population
 from mathcircuits.detect.transplants import transplant_matrix
 
 from .schema import empty, typed
-from .tables import COMPARED, Condition
+from .tables import Condition
 
 Array = npt.NDArray[np.float64]
 
@@ -46,7 +49,7 @@ class Sample:
         task: its task.
         hidden, regimen: its sizes and regimen.
         solved: how many networks solved the task.
-        solutions: at most 20 of them, by id; losses: theirs.
+        solutions: at most 30 of them, by id; losses: theirs.
         untrained: at most as many untrained networks, by id.
     """
 
@@ -104,58 +107,35 @@ def representatives(samples: Sequence[Sample]) -> dict[str, Sample]:
 
 
 def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
-    """The ladders of the conditions of each task, and of the tasks with equally many inputs.
+    """The ladders of the conditions of each task, and of the tasks with equally many inputs, judged together.
 
     Conditions with fewer than two solved networks are left out. `kind` says what differs: `seeds` (a condition with
-    itself), `widths`, `regimens`, `both`, or `tasks`.
+    itself), `widths`, `regimens`, `both`, or `tasks`. False discoveries are controlled over the whole table.
     """
     usable = [sample for sample in samples if len(sample.solutions) >= 2]
-    rows: list[dict[str, object]] = []
+    found: list[Ladder] = []
     for name in dict.fromkeys(sample.task.name for sample in usable):
-        rows += _ladder_rows([sample for sample in usable if sample.task.name == name], within=True)
+        found += ladders([sample.population for sample in usable if sample.task.name == name])
     stand = representatives(usable)
     for inputs in sorted({sample.task.arity for sample in stand.values()}):
-        alike = [sample for sample in stand.values() if sample.task.arity == inputs]
-        rows += _ladder_rows(alike, within=False)
-    return typed(pd.DataFrame(rows), "ladder") if rows else empty("ladder")
-
-
-def _ladder_rows(samples: Sequence[Sample], within: bool) -> Iterator[dict[str, object]]:
-    known = {sample.name: sample for sample in samples}
-    for found in ladders([sample.population for sample in samples], within=within):
-        a, b = known[found.a], known[found.b]
-        about = {
-            "task_a": a.task.name,
-            "hidden_a": a.hidden,
-            "regimen_a": a.regimen,
-            "task_b": b.task.name,
-            "hidden_b": b.hidden,
-            "regimen_b": b.regimen,
-            "kind": _difference(a, b),
-        }
-        last = _stopped(found)
-        for rung in found.rungs:
-            yield {
-                **about,
-                "rung": rung.name,
-                "verdict": rung.verdict,
-                "value": rung.share,
-                "low": rung.low,
-                "high": rung.high,
-                "different": rung.different,
-                "vacuous": rung.vacuous,
-                "median": rung.median,
-                "null": rung.null_q95,
-                "n": rung.effective,
-                "pairs": rung.pairs,
-                "stops": rung.name == last,
-                "reason": rung.reason,
-            }
-
-
-def _stopped(ladder: Ladder) -> str:
-    """The first rung that is not the same, or empty."""
-    return next((rung.name for rung in ladder.rungs if rung.verdict != "same"), "")
+        alike = [sample.population for sample in stand.values() if sample.task.arity == inputs]
+        found += ladders(alike, within=False)
+    if not found:
+        return empty("ladder")
+    known = {sample.name: sample for sample in usable}
+    frame = judged_together(found).rename(
+        columns={"share": "value", "effective": "n", "null_q95": "null"}, errors="raise"
+    )
+    for side in "ab":
+        own = [known[name] for name in frame[side]]
+        frame[f"task_{side}"] = [sample.task.name for sample in own]
+        frame[f"hidden_{side}"] = [sample.hidden for sample in own]
+        frame[f"regimen_{side}"] = [sample.regimen for sample in own]
+    frame["kind"] = [_difference(known[a], known[b]) for a, b in zip(frame["a"], frame["b"], strict=True)]
+    # The first rung of each ladder that is not the same.
+    parted = frame["verdict"] != "same"
+    frame["stops"] = parted & (parted.groupby([frame["a"], frame["b"]]).cumsum() == 1)
+    return typed(frame, "ladder")
 
 
 def _difference(a: Sample, b: Sample) -> str:

@@ -125,12 +125,16 @@ def _ladder_table(tables: Tables) -> TableView:
         Column("rung", "rung"),
         Column("verdict", "verdict", "rung"),
         Column(
-            "value", "same, 95% interval", "interval", "share of the pairs of networks that are the same here"
+            "value",
+            "same, interval",
+            "interval",
+            "share of the pairs of networks that are the same here; the interval widened for the table",
         ),
         Column("different", "different", "percent"),
         Column("vacuous", "vacuous", "percent", "as alike as networks that learned nothing"),
         Column("median", "median", "number", "of what is compared on this rung"),
         Column("null", "null", "number", "95% of networks that learned nothing are less alike than this"),
+        Column("q", "q", "number", "Benjamini-Hochberg over the rungs of all ladders"),
         Column("n", "networks", "count", "disjoint pairs of networks, which the interval rests on"),
         Column("pairs", "pairs", "count"),
         Column("stops", "stops here", "truth"),
@@ -147,7 +151,10 @@ def _ladder_table(tables: Tables) -> TableView:
             pair=ladder_names(rows), _rank=rank, _stops=~stopped, _rung=rows["rung"].map(LADDER.index)
         )
         rows = rows.sort_values(["_stops", "_rank"], kind="stable").drop(columns=["_rank", "_stops", "_rung"])
-    caption = "The ladder of every pair of conditions: first the rung at which each stops, then the others."
+    caption = (
+        "The ladder of every pair of conditions: first the rung at which each stops, then the others. False "
+        "discoveries are controlled at 5% over all rungs."
+    )
     return table_view(rows, "ladder", caption, columns, source="tables/ladder.parquet", total=total)
 
 

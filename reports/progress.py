@@ -138,7 +138,7 @@ class ProgressDisplay:
     Args:
         cells: the cells of the study.
         show: None shows the bar on a terminal, and a line every half a minute elsewhere; True a line after every
-            cell; False nothing.
+            cell and stage; False nothing.
         stream: where; the error stream by default.
         clock: seconds, as `time.monotonic`.
 
@@ -188,14 +188,21 @@ class ProgressDisplay:
         self.estimate.add(outcome)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.estimate.share)
-        elif self._lines and self._clock() - self._told >= self._every:
-            self._told = self._clock()
-            print(f"mathcircuits: {self._said()}", file=self._stream, flush=True)
+        else:
+            self._tell(self._said)
 
     def stage(self, name: str) -> None:
-        """Show what follows the cells: the tables, the page."""
+        """Show what follows the cells: the tables and of what, the page."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=name)
+        else:
+            self._tell(lambda: name)
+
+    def _tell(self, words: Callable[[], str]) -> None:
+        """Print a line, if the last one is long enough ago."""
+        if self._lines and self._clock() - self._told >= self._every:
+            self._told = self._clock()
+            print(f"mathcircuits: {words()}", file=self._stream, flush=True)
 
     def _said(self) -> str:
         return progress_text(self.estimate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,20 +22,24 @@ if TYPE_CHECKING:
     from .tables import Condition
 
 
-def write_tables(cells: Iterable[Cell], out: Path) -> None:
+def write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None] | None = None) -> None:
     """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
 
     Processes that share a folder write one after the other.
+
+    Args:
+        cells: the finished cells; out: the study's folder.
+        stage: is told what is being worked on, where somebody wants to know.
     """
     from filelock import FileLock
 
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
-        _write_tables(cells, out)
+        _write_tables(cells, out, stage or (lambda name: None))
 
 
-def _write_tables(cells: Iterable[Cell], out: Path) -> None:
+def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]) -> None:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -66,7 +70,8 @@ def _write_tables(cells: Iterable[Cell], out: Path) -> None:
                 table = pa.Table.from_pandas(frame, arrow_schema(name), preserve_index=False)
                 writers[name].write_table(table)
 
-        for members in grouped.values():
+        for name, members in grouped.items():
+            stage(f"tables: {name}")
             condition = read_condition(members, out)
             if condition.task.name not in known:
                 known[condition.task.name] = Orbits(condition.task)
@@ -95,14 +100,18 @@ def _write_tables(cells: Iterable[Cell], out: Path) -> None:
             counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
             solved[condition.task.name] += len(condition.solutions)
             unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+        stage("tables: ladders")
         add("ladder", comparisons.ladder_table(samples))
+        stage("tables: pairs of tasks")
         pairs = comparisons.pair_table(samples)
         add("pairs", pairs)
         add("contrasts", comparisons.contrast_table(pairs))
+        stage("tables: transplants")
         add("transplants", comparisons.transplant_table(samples))
-        recurring = [
-            made.candidate_table(tasks[name], found, solved[name]) for name, found in unnamed.items()
-        ]
+        recurring = []
+        for name, found in unnamed.items():
+            stage(f"tables: candidates of {name}")
+            recurring.append(made.candidate_table(tasks[name], found, solved[name]))
         candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
         add("candidates", candidates)
         _write_candidates(made.candidates_toml(candidates), out)

@@ -104,8 +104,8 @@ def _ladders(conditions: list[tuple[dict[str, str], pd.DataFrame]]) -> list[dict
             rows.append(
                 {
                     **sides, "kind": kind, "rung": rung, "verdict": verdict, "value": 0.0 if stops else 1.0, "low": 0.0,
-                    "high": 1.0, "different": 0.0, "vacuous": 0.0, "median": 0.5, "null": 0.4, "n": 6, "pairs": 15,
-                    "stops": stops, "reason": f"{verdict} in 15 of 15 pairs",
+                    "high": 1.0, "confidence": 0.96, "different": 0.0, "vacuous": 0.0, "median": 0.5, "null": 0.4,
+                    "p": 0.01, "q": 0.02, "n": 6, "pairs": 15, "stops": stops, "reason": f"{verdict} in 15 of 15 pairs",
                 }
             )  # fmt: skip
     return rows

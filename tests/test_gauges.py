@@ -190,3 +190,29 @@ def test_one_scale_for_all_outputs() -> None:
     assert (scale, off) == pytest.approx((-2, 0))
     assert (one_scale(T, T * [1, -1]) or (0, 0))[1] > 0.5
     assert one_scale(T, np.ones((30, 2))) is None
+
+
+def test_lengths_bound_the_distance_from_below() -> None:
+    """What candidates are told apart by before any distance is worked out; mirror images have the same lengths."""
+    rng = np.random.default_rng(0)
+    close = 0
+    for _ in range(300):
+        width = int(rng.integers(1, 5))
+        W, b, V = rng.normal(size=(width, 2)), rng.normal(size=width), rng.normal(size=(1, width))
+        noise = float(rng.choice([1e-3, 0.1, 1.0]))
+        order = rng.permutation(width)
+        moved = [W + noise * rng.normal(size=W.shape), b + noise * rng.normal(size=width)]
+        one = reduce_network(Network([W, V], [b, [0.0]]))
+        other = reduce_network(Network([moved[0][order], V[:, order]], [moved[1][order], [0.0]]))
+        apart = other.distance(one)
+        lengths = np.zeros((2, 8))
+        for row, reduced in zip(lengths, (one, other), strict=True):
+            row[: len(reduced.d)] = reduced.lengths
+        furthest = max(float(np.abs(reduced.d).max(initial=0.0)) for reduced in (one, other))
+        assert np.abs(lengths[0] - lengths[1]).max() <= apart * one.size * np.hypot(1, furthest) * (1 + 1e-9)
+        assert other.distance(one, most=apart * 1.001) == apart
+        assert other.distance(one, most=apart * 0.999) == (0.0 if apart == 0 else np.inf)
+        close += 0 < apart < 0.05
+        image = reduce_network(Network([W[:, ::-1] * [1, -1], V], [b, [0.0]]))
+        assert image.lengths == pytest.approx(one.lengths)
+    assert close > 20

@@ -9,17 +9,14 @@ import pandas as pd
 import pytest
 
 from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect.allpairs import cka_values, unit_values
+from mathcircuits.detect.comparands import mirrored
 from mathcircuits.detect.edges import deep_mechanism, deep_similarities
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.ladder import (
     COLUMNS,
     MAJORITY,
-    RUNGS,
     Ladder,
-    Population,
-    _cka_values,
-    _mirrored,
-    _unit_values,
     ladder_of,
     ladder_table,
     ladders,
@@ -34,6 +31,8 @@ from mathcircuits.detect.mechanism import (
     similarity_matrix,
 )
 from mathcircuits.detect.pairs import MEASURES, pairwise
+from mathcircuits.detect.population import Population
+from mathcircuits.detect.rungs import RUNGS, Measured
 from mathcircuits.detect.similarity import cka_measure
 from mathcircuits.detect.task import Symmetry, tasks
 
@@ -195,12 +194,12 @@ def test_batched_cka_and_matching_equal_pairwise() -> None:
     rng = np.random.default_rng(0)
     layers = [rng.normal(size=(60, d)) for d in (1, 3, 5)] + [np.zeros((60, 2))]
     others = [rng.normal(size=(60, d)) for d in (2, 4)] + [np.ones((60, 1))]
-    for name, batched in (("cka", _cka_values), ("correlation_matching", _unit_values)):
+    for name, batched in (("cka", cka_values), ("correlation_matching", unit_values)):
         measure = MEASURES[name]()
         a: list[Prepared] = [measure.ready(layer) for layer in layers]
         b: list[Prepared] = [measure.ready(layer) for layer in others]
         assert batched(a, b) == pytest.approx(pairwise(layers, measure, against=others), abs=1e-12)
-    assert _cka_values([cka_measure().ready(layers[3])], [cka_measure().ready(others[2])]).item() == 1
+    assert cka_values([cka_measure().ready(layers[3])], [cka_measure().ready(others[2])]).item() == 1
 
 
 def test_similarity_matrix_equals_one_by_one() -> None:
@@ -231,7 +230,7 @@ def test_a_mirrored_network_is_the_network_of_mirrored_inputs() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
     image = Symmetry.parse(["-x2", "x1"])
     net = random_networks(1, 0)[0]
-    assert _mirrored(net, image)(X) == pytest.approx(net(image(X)))
+    assert mirrored(net, image)(X) == pytest.approx(net(image(X)))
 
 
 @pytest.mark.parametrize(
@@ -277,6 +276,35 @@ def test_all_pairs_of_conditions() -> None:
     assert len(table) == 6 * 5
     assert ladder_table([]).columns.tolist() == list(COLUMNS)
     assert table["share"].dtype == np.float64
+
+
+def ladder_with(same: int, different: int = 0, pairs: int = 15, name: str = "circuit") -> Ladder:
+    """A ladder of one rung whose disjoint pairs came out so."""
+    rung = Measured(name, "planted", pairs=pairs, effective=pairs, same=same, different=different)  # type: ignore[arg-type]
+    return Ladder("a", "b", (), pd.DataFrame(), (rung,)).at(0.95)
+
+
+def test_a_table_controls_false_discoveries() -> None:
+    """Nine in ten conditions are the same in exactly the majority of pairs, which is not more; one in ten in all."""
+    rng = np.random.default_rng(0)
+    truth = np.where(np.arange(150) < 15, 1.0, MAJORITY)
+    alone, together, found = [], [], []
+    for _ in range(16):
+        drawn = [ladder_with(int(k)) for k in rng.binomial(15, truth)]
+        table = ladder_table(drawn)
+        for claims, said in (
+            (alone, [one["circuit"].verdict for one in drawn]),
+            (together, table["verdict"].tolist()),
+        ):
+            same = np.array(said) == "same"
+            claims.append((same & (truth == MAJORITY)).sum() / max(same.sum(), 1))
+        found.append((table["verdict"] == "same")[truth == 1].mean())
+        claimed = table["verdict"].isin(["same", "different", "vacuous", "partial"])
+        assert claimed.tolist() == (table["q"] <= 0.05).tolist()
+    assert np.mean(together) <= 0.05
+    assert np.mean(found) == 1.0
+    # Alone, 15 of 15 by chance is 0.2% of 135, beside 15 that are true.
+    assert np.mean(alone) > 0.08
 
 
 def test_the_feature_table_counts_and_tests() -> None:

@@ -69,7 +69,7 @@ def test_the_made_up_tables_have_the_columns_of_real_ones(study: FakeStudy, name
 
 
 def test_the_rungs_are_those_of_the_ladder() -> None:
-    from mathcircuits.detect.ladder import RUNGS
+    from mathcircuits.detect.rungs import RUNGS
 
     assert LADDER == RUNGS
 
