@@ -125,7 +125,7 @@ class Reduced:
         """[G] the longest of each hyperplane's vectors c (n, d), longest first.
 
         Those of two networks within a distance t of each other differ, place by place, by at most
-        t sqrt(1 + d^2) of the unit, and mirror images have the same.
+        t sqrt(1 + d^2) of the unit.
         """
         return -np.sort(-np.linalg.norm(self._vectors, axis=-1).max(axis=(0, 2), initial=0.0))
 

@@ -275,11 +275,11 @@ def _groups(items: list[_Item]) -> list[list[tuple[_Item, Reduced]]]:
     """Items around the one with the most others nearby, again and again; each with its nearest image."""
     free = list(range(len(items)))
     near: dict[tuple[int, int], int] = {}
-    units, lengths, longest = [item.unit for item in items], *_lengths(items)
+    units, (lengths, longest) = [item.unit for item in items], _lengths(items)
     for i in free:
         # What cannot be near is told apart at once: few of all pairs are left.
-        maybe = np.abs(lengths - lengths[i]).max(axis=1, initial=0.0) <= SAME_GAUGE * units[i] * longest
-        for j in np.flatnonzero(maybe).tolist():
+        least = np.abs(lengths - lengths[i, :1]).max(axis=2, initial=0.0).min(axis=1)
+        for j in np.flatnonzero(least <= SAME_GAUGE * units[i] * longest).tolist():
             a, b = items[i], items[j]
             same = a.images[0].plus.shape[1] == b.images[0].plus.shape[1]
             if not same or (a.circuit is None) != (b.circuit is None):
@@ -300,13 +300,12 @@ def _groups(items: list[_Item]) -> list[list[tuple[_Item, Reduced]]]:
 
 
 def _lengths(items: Sequence[_Item]) -> tuple[Array, float]:
-    """[items, hyperplanes] each item's `Reduced.lengths`, zeros behind, and by how much they may exceed a distance."""
-    own = [item.images[0] for item in items]
-    table = np.zeros((len(items), max((len(reduced.d) for reduced in own), default=0)))
-    for row, reduced in zip(table, own, strict=True):
-        row[: len(reduced.d)] = reduced.lengths
-    furthest = max((float(np.abs(reduced.d).max(initial=0.0)) for reduced in own), default=0.0)
-    return table, math.hypot(1.0, furthest) * (1 + 1e-9)
+    """[items, images, planes] their `Reduced.lengths`, zeros behind, and by how much they may exceed a distance."""
+    every = [[(reduced.lengths, reduced.d) for reduced in item.images] for item in items]
+    most = max((len(d) for images in every for _, d in images), default=0)
+    table = [[np.pad(own, (0, most - len(own))) for own, _ in images] for images in every]
+    furthest = max((float(np.abs(d).max(initial=0.0)) for images in every for _, d in images), default=0.0)
+    return np.array(table), math.hypot(1.0, furthest) * (1 + 1e-9)
 
 
 def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box: Box) -> Candidate | None:

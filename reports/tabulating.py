@@ -36,7 +36,7 @@ def write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None] 
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
-        _write_tables(cells, out, stage or (lambda name: None))
+        _write_tables(cells, out, stage or _unsaid)
 
 
 def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]) -> None:
@@ -116,6 +116,10 @@ def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]
         add("candidates", candidates)
         _write_candidates(made.candidates_toml(candidates), out)
         add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+
+
+def _unsaid(stage: str) -> None:
+    """Nobody wants to know."""
 
 
 def _write_candidates(entries: str, out: Path) -> None:

