@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -133,18 +133,30 @@ class Read:
             ]
         return self._prepared[key]
 
-    def mechanisms(self, kind: Kind, image: Symmetry) -> list[Mechanism] | list[DeepMechanism]:
-        """Per network its mechanism, the network mirrored."""
+    def mechanisms(
+        self, kind: Kind, image: Symmetry, most: int | None = None
+    ) -> Sequence[Mechanism] | Sequence[DeepMechanism]:
+        """Per network its mechanism, the network mirrored; of the first `most` only, which are then not kept."""
         key = (kind, image)
-        if key not in self._mechanisms:
-            box = self.population.box
-            images = [mirrored(n, image) for n in self.networks(kind)]
-            self._mechanisms[key] = (
-                [mechanism(n, box=box) for n in images]
-                if self.shallow
-                else [deep_mechanism(n, box=box) for n in images]
-            )
-        return self._mechanisms[key]
+        if key in self._mechanisms:
+            return self._mechanisms[key][:most]
+        box = self.population.box
+        images = [mirrored(n, image) for n in self.networks(kind)[:most]]
+        found: list[Mechanism] | list[DeepMechanism] = (
+            [mechanism(n, box=box) for n in images]
+            if self.shallow
+            else [deep_mechanism(n, box=box) for n in images]
+        )
+        if most is None:
+            self._mechanisms[key] = found
+        return found
+
+    def forget_images(self) -> None:
+        """Let go of what was read in mirrored networks; the networks' own stays."""
+        own = self.group[0]
+        self._prepared = {key: held for key, held in self._prepared.items() if key[-1] == own}
+        self._mechanisms = {key: held for key, held in self._mechanisms.items() if key[-1] == own}
+        self._labels = {key: held for key, held in self._labels.items() if key[-1] == own}
 
     @cached_property
     def shallow(self) -> bool:

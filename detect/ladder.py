@@ -273,11 +273,13 @@ def ladders(
         raise InputError(f"populations {', '.join(names)}: give each a name of its own")
     settings = Settings(solved, majority, held, most, seed, catalogue)
     read = [Read(population, settings) for population in populations]
-    return tuple(
-        _compared(one, other, confidence)
-        for k, one in enumerate(read)
-        for other in read[k if within else k + 1 :]
-    )
+    found = {}
+    for j, other in enumerate(read):
+        for i, one in enumerate(read[: j + within]):
+            found[i, j] = _compared(one, other, confidence)
+        # Only the second of a pair is mirrored: what 24 images take is held for one condition at a time.
+        other.forget_images()
+    return tuple(found[pair] for pair in sorted(found))
 
 
 def ladder_table(found: Sequence[Ladder], *, rate: float = 0.05) -> pd.DataFrame:

@@ -158,19 +158,20 @@ def _circuit(one: Read, other: Read) -> Measured:
     reason = _unlike_inputs(one, other) or _unlike_outputs(one, other) or _no_mechanism(one, other)
     if reason:
         return Measured("circuit", reason, comparable=False)
-    images = _images(one, other)
-
     compare: Callable[..., Array] = similarity_matrix if one.shallow else deep_similarities
 
-    def best(first: Sequence[Any], side: Read, kind: Kind, most: int | None = None) -> Array:
-        scores = [compare(first, side.mechanisms(kind, image)[:most]) for image in images]
+    def best(first: Read, kind: Kind, second: Read, most: int | None = None) -> Array:
+        """Of networks of the first with mirror images of the second's solved ones."""
+        still = first.mechanisms(kind, first.group[0])
+        scores = [
+            compare(still, second.mechanisms("solved", image, most)) for image in _images(first, second)
+        ]
         return np.asarray(np.max(scores, axis=0))
 
-    own = one.group[0]
-    values = _pairs(best(one.mechanisms("solved", own), other, "solved"), one is other)
-    panels = [best(one.mechanisms("solved", own)[:LAZY_PARTNERS], other, "lazy").ravel()]
-    if one is not other:
-        panels.append(best(one.mechanisms("lazy", own), other, "solved", LAZY_PARTNERS).ravel())
+    values = _pairs(best(one, "solved", other), one is other)
+    # Mirroring one side is as good as mirroring the other: the few solved networks are mirrored, not the lazy ones.
+    sides = [(one, other)] if one is other else [(one, other), (other, one)]
+    panels = [best(lazy, "lazy", solved, LAZY_PARTNERS).ravel() for lazy, solved in sides]
     null = np.concatenate(panels)
     q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
     alike = values >= SAME_CIRCUIT

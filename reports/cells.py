@@ -19,8 +19,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from importlib.metadata import version
+from functools import cache, cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -112,7 +112,7 @@ class Cell:
         # A task may be a Python function: its values stand for it.
         probes = np.random.default_rng(0).uniform(low, high, (64, task.arity))
         content = {
-            "mathcircuits": version("mathcircuits"),
+            "mathcircuits": _version(),
             "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],
             "hidden": self.hidden,
             "regimen": self.regimen.model_dump(mode="json"),
@@ -360,7 +360,7 @@ def reading_hash() -> str:
         ]
         for c in circuits.implementations
     ]
-    return _digest([READING, version("mathcircuits"), entries, templates])
+    return _digest([READING, _version(), entries, templates])
 
 
 @contextmanager
@@ -378,6 +378,12 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+@cache
+def _version() -> str:
+    """The version of this package; looking it up reads a file."""
+    return metadata.version("mathcircuits")
 
 
 def _digest(content: object) -> str:

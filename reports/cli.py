@@ -169,6 +169,10 @@ def benchmark(
         int | None,
         typer.Option(help="universality: processes that work in parallel (default: one per core)."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="universality: a dask scheduler whose workers do it instead."),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(help="universality: a results.json of before, or its folder, to compare with."),
@@ -193,7 +197,7 @@ def benchmark(
         return 0
     if networks is not None:
         return _score(name, networks, out, against, as_json)
-    found = run(name, quick=quick, out=out, seed=seed, workers=workers, against=against)
+    found = run(name, quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, against=against)
     if as_json:
         print_json(found.to_dict())
     else:

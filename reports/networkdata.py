@@ -23,7 +23,7 @@ from .palette import FAMILIES, OTHER, family_of
 from .wording import at_most
 
 FORMAT = 1
-#: Characters that the data may take: of the 15 MB that a page may have, its figures and tables take up to 4.
+#: Characters that the data may take at most; of a page with many figures and tables it has less (`page.py`).
 BUDGET = 10_000_000
 #: Digits of a weight: its kinks are then off by less than a hundredth of a plot's pixel.
 WEIGHT_DIGITS = 5
@@ -83,10 +83,7 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
         >>> data["networks"]["id"], data["shapes"][0]["sizes"], data["weights"][0]
         (['minimum/3/derived/-1'], [2, 3, 1], [1, -1, 1, 0, -1, 0, -1, 1, -1])
     """
-    table = tables.get("networks")
-    if table is None or table.empty:
-        return {}
-    rows = table[table["population"] != "untrained"].reset_index(drop=True)
+    rows = shown_networks(tables)
     if rows.empty:
         return {}
     place = {str(name): k for k, name in enumerate(rows["network"])}
@@ -118,6 +115,19 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
     content["readouts"] = _grouped(readouts[readouts["network"].isin(kept)], place, _READOUT_COLUMNS)
     content["weights"] = [flat if flag else None for flat, flag in zip(weights, listed, strict=True)]
     return content
+
+
+def shown_networks(tables: Tables) -> pd.DataFrame:
+    """The rows of the networks that the page shows: trained and hand-derived ones.
+
+    Examples:
+        >>> shown_networks({}).empty
+        True
+    """
+    table = tables.get("networks")
+    if table is None or table.empty:
+        return pd.DataFrame()
+    return table[table["population"] != "untrained"].reset_index(drop=True)
 
 
 def dumped(content: Mapping[str, Any]) -> str:

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from mathcircuits.detect import FileError
 
 from .findings import findings, verdict_legend
-from .networkdata import dumped, network_data
+from .networkdata import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
 from .palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from .regimensection import cause_figure, cost_figure, success_figure, width_figure
 from .selections import task_names
+from .storage import atomic
 from .tables import candidates_toml
 from .tasksections import task_view
 from .templating import render
@@ -33,6 +32,11 @@ from .universalsection import (
     transplant_figures,
 )
 from .views import StudyLike
+
+#: Bytes that a page may have are 15 MB, which a browser opens in about a second; what lists take is estimated.
+LIMIT = 14_500_000
+#: Stands in the page until the data of its networks does.
+_DATA = "@networks@"
 
 
 def write_report(out: str | os.PathLike[str]) -> Path:
@@ -60,15 +64,9 @@ def write_report(out: str | os.PathLike[str]) -> Path:
         raise FileError(out, "is no folder", f"make a study there with `mathcircuits study --out {out}`")
     text = page(Study.load(folder))
     path = folder / "report" / "index.html"
-    unfinished = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        unfinished.write_text(text, "utf-8")
-        # Renamed at once: a reader never meets half a page.
-        unfinished.replace(path)
-    except OSError as error:
-        remedy = "free the name or choose a folder that can be written"
-        raise FileError(path, f"cannot be written ({error.strerror})", remedy) from None
+    # Renamed at once: a reader never meets half a page.
+    with atomic(path) as file:
+        file.write_text(text, "utf-8")
     return path
 
 
@@ -85,7 +83,7 @@ def page(study: StudyLike) -> str:
         True
     """
     tables = {name: frame for name, frame in study.tables.items() if len(frame)}
-    return render(
+    text = render(
         "page.html",
         colours=every_colour(),
         families=FAMILIES,
@@ -112,8 +110,11 @@ def page(study: StudyLike) -> str:
         views={view.id: view for view in table_views(tables)},
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
-        networks_json=Markup(dumped(content)) if (content := network_data(study, tables)) else "",
+        networks_json="" if shown_networks(tables).empty else _DATA,
     )
+    # What figures and tables leave of the page is for the networks.
+    room = LIMIT - len(text.encode())
+    return text.replace(_DATA, dumped(network_data(study, tables, budget=min(BUDGET, room))), 1)
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -379,12 +379,12 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     kept = directions[directions["network"].isin(solved) & ~(directions["untrained"] <= _EXACT)]
     if kept.empty:
         return pd.DataFrame(columns=columns)
-    known = {str(task): _kinds(str(task)) for task in dict.fromkeys(kept["task"])}
-    kinds = [
-        known[task].get((feature, on), "")
-        for task, feature, on in zip(kept["task"], kept["feature"], kept["on"], strict=True)
-    ]
-    marked = kept.assign(kind=kinds, readable=kept["readable"].fillna(False).astype(bool))
+    # Networks have the same few features in common: each is looked up once.
+    labels = ["task", "feature", "on"]
+    number = kept.groupby(labels, sort=False, dropna=False).ngroup().to_numpy()
+    distinct = kept[labels].iloc[np.unique(number, return_index=True)[1]].itertuples(index=False)
+    kind = np.array([_kinds(str(task)).get((str(feature), str(on)), "") for task, feature, on in distinct])
+    marked = kept.assign(kind=kind[number], readable=kept["readable"].fillna(False).astype(bool))
     marked = marked[marked["kind"] != ""]
     if marked.empty:
         return pd.DataFrame(columns=columns)

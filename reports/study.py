@@ -155,7 +155,7 @@ class Study:
         """Where the page lies."""
         return self.out / "report" / "index.html"
 
-    @property
+    @cached_property
     def cells(self) -> list[Cell]:
         """The cells of the grid."""
         return study_cells(self.config)

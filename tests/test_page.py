@@ -393,7 +393,7 @@ def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert write_report(tmp_path) == path
     path.unlink()
     path.mkdir()
-    with pytest.raises(FileError, match=r"index\.html: cannot be written \(.+\); free the name"):
+    with pytest.raises(FileError, match=r"index\.html: cannot be written \(.+\); choose another folder"):
         write_report(tmp_path)
 
 

@@ -28,6 +28,8 @@ from mathcircuits.detect import FileError, InputError, MathCircuitsError, tasks
 from mathcircuits.reports import cells as cells_module
 from mathcircuits.reports import workers as workers_module
 from mathcircuits.reports.__main__ import main
+from mathcircuits.reports.benchmark.grid import parse_grids
+from mathcircuits.reports.benchmark.universality import run_universality
 from mathcircuits.reports.cells import Cell, Outcome, reading_hash, run_cell, study_cells
 from mathcircuits.reports.config import StudyConfig
 from mathcircuits.reports.ensemblefiles import load_ensemble
@@ -238,6 +240,32 @@ def test_a_study_on_a_cluster_by_command(
     assert main(["study", str(file), "--out", str(out), "--scheduler", str(cluster.file)]) == 0
     assert capsys.readouterr().out.startswith("2 cells: 2 trained and read")
     assert (out / "report" / "index.html").is_file()
+
+
+GRID = """
+version = "test"
+[tiny]
+tasks = ["absolute", "relu"]
+seeds = 3
+[[tiny.grid]]
+widths = ["1x"]
+regimens = ["osier"]
+steps = 20
+"""
+
+
+@pytest.mark.long
+def test_the_benchmark_on_a_cluster_ends_in_the_local_result(cluster: Cluster, tmp_path: Path) -> None:
+    tiny = parse_grids(GRID)["tiny"]
+    local = run_universality(grid=tiny, quick=True, out=tmp_path / "local", workers=1)
+    far = run_universality(grid=tiny, quick=True, out=tmp_path / "far", scheduler=str(cluster.file))
+    assert len(local.result.verdicts)
+    files = [(tmp_path / name / "results.json").read_text() for name in ("local", "far")]
+    assert files[0] == files[1]
+    # The time is stated for two cores of one machine.
+    assert {score.measure for score in local.checks.scores} - {
+        score.measure for score in far.checks.scores
+    } == {"minutes"}
 
 
 def test_a_scheduler_that_is_lost_is_named(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def run(
     seed: int = 0,
     progress: bool | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     against: str | os.PathLike[str] | None = None,
 ) -> Benchmark | Universality:
     """Run a benchmark.
@@ -61,10 +62,11 @@ def run(
         seed: of what is drawn.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         workers: processes of `universality`; None for one per core.
+        scheduler: for `universality`, a dask scheduler whose workers do it instead.
         against: for `universality`, a result of before to compare with.
 
     Raises:
-        InputError: for `workers` or `against` with another benchmark.
+        InputError: for `workers`, `scheduler` or `against` with another benchmark.
         UnknownNameError: for a name that there is not.
         FileError: where `out` cannot be written.
 
@@ -77,15 +79,22 @@ def run(
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
-    if name != "universality" and (workers is not None or against is not None):
-        option = "workers" if workers is not None else "against"
-        raise InputError(f"benchmark {name!r} knows no {option}: it belongs to 'universality'")
+    only = {"workers": workers, "scheduler": scheduler, "against": against}
+    given = [option for option, value in only.items() if value is not None]
+    if name != "universality" and given:
+        raise InputError(f"benchmark {name!r} knows no {given[0]}: it belongs to 'universality'")
     if name == "universality":
         from .universality import run_universality
 
         # writes itself, too
         return run_universality(
-            quick=quick, out=out, seed=seed, workers=workers, against=against, progress=progress
+            quick=quick,
+            out=out,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            against=against,
+            progress=progress,
         )
     if name == "training":
         from .training import run_training

@@ -122,6 +122,7 @@ def run_universality(
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     workers: int | None = None,
+    scheduler: str | None = None,
     against: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     grid: Grid | None = None,
@@ -133,6 +134,8 @@ def run_universality(
         out: a folder for the study and the results; a killed run resumes there. None keeps nothing.
         seed: of what the checks draw; the grid has its own seeds.
         workers: processes; None for one per core.
+        scheduler: of a dask cluster that works on the cells instead (see `run_study`); the time, stated for two
+            cores, then has no bound.
         against: a result of before, or its folder, to compare this one with.
         progress: whether to show progress; None shows it on a terminal, and a line now and then in a pipe.
         grid: another grid.
@@ -145,14 +148,20 @@ def run_universality(
     before = None if against is None else VerdictResult.load(against)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
-        count = worth_workers(chosen.config) if workers is None else workers
-        study = run_study(chosen.config, folder / STUDY, workers=count, progress=progress)
+        count = workers
+        if count is None:
+            count = 1 if scheduler else worth_workers(chosen.config)
+        study = run_study(
+            chosen.config, folder / STUDY, workers=count, scheduler=scheduler, progress=progress
+        )
         seconds = _seconds(study, count)
         clock = time.perf_counter()
         result = result_of(study, chosen)
         seconds["results"] = time.perf_counter() - clock
         clock = time.perf_counter()
-        scores = [*_grid_scores(study, chosen, result, seconds, quick or chosen.name == "quick")]
+        scores = [*_grid_scores(study, chosen, result)]
+        if scheduler is None:
+            scores.append(_time_score(chosen, seconds, quick or chosen.name == "quick"))
         scores += population_scores(_QUICK_SIZES if quick else SIZES)
         scores += similarity_scores(seed=seed, **({"pairs": _QUICK_PAIRS} if quick else {}))
         seconds["checks"] = time.perf_counter() - clock
@@ -210,9 +219,7 @@ def _seconds(study: Study, workers: int) -> dict[str, float]:
     }
 
 
-def _grid_scores(
-    study: Study, grid: Grid, result: VerdictResult, seconds: dict[str, float], quick: bool
-) -> Iterable[Score]:
+def _grid_scores(study: Study, grid: Grid, result: VerdictResult) -> Iterable[Score]:
     for row in result.conditions.to_dict("records"):
         at = Setting(
             f"{row['regimen']}, {row['width'] or row['hidden']}",
@@ -226,10 +233,16 @@ def _grid_scores(
     yield Score(
         NETWORKS, Setting(grid.name), "cells failed", float(failed), n=len(study.cells), bound=FINISHED
     )
-    minutes = sum(seconds.values()) / 60
-    bound = QUICK_MINUTES if quick else MINUTES
-    yield Score(
-        CLOCK, Setting(grid.name), "minutes", minutes, bound=bound, note="cells' seconds over the workers"
+
+
+def _time_score(grid: Grid, seconds: dict[str, float], quick: bool) -> Score:
+    return Score(
+        CLOCK,
+        Setting(grid.name),
+        "minutes",
+        sum(seconds.values()) / 60,
+        bound=QUICK_MINUTES if quick else MINUTES,
+        note="cells' seconds over the workers",
     )
 
 
