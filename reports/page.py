@@ -14,7 +14,7 @@ from .networkdata import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
 from .palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from .regimensection import cause_figure, cost_figure, success_figure, width_figure
-from .selections import task_names
+from .selections import CELL, READOUTS, directions_summary, task_names
 from .storage import atomic
 from .tables import candidates_toml
 from .tasksections import task_view
@@ -35,6 +35,11 @@ from .views import StudyLike
 
 #: Bytes that a page may have are 15 MB, which a browser opens in about a second; what lists take is estimated.
 LIMIT = 14_500_000
+#: What a page shows of the largest table, of trained and hand-derived networks: a third of it.
+DIRECTIONS = (
+    "network", "task", *CELL, "population", "layer", "feature", "on", "unexplained", "untrained", "tautology",
+    "readable",
+)  # fmt: skip
 #: Stands in the page until the data of its networks does.
 _DATA = "@networks@"
 
@@ -62,7 +67,9 @@ def write_report(out: str | os.PathLike[str]) -> Path:
     folder = Path(out)
     if not folder.is_dir():
         raise FileError(out, "is no folder", f"make a study there with `mathcircuits study --out {out}`")
-    text = page(Study.load(folder))
+    study = Study.load(folder)
+    study.tables.narrow("directions", DIRECTIONS, [("population", "!=", "untrained")])
+    text = page(study)
     path = folder / "report" / "index.html"
     # Renamed at once: a reader never meets half a page.
     with atomic(path) as file:
@@ -83,6 +90,7 @@ def page(study: StudyLike) -> str:
         True
     """
     tables = {name: frame for name, frame in study.tables.items() if len(frame)}
+    tables[READOUTS] = directions_summary(tables)
     text = render(
         "page.html",
         colours=every_colour(),

@@ -22,6 +22,8 @@ Tables = Mapping[str, pd.DataFrame]
 _EXACT = 1e-12
 #: What names a cell of the grid within a task.
 CELL = ["hidden", "width", "regimen"]
+#: Where the page keeps the summary of its largest table, which several sections ask for.
+READOUTS = "readouts"
 
 
 def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
@@ -370,6 +372,8 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
         >>> directions_summary({"networks": nets, "directions": frame})[["kind", "share"]].values.tolist()
         [['control', 0.0], ['needed', 1.0]]
     """
+    if READOUTS in tables:
+        return tables[READOUTS]
     columns = ["task", *CELL, "kind", "tested", "readable", "share", "unexplained", "untrained"]
     directions = rows_of(tables, "directions", population="trained")
     networks = rows_of(tables, "networks", population="trained")

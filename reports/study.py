@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -233,6 +233,18 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[str, pd.DataFrame] = {}
+        self._narrow: dict[str, tuple[list[str], list[tuple[str, str, object]]]] = {}
+
+    def narrow(self, name: str, columns: Sequence[str], where: Sequence[tuple[str, str, object]]) -> None:
+        """From now on read only these columns of a table, and the rows of which all of `where` holds.
+
+        Args:
+            name: of the table.
+            columns: their names.
+            where: pyarrow's filters, such as `("population", "!=", "untrained")`.
+        """
+        self._read.pop(name, None)
+        self._narrow[name] = (list(columns), list(where))
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._read:
@@ -245,7 +257,8 @@ class Tables(Mapping[str, "pd.DataFrame"]):
                     "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
                 )
             try:
-                self._read[name] = pd.read_parquet(path)
+                columns, where = self._narrow.get(name, (None, None))
+                self._read[name] = pd.read_parquet(path, columns=columns, filters=where)
             except (OSError, ValueError) as error:
                 raise FileError(
                     path,

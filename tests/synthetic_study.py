@@ -26,7 +26,7 @@ SECOND_LAYER = [("greaterness", "min(x1, x2), min(x3, x4)"), ("positiveness", "m
 class FakeStudy:
     """What the page reads of a study."""
 
-    tables: dict[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]
     known: dict[str, Network]
     manifest: Mapping[str, Any] = field(default_factory=dict)
 

@@ -233,12 +233,16 @@ def test_a_killed_run_resumes_and_ends_in_the_same_result(
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("study/networks/*.safetensors")}
     assert kept
     grid = parse_grids(TINY)["tiny"]
-    run_universality(quick=True, grid=grid, out=out, workers=1, progress=False, against=finished[1])
+    found = run_universality(quick=True, grid=grid, out=out, workers=1, progress=False, against=finished[1])
     assert (out / "results.json").read_bytes() == (finished[1] / "results.json").read_bytes()
     again = {name: (out / "study" / "networks" / name).stat().st_mtime_ns for name in kept}
     assert again == kept
     assert "rows compared: all equal" in (out / "summary.txt").read_text()
     assert len(pd.read_csv(out / "comparison.csv")) == 0
+    # What the killed run took is not known: no bound is said to be kept.
+    (clock,) = [score for score in found.checks.scores if score.measure == "minutes"]
+    assert clock.passed is None
+    assert clock.note.endswith("cells from a run that was killed")
 
 
 def test_another_grid_needs_another_folder(finished: tuple[Universality, Path]) -> None:

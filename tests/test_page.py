@@ -21,7 +21,7 @@ from mathcircuits.detect import FileError
 from mathcircuits.reports.findings import findings
 from mathcircuits.reports.htmltables import Column, csv_uri, table_view
 from mathcircuits.reports.page import page, write_report
-from mathcircuits.reports.study import Study
+from mathcircuits.reports.study import Study, Tables
 
 TASKS = ("absolute", "minimum", "minimum-of-4")
 SUCCESS = pd.DataFrame(
@@ -383,7 +383,9 @@ def test_a_large_study_stays_a_small_page(text: str) -> None:
 
 
 def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = FakeStudy({"success": SUCCESS}, {})
+    small = FakeStudy(Tables(tmp_path / "tables"), {})
+    (tmp_path / "tables").mkdir()
+    SUCCESS.to_parquet(tmp_path / "tables" / "success.parquet")
     monkeypatch.setattr(Study, "load", lambda _: small)
     path = write_report(tmp_path)
     assert path == tmp_path / "report" / "index.html"

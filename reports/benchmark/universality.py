@@ -161,7 +161,7 @@ def run_universality(
         clock = time.perf_counter()
         scores = [*_grid_scores(study, chosen, result)]
         if scheduler is None:
-            scores.append(_time_score(chosen, seconds, quick or chosen.name == "quick"))
+            scores.append(_time_score(study, chosen, seconds, quick or chosen.name == "quick"))
         scores += population_scores(_QUICK_SIZES if quick else SIZES)
         scores += similarity_scores(seed=seed, **({"pairs": _QUICK_PAIRS} if quick else {}))
         seconds["checks"] = time.perf_counter() - clock
@@ -235,15 +235,14 @@ def _grid_scores(study: Study, grid: Grid, result: VerdictResult) -> Iterable[Sc
     )
 
 
-def _time_score(grid: Grid, seconds: dict[str, float], quick: bool) -> Score:
-    return Score(
-        CLOCK,
-        Setting(grid.name),
-        "minutes",
-        sum(seconds.values()) / 60,
-        bound=QUICK_MINUTES if quick else MINUTES,
-        note="cells' seconds over the workers",
-    )
+def _time_score(study: Study, grid: Grid, seconds: dict[str, float], quick: bool) -> Score:
+    """The minutes; without a bound where a run that was killed has taken some of them along."""
+    bound: Bound | None = QUICK_MINUTES if quick else MINUTES
+    note = "cells' seconds over the workers"
+    lost = sum(cell["status"] == "kept" and not cell["seconds"] for cell in study.manifest["cells"])
+    if lost:
+        bound, note = None, f"without those of {lost} cells from a run that was killed"
+    return Score(CLOCK, Setting(grid.name), "minutes", sum(seconds.values()) / 60, bound=bound, note=note)
 
 
 def score_folder(
