@@ -239,7 +239,12 @@ def _time_score(study: Study, grid: Grid, seconds: dict[str, float], quick: bool
     """The minutes; without a bound where a run that was killed has taken some of them along."""
     bound: Bound | None = QUICK_MINUTES if quick else MINUTES
     note = "cells' seconds over the workers"
-    lost = sum(cell["status"] == "kept" and not cell["seconds"] for cell in study.manifest["cells"])
+    derived = {cell.key for cell in study.cells if cell.derived}
+    lost = sum(
+        not ({"read"} if cell["key"] in derived else {"train", "read"}) <= cell["seconds"].keys()
+        for cell in study.manifest["cells"]
+        if cell["status"] != "failed"
+    )
     if lost:
         bound, note = None, f"without those of {lost} cells from a run that was killed"
     return Score(CLOCK, Setting(grid.name), "minutes", sum(seconds.values()) / 60, bound=bound, note=note)
