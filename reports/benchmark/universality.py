@@ -239,11 +239,9 @@ def _time_score(study: Study, grid: Grid, seconds: dict[str, float], quick: bool
     """The minutes; without a bound where a run that was killed has taken some of them along."""
     bound: Bound | None = QUICK_MINUTES if quick else MINUTES
     note = "cells' seconds over the workers"
-    derived = {cell.key for cell in study.cells if cell.derived}
     lost = sum(
-        not ({"read"} if cell["key"] in derived else {"train", "read"}) <= cell["seconds"].keys()
+        cell["status"] != "failed" and not cell["seconds"].keys() >= {"train", "read"}
         for cell in study.manifest["cells"]
-        if cell["status"] != "failed"
     )
     if lost:
         bound, note = None, f"without those of {lost} cells from a run that was killed"
