@@ -20,6 +20,7 @@ from .entries import Catalogue
 from .errors import InputError
 from .measures import Prepared
 from .mechanism import Mechanism, lazy_panel, mechanism
+from .mirroring import mirrored
 from .network import Network
 from .nonlinearity import leaky_slope
 from .orbits import Label
@@ -177,15 +178,6 @@ class Read:
                         found[place] = found[place] | labels
             self._labels[key] = found
         return self._labels[key]
-
-
-def mirrored(network: Network, image: Symmetry) -> Network:
-    """The network of x -> f(image(x))."""
-    if image.permutation == tuple(range(network.inputs)) and min(image.signs) > 0:
-        return network
-    W = np.zeros_like(network.weights[0])
-    W[:, list(image.permutation)] = network.weights[0] * np.array(image.signs)
-    return Network([W, *network.weights[1:]], network.biases, network.activations)
 
 
 def _activations(network: Network, X: Array) -> list[Array]:

@@ -50,6 +50,7 @@ from .box import Box, as_floats
 from .canonical import ROUNDING, CanonicalForm, canonical_form
 from .descent import descend, residuals_and_jacobian, slopes_of
 from .errors import InputError
+from .mirroring import mirrored
 from .network import Architecture, HasNetwork, Network, as_network
 from .nonlinearity import apply_nonlinearity
 from .sequences import several, training_steps
@@ -663,8 +664,7 @@ def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> str:
         wanted = derived.run(symmetry(X))["blocks.0.mlp.hook_post"]
         held = (_alike(wanted, post) >= SAME_WORK).any(axis=1)
         if best is None or (~held).sum() < len(best):
-            W = np.zeros_like(derived.weights[0])
-            W[:, list(symmetry.permutation)] = derived.weights[0] * np.array(symmetry.signs)
+            W = mirrored(derived, symmetry).weights[0]
             best = [_affine(W[j], derived.bias_vectors[0][j]) for j in np.flatnonzero(~held)]
     return f"; nothing holds {' or '.join(f'relu({text})' for text in best)}" if best else ""
 

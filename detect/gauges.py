@@ -24,6 +24,7 @@ from .box import Box, BoxLike, as_box
 from .canonical import ROUNDING, CanonicalForm, canonical_form
 from .labels import linear_text
 from .mechanism import AFFINE_RESIDUAL, SAME_HYPERPLANE
+from .mirroring import mirrored
 from .network import HasNetwork, Network, as_network
 from .piecewise import from_network
 from .placing import BoundCircuit, bound_circuits
@@ -281,7 +282,7 @@ def gauge_of(
         return Gauge(form, reduced, None, (), math.nan, None, math.nan)
     bound, scale = found
     best = nearest_gauge(reduced, bound.circuit, bound.columns, scale)
-    images = [_moved(net, symmetry) for symmetry in symmetries]
+    images = [mirrored(net, symmetry) for symmetry in symmetries]
     if images:
         gauges = [c.gauge for c in bound.circuit.gauges]
         options = [best]
@@ -583,10 +584,3 @@ def _two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
     high = linear_text(np.maximum(scaled, 0.0), names, max(d / top, 0.0))
     low = linear_text(np.maximum(-scaled, 0.0), names, max(-d / top, 0.0))
     return high, low
-
-
-def _moved(network: Network, symmetry: Symmetry) -> Network:
-    """The network of x -> f(symmetry(x))."""
-    W = np.zeros_like(network.weights[0])
-    W[:, list(symmetry.permutation)] = network.weights[0] * np.array(symmetry.signs)
-    return Network([W, *network.weights[1:]], network.biases, network.activations)

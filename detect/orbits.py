@@ -163,7 +163,8 @@ class Orbits:
         Known for one hidden layer (design, section 5.3: kinks are unique given the function). With one input
         and no bias `f(x) = f(1) relu(x) + f(-1) relu(-x)`, so that a sign is forced where f does not vanish
         on its side. Otherwise a ridge on a hyperplane where the function bends is forced up to its side, and
-        so is an orbit that holds both sides. False means "not known to be forced".
+        so is an orbit that holds both sides. At the task's smallest width, where that allows one form only
+        (`onlyforms.py`), all that this form is made of is forced. False means "not known to be forced".
 
         Args:
             label: the feature and its inputs.
@@ -176,9 +177,14 @@ class Orbits:
             >>> orbits = Orbits(tasks["relu"])
             >>> [orbits.forced((sign, ("x1",)), (4,)) for sign in ("positiveness", "negativeness")]
             [True, False]
-            >>> Orbits(tasks["minimum"]).forced(("greaterness", ("x1", "x2")), (3,), oriented=True)
+            >>> orbits = Orbits(tasks["minimum"])
+            >>> orbits.forced(("greaterness", ("x1", "x2")), (3,), oriented=True)
             False
+            >>> [orbits.forced(("positiveness", ("x1",)), (width,)) for width in (3, 4)]
+            [True, False]
         """
+        if not oriented and self._only_form(tuple(hidden), bias) and label in self.expected:
+            return True
         ridge = self._ridge(label)
         if len(hidden) != 1 or ridge is None:
             return False
@@ -190,6 +196,12 @@ class Orbits:
             return False
         other_side = _standardised(np.maximum(-self._X @ weights - offset, 0.0))
         return any(bool(self.values(member) @ other_side > 1 - _EQUAL) for member in self.orbit(label))
+
+    def _only_form(self, hidden: tuple[int, ...], bias: bool) -> bool:
+        """Whether networks of these sizes compute the task in the way of its hand-derived one, and in no other."""
+        from .onlyforms import has_only_form
+
+        return hidden == self.task.smallest and bias == self.task.needs_bias and has_only_form(self.task)
 
     def _search(self, label: Label) -> tuple[Label, ...]:
         if not self.has(label):

@@ -23,6 +23,7 @@ from .certificates import certify
 from .errors import InputError
 from .formulas import Formula
 from .gauges import SAME_GAUGE, Reduced, gauge_of, near_planes, reduce_network, simple
+from .mirroring import mirrored
 from .network import HasNetwork, Network, as_network
 from .piecewise import is_piecewise_linear
 from .recognition import recognise
@@ -232,7 +233,7 @@ def _items(
         circuit = gauge.circuit if in_order else None
         factor = 1 / gauge.scale if circuit is not None else 1.0
         scaled = _scaled(network, factor)
-        images = (scaled, *(_image(scaled, symmetry) for symmetry in symmetries))
+        images = (scaled, *(mirrored(scaled, symmetry) for symmetry in symmetries))
         return [_Item(number, tuple(reduce_network(i, box) for i in images), circuit, scaled)]
     if len(network.architecture.active) < 2:
         return []
@@ -261,7 +262,7 @@ def _inner(
         parts = np.concatenate([reduced.plus.ravel(), reduced.minus.ravel(), reduced.pair.ravel()])
         factor *= float(np.sign(parts[int(np.abs(parts).argmax())])) or 1.0
         head = _scaled(head, factor)
-        images = (head, *(_image(head, symmetry) for symmetry in symmetries))
+        images = (head, *(mirrored(head, symmetry) for symmetry in symmetries))
         items.append(_Item(number, tuple(reduce_network(i, box) for i in images), None, None))
     return items
 
@@ -476,10 +477,3 @@ def _scaled(network: Network, factor: float) -> Network:
     *shifts, shift = network.bias_vectors
     biases = [*shifts, factor * shift] if network.biases is not None else None
     return Network([*below, factor * last], biases, network.activations)
-
-
-def _image(network: Network, symmetry: Symmetry) -> Network:
-    """The network of x -> f(symmetry(x))."""
-    W = np.zeros_like(network.weights[0])
-    W[:, list(symmetry.permutation)] = network.weights[0] * np.array(symmetry.signs)
-    return Network([W, *network.weights[1:]], network.biases, network.activations)

@@ -59,7 +59,7 @@ class Plan:
     proved: bool
 
 
-def _ranks(M: Array, tolerance: float) -> npt.NDArray[np.intp]:
+def ranks_of(M: Array, tolerance: float) -> npt.NDArray[np.intp]:
     """The ranks of matrices [..., out, d], singular values up to the tolerance being 0."""
     return np.asarray((np.linalg.svd(M, compute_uv=False) > tolerance).sum(axis=-1))
 
@@ -89,7 +89,7 @@ def smallest_plan(form: CanonicalForm, bias: bool) -> Plan:
     K, U = form.kinks, form.kappa[:, :, None] * form.n[:, None, :]
     price = 1 if bias else 2
     own = np.where(form.sides < 0, -1.0, 1.0)
-    rank = int(_ranks(form.A - np.tensordot(own, U, 1), tolerance))
+    rank = int(ranks_of(form.A - np.tensordot(own, U, 1), tolerance))
     best = Plan(own, rank, K + price * rank, rank == 0)
     if best.proved:
         return best
@@ -129,7 +129,7 @@ def smallest_plan(form: CanonicalForm, bias: bool) -> Plan:
             if chosen:
                 basis = np.linalg.qr(form.n[list(chosen)].T)[0]
                 left = left - left @ basis @ basis.T
-            ranks = _ranks(left, tolerance)
+            ranks = ranks_of(left, tolerance)
             least = int(ranks.argmin())
             count = K + doubled + price * int(ranks[least])
             if count < best.count:

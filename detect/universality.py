@@ -157,7 +157,8 @@ def verdict(
     **partial** inside, **inconclusive** where the interval holds a margin (59 of 59 still is, 72 of 72 is
     universal). **vacuous** where it would be universal or partial, but Fisher's one-sided test against
     untrained networks does not reject (p > alpha): a network that learned nothing has it as well.
-    **forced** where the task's own normal form contains it, so that finding it is arithmetic. At a
+    **forced** where every exact network must contain it (the task's own normal form does, or
+    so few neurons allow no other), so that finding it is arithmetic. At a
     prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2. A true
     prevalence of 0.97 is called universal in 5%, 57% and 88% of studies with 100, 500 and 1000 networks.
 
@@ -165,7 +166,7 @@ def verdict(
         found, n: networks that have it, of those that solved the task.
         untrained: (found, n) of untrained networks of the same shape; None, or n = 0, skips the test, and
             the reason says so.
-        forced: whether the task's normal form contains the feature.
+        forced: whether every exact network of this size contains the feature, as its task's normal form does.
         confidence: of the interval.
         margins: prevalences below which a feature is absent and above which it is universal.
         alpha: level of Fisher's test.
@@ -199,7 +200,9 @@ def verdict(
             )
     if forced:
         name = "forced"
-        reason = "the task's normal form contains it: ask for its orientation, gauge and multiplicity"
+        reason = (
+            "every exact network of this size contains it: ask for its orientation, gauge and multiplicity"
+        )
         if share.high < upper:
             reason += f"; yet only {found} of {n} have it, so look for an error in the reading or the solving"
     return Verdict(name, share.low, share.high, reason, share.value, found, n, share.confidence, p_untrained)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mathcircuits.detect import verdict_table
 
+from .circuitry import forced_gauge
 from .selections import CELL, Tables, in_order, rows_of, strongest
 from .sentences import Finding, cell_of, fullest, share_of
 from .universality import LADDER, circuit_shares, emergence_steps, ladder_stops, transplant_pairs
@@ -121,14 +122,16 @@ def _osier(tables: Tables) -> list[Finding]:
     own = census[census["name"] == _OSIER]
     counts = cells[[*CELL, "n"]].merge(own[[*CELL, "found"]], how="left", on=CELL)
     counts["found"] = counts["found"].fillna(0).astype(int)
-    judged = verdict_table(counts.assign(n=counts["n"].astype(int)))
+    forced = [forced_gauge(_OSIERS_TASK, str(hidden), _OSIER) for hidden in counts["hidden"]]
+    judged = verdict_table(counts.assign(n=counts["n"].astype(int), forced=forced))
     parts = []
     for name in dict.fromkeys(judged["verdict"]):
         part = judged[judged["verdict"] == name]
         said = [f"{cell_of(row)} ({share_of(row)})" for row in part.head(_NAMED).to_dict("records")]
         if len(part) > _NAMED:
             said.append(f"{len(part) - _NAMED} more")
-        parts.append(f"{name} at {joined(said)}")
+        why = ", where so few neurons allow no other" if name == "forced" else ""
+        parts.append(f"{name} at {joined(said)}{why}")
     others = census[census["name"] != _OSIER].sort_values("found", ascending=False, kind="stable")
     text = f"Osier's circuit, {_OSIER} or its mirror image, among networks that solved the minimum: {'; '.join(parts)}."
     if len(others):

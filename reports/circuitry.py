@@ -16,12 +16,15 @@ from mathcircuits.detect import (
     Program,
     Task,
     certify,
+    circuits,
     decompile,
     find_circuits,
     gauge_of,
     kink_criteria,
+    tasks,
 )
 from mathcircuits.detect.gauges import SAME_GAUGE
+from mathcircuits.detect.onlyforms import has_only_form
 from mathcircuits.detect.piecewise import is_piecewise_linear
 
 if TYPE_CHECKING:
@@ -192,6 +195,10 @@ def kink_share(gauge: Gauge) -> float:
     return float(np.clip(reduced.shares[int(np.argmax(mass)), 0], 0.0, 1.0)) + 0.0
 
 
+#: What the census calls gauges that the catalogue does not name, and networks whose gauge was not read.
+_UNNAMED, NOT_KNOWN = "unnamed", "not known"
+
+
 def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
     """A gauge for counting: its name, or what the unnamed ones have in common.
 
@@ -206,10 +213,41 @@ def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
     if named and gauge is not None:
         return gauge
     if gauge is None:
-        return "not known"
+        return NOT_KNOWN
     if SAME_GAUGE < share < 1 - SAME_GAUGE:
-        return "unnamed: the kink from both sides"
-    return "unnamed: the linear part by other pairs" if "carried by" in gauge else "unnamed"
+        return f"{_UNNAMED}: the kink from both sides"
+    return f"{_UNNAMED}: the linear part by other pairs" if "carried by" in gauge else _UNNAMED
+
+
+def forced_gauge(task: str, hidden: str, name: str) -> bool:
+    """Whether every exact network of these sizes has this gauge: the smallest ones, where there is no other way.
+
+    Args:
+        task: its name; unknown ones force nothing.
+        hidden: sizes as a text, `"3"`.
+        name: of the gauge in the census; what the census does not name is forced by nothing.
+
+    Examples:
+        >>> forced_gauge("minimum", "3", "x1 - relu(x1 - x2)"), forced_gauge("minimum", "6", "x1 - relu(x1 - x2)")
+        (True, False)
+    """
+    if task not in tasks or name.startswith(_UNNAMED) or name == NOT_KNOWN:
+        return False
+    known = tasks[task]
+    sizes = tuple(int(size) for size in hidden.split("-") if size)
+    return sizes == known.smallest and has_only_form(known)
+
+
+def is_own_circuit(task: str, circuit: str) -> bool:
+    """Whether a circuit computes the task, or one of its outputs: a network that solves the task then has it.
+
+    Examples:
+        >>> [is_own_circuit("sort-2", name) for name in ("minimum", "maximum", "greaterness")]
+        [True, True, False]
+    """
+    if task not in tasks or circuit not in circuits:
+        return False
+    return not {f.text for f in circuits[circuit].formula}.isdisjoint(f.text for f in tasks[task].formula)
 
 
 def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:

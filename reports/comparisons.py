@@ -1,7 +1,7 @@
 """Comparisons: conditions side by side. Ladders, similarity between tasks, transplants. No file is touched.
 
-Of every condition a few networks are kept (`Sample`). One condition stands for its task where tasks are compared: that
-with the most solved networks, of several the one with the fewest neurons.
+Of every condition a few networks are kept (`Sample`). Where tasks are compared, one width and regimen stands for all of
+them as far as it goes (`representatives`), so that tasks differ and nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 from mathcircuits.detect import Network, Task, tasks, within_across
 from mathcircuits.detect.activation import hook_post
-from mathcircuits.detect.box import sobol_points
+from mathcircuits.detect.box import Box, sobol_points
 from mathcircuits.detect.comparands import COMPARED
 from mathcircuits.detect.ladder import Ladder, ladders
 from mathcircuits.detect.ladder import ladder_table as judged_together
@@ -26,6 +26,7 @@ from mathcircuits.detect.piecewise import is_piecewise_linear
 from mathcircuits.detect.population import Population
 from mathcircuits.detect.transplants import transplant_matrix
 
+from .config import relative_width
 from .schema import empty, typed
 from .tables import Condition
 
@@ -67,6 +68,12 @@ class Sample:
         return f"{self.task.name}/{self.hidden}/{self.regimen}"
 
     @property
+    def kind(self) -> tuple[str, str]:
+        """Width, as a multiple of the task's smallest where it is one, and regimen."""
+        sizes = tuple(int(size) for size in self.hidden.split("-") if size)
+        return relative_width(self.task, sizes) or self.hidden, self.regimen
+
+    @property
     def population(self) -> Population:
         """What the ladder compares."""
         return Population(
@@ -93,15 +100,20 @@ def sample_of(condition: Condition) -> Sample:
 
 
 def representatives(samples: Sequence[Sample]) -> dict[str, Sample]:
-    """The condition that stands for each task: the most solved networks, then the fewest neurons; none without two."""
+    """The condition that stands for each task where tasks are compared; none for a task without two solved networks.
 
-    def order(sample: Sample) -> tuple[int, int]:
-        return -sample.solved, sum(int(size) for size in sample.hidden.split("-") if size)
-
+    One width and regimen for all: that in which most tasks have two solved networks, of several that with most solved
+    networks (of each task at most as many as are compared), then the first. A task without two there is stood for by
+    its own condition with the most.
+    """
+    usable = [sample for sample in samples if len(sample.solutions) >= 2]
+    kinds: dict[tuple[str, str], list[Sample]] = {}
+    for sample in usable:
+        kinds.setdefault(sample.kind, []).append(sample)
+    common = max(kinds.values(), key=lambda own: (len(own), sum(len(s.solutions) for s in own)), default=[])
     chosen: dict[str, Sample] = {}
-    for sample in sorted(samples, key=order):
-        if len(sample.solutions) >= 2:
-            chosen.setdefault(sample.task.name, sample)
+    for sample in [*common, *sorted(usable, key=lambda sample: -sample.solved)]:
+        chosen.setdefault(sample.task.name, sample)
     names = dict.fromkeys(sample.task.name for sample in samples)
     return {name: chosen[name] for name in names if name in chosen}
 
@@ -153,9 +165,9 @@ def pair_table(samples: Sequence[Sample]) -> pd.DataFrame:
     where both have one hidden layer.
     """
     frames = []
-    for inputs, population, members in _panels(samples):
+    for box, population, members in _panels(samples):
         names = list(members)
-        for rung, matrix in _matrices([network for _, network in members.values()]).items():
+        for rung, matrix in _matrices([network for _, network in members.values()], box).items():
             first, second = np.triu_indices(len(names), 1)
             values = matrix[first, second]
             there = np.isfinite(values)
@@ -164,7 +176,7 @@ def pair_table(samples: Sequence[Sample]) -> pd.DataFrame:
                     {
                         "rung": rung,
                         "measure": MEASURES[rung],
-                        "inputs": inputs,
+                        "inputs": len(box),
                         "population": population,
                         "task_a": [members[names[k]][0] for k in first[there]],
                         "network_a": [names[k] for k in first[there]],
@@ -210,13 +222,13 @@ def contrast_table(pairs: pd.DataFrame) -> pd.DataFrame:
     return typed(pd.DataFrame(rows), "contrasts") if rows else empty("contrasts")
 
 
-def _panels(samples: Sequence[Sample]) -> Iterator[tuple[int, str, dict[str, tuple[str, Network]]]]:
+def _panels(samples: Sequence[Sample]) -> Iterator[tuple[Box, str, dict[str, tuple[str, Network]]]]:
     """For every number of inputs, the networks that are compared, trained and untrained: id -> (task, network)."""
     stand = list(representatives(samples).values())
     for inputs in sorted({sample.task.arity for sample in stand}):
-        alike = [
-            sample for sample in stand if sample.task.arity == inputs and sample.task.box == stand[0].task.box
-        ]
+        alike = [sample for sample in stand if sample.task.arity == inputs]
+        # They have to see the same inputs: of several boxes the first.
+        alike = [sample for sample in alike if sample.task.box == alike[0].task.box]
         if len(alike) < 2:
             continue
         for population in ("trained", "untrained"):
@@ -224,12 +236,11 @@ def _panels(samples: Sequence[Sample]) -> Iterator[tuple[int, str, dict[str, tup
             for sample in alike:
                 networks = sample.solutions if population == "trained" else sample.untrained
                 members |= {name: (sample.task.name, networks[name]) for name in list(networks)[:PANEL]}
-            yield inputs, population, members
+            yield alike[0].task.box, population, members
 
 
-def _matrices(networks: Sequence[Network]) -> dict[str, Array]:
+def _matrices(networks: Sequence[Network], box: Box) -> dict[str, Array]:
     """Rung -> values [m, m]; NaN where two networks cannot be compared."""
-    box = ((-1.0, 1.0),) * networks[0].inputs
     X = sobol_points(box, _LOG2_INPUTS)
     layers = [np.asarray(network.run(X)[hook_post(len(network.activations) - 1)]) for network in networks]
     found = {rung: pairwise(layers, MEASURES[rung]) for rung in ("subspace", "units")}

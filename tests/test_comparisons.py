@@ -47,17 +47,30 @@ def samples() -> list[Sample]:
     ]
 
 
-def test_the_condition_with_most_solutions_stands_for_its_task(samples: list[Sample]) -> None:
-    stand = representatives([*samples, sample("subtraction", solved=1)])
-    assert {name: one.regimen for name, one in stand.items()} == {
-        "minimum": "adam",
-        "maximum": "adam",
-        "addition": "adam",
+def test_one_width_and_regimen_stands_for_all_tasks(samples: list[Sample]) -> None:
+    few = [
+        sample("minimum", "12", solved=3),
+        sample("subtraction", regimen="osier"),
+        sample("sum-of-3", solved=1),
+    ]
+    stand = representatives([*few, *samples])
+    # adam at the smallest size has most tasks; subtraction has no other condition than osier, sum-of-3 no pair.
+    assert {name: (one.hidden, one.regimen) for name, one in stand.items()} == {
+        "minimum": ("3", "adam"),
+        "subtraction": ("2", "osier"),
+        "maximum": ("3", "adam"),
+        "addition": ("2", "adam"),
     }
+    # Of equally many tasks, that with the most solved networks; and sizes count as multiples of the smallest.
+    wide = [sample("minimum", "6", solved=5), sample("addition", "4", solved=5)]
+    alike = [sample("minimum", solved=4), sample("addition", solved=5)]
+    assert [one.hidden for one in representatives([*wide, *alike]).values()] == ["6", "4"]
+    assert representatives([]) == {}
 
 
-def test_of_equally_many_solutions_the_fewest_neurons_stand() -> None:
-    assert representatives([sample("minimum", "12"), sample("minimum")])["minimum"].hidden == "3"
+def test_tasks_are_compared_whatever_the_number_of_inputs(samples: list[Sample]) -> None:
+    pairs = pair_table([sample("identity"), sample("absolute"), *samples])
+    assert set(pairs["inputs"]) == {1, 2}
 
 
 def test_ladders_stand_for_seeds_regimens_and_tasks(samples: list[Sample]) -> None:

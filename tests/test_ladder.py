@@ -10,7 +10,6 @@ import pytest
 
 from mathcircuits.detect import Network, derived_network
 from mathcircuits.detect.allpairs import cka_values, unit_values
-from mathcircuits.detect.comparands import mirrored
 from mathcircuits.detect.edges import deep_mechanism, deep_similarities
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.ladder import (
@@ -30,6 +29,7 @@ from mathcircuits.detect.mechanism import (
     mechanism,
     similarity_matrix,
 )
+from mathcircuits.detect.mirroring import mirrored
 from mathcircuits.detect.pairs import MEASURES, pairwise
 from mathcircuits.detect.population import Population
 from mathcircuits.detect.rungs import RUNGS, Measured

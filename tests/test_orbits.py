@@ -108,7 +108,7 @@ def test_nothing_is_missing_where_nothing_is_derived() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "label", "bias", "oriented", "forced"),
+    ("task", "label", "bias", "oriented", "forced"),  # of networks with 4 neurons
     [
         # f(1) and f(-1) both differ from 0: without biases both signs are needed.
         ("identity", POSITIVE, False, True, True),
@@ -130,7 +130,30 @@ def test_nothing_is_missing_where_nothing_is_derived() -> None:
     ],
 )
 def test_what_the_function_forces(task: str, label: Label, bias: bool, oriented: bool, forced: bool) -> None:
-    assert Orbits(tasks[task]).forced(label, (3,), bias=bias, oriented=oriented) is forced
+    assert Orbits(tasks[task]).forced(label, (4,), bias=bias, oriented=oriented) is forced
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "bias", "oriented", "forced"),
+    [
+        # Three neurons compute the minimum in one way, up to the swap: with both signs of one input.
+        ("minimum", POSITIVE, False, False, True),
+        ("minimum", NEGATIVE, False, False, True),
+        ("minimum", POSITIVE, False, True, False),
+        ("minimum", ("positive-sum", ("x1", "x2")), False, False, False),
+        ("addition", ("positive-sum", ("x1", "x2")), False, False, True),
+        # With biases three are one more than needed.
+        ("minimum", POSITIVE, True, False, False),
+        # Two neurons clip in two ways.
+        ("clip", ("above-high", ("x1",)), True, False, False),
+    ],
+)
+def test_what_the_smallest_width_forces(
+    task: str, label: Label, bias: bool, oriented: bool, forced: bool
+) -> None:
+    known = tasks[task]
+    assert known.smallest is not None
+    assert Orbits(known).forced(label, known.smallest, bias=bias, oriented=oriented) is forced
 
 
 def test_nothing_is_known_to_be_forced_in_deeper_networks() -> None:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from mathcircuits.detect import tasks, verdict_table
 
+from ..circuitry import forced_gauge, is_own_circuit
+
 Tables = Mapping[str, pd.DataFrame]
 
 #: What names a row: two results are compared row by row where these agree.
@@ -25,8 +27,9 @@ def verdict_rows(tables: Tables, untrained: Untrained, rests: Collection[str] = 
     """All verdicts of a study.
 
     - `feature`: modulo the task's symmetries; `orientation`: one member of an orbit;
-    - `circuit`: the catalogue's circuits anywhere in the network;
+    - `circuit`: the catalogue's circuits anywhere in the network; that of the task's own function is forced;
     - `gauge`: how the task's function is implemented; it has no null, since untrained networks do not implement it.
+      At a width at which there is no other it is forced.
 
     Features and orientations were judged together by the study; circuits and gauges are judged together here, at the
     same false discovery rate.
@@ -81,6 +84,12 @@ def depth_of(hidden: object) -> int:
     return len([size for size in str(hidden).split("-") if size])
 
 
+_MECHANISMS = (
+    "kind", "task", "hidden", "width", "regimen", "name", "on", "found", "n", "untrained_found", "untrained_n",
+    "forced",
+)  # fmt: skip
+
+
 def _features(prevalence: pd.DataFrame) -> pd.DataFrame:
     oriented = prevalence["oriented"].fillna(False).astype(bool)
     return prevalence.assign(
@@ -114,11 +123,15 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
         for name in sorted({*counts, *expected}, key=lambda name: (-counts[name], name)):
             null = (beside[name], looked_at) if looked_at else (None, None)
             numbers = {"found": counts[name], "n": n, "untrained_found": null[0], "untrained_n": null[1]}
-            rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers})
+            own = is_own_circuit(keys[0], name)
+            rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers, "forced": own})
         for gauge in census[_at(census, keys) & (census["level"] == "gauge").to_numpy()].to_dict("records"):
             numbers = {"found": gauge["found"], "n": gauge["n"], "untrained_found": None, "untrained_n": None}
-            rows.append({"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers})
-    return pd.DataFrame(rows)
+            only = forced_gauge(str(values[0]), str(values[1]), str(gauge["name"]))
+            rows.append(
+                {"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers, "forced": only}
+            )
+    return pd.DataFrame(rows, columns=[*_MECHANISMS])
 
 
 def _at(frame: pd.DataFrame, keys: tuple[str, str, str]) -> pd.Series:
@@ -132,7 +145,7 @@ def _at(frame: pd.DataFrame, keys: tuple[str, str, str]) -> pd.Series:
 def _judged(counts: pd.DataFrame) -> pd.DataFrame:
     if counts.empty:
         return counts
-    table = verdict_table(counts)
+    table = verdict_table(counts.assign(forced=counts["forced"].fillna(False).astype(bool)))
     # A gauge is counted among networks that all compute the function: nothing untrained to hold it against.
     own = table["kind"] == "gauge"
     table.loc[own, "reason"] = table.loc[own, "reason"].str.replace(

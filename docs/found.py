@@ -1,0 +1,138 @@
+"""The page found.md: python docs/found.py [runs/universality]
+
+With the folder of `mathcircuits benchmark universality` its tables are copied to docs/found and its figures drawn there;
+without one the page is written again from them. Every number on the page comes from these tables.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from mathcircuits.reports.__main__ import main as command
+from mathcircuits.reports.wording import percent
+
+DOCS = Path(__file__).parent
+FOUND = DOCS / "found"
+PAGE = DOCS / "found.md"
+TABLES = ("conditions.csv", "verdicts.csv", "ladder.csv")
+#: Figure -> what `mathcircuits figure` is asked for.
+FIGURES = {
+    "census": ["census", "--task", "minimum"],
+    "periodic-table-1x": ["periodic-table", "--width", "1x", "--regimen", "rescue"],
+    "periodic-table-4x": ["periodic-table", "--width", "4x", "--regimen", "decay-then-anneal"],
+}
+#: The tasks that the project grew from.
+SEED = ("identity", "negation", "absolute", "addition", "subtraction", "minimum")
+RUNGS = ("function", "subspace", "units", "features", "circuit")
+CLAIMED = ("forced", "universal", "partial")
+
+
+def page() -> str:
+    """The page's text, from the tables in docs/found."""
+    about = json.loads((FOUND / "about.json").read_text("utf-8"))
+    conditions, verdicts, ladder = (
+        pd.read_csv(FOUND / name, keep_default_na=False, na_values=[""]) for name in TABLES
+    )
+    for frame in (conditions, verdicts):
+        frame["width"] = frame["width"].fillna(frame["hidden"].astype(str) + " neurons")
+        frame["at"] = frame["width"] + ", " + frame["regimen"]
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"share": share, "percent": percent, "listed": listed}
+    return environment.from_string((DOCS / "found.md.j2").read_text("utf-8")).render(
+        about=about,
+        conditions=conditions,
+        seed=SEED,
+        minutes=round(about["minutes"]),
+        rows=lambda **wanted: rows(verdicts, **wanted),
+        one=lambda **wanted: only(verdicts, **wanted),
+        counts=verdicts[verdicts["kind"] == "feature"]["verdict"].value_counts().to_dict(),
+        reuse=reuse(verdicts),
+        parts=parts(verdicts),
+        rungs=RUNGS,
+        ladder=climbs(ladder),
+    ) + "\n"
+
+
+def rows(frame: pd.DataFrame, **wanted: object) -> list[dict[str, object]]:
+    """The rows with these values; a tuple allows several."""
+    for name, value in wanted.items():
+        frame = frame[frame[name].isin(value if isinstance(value, tuple) else (value,))]
+    return frame.to_dict("records")
+
+
+def only(frame: pd.DataFrame, **wanted: object) -> dict[str, object]:
+    """The one row with these values."""
+    (row,) = rows(frame, **wanted)
+    return row
+
+
+def share(row: dict[str, object]) -> str:
+    """A row's counts and interval: 72 of 72 (0.950 to 1)."""
+    ends = (f"{float(str(row[end])):.3f}".replace("1.000", "1").replace("0.000", "0") for end in ("low", "high"))
+    return f"{row['found']} of {row['n']} ({' to '.join(ends)})"
+
+
+def listed(names: list[str]) -> str:
+    """Names as a reader wants them: a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def reuse(verdicts: pd.DataFrame) -> list[dict[str, object]]:
+    """Per feature the tasks in which it has each verdict, in any condition that verdicts rest on; reused ones first."""
+    claimed = verdicts[
+        (verdicts["kind"] == "feature") & verdicts["rests"] & verdicts["verdict"].isin(CLAIMED)
+    ]
+    found = []
+    for name, own in claimed.groupby("name", sort=False):
+        tasks = {v: list(dict.fromkeys(own[own["verdict"] == v]["task"])) for v in CLAIMED}
+        found.append({"name": name, **tasks, "tasks": own["task"].nunique()})
+    return sorted(found, key=lambda row: (-row["tasks"], row["name"]))
+
+
+def parts(verdicts: pd.DataFrame) -> list[dict[str, object]]:
+    """Circuits that are parts of other tasks' networks: not absent."""
+    own = verdicts[(verdicts["kind"] == "circuit") & verdicts["rests"] & (verdicts["name"] != verdicts["task"])]
+    return own[own["verdict"] != "absent"].to_dict("records")
+
+
+def climbs(ladder: pd.DataFrame) -> list[dict[str, object]]:
+    """Per kind of comparison and rung how many pairs of conditions have each verdict, the first rung that is not the same."""
+    sides = [f"{name}_{side}" for side in "ab" for name in ("task", "hidden", "regimen")]
+    found = []
+    for kind, own in ladder.groupby("kind", sort=False):
+        pairs = len(own.drop_duplicates(sides))
+        verdicts = {
+            rung: own[own["rung"] == rung]["verdict"].value_counts().to_dict() for rung in RUNGS
+        }
+        whole = pairs - int(own["stops"].sum())
+        found.append({"kind": kind, "pairs": pairs, "whole": whole, "verdicts": verdicts})
+    return found
+
+
+def take(folder: Path) -> None:
+    """Copy a benchmark's tables, and draw its figures."""
+    FOUND.mkdir(exist_ok=True)
+    for name in TABLES:
+        shutil.copy(folder / name, FOUND / name)
+    checks = json.loads((folder / "benchmark.json").read_text("utf-8"))
+    minutes = next(s["value"] for s in checks["scores"] if s["measure"] == "minutes")
+    kept = {"grid_version": checks["about"]["grid_version"], "git": checks["about"]["git"], "minutes": minutes}
+    (FOUND / "about.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    for name, (kind, *options) in FIGURES.items():
+        code = command(["figure", kind, str(folder / "study"), *options, "-o", str(FOUND / f"{name}.svg")])
+        if code:
+            sys.exit(code)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        sys.exit(__doc__)
+    if len(sys.argv) == 2:
+        take(Path(sys.argv[1]))
+    PAGE.write_text(page(), "utf-8")
