@@ -25,6 +25,9 @@ from .piecewise import PiecewiseLinear
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
+#: Bytes that open nodes may hold: a reader of networks shares its machine with others.
+_MEMORY = 500_000_000
+
 
 @dataclass(frozen=True)
 class Search:
@@ -68,6 +71,12 @@ class _Node:
     rows: Array
     mixed: Index
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        arrays = (self.vertices, self.touched, self.normals, self.known, self.rows, self.mixed)
+        return sum(array.nbytes for array in arrays)
+
 
 def branch_and_bound(
     f: PiecewiseLinear, box: Box, tolerance: float | None, time_limit: float, node_limit: int
@@ -80,7 +89,7 @@ def branch_and_bound(
         tolerance: stop as soon as the bounds say whether the maximum is at most this; None for the maximum
             itself.
         time_limit: seconds.
-        node_limit: nodes.
+        node_limit: nodes; those that are open also end the search where they take half a gigabyte.
 
     Examples:
         >>> from .formulas import Formula
@@ -102,9 +111,10 @@ def branch_and_bound(
     lower, witness, settled, nodes = 0.0, corners[0], 0.0, 0
     ticket = count()
     queue: list[tuple[float, int, _Node]] = []
+    held = 0  # bytes of the queue
 
     def weigh(node: _Node) -> None:
-        nonlocal lower, witness, settled, nodes
+        nonlocal lower, witness, settled, nodes, held
         nodes += 1
         values = np.abs(f(node.vertices)).max(axis=1)
         best = int(values.argmax())
@@ -115,14 +125,16 @@ def branch_and_bound(
             settled = max(settled, bound)
         else:
             heapq.heappush(queue, (-bound, next(ticket), node))
+            held += node.size
 
     weigh(root)
     while queue:
         upper = max(lower, settled, -queue[0][0])
         decided = tolerance is not None and (lower > tolerance or upper <= tolerance)
-        if decided or nodes >= node_limit or time.monotonic() > deadline:
+        if decided or nodes >= node_limit or held > _MEMORY or time.monotonic() > deadline:
             return Search(lower, upper, witness, nodes, False)
         bound, _, node = heapq.heappop(queue)
+        held -= node.size
         if -bound <= lower + gap:
             settled = max(settled, -bound)
             continue

@@ -50,7 +50,7 @@ def _only_form(
     U = form.kappa[:, :, None] * form.n[:, None, :]
     tolerance = 8 * max(form.rounding, ROUNDING * form.scale) / float(np.abs(np.array(box)).max())
     plans = []
-    for sides in product((1.0, -1.0) if bias else (1.0, -1.0, 0.0), repeat=form.kinks):
+    for sides in product((1.0, -1.0, 0.0), repeat=form.kinks):
         signs = np.array(sides)
         left = form.A - np.tensordot(signs, U, 1)
         doubled = np.flatnonzero(signs == 0)
@@ -60,8 +60,9 @@ def _only_form(
         rank = int(ranks_of(left, tolerance))
         if form.kinks + len(doubled) + (1 if bias else 2) * rank == count:
             plans.append(Plan(signs, rank, count, True))
-    # A remainder of rank two is the sum of two in any number of ways.
-    if any(plan.rank > 1 for plan in plans):
+    # A remainder of rank two is the sum of two in any number of ways; one of rank one may lean towards the normal of
+    # a kink with both sides, which takes up what that adds.
+    if any(plan.rank > 1 or (plan.rank and not plan.signs.all()) for plan in plans):
         return False
     nets = [build_network(form, plan, bias) for plan in plans]
     first = [reduce_network(image, box) for image in (nets[0], *(mirrored(nets[0], s) for s in symmetries))]

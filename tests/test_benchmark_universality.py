@@ -168,7 +168,7 @@ def test_a_run_gives_verdicts_and_bounds(finished: tuple[Universality, Path]) ->
     at = {"task": "absolute", "regimen": "rescue"}
     assert picked(result.verdicts, kind="feature", name="positiveness", **at)["verdict"] == "forced"
     circuit = picked(result.verdicts, kind="circuit", name="absolute", **at)
-    assert (circuit["found"], circuit["n"], circuit["verdict"]) == (5, 5, "inconclusive")
+    assert (circuit["found"], circuit["n"], circuit["verdict"]) == (5, 5, "forced")
     assert (circuit["null_found"], circuit["null_n"]) == (0, 5)
     # five networks are no 300
     assert not found.passed
@@ -262,7 +262,8 @@ def test_planted_networks_get_their_verdicts(minima: VerdictResult) -> None:
     rows = minima.verdicts
     circuit = picked(rows, kind="circuit", name="minimum")
     assert (circuit["found"], circuit["n"], circuit["null_found"], circuit["null_n"]) == (100, 100, 0, 20)
-    assert circuit["verdict"] == "universal"
+    # what solves the task computes it: no finding
+    assert circuit["verdict"] == "forced"
     assert picked(rows, kind="feature", name="greaterness")["verdict"] == "forced"
     gauge = picked(rows, kind="gauge", name="x1 - relu(x1 - x2)")
     assert (gauge["found"], gauge["verdict"]) == (80, "partial")
@@ -285,8 +286,8 @@ def test_depths_are_conditions_of_their_own() -> None:
         ["absolute", "2", 1, 1],
     ]
     assert found.verdicts["regimen"].unique().tolist() == ["mine"]
-    # deeper networks are forced to nothing that is known
-    forced = found.verdicts[found.verdicts["verdict"] == "forced"]
+    # deeper networks are forced to nothing that is known, but to compute their task
+    forced = found.verdicts[(found.verdicts["verdict"] == "forced") & (found.verdicts["kind"] != "circuit")]
     assert forced["hidden"].unique().tolist() == ["3", "2"]
 
 
@@ -373,11 +374,11 @@ def test_another_verdict_comes_first(minima: VerdictResult) -> None:
     few = score({"minimum": [*many(X1_FORM, 8), *many(HALF_SUM, 2)]})
     found = compare(minima, few)
     assert found["change"].iloc[0] == "verdict"
-    row = picked(found, kind="circuit", name="minimum")
-    assert (row["verdict_a"], row["verdict_b"]) == ("universal", "inconclusive")
+    row = picked(found, kind="gauge", name="x1 - relu(x1 - x2)")
+    assert (row["verdict_a"], row["verdict_b"]) == ("partial", "inconclusive")
     lines = comparison_lines(found)
     assert "another verdict" in lines[0]
-    assert "  circuit minimum, minimum/4/networks: universal before, inconclusive now" in lines
+    assert "  gauge x1 - relu(x1 - x2), minimum/4/networks: partial before, inconclusive now" in lines
 
 
 def test_rows_that_one_side_lacks(minima: VerdictResult) -> None:

@@ -37,6 +37,18 @@ def fenced(language: str) -> list[tuple[Path, str]]:
     ]
 
 
+def test_what_was_found_is_written_from_its_tables() -> None:
+    spec = importlib.util.spec_from_file_location("found", ROOT / "docs" / "found.py")
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    # `must` in the template refuses words that the tables no longer bear out.
+    assert found.page() == (ROOT / "docs" / "found.md").read_text("utf-8")
+    with pytest.raises(ValueError, match="says what the tables no longer do"):
+        found.must(False)
+
+
 def api_hook() -> Any:
     """The module that makes the API pages; docs/ is no package."""
     spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "docs" / "hooks.py")

@@ -14,8 +14,8 @@ BOX = ((-1.0, 1.0), (-1.0, 1.0))
 
 
 @pytest.mark.parametrize("name", [name for name in tasks if len(tasks[name].smallest or ()) == 1])
-def test_shallow_tasks_have_one_smallest_form_but_for_clip(name: str) -> None:
-    assert has_only_form(name) == (name != "clip")
+def test_shallow_tasks_have_one_smallest_form_but_for_two(name: str) -> None:
+    assert has_only_form(name) == (name not in ("clip", "sort-2"))
 
 
 def test_two_ways_of_three_neurons_are_two_forms_without_the_symmetry() -> None:
@@ -30,6 +30,19 @@ def test_clip_has_a_second_form_of_two_neurons() -> None:
     assert left(X) == pytest.approx(tasks["clip"](X), abs=1e-12)
     box = tasks["clip"].box
     assert reduce_network(left, box).distance(reduce_network(derived_network("clip"), box)) > SAME_GAUGE
+
+
+def test_sort_2_has_a_form_for_every_direction_of_its_pair() -> None:
+    # Both sides of x1 - x2 are there already, and take up what the pair carries beside the sum.
+    X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    own = reduce_network(derived_network("sort-2"))
+    for lean in (0.5, 1.0):
+        q, n = np.array([1 + lean, 1 - lean]), np.array([1.0, -1.0])
+        read = [[0.5, -0.5, -(1 + lean) / 2, -(1 - lean) / 2], [0.5, -0.5, (1 - lean) / 2, (1 + lean) / 2]]
+        net = Network([[q, -q, n, -n], read])
+        assert net(X) == pytest.approx(np.sort(X, axis=1), abs=1e-12)
+        images = [net, *(mirrored(net, symmetry) for symmetry in tasks["sort-2"].symmetries)]
+        assert min(reduce_network(image).distance(own) for image in images) > SAME_GAUGE
 
 
 def test_a_function_that_needs_a_pair_of_pairs_is_never_the_only_form() -> None:

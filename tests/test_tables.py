@@ -201,7 +201,10 @@ def test_a_kink_of_the_function_is_forced_up_to_its_side(orbits: Orbits) -> None
     table = counts_of(planted([0.0], reading({(0, "trained"): MINIMUM})), orbits)
     assert row_of(table, "greaterness", "x1, x2", False)["forced"]
     assert not row_of(table, "greaterness", "x1, x2", True)["forced"]
-    assert not row_of(table, "positiveness", "x1", False)["forced"]
+    # Three neurons leave no other way; which input it is they do leave open.
+    assert row_of(table, "positiveness", "x1", False)["forced"]
+    assert not row_of(table, "positiveness", "x1", True)["forced"]
+    assert not row_of(table, "positive-sum", "x1, x2", False)["forced"]
 
 
 def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
@@ -210,11 +213,11 @@ def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
     table = made.verdicts(counts_of(planted([0.0] * 80, reading(labels)), orbits))
     assert list(table.columns) == list(COLUMNS["prevalence"])
     assert row_of(table, "greaterness", "x1, x2", False)["verdict"] == "forced"
-    assert row_of(table, "positiveness", "x1", False)["verdict"] == "universal"
+    assert row_of(table, "positiveness", "x1", False)["verdict"] == "forced"
     assert row_of(table, "positiveness", "x1", True)["verdict"] == "partial"
     assert row_of(table, "positive-sum", "x1, x2", False)["verdict"] == "absent"
     few = made.verdicts(counts_of(planted([0.0] * 3, reading({(0, "trained"): MINIMUM})), orbits))
-    assert row_of(few, "positiveness", "x1", False)["verdict"] == "inconclusive"
+    assert row_of(few, "positiveness", "x1", True)["verdict"] == "inconclusive"
     assert made.verdicts(pd.DataFrame()).empty
 
 

@@ -276,7 +276,8 @@ def test_osiers_circuit_is_judged_cell_by_cell() -> None:
          "value": 1.0},
     ]  # fmt: skip
     text = said({"census": pd.DataFrame(rows)}, "Osier's minimum")
-    assert "universal at 3 (1x), adam (200 of 200" in text
+    assert "forced at 3 (1x), adam (200 of 200" in text
+    assert "where so few neurons allow no other" in text
     assert "absent at 16 (1x), slow (0 of 200" in text
     assert (
         "Its strongest rival: 1/2 (x1 + x2) - 1/2 |x1 - x2| at 16 (1x), slow (200 of 200, 0.9 to 1)." in text

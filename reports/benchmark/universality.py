@@ -47,6 +47,8 @@ SOLVED_ENOUGH = Bound(
     f"grid: at least {ENOUGH} solved networks wherever verdicts rest on them", ENOUGH, most=False
 )
 FINISHED = Bound("grid: no cell failed", 0)
+#: `forced` is a theorem: one network that lacks it shows an error in the theorem, the reading or the solving.
+THEOREMS = Bound("grid: what is called forced is in every solved network", 0)
 #: What the issue asks for on two cores.
 MINUTES = Bound("grid: trained, read and reported in under 60 minutes", 60)
 QUICK_MINUTES = Bound("grid, quick: trained, read and reported in under 3 minutes", 3)
@@ -232,6 +234,11 @@ def _grid_scores(study: Study, grid: Grid, result: VerdictResult) -> Iterable[Sc
     failed = len(study.failures)
     yield Score(
         NETWORKS, Setting(grid.name), "cells failed", float(failed), n=len(study.cells), bound=FINISHED
+    )
+    forced = result.verdicts[result.verdicts["verdict"] == "forced"]
+    lacking = int((forced["found"] < forced["n"]).sum())
+    yield Score(
+        NETWORKS, Setting(grid.name), "forced but not held", float(lacking), n=len(forced), bound=THEOREMS
     )
 
 
