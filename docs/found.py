@@ -1,7 +1,7 @@
 """The page found.md: python docs/found.py [runs/universality]
 
-With the folder of `mathcircuits benchmark universality` its tables are copied to docs/found and its figures drawn there;
-without one the page is written again from them. Every number on the page comes from these tables.
+With the folder of `mathcircuits benchmark universality` its tables are copied to docs/found and its figures drawn
+there; without one the page is written again from them. Every number on the page comes from these tables.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ FIGURES = {
 #: The tasks that the project grew from.
 SEED = ("identity", "negation", "absolute", "addition", "subtraction", "minimum")
 RUNGS = ("function", "subspace", "units", "features", "circuit")
+#: What differs between two conditions -> what is compared.
+KINDS = {
+    "seeds": "the seeds of one condition", "widths": "two widths", "regimens": "two regimens",
+    "both": "two regimens at two widths", "tasks": "two tasks",
+}  # fmt: skip
 CLAIMED = ("forced", "universal", "partial")
 
 
@@ -43,6 +48,7 @@ def page() -> str:
         started = frame["width"].isna() | (frame["regimen"] == "compress")
         frame["width"] = frame["width"].mask(started, frame["hidden"].astype(str) + " neurons")
         frame["at"] = frame["width"] + ", " + frame["regimen"]
+    verdicts = in_order(verdicts, conditions)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["must"] = must
     environment.filters |= {"share": share, "percent": percent, "listed": listed}
@@ -59,9 +65,22 @@ def page() -> str:
             parts=parts(verdicts),
             rungs=RUNGS,
             ladder=climbs(ladder),
+            related=related(ladder),
         )
         + "\n"
     )
+
+
+def in_order(verdicts: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
+    """Task by task as the grid has them, narrow networks first, and those that verdicts rest on before others."""
+    tasks = list(dict.fromkeys(conditions["task"]))
+    keys = [
+        verdicts["task"].map(tasks.index),
+        ~verdicts["rests"],
+        verdicts["width"].map({"1x": 0, "2x": 1, "4x": 2}).fillna(3),
+    ]
+    ranks = pd.concat(keys, axis=1, keys=range(len(keys)))
+    return verdicts.loc[ranks.sort_values(list(ranks), kind="stable").index]
 
 
 def must(holds: bool) -> str:
@@ -114,23 +133,28 @@ def reuse(verdicts: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def parts(verdicts: pd.DataFrame) -> list[dict[str, object]]:
-    """Circuits that are parts of other tasks' networks: not absent."""
-    own = verdicts[
-        (verdicts["kind"] == "circuit") & verdicts["rests"] & (verdicts["name"] != verdicts["task"])
-    ]
-    return own[own["verdict"] != "absent"].to_dict("records")
+    """Circuits that are parts of networks for something else: neither absent nor the task's own, which is forced."""
+    own = verdicts[(verdicts["kind"] == "circuit") & verdicts["rests"]]
+    return own[~own["verdict"].isin(["absent", "forced"])].to_dict("records")
 
 
 def climbs(ladder: pd.DataFrame) -> list[dict[str, object]]:
-    """Per kind of comparison: pairs of conditions, how many are the same on all rungs, and the verdicts of each rung."""
+    """Per kind of comparison: pairs of conditions, how many are the same throughout, and each rung's verdicts."""
     sides = [f"{name}_{side}" for side in "ab" for name in ("task", "hidden", "regimen")]
     found = []
     for kind, own in ladder.groupby("kind", sort=False):
         pairs = len(own.drop_duplicates(sides))
         verdicts = {rung: own[own["rung"] == rung]["verdict"].value_counts().to_dict() for rung in RUNGS}
         whole = pairs - int(own["stops"].sum())
-        found.append({"kind": kind, "pairs": pairs, "whole": whole, "verdicts": verdicts})
+        found.append({"kind": KINDS[str(kind)], "pairs": pairs, "whole": whole, "verdicts": verdicts})
     return found
+
+
+def related(ladder: pd.DataFrame) -> list[str]:
+    """Pairs of tasks whose functions differ and whose features are the same: a with b."""
+    own = ladder[ladder["kind"] == "tasks"].set_index(["task_a", "task_b", "rung"])["verdict"].unstack()
+    alike = own[(own["function"] == "different") & (own["features"] == "same")]
+    return [f"{a} with {b}" for a, b in alike.index]
 
 
 def take(folder: Path) -> None:

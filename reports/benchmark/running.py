@@ -53,7 +53,7 @@ def run(
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
-    `universality` takes half an hour to an hour, `quick` under three minutes, and resumes likewise.
+    `universality` takes about a quarter of an hour, `quick` a minute and a half, and resumes likewise.
 
     Args:
         name: a key of `BENCHMARKS`.

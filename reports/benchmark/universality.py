@@ -129,7 +129,7 @@ def run_universality(
     progress: bool | None = None,
     grid: Grid | None = None,
 ) -> Universality:
-    """Train and read the grid, judge it, check the bounds: under an hour on two cores, `quick` under three minutes.
+    """Train and read the grid, judge it, check the bounds: a quarter of an hour on two cores, `quick` a tenth of it.
 
     Args:
         quick: the small grid, and fewer checks.
