@@ -13,9 +13,9 @@ import matplotlib as mpl
 
 from mathcircuits.detect import analyse, tasks
 from mathcircuits.reports import Study
-from mathcircuits.reports.drawing import NeuronLabel, network_graph
-from mathcircuits.reports.rendering import STYLE, blank
-from mathcircuits.reports.responses import neuron_response
+from mathcircuits.reports.plots.drawing import NeuronLabel, network_graph
+from mathcircuits.reports.plots.rendering import STYLE, blank
+from mathcircuits.reports.plots.responses import neuron_response
 
 CELL, TASK = "minimum/3/adam", "minimum"
 

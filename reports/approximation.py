@@ -36,8 +36,8 @@ from mathcircuits.detect import (
 from mathcircuits.detect.task import Symmetry, as_task
 from mathcircuits.models import Regimen, as_regimen, train
 
-from .palette import FAMILIES, INK, MUTED
-from .rendering import on_hover
+from .plots.palette import FAMILIES, INK, MUTED
+from .plots.rendering import on_hover
 from .wording import number
 
 Array = npt.NDArray[np.float64]

@@ -69,9 +69,9 @@ def study(
     import sys
     from collections import Counter
 
-    from .config import as_config
+    from .studies.config import as_config
+    from .studies.workers import worth_workers
     from .study import run_study
-    from .workers import worth_workers
 
     wanted = as_config(config)
     if seeds is not None:
@@ -152,7 +152,7 @@ def report(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
 ) -> None:
     """Write the page of a study again, from its tables."""
-    from .page import write_report
+    from .pages.page import write_report
 
     print(write_report(out))
 

@@ -115,7 +115,7 @@ def make_figure(name: str, folder: Path, out: Path, choice: Choice | None = None
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"{out}: a figure is written as .svg, .pdf or .png: name the file so")
     from .paperfigures import draw
-    from .rendering import write_figure
+    from .plots.rendering import write_figure
 
     drawn = draw(name, folder, choice or Choice())
     return write_figure(drawn.figure, out), drawn.caption

@@ -182,7 +182,7 @@ def _free_target(file: Path, folder: Path) -> Path:
 
 
 def _copy(file: Path, target: Path) -> None:
-    from .storage import atomic
+    from .studies.storage import atomic
 
     if not target.exists():
         with atomic(target) as temporary:

@@ -29,12 +29,12 @@ from mathcircuits.detect.fourier import (
 from mathcircuits.detect.universality import prevalence
 from mathcircuits.models.modular import GROKKED, ModularRegimen, ModularRuns, train_modular
 
-from . import modularfigures as figures
-from .htmltables import Column, TableView, csv_uri, table_view
-from .palette import every_colour
-from .rendering import blank, inline_svg, write_figure
-from .storage import atomic, write_json
-from .templating import render
+from .pages.htmltables import Column, TableView, csv_uri, table_view
+from .pages.templating import render
+from .plots import modularfigures as figures
+from .plots.palette import every_colour
+from .plots.rendering import blank, inline_svg, write_figure
+from .studies.storage import atomic, write_json
 from .wording import counted, number, percent
 
 FORMAT = "mathcircuits-modular-1"

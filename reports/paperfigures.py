@@ -21,17 +21,17 @@ from mathcircuits.detect.box import Box, as_box
 from mathcircuits.detect.probes import probes_for
 from mathcircuits.detect.scoring import unit_vectors
 
-from . import learningfigures
-from .ensemblefiles import load_ensemble
 from .figurecommand import Choice
-from .networkfigures import graph_figure, response_figure
-from .regimensection import width_figure
-from .rendering import STYLE, blank
-from .selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
+from .pages.networkfigures import graph_figure, response_figure
+from .pages.regimensection import width_figure
+from .pages.selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
+from .pages.tasksections import census_figure, prevalence_figure
+from .pages.universalsection import cluster_figures, emergence_figure, periodic_figures
+from .pages.views import FigureView
+from .plots import learningfigures
+from .plots.rendering import STYLE, blank
+from .studies.ensemblefiles import load_ensemble
 from .study import Study
-from .tasksections import census_figure, prevalence_figure
-from .universalsection import cluster_figures, emergence_figure, periodic_figures
-from .views import FigureView
 from .wording import cell_name
 
 #: Panels of losses: more do not fit on a sheet.

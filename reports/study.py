@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from mathcircuits.detect import MathCircuitsError, Network
 from mathcircuits.detect.errors import FileError, UnknownNameError
 
-from .cells import Cell, Outcome, study_cells
-from .config import StudyConfig, as_config
-from .ensemblefiles import load_ensemble
-from .manifest import claim, read_manifest, record
-from .progress import ProgressDisplay
-from .tabulating import write_tables
-from .workers import check_workers, run_cells
+from .studies.cells import Cell, Outcome, study_cells
+from .studies.config import StudyConfig, as_config
+from .studies.ensemblefiles import load_ensemble
+from .studies.manifest import claim, read_manifest, record
+from .studies.progress import ProgressDisplay
+from .studies.tabulating import write_tables
+from .studies.workers import check_workers, run_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def run_study(
         >>> study.tables["success"][["task", "n"]].values.tolist()  # doctest: +SKIP
         [['absolute', 2]]
     """
-    from .page import write_report
+    from .pages.page import write_report
 
     check_workers(workers, scheduler)
     checked, folder = as_config(config), Path(out)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mathcircuits.detect import derived_network, tasks
 from mathcircuits.detect.universality import prevalence
-from mathcircuits.reports.palette import CAUSES
+from mathcircuits.reports.plots.palette import CAUSES
 
 CELL = ["task", "hidden", "width", "regimen"]
 RUNGS = ("function", "subspace", "units", "features", "circuit")

@@ -17,7 +17,7 @@ from mathcircuits.reports.approximation import (
     error_against_width,
     rms_bound,
 )
-from mathcircuits.reports.rendering import blank
+from mathcircuits.reports.plots.rendering import blank
 
 
 def test_the_smooth_tasks_by_hand() -> None:

@@ -91,7 +91,7 @@ def no_page(out: Path) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def _without_the_page() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mathcircuits.reports.page.write_report", no_page)
+        patch.setattr("mathcircuits.reports.pages.page.write_report", no_page)
         yield
 
 

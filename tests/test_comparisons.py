@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import Network, derived_network, tasks
-from mathcircuits.reports.comparisons import (
+from mathcircuits.reports.studies.comparisons import (
     Sample,
     contrast_table,
     ladder_table,

@@ -11,7 +11,7 @@ import pytest
 
 from mathcircuits.detect import InputError
 from mathcircuits.models import Ensemble, MLPConfig, as_regimen, load, train
-from mathcircuits.reports.ensemblefiles import load_ensemble, save_ensemble
+from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
 
 GROWN = train("minimum", hidden=4, seeds=(5, 2, 9), regimen="lm-restarts", checkpoints="log")
 RUNS = train("minimum", hidden=3, seeds=(5, 2, 9), steps=30, checkpoints="log")

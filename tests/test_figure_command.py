@@ -21,9 +21,9 @@ from mathcircuits.detect import Network, UnknownNameError, derived_network
 from mathcircuits.models import train
 from mathcircuits.reports import learningfigures, paperfigures
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.ensemblefiles import save_ensemble
 from mathcircuits.reports.figurecommand import KINDS, Choice, make_figure
-from mathcircuits.reports.rendering import blank
+from mathcircuits.reports.plots.rendering import blank
+from mathcircuits.reports.studies.ensemblefiles import save_ensemble
 from mathcircuits.reports.study import Study
 
 SVG = "{http://www.w3.org/2000/svg}"

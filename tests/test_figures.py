@@ -15,15 +15,22 @@ from matplotlib.patches import Rectangle
 
 from mathcircuits.detect import Network, catalogue, derived_network, tasks
 from mathcircuits.reports import figures
-from mathcircuits.reports.clusters import clustered
-from mathcircuits.reports.drawing import (
+from mathcircuits.reports.pages.selections import (
+    chosen_networks,
+    first_seeds,
+    in_order,
+    notable_features,
+    panels,
+)
+from mathcircuits.reports.plots.clusters import clustered
+from mathcircuits.reports.plots.drawing import (
     LABELS_PER_LAYER,
     NeuronLabel,
     graph_size,
     in_words,
     network_graph,
 )
-from mathcircuits.reports.palette import (
+from mathcircuits.reports.plots.palette import (
     FAMILIES,
     GROUND,
     INK,
@@ -35,15 +42,8 @@ from mathcircuits.reports.palette import (
     colour_of,
     every_colour,
 )
-from mathcircuits.reports.rendering import blank, inline_svg, on_hover
-from mathcircuits.reports.responses import neuron_response, output_response
-from mathcircuits.reports.selections import (
-    chosen_networks,
-    first_seeds,
-    in_order,
-    notable_features,
-    panels,
-)
+from mathcircuits.reports.plots.rendering import blank, inline_svg, on_hover
+from mathcircuits.reports.plots.responses import neuron_response, output_response
 
 BOX = ((-1.0, 1.0),)
 

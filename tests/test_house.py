@@ -294,7 +294,7 @@ def test_the_wheel_holds_every_file(house: Path) -> None:
         f"mathcircuits/{folder}/{name}" for folder in FOLDERS for name in ("py.typed", "__init__.pyi")
     } <= held
     assert any(name.startswith("mathcircuits/detect/data/") and name.endswith(".toml") for name in held)
-    assert any(name.startswith("mathcircuits/reports/templates/") for name in held)
+    assert any(name.startswith("mathcircuits/reports/pages/templates/") for name in held)
     assert licences
 
 

@@ -16,8 +16,8 @@ from mathcircuits.detect.fourier import fourier_null, planted, read_fourier, unt
 from mathcircuits.models.modular import ModularRegimen, ModularRuns
 from mathcircuits.reports import modularfigures as figures
 from mathcircuits.reports.modular import ModularStudy, modular_study, write_modular
-from mathcircuits.reports.rendering import blank
-from mathcircuits.reports.templating import render
+from mathcircuits.reports.pages.templating import render
+from mathcircuits.reports.plots.rendering import blank
 
 P = 11
 SMALL = ModularRegimen(embedding=8, width=12, steps=60)

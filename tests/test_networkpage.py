@@ -16,8 +16,15 @@ import pytest
 from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.detect import Network
-from mathcircuits.reports.networkdata import BUDGET, DIGITS, NEIGHBOURS, WEIGHT_DIGITS, dumped, network_data
-from mathcircuits.reports.page import page
+from mathcircuits.reports.pages.networkdata import (
+    BUDGET,
+    DIGITS,
+    NEIGHBOURS,
+    WEIGHT_DIGITS,
+    dumped,
+    network_data,
+)
+from mathcircuits.reports.pages.page import page
 
 MEGABYTE = 1_000_000
 

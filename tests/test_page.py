@@ -18,9 +18,9 @@ import pytest
 from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.detect import FileError
-from mathcircuits.reports.findings import findings
-from mathcircuits.reports.htmltables import Column, csv_uri, table_view
-from mathcircuits.reports.page import page, write_report
+from mathcircuits.reports.pages.findings import findings
+from mathcircuits.reports.pages.htmltables import Column, csv_uri, table_view
+from mathcircuits.reports.pages.page import page, write_report
 from mathcircuits.reports.study import Study, Tables
 
 TASKS = ("absolute", "minimum", "minimum-of-4")

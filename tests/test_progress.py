@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mathcircuits.models import as_regimen
-from mathcircuits.reports.cells import Cell, Outcome, study_cells
-from mathcircuits.reports.config import StudyConfig
-from mathcircuits.reports.progress import (
+from mathcircuits.reports.studies.cells import Cell, Outcome, study_cells
+from mathcircuits.reports.studies.config import StudyConfig
+from mathcircuits.reports.studies.progress import (
     Estimate,
     ProgressDisplay,
     duration_text,

@@ -198,7 +198,7 @@ def test_inside_another_model_the_text_survives() -> None:
 
 
 def test_a_study_takes_nested_tables() -> None:
-    from mathcircuits.reports.config import StudyConfig
+    from mathcircuits.reports.studies.config import StudyConfig
 
     text = """
     [[regimens]]

@@ -11,14 +11,14 @@ import pytest
 from mathcircuits.detect import Network, derived_network, tasks
 from mathcircuits.detect.orbits import Orbits
 from mathcircuits.reports import tables as made
-from mathcircuits.reports.regimentables import (
+from mathcircuits.reports.studies.regimentables import (
     cause_table,
     emergence_curve_table,
     emergence_table,
     regimen_table,
 )
-from mathcircuits.reports.schema import empty
-from mathcircuits.reports.tables import Condition
+from mathcircuits.reports.studies.schema import empty
+from mathcircuits.reports.studies.tables import Condition
 
 WIDE = Network([np.vstack([derived_network("minimum").weights[0]] * 2), np.full((1, 6), 0.5)])
 

@@ -21,16 +21,16 @@ from mathcircuits.detect import FileError, InputError, MathCircuitsError, Unknow
 from mathcircuits.models import as_regimen, train
 from mathcircuits.reports import Study, StudyConfig, run_study
 from mathcircuits.reports import cells as cells_module
-from mathcircuits.reports.cells import (
+from mathcircuits.reports.studies.cells import (
     Cell,
     run_cell,
     study_cells,
 )
-from mathcircuits.reports.config import as_config, check_width, relative_width
-from mathcircuits.reports.ensemblefiles import load_ensemble, save_ensemble
-from mathcircuits.reports.reading import untrained_networks
-from mathcircuits.reports.schema import COLUMNS
-from mathcircuits.reports.storage import atomic
+from mathcircuits.reports.studies.config import as_config, check_width, relative_width
+from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
+from mathcircuits.reports.studies.reading import untrained_networks
+from mathcircuits.reports.studies.schema import COLUMNS
+from mathcircuits.reports.studies.storage import atomic
 
 TINY: dict[str, Any] = {
     "tasks": ["absolute", "minimum"],

@@ -13,7 +13,7 @@ from mathcircuits.detect.orbits import Orbits
 from mathcircuits.detect.templates import parse_circuits
 from mathcircuits.reports import comparisons, regimentables
 from mathcircuits.reports import tables as made
-from mathcircuits.reports.circuitry import (
+from mathcircuits.reports.studies.circuitry import (
     CIRCUIT_COLUMNS,
     KINK_COLUMNS,
     PROGRAM_COLUMNS,
@@ -21,8 +21,8 @@ from mathcircuits.reports.circuitry import (
     program_frame,
     read_circuitry,
 )
-from mathcircuits.reports.schema import COLUMNS, arrow_schema, empty
-from mathcircuits.reports.tables import Condition, split_arguments
+from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
+from mathcircuits.reports.studies.tables import Condition, split_arguments
 
 Weights = list[list[list[float]]]
 READ = ("layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset")

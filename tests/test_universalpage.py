@@ -10,17 +10,13 @@ from matplotlib.patches import Rectangle
 from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.reports import regimenfigures, universalfigures
-from mathcircuits.reports.clusters import clustered
-from mathcircuits.reports.comparisontables import comparison_tables
-from mathcircuits.reports.findings import findings
-from mathcircuits.reports.htmltables import Column, table_view
-from mathcircuits.reports.palette import CAUSES, RUNG_MARKS
-from mathcircuits.reports.portraits import diagnosed
-from mathcircuits.reports.regimens import failures, failures_by_regimen, pooled_regimens
-from mathcircuits.reports.regimensection import cause_figure, cost_figure, width_figure
-from mathcircuits.reports.rendering import blank
-from mathcircuits.reports.schema import COLUMNS
-from mathcircuits.reports.universality import (
+from mathcircuits.reports.pages.comparisontables import comparison_tables
+from mathcircuits.reports.pages.findings import findings
+from mathcircuits.reports.pages.htmltables import Column, table_view
+from mathcircuits.reports.pages.portraits import diagnosed
+from mathcircuits.reports.pages.regimens import failures, failures_by_regimen, pooled_regimens
+from mathcircuits.reports.pages.regimensection import cause_figure, cost_figure, width_figure
+from mathcircuits.reports.pages.universality import (
     LADDER,
     circuit_shares,
     emergence_panels,
@@ -29,13 +25,17 @@ from mathcircuits.reports.universality import (
     ladder_stops,
     transplant_pairs,
 )
-from mathcircuits.reports.universalsection import (
+from mathcircuits.reports.pages.universalsection import (
     circuit_figure,
     cluster_figures,
     emergence_figure,
     ladder_figures,
     transplant_figures,
 )
+from mathcircuits.reports.plots.clusters import clustered
+from mathcircuits.reports.plots.palette import CAUSES, RUNG_MARKS
+from mathcircuits.reports.plots.rendering import blank
+from mathcircuits.reports.studies.schema import COLUMNS
 
 NEW = ("regimens", "causes", "ladder", "pairs", "contrasts", "transplants", "emergence", "emergence_curves")
 NAMES = ("absolute", "identity", "minimum")

@@ -30,13 +30,13 @@ from mathcircuits.reports import workers as workers_module
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.benchmark.grid import parse_grids
 from mathcircuits.reports.benchmark.universality import run_universality
-from mathcircuits.reports.cells import Cell, Outcome, reading_hash, run_cell, study_cells
-from mathcircuits.reports.config import StudyConfig
-from mathcircuits.reports.ensemblefiles import load_ensemble
-from mathcircuits.reports.manifest import claim
-from mathcircuits.reports.reading import read_cell
-from mathcircuits.reports.tabulating import write_tables
-from mathcircuits.reports.workers import (
+from mathcircuits.reports.studies.cells import Cell, Outcome, reading_hash, run_cell, study_cells
+from mathcircuits.reports.studies.config import StudyConfig
+from mathcircuits.reports.studies.ensemblefiles import load_ensemble
+from mathcircuits.reports.studies.manifest import claim
+from mathcircuits.reports.studies.reading import read_cell
+from mathcircuits.reports.studies.tabulating import write_tables
+from mathcircuits.reports.studies.workers import (
     Job,
     check_workers,
     run_cells,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from ..palette import FAINT, FAMILIES, GROUND, INK, MUTED, NEGATIVE, POSITIVE
-from ..rendering import STYLE, blank
+from ..plots.palette import FAINT, FAMILIES, GROUND, INK, MUTED, NEGATIVE, POSITIVE
+from ..plots.rendering import STYLE, blank
 from .discoveries import PART as NULLS
 from .recovery import PART as PLANTED_PART
 from .recovery import PLANTED, WIDTH

@@ -18,8 +18,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..storage import read_json, sweep, write_json
-from ..workers import check_workers
+from ..studies.storage import read_json, sweep, write_json
+from ..studies.workers import check_workers
 
 #: The folder of a benchmark's kept pieces.
 FOLDER = "pieces"
@@ -151,7 +151,7 @@ def _stamp(sources: Sequence[Path]) -> str:
     """A hash of the catalogues, of what trains and reads, and of what the caller names."""
     from mathcircuits import detect, models
 
-    from ..cells import reading_hash
+    from ..studies.cells import reading_hash
 
     digest = hashlib.sha256(reading_hash().encode())
     folders = (*detect.__path__, *models.__path__)

@@ -10,7 +10,7 @@ from mathcircuits.detect.directions import direction_frame, read_directions
 from mathcircuits.detect.stacking import Stack
 from mathcircuits.detect.task import as_task
 
-from ..needs import needed_and_controls
+from ..studies.needs import needed_and_controls
 from .effort import Effort
 from .scores import Bound, Job, Score, Setting, describe, share
 from .trainings import Trainings

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from ..palette import FAINT, FAMILIES, INK, MUTED, NEGATIVE, POSITIVE
-from ..rendering import STYLE, blank
+from ..plots.palette import FAINT, FAMILIES, INK, MUTED, NEGATIVE, POSITIVE
+from ..plots.rendering import STYLE, blank
 from . import ablation
 from .prediction import MAJORITY, MINIMAL, REFINED, RULE, TREES
 from .regimens import PREDICTION, PRESETS_PART

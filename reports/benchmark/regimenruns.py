@@ -16,9 +16,9 @@ from mathcircuits.detect import InputError, Network, Task, analyse_many, certify
 from mathcircuits.models import Regimen, train
 from mathcircuits.models.ensemble import SOLVED
 
-from ..circuitry import equals_task, gauge_in, gauge_kind, kink_share
-from ..regimentables import CERTIFIED
-from ..tables import HELD, USED
+from ..studies.circuitry import equals_task, gauge_in, gauge_kind, kink_share
+from ..studies.regimentables import CERTIFIED
+from ..studies.tables import HELD, USED
 from .pieces import Done, Piece
 from .scores import Setting
 

@@ -20,7 +20,7 @@ from mathcircuits.detect import tasks
 from mathcircuits.models import as_regimen
 from mathcircuits.models.ensemble import SOLVED
 
-from ..regimentables import CERTIFIED
+from ..studies.regimentables import CERTIFIED
 from . import ablation, prediction
 from .ablation import VARIANTS, WIDE
 from .failures import confusion, plant_failures

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage import atomic, write_json
+from ..studies.storage import atomic, write_json
 from .scores import Score, Summed, score_table, sum_up
 
 if TYPE_CHECKING:

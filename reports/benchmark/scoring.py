@@ -16,8 +16,8 @@ import numpy as np
 
 from mathcircuits.detect import FileError, InputError, Network, Task, tasks
 
-from ..cells import SOLVED, Cell
-from ..circuitry import (
+from ..studies.cells import SOLVED, Cell
+from ..studies.circuitry import (
     chosen_to_read,
     circuit_frame,
     circuit_rows,
@@ -26,11 +26,11 @@ from ..circuitry import (
     program_frame,
     read_circuitry,
 )
-from ..reading import by_shape, fresh_loss, read_features
+from ..studies.reading import by_shape, fresh_loss, read_features
 from .verdictresults import VerdictResult
 
 if TYPE_CHECKING:
-    from ..tables import Condition
+    from ..studies.tables import Condition
 
 #: What the condition of somebody's networks is called where a study has the regimen.
 THEIRS = "networks"
@@ -78,10 +78,10 @@ def score(
 
     from mathcircuits.detect.orbits import Orbits
 
-    from .. import comparisons
-    from .. import tables as made
-    from ..manifest import reading_versions
-    from ..schema import empty
+    from ..studies import comparisons
+    from ..studies import tables as made
+    from ..studies.manifest import reading_versions
+    from ..studies.schema import empty
     from .verdictrows import condition_rows, verdict_rows
 
     if not any(len(networks) for networks in networks_by_task.values()):
@@ -190,8 +190,8 @@ def _condition(
     from mathcircuits.detect.stacking import untrained
     from mathcircuits.models import Regimen
 
-    from ..config import relative_width
-    from ..tables import Condition
+    from ..studies.config import relative_width
+    from ..studies.tables import Condition
 
     known = dict(enumerate(networks))
     beside = {

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import tasks
 
-from ..cells import one_thread
-from ..ensemblefiles import load_ensemble
-from ..manifest import reading_versions
-from ..reading import untrained_networks
-from ..storage import atomic
+from ..studies.cells import one_thread
+from ..studies.ensemblefiles import load_ensemble
+from ..studies.manifest import reading_versions
+from ..studies.reading import untrained_networks
+from ..studies.storage import atomic
+from ..studies.workers import worth_workers
 from ..study import Study, run_study
-from ..workers import worth_workers
 from .comparing import compare, comparison_lines
 from .grid import ENOUGH, Grid, load_grid
 from .populations import SIZES, population_scores

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError
 
-from ..storage import atomic, read_json, write_json
+from ..studies.storage import atomic, read_json, write_json
 from .results import plain
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class VerdictResult:
 
 def _columns() -> dict[str, Mapping[str, str]]:
     """The tables with their columns and dtypes."""
-    from ..schema import COLUMNS
+    from ..studies.schema import COLUMNS
     from . import verdictrows
 
     whole = ("depth", "n", "solved", "found", "null_found", "null_n")

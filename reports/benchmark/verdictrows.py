@@ -9,7 +9,7 @@ import pandas as pd
 
 from mathcircuits.detect import tasks, verdict_table
 
-from ..circuitry import forced_gauge, is_own_circuit
+from ..studies.circuitry import forced_gauge, is_own_circuit
 
 Tables = Mapping[str, pd.DataFrame]
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mathcircuits.detect import prevalence
 
+from ..wording import cell_name
 from .mechanisms import solved_programs
 from .selections import CELL, Tables, rows_of
-from .wording import cell_name
 
 #: The rungs of the ladder, from the function to the circuit (`mathcircuits.detect.rungs.RUNGS`).
 LADDER = ("function", "subspace", "units", "features", "circuit")

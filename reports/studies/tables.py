@@ -2,7 +2,7 @@
 
 A `Condition` is what one task, size and regimen gave: its networks, their losses and what was read in them.
 Each function turns one condition into the rows of one table; `verdicts` then judges the prevalence rows of all
-conditions together. `mathcircuits.reports.schema` lists every table's columns.
+conditions together. `mathcircuits.reports.studies.schema` lists every table's columns.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ import pandas as pd
 
 from mathcircuits.detect import verdict_table
 
-from .circuitry import forced_gauge
+from ..studies.circuitry import forced_gauge
+from ..wording import counted, joined, labelled, number, percent, thousands
 from .selections import CELL, Tables, in_order, rows_of, strongest
 from .sentences import Finding, cell_of, fullest, share_of
 from .universality import LADDER, circuit_shares, emergence_steps, ladder_stops, transplant_pairs
-from .wording import counted, joined, labelled, number, percent, thousands
 
 #: Osier's minimum circuit as the census names it, and the task that it is for.
 _OSIER, _OSIERS_TASK = "x1 - relu(x1 - x2)", "minimum"

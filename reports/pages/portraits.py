@@ -10,11 +10,11 @@ import pandas as pd
 from mathcircuits.detect import Task
 from mathcircuits.detect.box import as_box
 
+from ..wording import cell_name, number, thousands
 from .mechanisms import facts
 from .networkfigures import graph_figure, response_figure
 from .selections import Chosen, Tables, neuron_labels
 from .views import PortraitView, StudyLike
-from .wording import cell_name, number, thousands
 
 
 def portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen) -> PortraitView | None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ..plots.palette import VERDICTS
+from ..wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 from .answers import universal_findings
 from .mechanisms import (
     formula_summary,
@@ -15,7 +17,6 @@ from .mechanisms import (
     solved_programs,
     superposition_summary,
 )
-from .palette import VERDICTS
 from .regimenanswers import regimen_findings
 from .selections import (
     Tables,
@@ -27,7 +28,6 @@ from .selections import (
     strongest,
 )
 from .sentences import Finding
-from .wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 
 #: More names than this make a sentence a list; the rows that it links to have the rest.
 _NAMES = 5

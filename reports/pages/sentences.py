@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .wording import cell_name, number, percent, thousands
+from ..wording import cell_name, number, percent, thousands
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from mathcircuits.detect import Network
 
+from ..plots.rendering import inline_svg
 from .htmltables import csv_uri
-from .rendering import inline_svg
 
 
 class StudyLike(Protocol):

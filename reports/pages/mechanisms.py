@@ -8,8 +8,8 @@ import pandas as pd
 
 from mathcircuits.detect import UnknownTask, prevalence, tasks
 
+from ..wording import at_most, counted, joined, number, thousands
 from .selections import CELL, Tables, in_order, rows_of
-from .wording import at_most, counted, joined, number, thousands
 
 #: Circuits that are named below a network's drawing; the table has the others.
 _NAMED = 4

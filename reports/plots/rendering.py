@@ -14,8 +14,8 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 
+from ..studies.storage import atomic
 from .palette import FAINT, GROUND, INK, MUTED, every_colour
-from .storage import atomic
 
 #: Dots per inch of a PNG: what journals ask of line drawings at their printed size.
 DPI = 300

@@ -9,14 +9,14 @@ from typing import Any
 
 from mathcircuits.detect import FileError
 
+from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
+from ..studies.storage import atomic
+from ..studies.tables import candidates_toml
 from .findings import findings, verdict_legend
 from .networkdata import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
-from .palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from .regimensection import cause_figure, cost_figure, success_figure, width_figure
 from .selections import CELL, READOUTS, directions_summary, task_names
-from .storage import atomic
-from .tables import candidates_toml
 from .tasksections import task_view
 from .templating import render
 from .universalsection import (
@@ -62,7 +62,7 @@ def write_report(out: str | os.PathLike[str]) -> Path:
         ...
         mathcircuits.detect.errors.FileError: no-such-folder: is no folder; make a study there with ...
     """
-    from .study import Study
+    from ..study import Study
 
     folder = Path(out)
     if not folder.is_dir():

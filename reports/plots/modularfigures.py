@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ..wording import percent, thousands
 from .palette import INK, MUTED, NEGATIVE, POSITIVE
 from .rendering import on_hover
-from .wording import percent, thousands
 
 #: Numbers along an axis up to which each gets a tick of its own.
 _TICKS = 40

@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from ..wording import cell_name, labelled, number, percent, thousands
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, PANEL, POSITIVE, VERDICTS, colour_of
 from .regimenfigures import MARKERS
 from .rendering import on_hover
-from .wording import cell_name, labelled, number, percent, thousands
 
 Row = Mapping[Any, Any]
 

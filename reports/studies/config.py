@@ -380,6 +380,20 @@ def misfit(task: Task, width: Width) -> str:
     )
 
 
+def width_order(width: object, hidden: object = "") -> tuple[float, str]:
+    """A key that sorts widths: multiples by their factor, others behind them by their sizes.
+
+    Examples:
+        >>> sorted(["4x", "1x", "16x"], key=width_order)
+        ['1x', '4x', '16x']
+    """
+    text = str(width)
+    if text.endswith("x") and text[:-1].replace(".", "", 1).isdigit():
+        return float(text[:-1]), ""
+    first = str(hidden).partition("-")[0]
+    return (1e6 + float(first) if first.isdigit() else 1e9), str(hidden)
+
+
 def relative_width(task: Task, hidden: Iterable[int]) -> str:
     """Hidden sizes as a multiple of the task's smallest; empty where they are none or it is not known.
 

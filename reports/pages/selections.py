@@ -12,8 +12,9 @@ import pandas as pd
 
 from mathcircuits.detect import UnknownTask, catalogue, tasks
 
-from .drawing import NeuronLabel
-from .palette import FAMILIES, family_of
+from ..plots.drawing import NeuronLabel
+from ..plots.palette import FAMILIES, family_of
+from ..studies.config import width_order
 
 #: A network holds a feature if a used neuron does so at this unexplained share or less (design, section 5.8).
 HELD = 1e-3
@@ -53,20 +54,6 @@ def task_names(tables: Tables) -> list[str]:
         if name in tables:
             return [str(task) for task in dict.fromkeys(tables[name]["task"])]
     return []
-
-
-def width_order(width: object, hidden: object = "") -> tuple[float, str]:
-    """A key that sorts widths: multiples by their factor, others behind them by their sizes.
-
-    Examples:
-        >>> sorted(["4x", "1x", "16x"], key=width_order)
-        ['1x', '4x', '16x']
-    """
-    text = str(width)
-    if text.endswith("x") and text[:-1].replace(".", "", 1).isdigit():
-        return float(text[:-1]), ""
-    first = str(hidden).partition("-")[0]
-    return (1e6 + float(first) if first.isdigit() else 1e9), str(hidden)
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -408,7 +395,7 @@ def _kinds(task: str) -> Mapping[tuple[str, str], str]:
     """What each feature of the catalogue is to a task: (feature, its arguments as a text) -> needed or control."""
     from mathcircuits.detect.directions import targets_for
 
-    from .needs import needed_and_controls
+    from ..studies.needs import needed_and_controls
 
     try:
         known = tasks[task]

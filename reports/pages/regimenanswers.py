@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..wording import counted, joined, number, percent, thousands
 from .regimens import failures, pooled_regimens
 from .selections import Tables, rows_of
 from .sentences import Finding
-from .wording import counted, joined, number, percent, thousands
 
 
 def regimen_findings(tables: Tables) -> list[Finding]:

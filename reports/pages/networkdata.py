@@ -19,8 +19,8 @@ import pandas as pd
 
 from mathcircuits.detect import MathCircuitsError, Network, UnknownTask, tasks
 
-from .palette import FAMILIES, OTHER, family_of
-from .wording import at_most
+from ..plots.palette import FAMILIES, OTHER, family_of
+from ..wording import at_most
 
 FORMAT = 1
 #: Characters that the data may take at most; of a page with many figures and tables it has less (`page.py`).

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mathcircuits.detect import tasks
 
-from . import figures
+from ..plots import figures
+from ..plots.rendering import blank
+from ..wording import cell_name, counted, thousands
 from .mechanisms import mechanism_sentence, share_meaning, share_rows
 from .portraits import portrait
-from .rendering import blank
 from .selections import CELL, Tables, chosen_networks, in_order, of_panel, panels, rows_of, strongest
 from .views import FigureView, StudyLike, TaskView, figure_view
-from .wording import cell_name, counted, thousands
 
 
 def task_view(study: StudyLike, tables: Tables, name: str) -> TaskView:

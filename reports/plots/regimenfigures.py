@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ..studies.config import width_order
+from ..wording import cell_name, number, percent, thousands
 from .palette import CAUSES, GROUND, INK, MUTED, OTHER, POSITIVE
 from .rendering import on_hover
-from .selections import width_order
-from .wording import cell_name, number, percent, thousands
 
 #: Regimen -> marker: shapes, so that the figure reads in grey. Further regimens go through the list again.
 MARKERS = "osD^vP*X"

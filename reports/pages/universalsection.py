@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from . import figures, universalfigures
-from .clusters import clustered
-from .rendering import blank, inline_svg
+from ..plots import figures, universalfigures
+from ..plots.clusters import clustered
+from ..plots.rendering import blank, inline_svg
+from ..wording import cell_name, counted, labelled, number, percent
 from .selections import (
     CELL,
     Tables,
@@ -25,7 +26,6 @@ from .selections import (
 )
 from .universality import LADDER, circuit_shares, emergence_panels, ladder_names, transplant_pairs
 from .views import FigureView, figure_view
-from .wording import cell_name, counted, labelled, number, percent
 
 #: Columns of tiles beside each other: more would shrink a tile below its letter.
 _TILES = 30

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from ..wording import at_most, number, percent, thousands
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, POSITIVE, colour_of
 from .rendering import on_hover
-from .wording import at_most, number, percent, thousands
 
 #: Shapes tell tasks apart, so that the figure reads in grey; further tasks go through the list again.
 _MARKERS = "osD^vP*X"

@@ -148,7 +148,7 @@ def _git_state() -> dict[str, Any] | None:
     """Commit and state of the checkout that mathcircuits runs from; None where it is installed without one."""
     import subprocess
 
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import figures, regimenfigures
-from .palette import CAUSES
+from ..plots import figures, regimenfigures
+from ..plots.palette import CAUSES
+from ..plots.rendering import blank
+from ..wording import cell_name, counted, number, percent, thousands
 from .regimens import failures_by_regimen
-from .rendering import blank
 from .selections import CELL, Tables, in_order, rows_of
 from .views import FigureView, figure_view
-from .wording import cell_name, counted, number, percent, thousands
 
 
 def success_figure(tables: Tables) -> FigureView | None:

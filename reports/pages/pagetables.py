@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from ..plots.palette import STATUSES
 from .comparisontables import CELL_COLUMNS, comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
 from .mechanisms import formula_summary, kink_summary, solved_ids, superposition_summary
-from .palette import STATUSES
 from .selections import (
     CELL,
     Tables,

@@ -11,9 +11,9 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from mathcircuits.detect import Network
 
+from ..wording import labelled, weight
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, PANEL, POSITIVE, Colour, colour_of
 from .rendering import on_hover
-from .wording import labelled, weight
 
 # Sizes in the graph's own units: neurons of a layer are 1 apart, layers are 3 apart.
 _LAYER_GAP = 3.0

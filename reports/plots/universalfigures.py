@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
+from ..wording import labelled, number, percent, thousands
 from .clusters import Clustered
 from .palette import FAINT, INK, MUTED, PANEL, RUNG_MARKS, colour_of
 from .rendering import on_hover
-from .wording import labelled, number, percent, thousands
 
 Row = Mapping[Any, Any]
 #: Light is alike, dark is not, even in grey and for colour-blind readers (Nuñez et al. 2018).

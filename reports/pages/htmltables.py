@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from .palette import RUNG_MARKS, VERDICTS, colour_of
-from .wording import at_most, number, percent, thousands
+from ..plots.palette import RUNG_MARKS, VERDICTS, colour_of
+from ..wording import at_most, number, percent, thousands
 
 #: Rows beyond this stay in the parquet: a reader filters, and a browser draws, a few hundred with ease.
 ROWS = 300
