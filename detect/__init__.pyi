@@ -41,12 +41,10 @@ from .errors import UnknownFeature as UnknownFeature
 from .errors import UnknownNameError as UnknownNameError
 from .errors import UnknownTask as UnknownTask
 from .formulas import Formula as Formula
-from .fourier import FourierNull as FourierNull
 from .fourier import FourierReading as FourierReading
-from .fourier import arbitrariness as arbitrariness
-from .fourier import fourier_null as fourier_null
-from .fourier import fourier_verdicts as fourier_verdicts
 from .fourier import read_fourier as read_fourier
+from .frequencies import FourierNull as FourierNull
+from .frequencies import fourier_null as fourier_null
 from .gauges import Gauge as Gauge
 from .gauges import gauge_of as gauge_of
 from .interference import Superposition as Superposition
@@ -81,6 +79,8 @@ from .programs import decompile as decompile
 from .recognition import find_circuits as find_circuits
 from .recurring import Candidate as Candidate
 from .recurring import candidates as candidates
+from .relabelling import arbitrariness as arbitrariness
+from .relabelling import fourier_verdicts as fourier_verdicts
 from .rules import PredictionScore as PredictionScore
 from .rules import Rule as Rule
 from .rules import closed_rule as closed_rule

@@ -27,7 +27,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mathcircuits.detect import InputError, Network
-from mathcircuits.detect.fourier import check_modulus, sums_of
+from mathcircuits.detect.cyclic import check_modulus, sums_of
 
 from .config import MLPConfig, initial_parameters
 from .regimens import Settings

@@ -10,26 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mathcircuits.detect import InputError, Network
-from mathcircuits.detect.fourier import (
-    SINGLE,
+from mathcircuits.detect.cyclic import (
     Tables,
     accuracy,
-    arbitrariness,
     check_modulus,
-    components,
-    fourier_null,
-    fourier_verdicts,
     modulus_of,
-    orbit_of,
     phases,
     planted,
-    read_fourier,
-    readout_r2,
-    relabelled,
     spectrum,
     sums_of,
     untrained_networks,
 )
+from mathcircuits.detect.fourier import SINGLE, components, read_fourier
+from mathcircuits.detect.frequencies import fourier_null, readout_r2
+from mathcircuits.detect.relabelling import arbitrariness, fourier_verdicts, orbit_of, relabelled
 
 RNG = np.random.default_rng(0)
 NULL = fourier_null(planted(11, [1, 2]).architecture, networks=40)

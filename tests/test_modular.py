@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from mathcircuits.detect import InputError
-from mathcircuits.detect.fourier import Tables, accuracy, read_fourier, relabelled, sums_of
+from mathcircuits.detect.cyclic import Tables, accuracy, sums_of
+from mathcircuits.detect.fourier import read_fourier
+from mathcircuits.detect.relabelling import relabelled
 from mathcircuits.models import MLP
 from mathcircuits.models.modular import (
     ModularRegimen,

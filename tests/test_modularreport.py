@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 from jinja2 import UndefinedError
 
-from mathcircuits.detect.fourier import fourier_null, planted, read_fourier, untrained_networks
+from mathcircuits.detect.cyclic import planted, untrained_networks
+from mathcircuits.detect.fourier import read_fourier
+from mathcircuits.detect.frequencies import fourier_null
 from mathcircuits.models.modular import ModularRegimen, ModularRuns
 from mathcircuits.reports import modularfigures as figures
 from mathcircuits.reports.modular import ModularStudy, modular_study, write_modular
