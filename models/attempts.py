@@ -21,17 +21,13 @@ from torch import Tensor
 
 from mathcircuits.detect import InputError, Network, Task
 
+from .batches import uniform_points
 from .config import MLPConfig
+from .fitting import fit_in_chunks, started
 from .fused import FusedStep
+from .gradients import Layout
 from .regimens import Regimen
-from .training import (
-    TEST_POINTS,
-    Layout,
-    fit_in_chunks,
-    losses_on,
-    started,
-    uniform_points,
-)
+from .training import TEST_POINTS, losses_on
 
 #: Iterations of a round of polish (T10), and its points. A network can fit the sliver between a kink and the nearest
 #: points, so that rounds after the first also get the points where it errs most among many. At 4-6-3-1, of 99

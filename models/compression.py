@@ -29,13 +29,14 @@ from mathcircuits.detect.piecewise import is_piecewise_linear
 from mathcircuits.detect.sequences import several
 from mathcircuits.detect.task import as_task
 
+from .batches import generator_of, targets_of
 from .config import MLPConfig, check_seed
 from .elimination import FINISHED, Limits, State, eliminated, kicked, polished
+from .gradients import Layout
 from .levenberg import EXACT
 from .readability import readable_forms
 from .redundancy import merged
 from .regimens import Compression
-from .training import Layout, generator_of, targets_of
 
 Array = npt.NDArray[np.float64]
 

@@ -249,7 +249,7 @@ def residuals_and_jacobian(
         >>> r.tolist(), J.tolist()
         ([[6.0]], [[[3.0], [2.0]]])
     """
-    from .training import Layout, activated, activation_slope
+    from .gradients import Layout, activated, activation_slope
 
     layout = Layout(config)
     weights, biases = layout.split(parameters)
@@ -287,7 +287,7 @@ def residuals_and_jacobian(
 
 def residuals(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> Tensor:
     """The networks' outputs less the targets, [net, outputs * sample]."""
-    from .training import Layout, activated
+    from .gradients import Layout, activated
 
     weights, biases = Layout(config).split(parameters)
     a = x.expand(len(parameters), -1, -1)
@@ -306,7 +306,7 @@ def _polished(
     y: Tensor,
     iterations: int,
 ) -> tuple[tuple[list[Tensor], list[Tensor | None]], Tensor]:
-    from .training import Layout
+    from .gradients import Layout
 
     if (config.sizes[0], config.sizes[-1]) != (task.arity, task.outputs):
         raise InputError(
@@ -332,7 +332,7 @@ def _bias(network: Network, layer: int) -> Array:
 
 def points_of(task: Task, points: int, seed: int) -> tuple[Tensor, Tensor]:
     """Points x [1, d, point] on the task's box and its values y [1, outputs, point], float64."""
-    from .training import generator_of, targets_of
+    from .batches import generator_of, targets_of
 
     low, high = (torch.tensor(side, dtype=torch.float64) for side in np.array(task.box).T)
     unit = torch.rand(

@@ -30,8 +30,8 @@ from mathcircuits.detect.box import Box
 from mathcircuits.detect.snapping import code_length, saved_bits, simplest_fraction
 
 from .config import MLPConfig
+from .gradients import Layout
 from .levenberg import LARGEST, REFUSED, TAKEN, residuals_and_jacobian
-from .training import Layout
 
 Array = npt.NDArray[np.float64]
 

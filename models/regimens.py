@@ -152,7 +152,7 @@ class Regimen(Settings):
         label_noise: standard deviation of Gaussian noise on the targets.
         gradient_noise: standard deviation of Gaussian noise on every gradient entry.
         init: `"torch"`, the law of `nn.Linear`; or `"balanced"`: hidden neurons in pairs of opposite weights, incoming
-            and outgoing, the first one's being of the torch law (see `mathcircuits.models.training.balance`).
+            and outgoing, the first one's being of the torch law (see `mathcircuits.models.fitting.balance`).
         width_factor: training starts at this multiple of the hidden widths asked for.
         pool: networks trained per seed, of which the one with the least loss on held-out points stays.
         rescue: what is done for networks that got stuck after `steps` updates, or None.

@@ -11,8 +11,10 @@ import torch
 from mathcircuits.detect import InputError, Network, tasks
 from mathcircuits.models import MLP, MLPConfig, as_regimen, train
 from mathcircuits.models.attempts import derived_seed, flat_of, growing, network_of
+from mathcircuits.models.fitting import balance, started
+from mathcircuits.models.gradients import Layout
 from mathcircuits.models.regimens import PRESETS
-from mathcircuits.models.training import Layout, balance, started, untrained
+from mathcircuits.models.training import untrained
 
 IMPOSSIBLE = 1e-40  # a loss that no network verifies at
 

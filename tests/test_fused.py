@@ -16,8 +16,9 @@ import torch
 from mathcircuits.detect import InputError, tasks
 from mathcircuits.detect.nonlinearity import NAMES
 from mathcircuits.models import MLPConfig, as_regimen, fused, train
+from mathcircuits.models.fitting import GradientNoise, Optimiser, fit
 from mathcircuits.models.fused import FusedStep, Rule, built, eager_seconds, find_compiler, fused_step
-from mathcircuits.models.training import GradientNoise, Layout, Optimiser, fit, step
+from mathcircuits.models.gradients import Layout, step
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: there is no fused step")
 
@@ -123,7 +124,7 @@ def test_a_training_is_the_eager_one(compiled: FusedStep, fields: dict[str, Any]
 
 @needs_compiler
 def test_a_network_is_the_same_bit_by_bit_whatever_trains_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mathcircuits.models.training.EAGER_SECONDS", 0.0)
+    monkeypatch.setattr("mathcircuits.models.fitting.EAGER_SECONDS", 0.0)
     for regimen in ("adam", "osier", as_regimen("adam", gradient_noise=0.1)):
         together = train("minimum", hidden=(5,), seeds=range(9), regimen=regimen, steps=70)
         backwards = train("minimum", hidden=(5,), seeds=range(8, -1, -1), regimen=regimen, steps=70)
@@ -190,7 +191,7 @@ def test_without_a_compiler_training_goes_on_with_one_notice(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr("mathcircuits.models.training.EAGER_SECONDS", 0.0)
+    monkeypatch.setattr("mathcircuits.models.fitting.EAGER_SECONDS", 0.0)
     with caplog.at_level(logging.WARNING, "mathcircuits"):
         runs = [train("absolute", hidden=2, seeds=range(2), steps=30) for _ in range(2)]
     assert [record.getMessage() for record in caplog.records] == [
@@ -219,7 +220,7 @@ def test_small_trainings_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> No
     def never() -> None:
         raise AssertionError("compiled for a training that takes no time")
 
-    monkeypatch.setattr("mathcircuits.models.training.fused_step", never)
+    monkeypatch.setattr("mathcircuits.models.fitting.fused_step", never)
     train("minimum", hidden=3, seeds=range(4), steps=20)
     with pytest.raises(AssertionError, match="compiled"):
         train("minimum", hidden=3, seeds=range(100), steps=3000)

@@ -11,8 +11,8 @@ import torch
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
 from mathcircuits.detect.nonlinearity import NAMES
 from mathcircuits.models import MLPConfig, hand_derived, train
+from mathcircuits.models.gradients import Layout, step
 from mathcircuits.models.levenberg import levenberg, points_of, polish, residuals_and_jacobian
-from mathcircuits.models.training import Layout, step
 
 
 def drawn(config: MLPConfig, nets: int, samples: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -51,7 +51,7 @@ def test_the_jacobian_is_torchs(activation: str, sizes: tuple[int, ...], bias: b
 
 def _plain(config: MLPConfig, x: torch.Tensor, y: torch.Tensor) -> Any:
     """Residuals written with torch's own modules' functions, for autograd."""
-    from mathcircuits.models.training import activated
+    from mathcircuits.models.gradients import activated
 
     def residuals(own: torch.Tensor) -> torch.Tensor:
         weights, biases = Layout(config).split(own[None])

@@ -12,8 +12,10 @@ import torch
 from mathcircuits.detect import InputError, MathCircuitsError, Task, UnknownNameError, UnknownTask, tasks
 from mathcircuits.detect.nonlinearity import NAMES
 from mathcircuits.models import MLP, Ensemble, MLPConfig, Regimen, as_regimen, train
+from mathcircuits.models.batches import Batches
 from mathcircuits.models.config import initial_parameters
-from mathcircuits.models.training import Batches, Layout, Optimiser, log_steps, step
+from mathcircuits.models.fitting import Optimiser, log_steps
+from mathcircuits.models.gradients import Layout, step
 
 CPU = torch.device("cpu")
 # What the slides print (seeds/003; there [in, out], here [out, in]) and what the notebook beside them prints.
@@ -170,7 +172,7 @@ def test_a_network_does_not_depend_on_its_neighbours(
 ) -> None:
     together = train("minimum", hidden=(4,), seeds=range(8), regimen=regimen, steps=60)
     alone = train("minimum", hidden=(4,), seeds=[5], regimen=regimen, steps=60)
-    monkeypatch.setattr("mathcircuits.models.training.CHUNK_VALUES", 2 * 4 * regimen.batch)  # two a chunk
+    monkeypatch.setattr("mathcircuits.models.fitting.CHUNK_VALUES", 2 * 4 * regimen.batch)  # two a chunk
     reversed_pairs = train("minimum", hidden=(4,), seeds=range(7, -1, -1), regimen=regimen, steps=60)
     for k in range(2):
         assert np.abs(together.weights[k][5] - alone.weights[k][0]).max() < 1e-5

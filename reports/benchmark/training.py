@@ -345,8 +345,9 @@ def _ours(cell: Cell, seed: int, how: str) -> Timed:
     import torch
 
     from mathcircuits.models import MLPConfig, Regimen
+    from mathcircuits.models.fitting import fit
     from mathcircuits.models.fused import fused_step
-    from mathcircuits.models.training import Layout, fit
+    from mathcircuits.models.gradients import Layout
 
     config = MLPConfig((2, *cell.hidden, 1))
     regimen = Regimen(optimiser="sgd", lr=RATE, batch=BATCH)

@@ -140,7 +140,7 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
 
     from mathcircuits.detect import diagnose_many
     from mathcircuits.detect.diagnosis import lost_at_many
-    from mathcircuits.models.training import Layout
+    from mathcircuits.models.gradients import Layout
 
     task = tasks[cell.task]
     failed = [
@@ -214,7 +214,8 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
     """The networks of an ensemble as their seeds would start them at the sizes that they ended with, by seed."""
     from dataclasses import replace
 
-    from mathcircuits.models.training import Layout, started
+    from mathcircuits.models.fitting import started
+    from mathcircuits.models.gradients import Layout
 
     shapes: dict[tuple[int, ...], list[int]] = {}
     for place, seed in enumerate(ensemble.seeds):

@@ -1,0 +1,140 @@
+"""Batches: the inputs that networks train on, one stream for all or one per seed, and random streams by key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mathcircuits.detect import InputError, Task
+
+from .regimens import Regimen
+
+#: Values of one block of batches that are drawn ahead: as many as torch works on with one thread. With more it wakes
+#: the others for every small operation, which beside other programs costs up to fifty times the work itself.
+BLOCK_VALUES = 2**15
+
+
+class Batches:
+    """Batches on the task's box: x [nets, d, sample], y [nets, outputs, sample]; nets is 1 where shared.
+
+    Each generator is a stream of its own: what one network gets does not depend on the others.
+    """
+
+    def __init__(
+        self, task: Task, regimen: Regimen, generators: Sequence[torch.Generator], device: torch.device
+    ) -> None:
+        self.task, self.regimen, self.generators, self.device = task, regimen, generators, device
+        low, high = np.array(task.box).T
+        # rand * width + low in single precision is the notebook's rand * 2 - 1
+        self.low = torch.tensor(low, dtype=torch.float32)[:, None]
+        self.width = torch.tensor(high - low, dtype=torch.float32)[:, None]
+        # streams of their own, or the inputs would depend on how many batches are drawn ahead
+        self.noises = [
+            generator_of("label noise", g.initial_seed()) for g in generators if regimen.label_noise
+        ]
+        self.fixed: tuple[Tensor, Tensor] | None = None
+        if regimen.samples is not None:
+            x, y = self._draw(1, regimen.samples)
+            self.fixed = x[0], y[0]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches without end: x [net or 1, d, sample], y [net or 1, outputs, sample]."""
+        while True:
+            x, y = self.block(self.ahead)
+            yield from zip(x, y, strict=True)
+
+    @property
+    def ahead(self) -> int:
+        """How many batches are worth drawing at once."""
+        values = len(self.generators) * self.regimen.batch * max(self.task.arity, self.task.outputs)
+        return max(1, BLOCK_VALUES // values)
+
+    def block(self, batches: int) -> tuple[Tensor, Tensor]:
+        """The next batches: x [batch, net or 1, d, sample], y [batch, net or 1, outputs, sample].
+
+        However they are split into blocks, the batches are the same.
+        """
+        if self.fixed is None:
+            return self._draw(batches, self.regimen.batch)
+        if self.regimen.batch >= self.fixed[0].shape[2]:
+            return self.fixed[0].expand(batches, -1, -1, -1), self.fixed[1].expand(batches, -1, -1, -1)
+        parts = [self._part(*self.fixed) for _ in range(batches)]
+        return torch.stack([x for x, _ in parts]), torch.stack([y for _, y in parts])
+
+    def _part(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch of the fixed samples, drawn with replacement."""
+        samples, batch = x.shape[2], self.regimen.batch
+        picked = torch.stack([torch.randint(samples, (batch,), generator=g) for g in self.generators])
+        picked = picked[:, None, :].to(self.device)
+        return (
+            torch.take_along_dim(x, picked.expand(-1, x.shape[1], -1), dim=2),
+            torch.take_along_dim(y, picked.expand(-1, y.shape[1], -1), dim=2),
+        )
+
+    def _draw(self, batches: int, samples: int) -> tuple[Tensor, Tensor]:
+        """x [batches, nets, d, samples] and y [batches, nets, outputs, samples]."""
+        nets, d = len(self.generators), self.task.arity
+        drawn = torch.empty(nets, batches, samples, d)
+        for k, generator in enumerate(self.generators):
+            # one long draw gives the same numbers as one per batch: the generator goes value by value
+            torch.rand((batches, samples, d), generator=generator, out=drawn[k])
+        # one contiguous row per input and output: the formula, the scaling and the products run along samples
+        inputs = drawn.permute(3, 1, 0, 2).contiguous().view(d, -1)
+        inputs.mul_(self.width).add_(self.low)
+        # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
+        targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
+        if self.noises:
+            # batch by batch: normal numbers come sixteen at a time, so that a longer draw would give others
+            shape = (len(targets), samples)
+            errors = [[torch.randn(shape, generator=g) for g in self.noises] for _ in range(batches)]
+            noise = torch.stack([torch.stack(row) for row in errors])
+            targets = targets + self.regimen.label_noise * noise.permute(2, 0, 1, 3)
+        x, y = inputs.view(d, batches, nets, samples).to(self.device), targets.to(self.device)
+        return x.permute(1, 2, 0, 3), y.permute(1, 2, 0, 3)
+
+
+def targets_of(task: Task, inputs: Tensor) -> Tensor:
+    """The task's values [n, outputs] at inputs [n, d], checked.
+
+    Raises:
+        InputError: where the task answers with another shape, or with NaN or infinite values.
+    """
+    targets = task(inputs)
+    expected = (len(inputs), task.outputs)
+    if not isinstance(targets, Tensor) or tuple(targets.shape) != expected:
+        found = tuple(targets.shape) if hasattr(targets, "shape") else type(targets).__name__
+        given = tuple(inputs.shape)
+        raise InputError(
+            f"task {task.name!r} gave {found} for inputs {given}: it must give a tensor {expected}"
+        )
+    # the sum is finite where all values are, and costs a twentieth of looking at each
+    if not torch.isfinite(targets.sum()):
+        raise InputError(
+            f"task {task.name!r} is NaN or infinite somewhere on its box {task.box}: change the box"
+        )
+    return targets.to(inputs.dtype)
+
+
+def uniform_points(task: Task, points: int, *key: object) -> tuple[Tensor, Tensor]:
+    """Points x [1, d, point] on the task's box and its values y [1, outputs, point], float64, by the name of a stream.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> x, y = uniform_points(tasks["minimum"], 5, "example")
+        >>> x.shape, bool((y[:, 0] == x.min(dim=1).values).all())
+        (torch.Size([1, 2, 5]), True)
+    """
+    low, high = (torch.tensor(side, dtype=torch.float64) for side in np.array(task.box).T)
+    unit = torch.rand((points, task.arity), generator=generator_of(*key), dtype=torch.float64)
+    inputs = low + unit * (high - low)
+    return inputs.T[None], targets_of(task, inputs).T[None]
+
+
+def generator_of(*key: object) -> torch.Generator:
+    """A CPU generator whose seed is made of a text, so that streams of different purposes do not meet."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
