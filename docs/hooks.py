@@ -26,9 +26,9 @@ def api_page(package: str) -> str:
     lines = [f"# mathcircuits.{package}", "", f"::: mathcircuits.{package}", "    options:"]
     lines += ["      members: false", "      show_root_heading: false", ""]
     for module, names in sorted(public_names(package).items()):
-        source = ast.parse((ROOT / package / f"{module}.py").read_text("utf-8"))
+        source = ast.parse((ROOT / package / Path(*module.split("."))).with_suffix(".py").read_text("utf-8"))
         summary = (ast.get_docstring(source) or "").partition("\n\n")[0]
-        lines += [f"## {module}", "", summary, ""]
+        lines += [f"## {module.rpartition('.')[2]}", "", summary, ""]
         if module in WHOLE.get(package, ()):
             functions = [node.name for node in source.body if isinstance(node, ast.FunctionDef)]
             paths = [f"{module}.{name}" for name in functions if not name.startswith("_")]

@@ -439,6 +439,6 @@ def test_a_study_s_file_gives_the_network_of_a_seed(tmp_path: Path) -> None:
 
 
 def test_a_study_writes_what_load_reads() -> None:
-    from mathcircuits.reports import ensemblefiles
+    from mathcircuits.reports.studies import ensemblefiles
 
     assert ensemblefiles._FORMAT == RUN_KEY

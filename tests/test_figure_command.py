@@ -19,9 +19,10 @@ from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.detect import Network, UnknownNameError, derived_network
 from mathcircuits.models import train
-from mathcircuits.reports import learningfigures, paperfigures
+from mathcircuits.reports import paperfigures
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.figurecommand import KINDS, Choice, make_figure
+from mathcircuits.reports.plots import learningfigures
 from mathcircuits.reports.plots.rendering import blank
 from mathcircuits.reports.studies.ensemblefiles import save_ensemble
 from mathcircuits.reports.study import Study

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from mathcircuits.detect import Network, catalogue, derived_network, tasks
-from mathcircuits.reports import figures
 from mathcircuits.reports.pages.selections import (
     chosen_networks,
     first_seeds,
@@ -22,6 +21,7 @@ from mathcircuits.reports.pages.selections import (
     notable_features,
     panels,
 )
+from mathcircuits.reports.plots import figures
 from mathcircuits.reports.plots.clusters import clustered
 from mathcircuits.reports.plots.drawing import (
     LABELS_PER_LAYER,

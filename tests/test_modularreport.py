@@ -16,9 +16,9 @@ from mathcircuits.detect.cyclic import planted, untrained_networks
 from mathcircuits.detect.fourier import read_fourier
 from mathcircuits.detect.frequencies import fourier_null
 from mathcircuits.models.modular import ModularRegimen, ModularRuns
-from mathcircuits.reports import modularfigures as figures
 from mathcircuits.reports.modular import ModularStudy, modular_study, write_modular
 from mathcircuits.reports.pages.templating import render
+from mathcircuits.reports.plots import modularfigures as figures
 from mathcircuits.reports.plots.rendering import blank
 
 P = 11

@@ -10,7 +10,7 @@ import pytest
 
 from mathcircuits.detect import Network, derived_network, tasks
 from mathcircuits.detect.orbits import Orbits
-from mathcircuits.reports import tables as made
+from mathcircuits.reports.studies import tables as made
 from mathcircuits.reports.studies.regimentables import (
     cause_table,
     emergence_curve_table,

@@ -20,7 +20,7 @@ import pytest
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, UnknownTask, tasks
 from mathcircuits.models import as_regimen, train
 from mathcircuits.reports import Study, StudyConfig, run_study
-from mathcircuits.reports import cells as cells_module
+from mathcircuits.reports.studies import cells as cells_module
 from mathcircuits.reports.studies.cells import (
     Cell,
     run_cell,

@@ -11,8 +11,8 @@ import pytest
 from mathcircuits.detect import Network, circuits, derived_network, tasks
 from mathcircuits.detect.orbits import Orbits
 from mathcircuits.detect.templates import parse_circuits
-from mathcircuits.reports import comparisons, regimentables
-from mathcircuits.reports import tables as made
+from mathcircuits.reports.studies import comparisons, regimentables
+from mathcircuits.reports.studies import tables as made
 from mathcircuits.reports.studies.circuitry import (
     CIRCUIT_COLUMNS,
     KINK_COLUMNS,

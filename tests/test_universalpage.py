@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from synthetic_study import FakeStudy, made_up
 
-from mathcircuits.reports import regimenfigures, universalfigures
 from mathcircuits.reports.pages.comparisontables import comparison_tables
 from mathcircuits.reports.pages.findings import findings
 from mathcircuits.reports.pages.htmltables import Column, table_view
@@ -32,6 +31,7 @@ from mathcircuits.reports.pages.universalsection import (
     ladder_figures,
     transplant_figures,
 )
+from mathcircuits.reports.plots import regimenfigures, universalfigures
 from mathcircuits.reports.plots.clusters import clustered
 from mathcircuits.reports.plots.palette import CAUSES, RUNG_MARKS
 from mathcircuits.reports.plots.rendering import blank

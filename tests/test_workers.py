@@ -25,11 +25,11 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, tasks
-from mathcircuits.reports import cells as cells_module
-from mathcircuits.reports import workers as workers_module
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.benchmark.grid import parse_grids
 from mathcircuits.reports.benchmark.universality import run_universality
+from mathcircuits.reports.studies import cells as cells_module
+from mathcircuits.reports.studies import workers as workers_module
 from mathcircuits.reports.studies.cells import Cell, Outcome, reading_hash, run_cell, study_cells
 from mathcircuits.reports.studies.config import StudyConfig
 from mathcircuits.reports.studies.ensemblefiles import load_ensemble

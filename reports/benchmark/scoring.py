@@ -72,7 +72,7 @@ def score(
         >>> found = score({"absolute": [derived_network("absolute")] * 72})
         >>> rows = found.verdicts.set_index(["kind", "name"])
         >>> rows.loc[[("feature", "positiveness"), ("circuit", "absolute")], "verdict"].tolist()
-        ['forced', 'universal']
+        ['forced', 'forced']
     """
     import pandas as pd
 

@@ -61,7 +61,7 @@ def figure_view(figure: Figure, words: str, caption: str, data: pd.DataFrame, na
         name: of the file, unique in the page.
 
     Examples:
-        >>> from .rendering import blank
+        >>> from ..plots.rendering import blank
         >>> view = figure_view(blank(1, 1)[0], "nothing", "Nothing.", pd.DataFrame({"a": [1]}), "nothing")
         >>> view.name, view.svg.startswith("<svg")
         ('nothing', True)
