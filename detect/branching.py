@@ -113,21 +113,22 @@ def branch_and_bound(
     queue: list[tuple[float, int, _Node]] = []
     held = 0  # bytes of the queue
 
-    def weigh(node: _Node) -> None:
+    def weigh(node: _Node, most: float) -> None:
         nonlocal lower, witness, settled, nodes, held
         nodes += 1
         values = np.abs(f(node.vertices)).max(axis=1)
         best = int(values.argmax())
         if values[best] > lower:
             lower, witness = float(values[best]), node.vertices[best]
-        bound = _bound(f, node)
+        # Lines around a smaller range need not be tighter everywhere; what bounds the whole bounds the part.
+        bound = min(_bound(f, node), most)
         if bound <= lower + gap or node.level == len(f.layers):
             settled = max(settled, bound)
         else:
             heapq.heappush(queue, (-bound, next(ticket), node))
             held += node.size
 
-    weigh(root)
+    weigh(root, np.inf)
     while queue:
         upper = max(lower, settled, -queue[0][0])
         decided = tolerance is not None and (lower > tolerance or upper <= tolerance)
@@ -139,7 +140,7 @@ def branch_and_bound(
             settled = max(settled, -bound)
             continue
         for part in _branch(f, node, influence, rounding.tau):
-            weigh(part)
+            weigh(part, -bound)
     return Search(lower, max(lower, settled), witness, nodes, True)
 
 

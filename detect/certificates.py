@@ -222,6 +222,7 @@ def certify(
     tolerance: float | None = None,
     time_limit: float = 10.0,
     node_limit: int = 200_000,
+    search_limit: int = 10_000,
 ) -> Certificate:
     """Bound the largest error of a network against a specification, anywhere on a box.
 
@@ -233,7 +234,8 @@ def certify(
         tolerance: stop as soon as the bounds say whether the error is at most this; None for the largest
             error itself. Only searches use it: cells are visited in one go.
         time_limit: seconds after which a search returns the bounds that it has.
-        node_limit: cells, nodes or boxes after which it does.
+        node_limit: cells or boxes after which it does.
+        search_limit: nodes of branch and bound after which it does; each takes about a millisecond.
 
     Raises:
         InputError: where the specification has another shape, jumps (step, sign), or is a Python function
@@ -264,7 +266,9 @@ def certify(
         for formula in specification:
             if discontinuous(formula):
                 from_formulas([formula], network.inputs, spec_box)  # raises, with the remedy
-    found, method = _bounds(network, specification, bounds, spec_box, tolerance, time_limit, node_limit)
+    found, method = _bounds(
+        network, specification, bounds, spec_box, tolerance, time_limit, node_limit, search_limit
+    )
     return Certificate(
         spec=text,
         box=bounds,
@@ -345,6 +349,7 @@ def _bounds(
     tolerance: float | None,
     time_limit: float,
     node_limit: int,
+    search_limit: int,
 ) -> tuple[Search, str]:
     """The bounds with their rounding slack, and the method."""
     sides = _compositions(network, specification, spec_box)
@@ -374,7 +379,7 @@ def _bounds(
             upper, point, visited = sections
             method, complete = "sections", True
     except TooManyCells:
-        found = branch_and_bound(f, box, tolerance, time_limit, node_limit)
+        found = branch_and_bound(f, box, tolerance, time_limit, search_limit)
         upper, complete, visited, point = found.upper, found.complete, found.nodes, found.witness
         method = "branch and bound"
     low, high = np.array(box).T

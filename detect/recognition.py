@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 CIRCUIT_COLUMNS = ("circuit", "on", "output", "form", "gauge", "distance", "certified")
+#: Nodes of a search for a certificate: a network can hold many circuits.
+_NODES = 1000
 #: The kink criterion: the share of the variance off the affine functions that the template's own kinks have to
 #: account for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (reference/matching.md, section 3).
 SAME_KINKS = 0.99
@@ -706,11 +708,11 @@ class _Search:
                 [*self.network.bias_vectors[:-1], units @ self.network.bias_vectors[-1]],
                 self.network.activations,
             )
-            return certify(own, template, box=self.box, time_limit=time_limit).upper
+            return certify(own, template, box=self.box, time_limit=time_limit, search_limit=_NODES).upper
         if not self.relu:
             return math.nan
         grafted = self.grafted(self.sites[found.site], found, template)
-        return certify(self.network, grafted, box=self.box, time_limit=time_limit).upper
+        return certify(self.network, grafted, box=self.box, time_limit=time_limit, search_limit=_NODES).upper
 
     def grafted(self, site: Site, found: FoundCircuit, template: Network) -> Network:
         """The network with the template beside its first layers, its output in the variable's place."""
@@ -755,7 +757,7 @@ class _Search:
             later = self.layers[1:]
             other = Network([turned, *(w for w, _ in later)], [shifted, *(v for _, v in later)])
             own = Network([w for w, _ in self.layers], [v for _, v in self.layers])
-            return certify(own, other, box=self.box, time_limit=time_limit).upper
+            return certify(own, other, box=self.box, time_limit=time_limit, search_limit=_NODES).upper
         V = np.atleast_2d(found.units) @ self.sites[found.site].M
         rows, shifts = [W[taken], turned[taken]], [b[taken], shifted[taken]]
         reads = [V[:, taken], -V[:, taken]]
@@ -770,7 +772,9 @@ class _Search:
             [np.concatenate(rows), np.concatenate(reads, axis=1)],
             [np.concatenate(shifts), np.zeros(V.shape[0])],
         )
-        return certify(change, ["0"] * V.shape[0], box=self.box, time_limit=time_limit).upper
+        return certify(
+            change, ["0"] * V.shape[0], box=self.box, time_limit=time_limit, search_limit=_NODES
+        ).upper
 
 
 def template_signature(circuit: Circuit, known: Circuits) -> tuple[tuple[int, str, str | None], ...]:

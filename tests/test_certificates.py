@@ -199,7 +199,7 @@ def test_minimum_of_four_in_any_gauge() -> None:
 
 def test_more_inputs_give_bounds_within_the_limits() -> None:
     net = random_network(np.random.default_rng(6), (6, 32, 1))
-    few, more = (certify(net, "x1", node_limit=n, time_limit=30) for n in (3, 300))
+    few, more = (certify(net, "x1", search_limit=n, time_limit=30) for n in (3, 300))
     assert (few.method, few.complete) == ("branch and bound", False)
     true = sampled(net, "x1", 20_000)
     assert few.lower <= true * 1.2
@@ -425,8 +425,30 @@ def test_low_and_high_are_the_tasks_own_box() -> None:
     assert certify(derived_network("relu"), "max(x1, low)").upper == pytest.approx(1.0)
 
 
+def test_more_work_never_loosens_a_bound() -> None:
+    rng = np.random.default_rng(15)
+    looser = 0
+    for _ in range(6):
+        net = Network([rng.normal(size=(12, 4)), rng.normal(size=(8, 12)), rng.normal(size=(1, 8))])
+        bounds = [certify(net, "x1", search_limit=n, time_limit=60) for n in (1, 3, 10, 30, 100, 300)]
+        assert all(a.upper >= b.upper for a, b in pairwise(bounds))
+        assert all(a.lower <= b.lower for a, b in pairwise(bounds))
+        looser += bounds[0].upper > bounds[-1].upper
+    assert looser
+
+
+def test_open_nodes_take_no_more_memory_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = random_network(np.random.default_rng(6), (6, 32, 1))
+    free = certify(net, "x1", search_limit=300, time_limit=60)
+    monkeypatch.setattr("mathcircuits.detect.branching._MEMORY", 300_000)
+    held = certify(net, "x1", search_limit=300, time_limit=60)
+    assert not held.complete
+    assert held.cells < free.cells
+    assert sampled(net, "x1", 20_000) <= free.upper <= held.upper
+
+
 def test_html_and_text() -> None:
-    proof = certify(random_network(np.random.default_rng(13), (6, 16, 1)), "x1", node_limit=3)
+    proof = certify(random_network(np.random.default_rng(13), (6, 16, 1)), "x1", search_limit=3)
     assert "stopped early" in proof._repr_html_()
     assert "<= max |net - x1| <=" in repr(proof)
     assert "by cells" in repr(certify(MINIMUM, "minimum"))

@@ -46,7 +46,6 @@ PROMISES = {
         r"^(\d+) of 40 seeds solve it$",
         r"^positiveness\(x1\) either way: (\d+) of \1 \(untrained \d of 40\) -> forced: ",
         r"^greaterness\(x1, x2\) either way: .* -> forced: ",
-        r"^positiveness\(x1\) as it stands: .* -> (partial|inconclusive): ",
         r"^greaterness\(x1, x2\) as it stands: .* -> partial: ",
         r"gauge x1 - relu\(x1 - x2\) ",
         r"^72 of 72: universal$",

@@ -30,6 +30,9 @@ from mathcircuits.detect.piecewise import is_piecewise_linear
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Seconds a search may take: many times what its limits on nodes and memory allow here, so that what is read in a
+#: network does not depend on what else the machine was doing.
+PATIENCE = 120.0
 #: Failed networks of a cell that are put into words: the one with the median loss, the best and the worst.
 FAILED_READ = 3
 #: Of a failed network with several hidden layers the formula takes seconds instead of hundredths, and it is
@@ -88,8 +91,8 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
         >>> [row["circuit"] for row in found.circuits]
         ['minimum']
     """
-    program = decompile(network, box=task.box)
-    proof = certify(network, task, box=task.box) if task.formula else None
+    program = decompile(network, box=task.box, time_limit=PATIENCE)
+    proof = certify(network, task, box=task.box, time_limit=PATIENCE) if task.formula else None
     circuits = circuit_rows(network, task)
     gauge = gauge_in(network, task)
     names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
@@ -115,7 +118,7 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
 
 def circuit_rows(network: Network, task: Task) -> tuple[dict[str, Any], ...]:
     """What `find_circuits` finds, `on` as a text."""
-    frame = find_circuits(network, box=task.box)
+    frame = find_circuits(network, box=task.box, time_limit=PATIENCE)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return tuple({**{str(k): v for k, v in row.items()}, "on": ", ".join(row["on"])} for row in rows)
 
