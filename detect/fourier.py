@@ -120,6 +120,7 @@ class FourierReading:
             loss`.
 
     Examples:
+        >>> from .cyclic import planted
         >>> reading = read_fourier(planted(11, [1, 3]), networks=20)
         >>> reading.used, reading.accuracy, int(reading.neurons["fourier"].sum()) == len(reading.neurons)
         ((1, 3), 1.0, True)
@@ -168,6 +169,7 @@ def read_fourier(
         InputError: for a network of another kind, or one that writes nothing into the logits.
 
     Examples:
+        >>> from .cyclic import planted
         >>> reading = read_fourier(planted(11, [1, 3]), networks=20)
         >>> reading
         FourierReading(p = 11; frequencies 1, 3; 100% of the active neurons of one frequency)

@@ -37,6 +37,7 @@ class FourierNull:
         networks: how many were drawn.
 
     Examples:
+        >>> from .cyclic import planted
         >>> null = fourier_null(planted(11, [1, 2]).architecture, networks=30)
         >>> null, null.p_share([0.3, 0.9]).round(3).tolist()
         (FourierNull(30 untrained networks; 95% quantiles: share 0.54, read-out -0.23), [0.851, 0.002])
@@ -82,6 +83,7 @@ def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int =
         InputError: for fewer than 20 networks, which would leave no p below 0.05 for a read-out.
 
     Examples:
+        >>> from .cyclic import planted
         >>> fourier_null(planted(11, [1, 2]).architecture, networks=20)
         FourierNull(...)
     """
@@ -147,6 +149,7 @@ def readout_r2(hidden: npt.ArrayLike, p: int, *, seed: int = 0) -> Array:
         InputError: where there are as many units as pairs to fit on.
 
     Examples:
+        >>> from .cyclic import planted
         >>> tables = Tables.of(planted(11, [2], turn=2))
         >>> r2 = readout_r2(tables.hidden(), 11)
         >>> bool(r2[2, 1] > 0.9), bool(r2[2, 0] < 0.1)

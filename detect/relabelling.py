@@ -163,6 +163,8 @@ def fourier_verdicts(
         InputError: without readings, or where they differ in p.
 
     Examples:
+        >>> from .cyclic import planted
+        >>> from .fourier import read_fourier
         >>> readings = [read_fourier(planted(11, [1 + k % 5]), networks=20, seed=k) for k in range(3)]
         >>> table = fourier_verdicts(readings)
         >>> table.loc[0, "feature"], int(table.loc[0, "found"]), table["found"].tolist()[1:]

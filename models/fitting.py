@@ -147,6 +147,7 @@ def fit(
 
     Examples:
         >>> from mathcircuits.detect import tasks
+        >>> from .regimens import as_regimen
         >>> start = torch.tensor([[1.0, -1.0, 0.9, 0.9]])
         >>> losses = fit(start, [torch.Generator().manual_seed(0)], tasks["absolute"],
         ...              MLPConfig((1, 2, 1)), as_regimen("adam"), 300)
@@ -315,6 +316,7 @@ def started(
 
     Examples:
         >>> from mathcircuits.detect import tasks
+        >>> from .regimens import as_regimen
         >>> w, v = Layout(config := MLPConfig((1, 2, 1))).split(
         ...     started(config, as_regimen("balanced-init"), tasks["absolute"], [0])[0])[0]
         >>> [round(weight, 4) for weight in w.ravel().tolist()]

@@ -226,7 +226,7 @@ def error_against_width(table: pd.DataFrame, ax: Axes) -> Axes:
         ax: the axes.
 
     Examples:
-        >>> from .rendering import blank
+        >>> from .plots.rendering import blank
         >>> row = {"task": "square", "rms": 0.04, "median_rms": 0.2, "bound": 0.03, "largest": 0.08}
         >>> _, (ax,) = blank(3, 3)
         >>> ax = error_against_width(pd.DataFrame([{**row, "width": 2}, {**row, "width": 4, "rms": 0.02}]), ax)
