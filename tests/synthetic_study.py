@@ -294,7 +294,7 @@ def _condition(
                 rows["census"].append(
                     {
                         **about, "level": level, "name": way, "found": count, "n": n, "value": part.value,
-                        "low": part.low, "high": part.high,
+                        "low": part.low, "high": part.high, "forced": False,
                     }
                 )  # fmt: skip
     derived = tasks[name].derived_network

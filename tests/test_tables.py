@@ -371,6 +371,18 @@ def test_the_census_counts_solved_networks() -> None:
     assert rows["class", "min(x1, x2)"].low == pytest.approx(0.025 ** (1 / 3))
 
 
+def test_the_only_form_of_the_fewest_neurons_is_forced_unless_there_are_biases() -> None:
+    def forced(condition: Condition) -> list[str]:
+        table = made.census_table(condition, made.program_table(condition))
+        return [str(name) for name in table["name"][table["forced"]]]
+
+    slides = replace(minima(SLIDE, OTHER_SIDE), hidden=(3,))
+    assert forced(slides) == ["x1 - relu(x1 - x2)"]
+    assert forced(replace(minima(SLIDE, HALF), hidden=(4,))) == []
+    biased = tuple(Network(w, [np.zeros(3), np.zeros(1)]) for w in (SLIDE, OTHER_SIDE))
+    assert forced(in_words(replace(slides, networks=biased))) == []
+
+
 def test_a_census_of_nothing_is_empty() -> None:
     condition = in_words(planted([1.0, float("nan")], reading({})))
     assert made.census_table(condition, made.program_table(condition)).empty

@@ -431,7 +431,6 @@ def test_progress_is_silent_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None
 def test_several_outputs_train_compiled_as_they_do_eager(
     regimen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     eager = train("sort-2", hidden=(5,), seeds=range(3), regimen=regimen, steps=60)
     monkeypatch.setattr("mathcircuits.models.fitting.EAGER_SECONDS", 0.0)
     compiled = train("sort-2", hidden=(5,), seeds=range(3), regimen=regimen, steps=60)

@@ -269,9 +269,10 @@ def test_greaterness_is_told_in_both_orientations() -> None:
 
 
 def test_osiers_circuit_is_judged_cell_by_cell() -> None:
-    base = {"task": "minimum", "width": "1x", "level": "gauge", "low": 0.9, "high": 1.0}
+    base = {"task": "minimum", "width": "1x", "level": "gauge", "low": 0.9, "high": 1.0, "forced": False}
     rows = [
-        {**base, "hidden": "3", "regimen": "adam", "name": "x1 - relu(x1 - x2)", "found": 200, "n": 200, "value": 1.0},
+        {**base, "hidden": "3", "regimen": "adam", "name": "x1 - relu(x1 - x2)", "found": 200, "n": 200, "value": 1.0,
+         "forced": True},
         {**base, "hidden": "16", "regimen": "slow", "name": "1/2 (x1 + x2) - 1/2 |x1 - x2|", "found": 200, "n": 200,
          "value": 1.0},
     ]  # fmt: skip

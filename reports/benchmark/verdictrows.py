@@ -9,7 +9,7 @@ import pandas as pd
 
 from mathcircuits.detect import tasks, verdict_table
 
-from ..studies.circuitry import forced_gauge, is_own_circuit
+from ..studies.circuitry import is_own_circuit
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -127,10 +127,8 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
             rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers, "forced": own})
         for gauge in census[_at(census, keys) & (census["level"] == "gauge").to_numpy()].to_dict("records"):
             numbers = {"found": gauge["found"], "n": gauge["n"], "untrained_found": None, "untrained_n": None}
-            only = forced_gauge(str(values[0]), str(values[1]), str(gauge["name"]))
-            rows.append(
-                {"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers, "forced": only}
-            )
+            numbers["forced"] = bool(gauge["forced"])
+            rows.append({"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers})
     return pd.DataFrame(rows, columns=[*_MECHANISMS])
 
 

@@ -6,7 +6,6 @@ import pandas as pd
 
 from mathcircuits.detect import verdict_table
 
-from ..studies.circuitry import forced_gauge
 from ..wording import counted, joined, labelled, number, percent, thousands
 from .selections import CELL, Tables, in_order, rows_of, strongest
 from .sentences import Finding, cell_of, fullest, share_of
@@ -120,9 +119,9 @@ def _osier(tables: Tables) -> list[Finding]:
     census = in_order(census)
     cells = census.drop_duplicates(CELL)
     own = census[census["name"] == _OSIER]
-    counts = cells[[*CELL, "n"]].merge(own[[*CELL, "found"]], how="left", on=CELL)
+    counts = cells[[*CELL, "n"]].merge(own[[*CELL, "found", "forced"]], how="left", on=CELL)
     counts["found"] = counts["found"].fillna(0).astype(int)
-    forced = [forced_gauge(_OSIERS_TASK, str(hidden), _OSIER) for hidden in counts["hidden"]]
+    forced = counts["forced"].astype("boolean").fillna(False).astype(bool)
     judged = verdict_table(counts.assign(n=counts["n"].astype(int), forced=forced))
     parts = []
     for name in dict.fromkeys(judged["verdict"]):

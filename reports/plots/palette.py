@@ -87,7 +87,7 @@ VERDICTS = MappingProxyType(
         "forced": Mark(
             "F",
             Colour("verdict-forced", "#97d5c2", "#23705f"),
-            "the function itself cannot be computed without it, so finding it is arithmetic",
+            "networks of this size cannot compute the function without it, so finding it is arithmetic",
         ),
         "partial": Mark(
             "P",

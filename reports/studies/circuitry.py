@@ -222,23 +222,25 @@ def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
     return f"{_UNNAMED}: the linear part by other pairs" if "carried by" in gauge else _UNNAMED
 
 
-def forced_gauge(task: str, hidden: str, name: str) -> bool:
+def forced_gauge(task: Task, hidden: Sequence[int], name: str, bias: bool) -> bool:
     """Whether every exact network of these sizes has this gauge: the smallest ones, where there is no other way.
 
     Args:
-        task: its name; unknown ones force nothing.
-        hidden: sizes as a text, `"3"`.
+        task: the function.
+        hidden: sizes.
         name: of the gauge in the census; what the census does not name is forced by nothing.
+        bias: whether the networks have biases, which allow ways of their own.
 
     Examples:
-        >>> forced_gauge("minimum", "3", "x1 - relu(x1 - x2)"), forced_gauge("minimum", "6", "x1 - relu(x1 - x2)")
-        (True, False)
+        >>> slide = "x1 - relu(x1 - x2)"
+        >>> [forced_gauge(tasks["minimum"], (width,), slide, bias=False) for width in (3, 6)]
+        [True, False]
+        >>> forced_gauge(tasks["minimum"], (3,), slide, bias=True)
+        False
     """
-    if task not in tasks or name.startswith(_UNNAMED) or name == NOT_KNOWN:
+    if name.startswith(_UNNAMED) or name == NOT_KNOWN:
         return False
-    known = tasks[task]
-    sizes = tuple(int(size) for size in hidden.split("-") if size)
-    return sizes == known.smallest and has_only_form(known)
+    return tuple(hidden) == task.smallest and bias == task.needs_bias and has_only_form(task)
 
 
 def is_own_circuit(task: str, circuit: str) -> bool:

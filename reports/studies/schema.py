@@ -244,6 +244,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "value": "float",
         "low": "float",
         "high": "float",
+        "forced": "bool",
     },
     "candidates": {
         "task": "text",

@@ -24,7 +24,7 @@ from mathcircuits.detect.ensembles import match_ensemble
 from mathcircuits.detect.orbits import Label, Orbits
 from mathcircuits.detect.pairs import pairwise
 
-from .circuitry import gauge_kind
+from .circuitry import forced_gauge, gauge_kind
 from .schema import empty, typed
 
 Array = npt.NDArray[np.float64]
@@ -352,6 +352,7 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
         gauge_kind(None if pd.isna(gauge) else str(gauge), bool(named), float(share))
         for gauge, named, share in zip(rows["gauge"], rows["named"], rows["share"], strict=True)
     ]
+    bias = _has_bias(condition)
     records = []
     for level, names in (("class", [str(name) for name in rows["class"]]), ("gauge", gauges)):
         # Most frequent first; of equally frequent ones the first by name.
@@ -367,6 +368,7 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
+                    "forced": level == "gauge" and forced_gauge(condition.task, condition.hidden, name, bias),
                 }
             )
     return typed(pd.DataFrame(records), "census") if records else empty("census")
