@@ -18,22 +18,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from packaging.requirements import Requirement
+from test_fences import DOCS, fences
 from test_house import FOLDERS, exported, pins
-from test_readme import FENCE, agrees, values
+from test_readme import agrees, values
 
 from mathcircuits.detect import Catalogue, Circuits, tasks
 from mathcircuits.reports import StudyConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 
 def fenced(language: str) -> list[tuple[Path, str]]:
-    """Every fenced block of that language, with its page."""
+    """Every fenced block of that language that does not say why it is not run, with its page."""
     return [
-        (page, text) for page in PAGES for name, text in FENCE.findall(page.read_text()) if name == language
+        (page, fence.text)
+        for page in DOCS
+        for fence in fences(page.read_text("utf-8"))
+        if fence.language == language and not fence.reason
     ]
 
 
@@ -85,26 +87,8 @@ def test_the_tables_load(page: Path, text: str, tmp_path: Path) -> None:
         assert StudyConfig.from_toml(file).tasks, page
 
 
-def commands() -> list[str]:
-    """The lines of the bash blocks that call our program."""
-    lines = [line.strip() for _, text in fenced("bash") for line in text.splitlines()]
-    return [line for line in lines if line.startswith("mathcircuits ")]
-
-
-@pytest.mark.parametrize("line", commands())
-def test_a_command_exists_with_its_options(line: str) -> None:
-    from mathcircuits.reports.cli import command
-
-    program = command()
-    words = line.partition("#")[0].split()
-    subcommand = program.get_command(typer.Context(program), words[1])
-    assert subcommand is not None, line
-    known = {name for parameter in subcommand.params for name in parameter.opts} | {"--help"}
-    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
-
-
 def test_the_pages_name_what_exists() -> None:
-    assert {page.stem for page in PAGES} >= {
+    assert {page.stem for page in DOCS} >= {
         "index",
         "tour",
         "numbers",
@@ -112,7 +96,7 @@ def test_the_pages_name_what_exists() -> None:
         "statistics",
         "extending",
     }
-    text = "\n".join(page.read_text() for page in PAGES)
+    text = "\n".join(page.read_text() for page in DOCS)
     for name in re.findall(r"`(examples/\w+\.py)`", text):
         assert (ROOT / name).is_file(), name
     for name in re.findall(r'(?<![.\w])circuits\["([^"]+)"\]', text):
