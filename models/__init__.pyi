@@ -11,11 +11,11 @@ from .interventions import ablate as ablate
 from .interventions import interchange as interchange
 from .interventions import intervene as intervene
 from .interventions import substitute as substitute
-from .levenberg import polish as polish
 from .mlp import MLP as MLP
 from .modular import ModularRegimen as ModularRegimen
 from .modular import ModularRuns as ModularRuns
 from .modular import train_modular as train_modular
+from .polishing import polish as polish
 from .recording import record as record
 from .regimens import PRESETS as PRESETS
 from .regimens import Compression as Compression

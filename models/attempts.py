@@ -22,12 +22,16 @@ from torch import Tensor
 from mathcircuits.detect import InputError, Network, Task
 
 from .batches import uniform_points
+from .compression import compress_all
 from .config import MLPConfig
+from .evaluation import TEST_POINTS, losses_on
 from .fitting import fit_in_chunks, started
 from .fused import FusedStep
-from .gradients import Layout
+from .gradients import Layout, residuals
+from .levenberg import EXACT, levenberg
+from .polishing import points_of
 from .regimens import Regimen
-from .training import TEST_POINTS, losses_on
+from .rescue import rescue
 
 #: Iterations of a round of polish (T10), and its points. A network can fit the sliver between a kink and the nearest
 #: points, so that rounds after the first also get the points where it errs most among many. At 4-6-3-1, of 99
@@ -173,8 +177,6 @@ def one_attempt(plan: Plan, config: MLPConfig, seeds: Sequence[int], number: int
 
     own = members[::pool]
     if regimen.rescue is not None:
-        from .rescue import rescue
-
         ends = plan.phase_ends
         wanted = [] if plan.moments is None else [k for k, end in enumerate(ends, 1) if end in plan.moments]
         saved = rescue(
@@ -277,8 +279,6 @@ def _levenberg(
     plan: Plan, config: MLPConfig, members: Sequence[int], number: int, snapshots: list[Tensor] | None
 ) -> tuple[Tensor, npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Levenberg-Marquardt in the place of gradient steps; the losses are those before and after it."""
-    from .levenberg import EXACT, levenberg, points_of
-
     regimen = plan.regimen
     config = replace(config, dtype="float64")
     x, y = points_of(plan.task, regimen.samples or regimen.batch, number)
@@ -302,8 +302,6 @@ def _compress(
     plan: Plan, parameters: Tensor, widths: npt.NDArray[np.int64], seeds: Sequence[int]
 ) -> npt.NDArray[np.int64]:
     """Compress every network that is finite, in place; what that cost, [net]."""
-    from .compression import compress_all
-
     cost = np.zeros(len(seeds), np.int64)
     finite = torch.nonzero(parameters.isfinite().all(dim=1))[:, 0].tolist()
     given = [network_of(plan.config, parameters[k], widths[k]) for k in finite]
@@ -327,8 +325,6 @@ def _polish(
     plan: Plan, parameters: Tensor, widths: npt.NDArray[np.int64], number: int
 ) -> npt.NDArray[np.int64]:
     """Levenberg-Marquardt in rounds, in place, on networks of one size at a time; the tries of each, [net]."""
-    from .levenberg import levenberg
-
     task, iterations = plan.task, plan.regimen.polish
     tries = torch.zeros(len(parameters), dtype=torch.int64)
     check_x, check_y = uniform_points(task, TEST_POINTS, "polished", task.name)
@@ -360,8 +356,6 @@ def _round_points(
     task: Task, parameters: Tensor, config: MLPConfig, number: int, at: int
 ) -> tuple[Tensor, Tensor]:
     """The points of a round of polish: x [net or 1, d, point] and y [net or 1, outputs, point]."""
-    from .levenberg import residuals
-
     x, y = uniform_points(task, POINTS, "polish round", task.name, number, at)
     if not at:
         return x, y

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from .config import MLPConfig
-from .levenberg import JACOBIAN_VALUES, levenberg, residuals_and_jacobian
+from .gradients import residuals_and_jacobian
+from .levenberg import JACOBIAN_VALUES, levenberg
 
 #: What is added to the Hessian's diagonal, as a share of its mean: the prototype's.
 RIDGE = 1e-6
@@ -47,7 +48,7 @@ class State:
 
     Attributes:
         config: its shape.
-        parameters: [size], float64, laid out as `training.Layout` says.
+        parameters: [size], float64, laid out as `Layout` says.
         loss: where it was last measured.
         names: what the neurons of each hidden layer were called at the start: their numbers there.
         gone: (hidden layer, name) of the neurons that it has lost, in order.

@@ -1,10 +1,11 @@
-"""Gradients: the fused forward-and-backward step of many networks as one tensor, written out by hand."""
+"""Gradients, residuals and Jacobians of many networks as one tensor, written out by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,6 +101,70 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
                 layers[layer],
             )
     return losses, Layout(config).join(weight_gradients[::-1], bias_gradients[::-1])
+
+
+def residuals(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> Tensor:
+    """The networks' outputs less the targets, [net, outputs * sample]."""
+    weights, biases = Layout(config).split(parameters)
+    a = x.expand(len(parameters), -1, -1)
+    for weight, bias, name in zip(weights, biases, (*config.activations, "identity"), strict=True):
+        z = torch.bmm(weight, a)
+        a = activated(name, z if bias is None else z + bias[:, :, None])
+    return (a - y).reshape(len(parameters), -1)
+
+
+def residuals_and_jacobian(
+    parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig
+) -> tuple[Tensor, Tensor]:
+    """Residuals [net, outputs * sample] and their derivatives by the parameters [net, size, outputs * sample].
+
+    Back-propagation of every output by itself: with the deltas d_L = 1 at one output, d_{l-1} = (W_l' d_l)
+    f'(z_{l-1}), the derivative by W_l is d_l a_l' sample by sample, and that by b_l is d_l.
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        x: inputs [net or 1, d, sample].
+        y: targets [net or 1, outputs, sample].
+        config: the shape.
+
+    Examples:
+        >>> one = torch.tensor([[2.0, 3.0]])  # 3 relu(2 x) at x = 1: 6, by w 3, by v 2
+        >>> r, J = residuals_and_jacobian(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
+        >>> r.tolist(), J.tolist()
+        ([[6.0]], [[[3.0], [2.0]]])
+    """
+    layout = Layout(config)
+    weights, biases = layout.split(parameters)
+    nets, samples, outputs = len(parameters), x.shape[2], config.sizes[-1]
+    a = x.expand(nets, -1, -1)
+    layers, derivatives = [a], []
+    names = (*config.activations, "identity")
+    for weight, bias, name in zip(weights, biases, names, strict=True):
+        z = torch.bmm(weight, a)
+        if bias is not None:
+            z += bias[:, :, None]
+        a = activated(name, z)
+        derivatives.append(activation_slope(name, z, a))
+        layers.append(a)
+    residual = (layers.pop() - y).reshape(nets, -1)
+
+    jacobian = torch.empty(nets, layout.size, outputs, samples, dtype=parameters.dtype)
+    ends = np.cumsum(
+        [o * (i + b) for i, o, b in zip(config.sizes[:-1], config.sizes[1:], config.biases, strict=True)]
+    ).tolist()
+    delta = torch.eye(outputs, dtype=parameters.dtype)[None, :, :, None].expand(nets, -1, -1, samples)
+    for layer in reversed(range(len(weights))):
+        o, i = weights[layer].shape[1:]
+        end = ends[layer]
+        if biases[layer] is not None:
+            jacobian[:, end - o : end] = delta
+            end -= o
+        part = jacobian[:, end - o * i : end].view(nets, o, i, outputs, samples)
+        torch.mul(delta[:, :, None], layers[layer][:, None, :, None], out=part)
+        if layer:
+            back = torch.bmm(weights[layer].transpose(1, 2), delta.reshape(nets, o, -1))
+            delta = back.view(nets, i, outputs, samples) * derivatives[layer - 1][:, :, None]
+    return residual, jacobian.view(nets, layout.size, -1)
 
 
 def activated(name: str, z: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ from mathcircuits.detect.box import Box
 from mathcircuits.detect.snapping import code_length, saved_bits, simplest_fraction
 
 from .config import MLPConfig
-from .gradients import Layout
-from .levenberg import LARGEST, REFUSED, TAKEN, residuals_and_jacobian
+from .gradients import Layout, residuals_and_jacobian
+from .levenberg import LARGEST, REFUSED, TAKEN
 
 Array = npt.NDArray[np.float64]
 
@@ -359,7 +359,7 @@ def snapped(network: Network, precision: float) -> tuple[Network, npt.NDArray[np
     A fraction counts where it saves bits against a decimal of that precision (`detect.snapping`).
 
     Returns:
-        The network and the mask [size] of the parameters that were left, laid out as `training.Layout` says.
+        The network and the mask [size] of the parameters that were left, laid out as `Layout` says.
     """
     vector = _vector(network)
     free = np.ones(len(vector), dtype=bool)
@@ -447,7 +447,7 @@ def _config(network: Network) -> MLPConfig:
 
 
 def _vector(network: Network) -> Array:
-    """All parameters, laid out as `training.Layout` says."""
+    """All parameters, laid out as `Layout` says."""
     parts: list[Array] = []
     for w, b, has in zip(network.weights, network.bias_vectors, network.architecture.bias, strict=True):
         parts += [w.ravel(), b] if has else [w.ravel()]

@@ -24,11 +24,11 @@ from mathcircuits.detect import Task
 
 from .batches import generator_of, uniform_points
 from .config import MLPConfig
+from .evaluation import losses_on
 from .fitting import fit_in_chunks
 from .fused import FusedStep
 from .gradients import Layout
 from .regimens import Regimen, Rescue
-from .training import losses_on
 
 #: Points that phases are compared on, the same for all. At a loss of 1e-6 from a wrong kink's sliver they still
 #: hold a dozen points of it; the prototype took as many.

@@ -21,7 +21,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,19 +32,13 @@ from tqdm import tqdm
 from mathcircuits.detect import InputError, Task
 from mathcircuits.detect.task import as_task
 
-from .batches import uniform_points
+from .attempts import Plan, all_attempts
 from .config import MLPConfig, check_seed
 from .ensemble import Ensemble
-from .fitting import CHUNK_VALUES, fused_pass, log_steps
+from .evaluation import measured
+from .fitting import fused_pass, log_steps
 from .gradients import Layout
 from .regimens import Regimen, as_regimen
-
-if TYPE_CHECKING:
-    from .attempts import Plan
-
-
-#: Fresh points that the loss at the end is measured on: what the prototype verified on (4000), rounded up.
-TEST_POINTS = 4096
 
 
 def train(
@@ -103,8 +97,6 @@ def train(
         mathcircuits.detect.errors.InputError: width 0 in hidden layer 0 of sizes (1, 0, 1): every layer needs
         at least one unit; leave the layer out or widen it
     """
-    from .attempts import Plan, all_attempts
-
     task, given = as_task(task), as_regimen(regimen)
     widths = tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
     regimen = given.for_depth(len(widths))
@@ -224,49 +216,6 @@ def _checkpoint_arrays(
         tuple(w.reshape(m, n, *w.shape[1:]).numpy().copy() for w in weights),
         tuple(None if b is None else b.reshape(m, n, -1).numpy().copy() for b in biases),
     )
-
-
-def losses_on(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> npt.NDArray[np.float64]:
-    """Mean squared errors [net] on given points, in the parameters' own precision.
-
-    Args:
-        parameters: [net, size], laid out as `Layout` says.
-        x: inputs [1, d, sample].
-        y: targets [1, outputs, sample].
-        config: the shape.
-
-    Examples:
-        >>> one = torch.tensor([[2.0, 3.0]])
-        >>> losses_on(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1))).tolist()
-        [36.0]
-    """
-    from .levenberg import residuals
-
-    x, y = x.to(parameters.dtype), y.to(parameters.dtype)
-    per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * x.shape[2]))
-    found = [
-        residuals(parameters[at : at + per_chunk], x, y, config).square().mean(dim=1)
-        for at in range(0, len(parameters), per_chunk)
-    ]
-    losses: npt.NDArray[np.float64] = torch.cat(found).double().numpy()
-    return losses
-
-
-def measured(ensemble: Ensemble, task: Task) -> Ensemble:
-    """The ensemble with its losses on fresh points, which no network has trained on."""
-    x, target = uniform_points(task, TEST_POINTS, "test", task.name)
-    X, y = x[0].T.numpy(), target[0].T.numpy()
-    bare = replace(ensemble, checkpoint_steps=None, checkpoints=None, checkpoint_biases=None)
-    losses = np.empty(len(ensemble))
-    per_chunk = max(1, CHUNK_VALUES // (max(ensemble.config.sizes) * TEST_POINTS))
-    for start in range(0, len(ensemble), per_chunk):
-        part = bare.take(range(start, min(start + per_chunk, len(ensemble))))
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = ((part.activations(X)["hook_output"] - y) ** 2).mean(axis=(1, 2))
-        losses[start : start + per_chunk] = np.where(np.isfinite(found), found, np.nan)
-    logged = ensemble.logged_losses.copy()
-    logged[-1] = losses
-    return replace(ensemble, losses=losses, logged_losses=logged)
 
 
 def _check_seeds(seeds: Iterable[int]) -> tuple[int, ...]:

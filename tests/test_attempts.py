@@ -206,11 +206,11 @@ def test_networks_at_their_own_size_and_back() -> None:
 
 
 def test_a_compression_that_adds_neurons_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mathcircuits.models import compression
-
     class Wrong:
         network, cost = Network([np.ones((9, 1)), np.ones((1, 9))]), 1
 
-    monkeypatch.setattr(compression, "compress_all", lambda given, *_, **__: [Wrong()] * len(given))
+    monkeypatch.setattr(
+        "mathcircuits.models.attempts.compress_all", lambda given, *_, **__: [Wrong()] * len(given)
+    )
     with pytest.raises(InputError, match=r"compression made \(1, 9, 1\) .* it may only take neurons away"):
         train("absolute", hidden=4, seeds=[0], regimen=as_regimen("compress", steps=5, restarts=0))

@@ -11,8 +11,9 @@ import torch
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
 from mathcircuits.detect.nonlinearity import NAMES
 from mathcircuits.models import MLPConfig, hand_derived, train
-from mathcircuits.models.gradients import Layout, step
-from mathcircuits.models.levenberg import levenberg, points_of, polish, residuals_and_jacobian
+from mathcircuits.models.gradients import Layout, residuals_and_jacobian, step
+from mathcircuits.models.levenberg import levenberg
+from mathcircuits.models.polishing import points_of, polish
 
 
 def drawn(config: MLPConfig, nets: int, samples: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -9,10 +9,10 @@ import torch
 from mathcircuits.detect import tasks
 from mathcircuits.models import MLPConfig, as_regimen, train
 from mathcircuits.models.batches import generator_of, uniform_points
+from mathcircuits.models.evaluation import losses_on
 from mathcircuits.models.fitting import started
 from mathcircuits.models.gradients import Layout
 from mathcircuits.models.rescue import HELD_OUT, renew, rescue
-from mathcircuits.models.training import losses_on
 
 QUICK = as_regimen("rescue", steps=60, rescue={"phases": 4, "steps": 60}, polish=0)
 
