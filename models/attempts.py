@@ -31,7 +31,7 @@ from .gradients import Layout, residuals
 from .levenberg import EXACT, levenberg
 from .polishing import points_of
 from .regimens import Regimen
-from .rescue import rescue
+from .rescue import restart_neurons
 
 #: Iterations of a round of polish (T10), and its points. A network can fit the sliver between a kink and the nearest
 #: points, so that rounds after the first also get the points where it errs most among many. At 4-6-3-1, of 99
@@ -179,7 +179,7 @@ def one_attempt(plan: Plan, config: MLPConfig, seeds: Sequence[int], number: int
     if regimen.rescue is not None:
         ends = plan.phase_ends
         wanted = [] if plan.moments is None else [k for k, end in enumerate(ends, 1) if end in plan.moments]
-        saved = rescue(
+        saved = restart_neurons(
             parameters,
             own,
             task,

@@ -1,4 +1,6 @@
-"""Rescue: a network that got stuck tries one random neuron anew, again and again, and keeps what is better.
+"""Restarts of single neurons in stuck networks, a regimen's `rescue`.
+
+A network that got stuck tries one random neuron anew, again and again, and keeps what is better.
 
 At minimal width the seed decides whether training succeeds, whatever the optimiser. Making a neuron new that is
 dead or of the wrong sign is not enough, while one drawn at random is (regimens.md, T6): the search needs no
@@ -36,8 +38,8 @@ HELD_OUT = 1024
 
 
 @dataclass(frozen=True)
-class Rescued:
-    """What a rescue came to.
+class Restarted:
+    """Networks after restarts of single neurons, and how they got there.
 
     Attributes:
         parameters: the best of each network, [net, size].
@@ -52,7 +54,7 @@ class Rescued:
     phases: list[Tensor]
 
 
-def rescue(
+def restart_neurons(
     parameters: Tensor,
     seeds: Sequence[int],
     task: Task,
@@ -63,8 +65,8 @@ def rescue(
     device: torch.device | None = None,
     bar: Any = None,
     wanted: Sequence[int] = (),
-) -> Rescued:
-    """Rescue the networks whose loss on held-out points is not below the threshold.
+) -> Restarted:
+    """Restart neurons of the networks whose loss on held-out points is not below the threshold.
 
     Args:
         parameters: [net, size] after the first training; they stay as they are.
@@ -84,7 +86,8 @@ def rescue(
         >>> from mathcircuits.detect import tasks
         >>> from mathcircuits.models.regimens import as_regimen
         >>> stuck = torch.tensor([[1.0, 0.9, 1.0, 0.9]])  # both neurons of |x| on the right side
-        >>> done = rescue(stuck, [0], tasks["absolute"], MLPConfig((1, 2, 1)), as_regimen("rescue").for_depth(1))
+        >>> regimen = as_regimen("rescue").for_depth(1)
+        >>> done = restart_neurons(stuck, [0], tasks["absolute"], MLPConfig((1, 2, 1)), regimen)
         >>> bool(done.losses[-1, 0] < 1e-4), bool(done.cost[0] <= 15 * 300)
         (True, True)
     """
@@ -104,7 +107,7 @@ def rescue(
             own = [seeds[k] for k in waiting.tolist()]
             trial = current[waiting].contiguous()
             for row, seed in enumerate(own):
-                renew(trial[row], config, generator_of("rescue", seed, phase))
+                redraw_neuron(trial[row], config, generator_of("rescue", seed, phase))
             trial = trial.to(device or "cpu")
             fit_in_chunks(
                 trial,
@@ -129,10 +132,10 @@ def rescue(
         losses[phase - 1] = np.where(np.isfinite(least), least, np.nan)
         if phase in wanted:
             phases.append(best.clone())
-    return Rescued(best, losses, cost, phases)
+    return Restarted(best, losses, cost, phases)
 
 
-def renew(parameters: Tensor, config: MLPConfig, generator: torch.Generator) -> tuple[int, int]:
+def redraw_neuron(parameters: Tensor, config: MLPConfig, generator: torch.Generator) -> tuple[int, int]:
     """Draw one hidden neuron anew, in place: its incoming weights, its bias and its outgoing weights.
 
     Args:
@@ -146,7 +149,7 @@ def renew(parameters: Tensor, config: MLPConfig, generator: torch.Generator) -> 
 
     Examples:
         >>> network = torch.zeros(4)  # 1-2-1
-        >>> renew(network, MLPConfig((1, 2, 1)), torch.Generator().manual_seed(0))
+        >>> redraw_neuron(network, MLPConfig((1, 2, 1)), torch.Generator().manual_seed(0))
         (0, 0)
         >>> network.ne(0).tolist()  # w of neuron 0, and what reads it
         [True, False, True, False]

@@ -12,7 +12,7 @@ from mathcircuits.models.batches import generator_of, uniform_points
 from mathcircuits.models.evaluation import losses_on
 from mathcircuits.models.fitting import started
 from mathcircuits.models.gradients import Layout
-from mathcircuits.models.rescue import HELD_OUT, renew, rescue
+from mathcircuits.models.rescue import HELD_OUT, redraw_neuron, restart_neurons
 
 QUICK = as_regimen("rescue", steps=60, rescue={"phases": 4, "steps": 60}, polish=0)
 
@@ -30,7 +30,7 @@ def held_out(parameters: torch.Tensor, config: MLPConfig, task: str = "minimum")
 def test_no_network_ends_worse_than_it_started() -> None:
     start, config = stuck()
     before = start.clone()
-    done = rescue(start, range(12), tasks["minimum"], config, QUICK)
+    done = restart_neurons(start, range(12), tasks["minimum"], config, QUICK)
     assert torch.equal(start, before)
     losses = np.concatenate([held_out(start, config)[None], done.losses])
     assert (np.diff(losses, axis=0) <= 0).all()
@@ -42,7 +42,7 @@ def test_no_network_ends_worse_than_it_started() -> None:
 def test_a_loss_may_grow_on_the_way_but_the_best_network_counts() -> None:
     start, config = stuck()
     loose = as_regimen(QUICK, rescue={"accept": 1e6})
-    done = rescue(start, range(12), tasks["minimum"], config, loose, wanted=[1, 4])
+    done = restart_neurons(start, range(12), tasks["minimum"], config, loose, wanted=[1, 4])
     assert (np.diff(done.losses, axis=0) <= 0).all()
     for k, phase in ((0, done.phases[0]), (3, done.phases[1])):
         assert np.allclose(held_out(phase, config), done.losses[k], rtol=1e-6)
@@ -50,8 +50,8 @@ def test_a_loss_may_grow_on_the_way_but_the_best_network_counts() -> None:
 
 def test_a_network_is_the_same_whatever_is_rescued_beside_it() -> None:
     start, config = stuck()
-    together = rescue(start, range(12), tasks["minimum"], config, QUICK)
-    alone = rescue(start[5:6], [5], tasks["minimum"], config, QUICK)
+    together = restart_neurons(start, range(12), tasks["minimum"], config, QUICK)
+    alone = restart_neurons(start[5:6], [5], tasks["minimum"], config, QUICK)
     assert torch.allclose(together.parameters[5], alone.parameters[0], atol=1e-4)
     assert together.cost[5] == alone.cost[0]
     runs = [
@@ -67,7 +67,7 @@ def test_a_network_is_the_same_whatever_is_rescued_beside_it() -> None:
 def test_what_is_solved_stays_as_it_is() -> None:
     start, config = stuck("absolute", 3)
     start[1] = torch.tensor([1.0, -1.0, 1.0, 1.0])
-    done = rescue(start, range(3), tasks["absolute"], config, QUICK)
+    done = restart_neurons(start, range(3), tasks["absolute"], config, QUICK)
     assert torch.equal(done.parameters[1], start[1])
     assert (done.losses[:, 1] < 1e-12).all()
     assert done.cost.tolist()[1] == 0
@@ -77,8 +77,8 @@ def test_networks_that_diverged_are_taken_up_again() -> None:
     start, config = stuck()
     start[3] = torch.nan
     start[3, 2:] = 1e-3
-    done = rescue(start, range(12), tasks["minimum"], config, QUICK)
-    others = rescue(start[:3], range(3), tasks["minimum"], config, QUICK)
+    done = restart_neurons(start, range(12), tasks["minimum"], config, QUICK)
+    others = restart_neurons(start[:3], range(3), tasks["minimum"], config, QUICK)
     assert torch.allclose(done.parameters[:3], others.parameters, atol=1e-4)
     assert np.isnan(done.losses[0, 3]) == ~np.isfinite(done.losses[0, 3])
 
@@ -88,7 +88,7 @@ def test_one_neuron_is_drawn_anew() -> None:
     seen = set()
     for seed in range(60):
         parameters = torch.full((Layout(config).size,), 9.0)
-        layer, neuron = renew(parameters, config, generator_of("test", seed))
+        layer, neuron = redraw_neuron(parameters, config, generator_of("test", seed))
         seen.add((layer, neuron))
         weights, biases = Layout(config).split(parameters[None])
         fresh = parameters.abs() < 1
@@ -105,11 +105,11 @@ def test_one_neuron_is_drawn_anew() -> None:
 def test_without_hidden_neurons_or_phases_nothing_happens() -> None:
     config = MLPConfig((2, 1))
     start = torch.zeros(3, 2)
-    done = rescue(start, range(3), tasks["minimum"], config, QUICK)
+    done = restart_neurons(start, range(3), tasks["minimum"], config, QUICK)
     assert torch.equal(done.parameters, start)
     assert done.cost.tolist() == [0, 0, 0]
     parameters, shape = stuck()
-    none = rescue(parameters, range(12), tasks["minimum"], shape, as_regimen("adam"))
+    none = restart_neurons(parameters, range(12), tasks["minimum"], shape, as_regimen("adam"))
     assert torch.equal(none.parameters, parameters)
     assert none.losses.shape == (0, 12)
 
