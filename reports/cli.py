@@ -269,7 +269,8 @@ def figure(
     as_json: Json = False,
 ) -> None:
     """Make a figure for a paper from a study's folder, or list those that there are."""
-    from .figurecommand import KINDS, Choice, list_figures, make_figure
+    from .figurecommand import list_figures, make_figure
+    from .figurekinds import KINDS, Choice
 
     if name is None:
         list_figures(as_json)

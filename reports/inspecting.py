@@ -97,7 +97,7 @@ def of_study(folder: Path, network: str) -> Network:
         ...
         mathcircuits.detect.errors.FileError: no/such/folder: holds no study (there is no manifest.json); ...
     """
-    from .study import Study
+    from .studies.folder import Study
 
     study = Study.load(folder)
     found = study.networks(network)

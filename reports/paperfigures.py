@@ -21,7 +21,7 @@ from mathcircuits.detect.box import Box, as_box
 from mathcircuits.detect.probes import probes_for
 from mathcircuits.detect.scoring import unit_vectors
 
-from .figurecommand import Choice
+from .figurekinds import Choice
 from .pages.networkfigures import graph_figure, response_figure
 from .pages.regimensection import width_figure
 from .pages.selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
@@ -31,7 +31,7 @@ from .pages.views import FigureView
 from .plots import learningfigures
 from .plots.rendering import STYLE, blank
 from .studies.ensemblefiles import load_ensemble
-from .study import Study
+from .studies.folder import Study
 from .wording import cell_name
 
 #: Panels of losses: more do not fit on a sheet.
@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
 
 
 def draw(name: str, folder: Path, choice: Choice) -> Drawn:
-    """The figure of that name, one of `figurecommand.KINDS`, and its caption.
+    """The figure of that name, one of `figurekinds.KINDS`, and its caption.
 
     Raises:
         UnknownNameError, InputError, FileError: see `figurecommand.make_figure`.

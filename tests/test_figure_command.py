@@ -21,11 +21,12 @@ from mathcircuits.detect import Network, UnknownNameError, derived_network
 from mathcircuits.models import train
 from mathcircuits.reports import paperfigures
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.figurecommand import KINDS, Choice, make_figure
+from mathcircuits.reports.figurecommand import make_figure
+from mathcircuits.reports.figurekinds import KINDS, Choice
 from mathcircuits.reports.plots import learningfigures
 from mathcircuits.reports.plots.rendering import blank
 from mathcircuits.reports.studies.ensemblefiles import save_ensemble
-from mathcircuits.reports.study import Study
+from mathcircuits.reports.studies.folder import Study
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -21,7 +21,7 @@ from mathcircuits.models import save
 from mathcircuits.reports import inspecting
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.pages.networkpage import box_text, network_page, write_network_page
-from mathcircuits.reports.study import Study
+from mathcircuits.reports.studies.folder import Study
 
 FAILED = Network([[[1.0, -1.0], [1.0, 1.0], [1.0, 0.9]], [[-1.0, 0.5, 0.2]]])
 

@@ -21,7 +21,7 @@ from mathcircuits.detect import FileError
 from mathcircuits.reports.pages.findings import findings
 from mathcircuits.reports.pages.htmltables import Column, csv_uri, table_view
 from mathcircuits.reports.pages.page import page, write_report
-from mathcircuits.reports.study import Study, Tables
+from mathcircuits.reports.studies.folder import Study, Tables
 
 TASKS = ("absolute", "minimum", "minimum-of-4")
 SUCCESS = pd.DataFrame(

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mathcircuits.models import as_regimen
-from mathcircuits.reports.studies.cells import Cell, Outcome, study_cells
+from mathcircuits.reports.studies.cell import Cell
+from mathcircuits.reports.studies.cells import Outcome, study_cells
 from mathcircuits.reports.studies.config import StudyConfig
 from mathcircuits.reports.studies.progress import (
     Estimate,

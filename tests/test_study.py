@@ -20,12 +20,10 @@ import pytest
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, UnknownTask, tasks
 from mathcircuits.models import as_regimen, train
 from mathcircuits.reports import Study, StudyConfig, run_study
+from mathcircuits.reports.studies import cell as cell_module
 from mathcircuits.reports.studies import cells as cells_module
-from mathcircuits.reports.studies.cells import (
-    Cell,
-    run_cell,
-    study_cells,
-)
+from mathcircuits.reports.studies.cell import Cell
+from mathcircuits.reports.studies.cells import run_cell, study_cells
 from mathcircuits.reports.studies.config import as_config, check_width, relative_width
 from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
 from mathcircuits.reports.studies.reading import untrained_networks
@@ -459,7 +457,7 @@ def test_what_is_lost_is_made_again_and_nothing_else(copied: Path) -> None:
 def test_a_changed_catalogue_is_read_anew_but_not_trained(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells_module, "READING", -1)
+    monkeypatch.setattr(cell_module, "READING", -1)
     again = run_study(TINY, copied)
     assert {cell["status"] for cell in again.manifest["cells"]} == {"read"}
 

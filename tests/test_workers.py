@@ -30,7 +30,8 @@ from mathcircuits.reports.benchmark.grid import parse_grids
 from mathcircuits.reports.benchmark.universality import run_universality
 from mathcircuits.reports.studies import cells as cells_module
 from mathcircuits.reports.studies import workers as workers_module
-from mathcircuits.reports.studies.cells import Cell, Outcome, reading_hash, run_cell, study_cells
+from mathcircuits.reports.studies.cell import Cell, reading_hash
+from mathcircuits.reports.studies.cells import Outcome, run_cell, study_cells
 from mathcircuits.reports.studies.config import StudyConfig
 from mathcircuits.reports.studies.ensemblefiles import load_ensemble
 from mathcircuits.reports.studies.manifest import claim

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from ..plots.palette import FAINT, FAMILIES, GROUND, INK, MUTED, NEGATIVE, POSITIVE
+from ..plots.palette import FAINT, FAMILIES, INK, MUTED, NEGATIVE, POSITIVE
 from ..plots.rendering import STYLE, blank
 from .discoveries import PART as NULLS
 from .recovery import PART as PLANTED_PART
@@ -42,12 +41,6 @@ def detection_figure(table: pd.DataFrame) -> Figure:
         power_axes(table, axes[2], bias=False)
         power_axes(table, axes[3], bias=True)
     return figure
-
-
-def write_svg(figure: Figure, path: Path) -> None:
-    """Write a figure of the house's style as a file of its own: the same drawing gives the same bytes."""
-    with mpl.rc_context(STYLE):
-        figure.savefig(path, format="svg", facecolor=GROUND.light, metadata={"Date": None})
 
 
 def discovery_axes(table: pd.DataFrame, ax: Axes) -> Axes:

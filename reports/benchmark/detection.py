@@ -48,6 +48,8 @@ def run_detection(
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         effort: sizes of one's own.
     """
+    from .charts import detection_figure
+
     sizes = effort or (QUICK if quick else FULL)
     parts = detection_jobs(sizes, seed)
     scores: list[Score] = []
@@ -68,7 +70,7 @@ def run_detection(
             seconds[part] = time.perf_counter() - clock
     if sizes.lenient:
         scores = [score.lenient() for score in scores]
-    return Benchmark(NAME, sizes.lenient, seed, tuple(scores), seconds, _about(sizes))
+    return Benchmark(NAME, sizes.lenient, seed, tuple(scores), seconds, _about(sizes), detection_figure)
 
 
 def _about(effort: Effort) -> Mapping[str, Any]:

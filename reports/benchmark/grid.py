@@ -14,7 +14,8 @@ from typing import Any
 
 from mathcircuits.detect import InputError
 
-from ..studies.cells import Cell, study_cells
+from ..studies.cell import Cell
+from ..studies.cells import study_cells
 from ..studies.config import StudyConfig
 
 #: Solved networks that a cell has to have for verdicts to rest on it: with 300 of 300 the interval starts at 0.988, and

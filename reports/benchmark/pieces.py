@@ -151,7 +151,7 @@ def _stamp(sources: Sequence[Path]) -> str:
     """A hash of the catalogues, of what trains and reads, and of what the caller names."""
     from mathcircuits import detect, models
 
-    from ..studies.cells import reading_hash
+    from ..studies.cell import reading_hash
 
     digest = hashlib.sha256(reading_hash().encode())
     folders = (*detect.__path__, *models.__path__)

@@ -11,7 +11,7 @@ from ..plots.palette import FAINT, FAMILIES, INK, MUTED, NEGATIVE, POSITIVE
 from ..plots.rendering import STYLE, blank
 from . import ablation
 from .prediction import MAJORITY, MINIMAL, REFINED, RULE, TREES
-from .regimens import PREDICTION, PRESETS_PART
+from .regimenparts import PREDICTION, PRESETS_PART
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,6 +25,7 @@ from . import ablation, prediction
 from .ablation import VARIANTS, WIDE
 from .failures import confusion, plant_failures
 from .pieces import FOLDER, Done, Piece, cores, work_off
+from .regimenparts import COMPRESS, DIAGNOSIS, OSIER, PREDICTION, PRESETS_PART, RESCUE
 from .regimenruns import Runs, joined, median_of, most_frequent
 from .results import Benchmark
 from .scores import Bound, Score, Setting, mean_share, share
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "regimens"
-OSIER, COMPRESS, RESCUE, PRESETS_PART = "osier", "compress", "rescue", "presets"
-PREDICTION, DIAGNOSIS = "prediction", "diagnosis"
 #: The tasks with one hidden layer; all but the last without biases.
 SHALLOW = (
     "identity", "negation", "absolute", "addition", "subtraction", "minimum", "maximum", "absolute-difference",
@@ -171,6 +170,8 @@ def run_regimens(
         size: sizes of one's own.
         workers: processes; None is one per core.
     """
+    from .regimencharts import regimen_figure
+
     chosen = size or (QUICK if quick else FULL)
     clock = time.perf_counter()
     wanted = joined(runs for section in _SECTIONS.values() for runs in section.wants(chosen, seed))
@@ -196,7 +197,8 @@ def run_regimens(
     if chosen != FULL:
         scores = [score.lenient() for score in scores]
     seconds = {"wall clock": time.perf_counter() - clock}
-    found = Benchmark(NAME, chosen != FULL, seed, tuple(scores), seconds, _about(chosen, done))
+    about = _about(chosen, done)
+    found = Benchmark(NAME, chosen != FULL, seed, tuple(scores), seconds, about, regimen_figure)
     if out is not None:
         found.write(out)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ class Benchmark:
         scores: every measured number, in the order of the run.
         seconds: wall clock by part.
         about: versions and sizes, for the JSON.
+        draw: makes a figure of the table; None where there is none.
 
     Examples:
         >>> from .scores import Bound, Setting, share
@@ -48,6 +49,7 @@ class Benchmark:
     scores: tuple[Score, ...]
     seconds: Mapping[str, float]
     about: Mapping[str, Any]
+    draw: Callable[[pd.DataFrame], Figure] | None = None
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -75,16 +77,8 @@ class Benchmark:
 
     @property
     def figure(self) -> Figure | None:
-        """What the detection and the regimens benchmark found as one figure; the others are tables alone."""
-        if self.name == "regimens":
-            from .regimencharts import regimen_figure
-
-            return regimen_figure(self.table)
-        if self.name != "detection":
-            return None
-        from .charts import detection_figure
-
-        return detection_figure(self.table)
+        """What was found as one figure, or None where the benchmark is a table alone."""
+        return None if self.draw is None else self.draw(self.table)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what is missing is None."""
@@ -115,7 +109,7 @@ class Benchmark:
         Raises:
             FileError: where it cannot be written.
         """
-        from .charts import write_svg
+        from ..plots.rendering import write_svg
 
         folder = Path(out)
         with atomic(folder / "table.csv") as file:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mathcircuits.detect import FileError, InputError, Network, Task, tasks
 
-from ..studies.cells import SOLVED, Cell
+from ..studies.cell import SOLVED, Cell
 from ..studies.circuitry import (
     chosen_to_read,
     circuit_frame,

@@ -21,11 +21,12 @@ from mathcircuits.detect import tasks
 
 from ..studies.cells import one_thread
 from ..studies.ensemblefiles import load_ensemble
+from ..studies.folder import Study
 from ..studies.manifest import reading_versions
 from ..studies.reading import untrained_networks
 from ..studies.storage import atomic
 from ..studies.workers import worth_workers
-from ..study import Study, run_study
+from ..study import run_study
 from .comparing import compare, comparison_lines
 from .grid import ENOUGH, Grid, load_grid
 from .populations import SIZES, population_scores

@@ -10,6 +10,7 @@ from typing import Any
 from mathcircuits.detect import FileError
 
 from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
+from ..studies.folder import Study
 from ..studies.storage import atomic
 from ..studies.tables import candidates_toml
 from .findings import findings, verdict_legend
@@ -62,8 +63,6 @@ def write_report(out: str | os.PathLike[str]) -> Path:
         ...
         mathcircuits.detect.errors.FileError: no-such-folder: is no folder; make a study there with ...
     """
-    from ..study import Study
-
     folder = Path(out)
     if not folder.is_dir():
         raise FileError(out, "is no folder", f"make a study there with `mathcircuits study --out {out}`")

@@ -12,7 +12,8 @@ from typing import Any
 
 from mathcircuits.detect.errors import FileError
 
-from .cells import Cell, Outcome, peak_memory, reading_hash
+from .cell import Cell, reading_hash
+from .cells import Outcome, peak_memory
 from .config import StudyConfig
 from .storage import read_json, sweep, write_json
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from mathcircuits.detect import tasks
 
-from .cells import Cell, Outcome
+from .cell import Cell
+from .cells import Outcome
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -23,20 +23,8 @@ if TYPE_CHECKING:
 
     from mathcircuits.models import Ensemble
 
-    from .cells import Cell
+    from .cell import Cell
 
-#: What is read: neurons and directions in trained and untrained networks, failures in those that did not solve
-#: their task, the others in trained ones.
-READINGS = (
-    "neurons",
-    "directions",
-    "kinks",
-    "superposition",
-    "programs",
-    "circuits",
-    "failures",
-    "emergence",
-)
 #: Networks of a cell that are followed through their training, for when features appear and when failures are lost: a
 #: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints.
 FOLLOWED = 20

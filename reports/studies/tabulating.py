@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from mathcircuits.detect import Network, tasks
 
-from .cells import Cell
+from .cell import READINGS, Cell
 from .ensemblefiles import load_ensemble
-from .reading import READINGS, untrained_networks
+from .reading import untrained_networks
 from .schema import COLUMNS, arrow_schema, empty
 from .storage import atomic, sweep
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 
-from .cells import Cell, Outcome, reading_hash, run_cell, study_cells
+from .cell import Cell, reading_hash
+from .cells import Outcome, run_cell, study_cells
 from .config import StudyConfig, as_config
 from .progress import expected_seconds
 

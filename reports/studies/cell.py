@@ -1,0 +1,172 @@
+"""Cell: a study's unit of work: its networks' condition, the hash of all that decides them, and its files' names.
+
+The files of a cell, in the study's folder:
+
+    networks/KEY.safetensors         the trained networks, stacked by layer (weights.0 [net, out, in], ...)
+    networks/KEY.READING.parquet     what was read in them, one file per reading of `READINGS`
+
+KEY ends in a hash of all that decides the weights. The readings also depend on the catalogue, and carry its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from mathcircuits.detect import catalogue, circuits, tasks
+from mathcircuits.models import Regimen
+
+from .config import DERIVED, relative_width
+
+#: What is read: neurons and directions in trained and untrained networks, failures in those that did not solve
+#: their task, the others in trained ones.
+READINGS = (
+    "neurons",
+    "directions",
+    "kinks",
+    "superposition",
+    "programs",
+    "circuits",
+    "failures",
+    "emergence",
+)
+#: Raised when a change to this package's code changes what is read in the same weights.
+READING = 5
+#: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
+SOLVED = 1e-8
+#: ... or below this where Osier's own training is repeated, which stops earlier.
+SOLVED_OSIER = 1e-4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit of work.
+
+    Attributes:
+        task: name of a registered task.
+        hidden: hidden sizes.
+        regimen: how the networks are trained; the one called `derived` stands for the hand-derived network.
+        seeds: one per network.
+        steps: training steps, or None for the task's or the regimen's own.
+
+    Examples:
+        >>> from mathcircuits.models import as_regimen
+        >>> cell = Cell("minimum", (3,), as_regimen("adam"), (0, 1))
+        >>> cell.condition, cell.width, cell.network_id(1)
+        ('minimum/3/adam', '1x', 'minimum/3/adam/1')
+        >>> cell.key.rpartition("_")[0], len(cell.hash)
+        ('minimum_3_adam_0-1', 12)
+    """
+
+    task: str
+    hidden: tuple[int, ...]
+    regimen: Regimen
+    seeds: tuple[int, ...]
+    steps: int | None = None
+
+    @property
+    def derived(self) -> bool:
+        """Whether it holds the hand-derived network."""
+        return self.regimen.name == DERIVED
+
+    @property
+    def sizes(self) -> str:
+        """The hidden sizes as a text, `6-3`."""
+        return "-".join(map(str, self.hidden))
+
+    @property
+    def condition(self) -> str:
+        """What the cell's networks have in common: task, hidden sizes and regimen."""
+        return f"{self.task}/{self.sizes}/{self.regimen.name}"
+
+    @property
+    def threshold(self) -> float:
+        """The loss below which one of its networks has solved the task."""
+        return SOLVED_OSIER if self.regimen.preset == "osier" else SOLVED
+
+    @property
+    def width(self) -> str:
+        """The hidden sizes as a multiple of the task's smallest, or empty."""
+        return relative_width(tasks[self.task], self.hidden)
+
+    def network_id(self, seed: int) -> str:
+        """The id of the network of that seed."""
+        return f"{self.condition}/{seed}"
+
+    @cached_property
+    def hash(self) -> str:
+        """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version."""
+        task = tasks[self.task]
+        low, high = np.array(task.box).T
+        # A task may be a Python function: its values stand for it.
+        probes = np.random.default_rng(0).uniform(low, high, (64, task.arity))
+        content = {
+            "mathcircuits": _version(),
+            "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],
+            "hidden": self.hidden,
+            "regimen": self.regimen.model_dump(mode="json"),
+            "steps": self.steps,
+            "seeds": self.seeds,
+        }
+        if self.derived and task.derived_network is not None:
+            content["weights"] = [w.tolist() for w in task.derived_network.weights]
+        return _digest(content)
+
+    @cached_property
+    def key(self) -> str:
+        """The name of its files."""
+        seeds = () if self.derived else (f"{self.seeds[0]}-{self.seeds[-1]}",)
+        parts = (self.task, self.sizes, self.regimen.name, *seeds, self.hash)
+        return "_".join(re.sub(r"[^A-Za-z0-9.=+-]+", "-", part) for part in parts)
+
+    def weights_file(self, out: Path) -> Path:
+        """Where the networks lie in a study's folder."""
+        return out / "networks" / f"{self.key}.safetensors"
+
+    def reading_files(self, out: Path) -> dict[str, Path]:
+        """Where what was read in them lies, by table of `READINGS`."""
+        stamp = reading_hash()
+        return {table: out / "networks" / f"{self.key}.{stamp}.{table}.parquet" for table in READINGS}
+
+    def finished(self, out: Path) -> bool:
+        """Whether all its files are there."""
+        return self.weights_file(out).is_file() and all(
+            file.is_file() for file in self.reading_files(out).values()
+        )
+
+
+def reading_hash() -> str:
+    """A hash of what a reading depends on besides the weights: both catalogues and the reader's own version."""
+    entries = [
+        [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]]
+        for f in catalogue.values()
+    ]
+    templates = [
+        [
+            c.name,
+            c.gauge,
+            c.text,
+            [w.tolist() for w in c.network.weights],
+            [b.tolist() for b in c.network.bias_vectors],
+        ]
+        for c in circuits.implementations
+    ]
+    return _digest([READING, _version(), entries, templates])
+
+
+@cache
+def _version() -> str:
+    """The version of this package; looking it up reads a file."""
+    return metadata.version("mathcircuits")
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,199 @@
+"""Folder: a study that was run, opened from its folder: its configuration, tables and networks.
+
+DIR/manifest.json          configuration, versions, seeds, git state, clocks, machine (these nowhere else)
+DIR/networks/              the cells' files, see cells.py
+DIR/tables/*.parquet       see tables.py
+DIR/candidates.toml        circuits that recur and have no name, for `mathcircuits add`; where there are any
+DIR/report/index.html
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathcircuits.detect import MathCircuitsError, Network
+from mathcircuits.detect.errors import FileError, UnknownNameError
+
+from .cell import Cell
+from .cells import study_cells
+from .config import StudyConfig
+from .ensemblefiles import load_ensemble
+from .manifest import read_manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder: configuration, tables and networks, read when they are asked for.
+
+    Attributes:
+        out: the folder.
+        config: what was studied.
+        manifest: the content of `manifest.json`: versions, seeds, git state, clocks, machine.
+
+    Examples:
+        >>> Study.load("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no/such/folder: holds no study (there is no manifest.json); ...
+    """
+
+    out: Path
+    config: StudyConfig
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, out: str | os.PathLike[str]) -> Study:
+        """The study in a folder.
+
+        Raises:
+            FileError: where there is none, or its manifest is damaged.
+        """
+        folder = Path(out)
+        manifest = read_manifest(folder)
+        try:
+            config = StudyConfig(**manifest["config"])
+        except MathCircuitsError as error:
+            raise FileError(
+                folder / "manifest.json", str(error), "run the study again in another folder"
+            ) from None
+        return cls(folder, config, manifest)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables by name; each is read when it is asked for."""
+        return Tables(self.out / "tables")
+
+    @property
+    def page(self) -> Path:
+        """Where the page lies."""
+        return self.out / "report" / "index.html"
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The cells of the grid."""
+        return study_cells(self.config)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The cells that failed in the last run, and why."""
+        return {
+            cell["key"]: cell["error"]
+            for cell in self.manifest.get("cells", ())
+            if cell["status"] == "failed"
+        }
+
+    def networks(self, key: str) -> dict[str, Network]:
+        """Trained or hand-derived networks by id; those that diverged are left out.
+
+        Args:
+            key: a network's id (`"minimum/3/adam/17"`), what several have in common (`"minimum/3/adam"`,
+                `"minimum"`), or the key of a cell.
+
+        Raises:
+            UnknownNameError: where the study has no such network.
+            FileError: where a cell's file is missing or damaged.
+
+        Examples:
+            >>> study.networks("minimum/3/derived")  # doctest: +SKIP
+            {'minimum/3/derived/-1': Network(2-3-1, relu, no bias)}
+        """
+        found: dict[str, Network] = {}
+        for cell in self.cells:
+            if not (
+                cell.key == key
+                or f"{cell.condition}/".startswith(f"{key}/")
+                or key.startswith(f"{cell.condition}/")
+            ):
+                continue
+            ensemble = load_ensemble(cell.weights_file(self.out))
+            finite = ensemble.finite
+            for seed, network in zip(finite.seeds, finite.networks() if len(finite) else [], strict=True):
+                name = cell.network_id(seed)
+                if key in (cell.key, name) or f"{name}/".startswith(f"{key}/"):
+                    found[name] = network
+        if not found:
+            options = [cell.condition for cell in self.cells]
+            raise UnknownNameError(
+                "network", key, options, f"study.tables['networks'] lists those of {self.out}"
+            )
+        return found
+
+    def __repr__(self) -> str:
+        count = sum(len(cell.seeds) for cell in self.cells if not cell.derived)
+        failed = f", {len(self.failures)} cells failed" if self.failures else ""
+        return f"Study({str(self.out)!r}: {len(self.config.task_names)} tasks, {count} networks{failed})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>"
+            for key, value in self.config.to_dict().items()
+        )
+        success = ""
+        if "success" in self.tables:
+            success = str(self.tables["success"].to_html(index=False, float_format="{:.3g}".format))
+        return f"<p>{html.escape(repr(self))}</p><table>{rows}</table>{success}"
+
+
+class Tables(Mapping[str, "pd.DataFrame"]):
+    """The Parquet files of a folder as data frames by name, each read when it is asked for.
+
+    Examples:
+        >>> import tempfile
+        >>> list(Tables(Path(tempfile.mkdtemp())))
+        []
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, pd.DataFrame] = {}
+        self._narrow: dict[str, tuple[list[str], list[tuple[str, str, object]]]] = {}
+
+    def narrow(self, name: str, columns: Sequence[str], where: Sequence[tuple[str, str, object]]) -> None:
+        """From now on read only these columns of a table, and the rows of which all of `where` holds.
+
+        Args:
+            name: of the table.
+            columns: their names.
+            where: pyarrow's filters, such as `("population", "!=", "untrained")`.
+        """
+        self._read.pop(name, None)
+        self._narrow[name] = (list(columns), list(where))
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            import pandas as pd
+
+            path = self._folder / f"{name}.parquet"
+            if not path.is_file():
+                known = list(self)
+                raise UnknownNameError(
+                    "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
+                )
+            try:
+                columns, where = self._narrow.get(name, (None, None))
+                self._read[name] = pd.read_parquet(path, columns=columns, filters=where)
+            except (OSError, ValueError) as error:
+                raise FileError(
+                    path,
+                    f"is no Parquet file ({str(error).splitlines()[0]})",
+                    "run the study again: its networks are kept",
+                ) from None
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in sorted(self._folder.glob("*.parquet")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"Tables({', '.join(self)})"
