@@ -12,7 +12,8 @@ import numpy.typing as npt
 from .stacking import Forward, Stack
 
 Array = npt.NDArray[np.float64]
-#: A neuron is *used* where mean ablation costs at least this share of the output variance (design, section 4).
+#: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/statistics.md,
+#: Criteria).
 USED = 0.01
 
 

@@ -1,11 +1,11 @@
 """Certificates: how far a network is from a specification, at most, anywhere on a box.
 
-The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box
-is reached at a vertex of its arrangement: the cells of both, cut unit by unit (design, section 5.5). In one
-and two dimensions, and in three where the kinks are whole planes, all of them are visited (`arrangement`);
-above, branch and bound visits those that could matter (`branching`); a smooth specification or activation is
-bounded by subdivision (`subdivision`). Both bounds carry their rounding errors. `Certificate.check()` does it
-all again in exact integers (`verification`).
+The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box is
+reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/mathematics.md, Certificates). In
+one and two dimensions, and in three where the kinks are whole planes, all of them are visited (`arrangement`); above,
+branch and bound visits those that could matter (`branching`); a smooth specification or activation is bounded by
+subdivision (`subdivision`). Both bounds carry their rounding errors. `Certificate.check()` does it all again in exact
+integers (`verification`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .task import Task, tasks
 if TYPE_CHECKING:
     from .verification import Check
 
-#: Bounds this close, in the output's units, count as the maximum itself (issue 4).
+#: Bounds this close, in the output's units, count as the maximum itself.
 EXACT = 1e-9
 #: Branch and bound keeps polytopes by their vertices, and a box has 2^d of them.
 _MOST_DIMENSIONS = 8

@@ -183,9 +183,10 @@ class Read:
 def _activations(network: Network, X: Array) -> list[Array]:
     """Activations [n, units] of every non-linear layer, each unit in the units in which the next layer reads it.
 
-    Rescaling ReLU units changes nothing in the function and much in CKA (design.md 5.6). So a unit's activation is
-    multiplied by the length of its outgoing weights, where the units of the next layer are taken at incoming weights
-    of length 1. Units whose activation function has a scale of its own stay as they are.
+    Rescaling ReLU units changes nothing in the function and much in CKA (docs/mathematics.md, Representation
+    similarity). So a unit's activation is multiplied by the length of its outgoing weights, where the units of the
+    next layer are taken at incoming weights of length 1. Units whose activation function has a scale of its own stay
+    as they are.
     """
     recorded = network.run(X)
     weights, names = network.weights, network.activations

@@ -87,9 +87,9 @@ SAME_WORK = 0.8
 #: The best multiple of a neuron's outgoing weights below which their sign is wrong. It is 1 at a minimum and -1 for a
 #: sign that was turned; where a neighbour is missing, it can fall to 0 and a little below.
 WRONG = -0.5
-#: Share of the target's spread below which a neuron is not used: the design's 1% of the variance (section 4).
+#: Share of the target's spread below which a neuron is not used: 1% of the variance (docs/statistics.md, Criteria).
 USED = 0.1
-#: r^2 from which a kink is in its place: the design's gate for a match (section 5.2), about 4.7 degrees.
+#: r^2 from which a kink is in its place: the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees.
 IN_PLACE = 0.99
 #: Kinks whose effect on the function is below this share of its scale on the box are not named.
 NAMED = 0.05
@@ -137,7 +137,7 @@ def diagnose(
         network: the network, or None for one whose weights are not finite.
         task: the task, or the name of a registered one.
         loss: its mean squared error on fresh points; None: measured here, on 256 points or four per parameter.
-        threshold: the loss below which the task counts as solved (design, section 5.8).
+        threshold: the loss below which the task counts as solved (docs/statistics.md, Criteria).
 
     Raises:
         UnknownTask: for a task that is not registered.

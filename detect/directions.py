@@ -1,4 +1,6 @@
-"""Which features can be read from a layer by a linear read-out, beside untrained networks (design, section 5.2).
+"""Which features can be read from a layer by a linear read-out, beside untrained networks.
+
+The rule is that of docs/statistics.md, Directions.
 
 R^2 alone says nothing: at width 64 untrained networks reach 0.99 for almost everything. A feature is *readable*
 where the held-out error is at most 1e-3 of its variance, at least one decade below the median untrained
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 #: Held-out 1 - R^2 at which a feature counts as read; one decade below untrained networks' median; the
-#: false discovery rate over features (reference measurements: together they remove every control feature).
+#: false discovery rate over features (docs/measurements.md, Directions: together they remove every control
+#: feature).
 READ, DECADES, ALPHA = 1e-3, 1.0, 0.05
 #: Fit on 2**10 points, test on 2**11 others.
 _LOG2_FIT, _LOG2_TEST = 10, 11

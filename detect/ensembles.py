@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-#: A neuron holds a feature where at most this share of its variance is not the feature's (design, section 5.8):
-#: about 1.5 degrees between two ridges.
+#: A neuron holds a feature where at most this share of its variance is not the feature's (docs/statistics.md,
+#: Criteria): about 1.5 degrees between two ridges.
 HELD = 1e-3
 #: Used untrained neurons that the null rate rests on: a rate of 0.002 is then known to 16%.
 _NULL_NEURONS = 20_000
@@ -51,10 +51,10 @@ def match_ensemble(
 ) -> pd.DataFrame:
     """Which features more seeds hold in a used neuron than untrained networks would.
 
-    With pi the chance that a *used* untrained neuron holds feature k, network i with m_i used neurons would hold
-    it with chance `1 - (1 - pi)^m_i`; the count over networks then is Poisson-binomial, and p its upper tail. q is
-    Benjamini-Hochberg over features and layers. Taking pi over all neurons instead of used ones
-    is not calibrated (reference measurements: up to 9% false findings at a nominal 5%).
+    With pi the chance that a *used* untrained neuron holds feature k, network i with m_i used neurons would hold it
+    with chance `1 - (1 - pi)^m_i`; the count over networks then is Poisson-binomial, and p its upper tail. q is
+    Benjamini-Hochberg over features and layers. Taking pi over all neurons instead of used ones is not calibrated
+    (docs/measurements.md, Ensembles of seeds: up to 9% false findings at a nominal 5%).
 
     Args:
         networks: networks of one architecture, one per seed; those that solved their task.

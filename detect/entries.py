@@ -290,8 +290,8 @@ class Catalogue(Registry[Feature]):
         Returns:
             Matches, best first; only positive correlations count, since a neuron holds a feature when it
             is a positive multiple of it. Empty where the values are constant. A feature that is constant,
-            infinite or NaN on these inputs is no match. A high correlation alone is no evidence (design,
-            section 5.2): `match_neurons` sets it beside its null.
+            infinite or NaN on these inputs is no match. A high correlation alone is no evidence
+            (docs/statistics.md, The null of a neuron): `match_neurons` sets it beside its null.
 
         Raises:
             InputError: where the lengths differ, a value is NaN or infinite, or top is below 1.

@@ -44,11 +44,12 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-#: A neuron is of a single frequency where that frequency has this share of its input power (issue 7, must show 3).
+#: A neuron is of a single frequency where that frequency has this share of its input power. Trained
+#: neurons lie near 1 and untrained ones near 0.2 (docs/figures.md, Modular addition).
 SINGLE = 0.9
 
 
-#: Level of the false discovery rate over a network's active neurons (design, section 5.2).
+#: Level of the false discovery rate over a network's active neurons (docs/statistics.md, What is controlled).
 ALPHA = 0.05
 
 

@@ -20,8 +20,8 @@ Mask = npt.NDArray[np.bool_]
 
 
 #: Active neurons carry this share of what all neurons write into the logits, summed as variances: those left out
-#: together change the logits by a hundredth of their variance, which is what one neuron must do to be *used* (design,
-#: section 4).
+#: together change the logits by a hundredth of their variance, which is what one neuron must do to be *used*
+#: (docs/statistics.md, Criteria).
 ACTIVE = 0.99
 
 

@@ -1,12 +1,12 @@
 """Gauge: which of the implementations of its functional class a network uses.
 
-The normal form fixes the kinks and the affine part; what is left open is on which side of each kink the
-neurons sit, and what carries the affine part along (design, section 5.3). Both are read off the *reduced*
-network: neurons on one hyperplane are added up on either side; where the sides have opposite signs, the
-weaker one and as much of the stronger are a pair `t relu(z) - t relu(-z) = t z`, which carries a linear part;
-always-on neurons are summed into one affine part. Permutation, positive rescaling, splitting and dead neurons
-change none of it. All exact reduced minima lie on one line, `lambda (x1 - relu(x1 - x2)) + (1 - lambda) (x2 -
-relu(x2 - x1))`, whose coordinate lambda is the share of the kink's mass on the side x1 > x2.
+The normal form fixes the kinks and the affine part; what is left open is on which side of each kink the neurons sit,
+and what carries the affine part along (docs/mathematics.md, Class and gauge). Both are read off the *reduced*
+network: neurons on one hyperplane are added up on either side; where the sides have opposite signs, the weaker one
+and as much of the stronger are a pair `t relu(z) - t relu(-z) = t z`, which carries a linear part; always-on neurons
+are summed into one affine part. Permutation, positive rescaling, splitting and dead neurons change none of it. All
+exact reduced minima lie on one line, `lambda (x1 - relu(x1 - x2)) + (1 - lambda) (x2 - relu(x2 - x1))`, whose
+coordinate lambda is the share of the kink's mass on the side x1 > x2.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Array = npt.NDArray[np.float64]
 
 #: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the
 #: largest of the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within
-#: 0.05 of it (reference/matching.md, section 5).
+#: 0.05 of it (docs/measurements.md, Circuit similarity).
 SAME_GAUGE = 0.05
 #: A template is the network's function where it leaves at most this share of its variance unexplained: what
-#: counts as holding a feature (design, section 5.8). How good it is then, the certificate says.
+#: counts as holding a feature (docs/statistics.md, Criteria). How good it is then, the certificate says.
 SAME_FUNCTION = 1e-3
 #: Effective weights below this share of the largest are not written down.
 _SILENT = 1e-6

@@ -26,8 +26,8 @@ from .stacking import Stack, untrained
 from .task import Task, as_task
 
 Array = npt.NDArray[np.float64]
-#: A network passes where the matched kinks explain this share of the output's bent part (reference measurements: 95% of
-#: trained minimum networks reach it), and more than 95% of lazy networks do.
+#: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
+#: criterion of trained networks: 95% of trained minimum networks reach it), and more than 95% of lazy networks do.
 PASS = 0.99
 #: Lazy networks of a panel: their 95% quantile is then known to about one percent of them.
 PANEL = 400

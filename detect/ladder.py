@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 RungVerdict = Literal["same", "different", "partial", "inconclusive", "vacuous", "not comparable"]
 
-#: Design.md 5.8: the fresh mean squared error below which a network has solved its task.
+#: The fresh mean squared error below which a network has solved its task (docs/statistics.md, Criteria).
 SOLVED = 1e-8
 #: What holds for more than two thirds of the pairs is the condition's verdict: the largest simple fraction that 20
 #: networks of one condition (10 disjoint pairs, all alike: 0.69 to 1) can settle. 0.95 takes 144 networks.

@@ -1,4 +1,4 @@
-"""Which catalogue feature each neuron holds, and what that is worth (design, section 5.2)."""
+"""Which catalogue feature each neuron holds, and what that is worth (docs/statistics.md, The null of a neuron)."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ The policy for what carries no information:
 - A unit that is constant over the rows (dead ones are) is left out before anything is measured, and counted
   in `n_dead_x`, `n_dead_y`. So padding a layer with dead units changes nothing.
 - Data that leave a measure undefined (no live unit, all rows equally far apart) give the measure's value for
-  "nothing in common" where that holds for one side, and for "the same" where it holds for both (as design.md
-  5.7 does for circuits), with the reason in `flags`. NaN is never returned; NaN in the data is an error.
+  "nothing in common" where that holds for one side, and for "the same" where it holds for both (as circuit
+  similarity does), with the reason in `flags`. NaN is never returned; NaN in the data is an error.
 - Fewer rows than the measure needs (n < 10 d for CCA and in-sample R2) are flagged.
 
 Both sides have to be the same inputs, row by row. Where they say which inputs those were (`acts.at(hook)`, or
@@ -43,7 +43,7 @@ LayerLike = npt.ArrayLike | LayerActivations | Activations
 #: `"rows"`, or pairs (X0 [n, d_x], Y0 [n, d_y]) from untrained networks, or None for no null.
 Null = Literal["rows"] | Sequence[tuple[LayerLike, LayerLike]] | npt.NDArray[np.floating] | None
 
-#: Design.md 5.6: below ten rows a unit, CCA and R2 are mostly overfit (independent data reach 0.5 and more).
+#: Below ten rows a unit, CCA and R2 are mostly overfit (independent data reach 0.5 and more).
 ROWS_PER_UNIT = 10
 #: With fewer null draws than this no result can reach p = 0.05.
 FEWEST_DRAWS = 19
@@ -107,7 +107,7 @@ class Similarity:
         return f"{type(self).__name__}({self.measure}={self.value:.6g}{p}, {size}{flagged})"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields of design.md 5.6 as plain Python values, `flagged` included, for a table or JSON."""
+        """The fields as plain Python values, `flagged` included, for a table or JSON."""
         record = {field.name: getattr(self, field.name) for field in fields(Similarity)}
         return record | {"flags": list(self.flags), "flagged": self.flagged}
 

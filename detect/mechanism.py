@@ -1,4 +1,4 @@
-"""Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (design.md 5.7).
+"""Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (docs/mathematics.md).
 
 A network is read as a signed measure over the functions that its neurons contribute: each atom is a neuron's
 contribution `g = c relu(n.x + d)` (c = v |w|, n = w / |w|), centred over the box, with mass `sign(c) sd(g)`
@@ -44,10 +44,10 @@ LEVELS: tuple[Level, ...] = ("atoms", "reduced", "canonical")
 #: The shape deficit 1 - r at which the kernel is 1/e: about 9 degrees between ReLU neurons at d = 2.
 TAU = 0.02
 #: Hyperplanes this close count as one at the reduced level: 5 degrees, and the same in offset per half-width
-#: of the box. Trained pairs are never quite antiparallel (measured: reference/matching.md, section 5).
+#: of the box. Trained pairs are never quite antiparallel (docs/measurements.md, Circuit similarity).
 SAME_HYPERPLANE = math.radians(5.0)
 #: An atom whose residual off the affine functions is below this share of its variance is an affine part that
-#: happens to have a kink in a corner of the box (reference/matching.md, section 5; reduced level only).
+#: happens to have a kink in a corner of the box (docs/measurements.md, Circuit similarity; reduced level only).
 AFFINE_RESIDUAL = 0.01
 #: Relative size of what rounding leaves behind.
 _ROUNDING = 1e-12
@@ -92,7 +92,7 @@ class Mechanism:
         return not any(len(masses) for masses in self.masses)
 
     def similarity(self, other: Mechanism, tau: float = TAU) -> float:
-        """S of design.md 5.7, in [0, 1]: 1 for equal measures, and where both are empty.
+        """S, in [0, 1]: 1 for equal measures, and where both are empty.
 
         Raises:
             InputError: where the two were measured at different levels, on different boxes or points.
@@ -119,11 +119,10 @@ def circuit_similarity(
 ) -> float:
     """How much of their mechanism two one-hidden-layer ReLU networks share, in [0, 1].
 
-    1 exactly when the signed measures agree (then f - g is constant); sensitive to scale on purpose,
-    S(f, a f) = min(a, 1/a). Read it beside its null, the same number for networks that compute the function
-    with random hidden
-    layers: it can reach 0.91 at width 64 without biases. At the reduced level the project calls 0.9 and above
-    the same mechanism and 0.3 and below a different one (design.md 5.7). 1 - S is no metric.
+    1 exactly when the signed measures agree (then f - g is constant); sensitive to scale on purpose, S(f, a f) =
+    min(a, 1/a). Read it beside its null, the same number for networks that compute the function with random hidden
+    layers: it can reach 0.91 at width 64 without biases. At the reduced level the project calls 0.9 and above the
+    same mechanism and 0.3 and below a different one (docs/mathematics.md, Circuit similarity). 1 - S is no metric.
 
     Args:
         f, g: networks of the same inputs and outputs, one hidden layer of ReLU (or purely linear) units.
@@ -222,8 +221,7 @@ def lazy_similarities(
     """The null of `circuit_similarity`: with networks that compute the function by no learned mechanism [draws].
 
     A lazy network has the shape of the one that it is compared with, an untrained hidden layer, and the read-out that
-    fits the function best. Design.md 5.7: the same mechanism is 0.9 and above *and* above the 95% quantile of
-    this panel, which reaches 0.91 at width 64 without biases.
+    fits the function best. The same mechanism is 0.9 and above *and* above the 95% quantile of this panel, which reaches 0.91 at width 64 without biases.
 
     Args:
         networks: one hidden layer of ReLU each; draw k is compared with network k (modulo their number).

@@ -1,4 +1,4 @@
-"""Several features in one neuron: the strict rule for `polysemantic` (design, section 5.2).
+"""Several features in one neuron: the strict rule for `polysemantic` (docs/statistics.md, Mixtures).
 
 A neuron behind another non-linearity may hold a non-negative combination of features,
 
@@ -9,7 +9,7 @@ values, minima and maxima are no atoms of their own: |x| = relu(x) + relu(-x).
 
 *Pre*-activations are decomposed. The neuron's threshold is then part of the offset b, which is free, and its
 positive scale part of the a_k; so relu(phi_1 + phi_2 - t) is the same mixture for every t. On its
-post-activation 1 - R^2 grows with t (0, 0.004, 0.03 at t = 0, 0.1, 0.3, reference measurements) and features
+post-activation 1 - R^2 grows with t (0, 0.004, 0.03 at t = 0, 0.1, 0.3; docs/measurements.md, Mixtures) and features
 are invented to fill the corner that the threshold cut. The price: where a threshold silences a neuron almost
 everywhere, the mixture describes what it adds up, not what little of it is seen. So a single feature that
 fits the post-activation excludes a mixture as well.
@@ -50,13 +50,13 @@ from .tails import FLOOR, Tail
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-#: A mixture leaves at most this share of the pre-activation's variance (design, section 5.2: R^2 >= 0.999).
+#: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
 UNEXPLAINED = 1e-3
-#: The least effective number of features (design, section 5.2): shares of 0.79 and 0.21 reach it.
+#: The least effective number of features (docs/statistics.md, Mixtures): shares of 0.79 and 0.21 reach it.
 EFFECTIVE = 1.5
 #: The false discovery rate, per network over the neurons that were tried, at which a neuron is polysemantic.
 ALPHA = 0.05
-#: The largest combination that is tried (design, section 5.2).
+#: The largest combination that is tried (docs/statistics.md, Mixtures).
 MAX_FEATURES = 3
 #: A feature with a smaller share is fitted noise: 5% of noise on 512 probes gives spurious shares of 0.004.
 _SMALLEST_SHARE = 0.02
@@ -233,7 +233,7 @@ def decompose_block(
 def polysemantic(grids: Sequence[npt.NDArray[np.object_]]) -> list[Bools]:
     """Which neurons are polysemantic: Benjamini-Hochberg at 0.05 per network, over all that were decomposed.
 
-    The design asks for p <= 0.05 for one neuron; over the unmatched neurons of a wide layer that would let
+    For one neuron p <= 0.05 would do; over the unmatched neurons of a wide layer that would let
     one false call in twenty pass, so the false discovery rate is controlled as it is for matches.
 
     Args:

@@ -1,9 +1,9 @@
 """What untrained networks would give: the null law of a neuron's best match.
 
-A high correlation with a catalogue feature is no evidence by itself: in two dimensions 95% of untrained
-bias-free ReLU neurons correlate above 0.9 with some feature (design, section 5.2). So each neuron stands
-beside untrained neurons of the same shape, init law and inputs, with the maximum over the whole catalogue taken
-inside the null:
+A high correlation with a catalogue feature is no evidence by itself: in two dimensions 95% of untrained bias-free
+ReLU neurons correlate above 0.9 with some feature (docs/measurements.md, Correlation of untrained neurons). So each
+neuron stands beside untrained neurons of the same shape, init law and inputs, with the maximum over the whole
+catalogue taken inside the null:
 
 1. Per class c of features, U_c = 1 - r^2 of the best one, and p_c = P_null(U <= U_c) from simulation with a
    generalised Pareto tail (`tails.Tail`).
@@ -43,7 +43,7 @@ from .stacking import LAWS, Stack, untrained
 from .tails import Tail
 
 Array = npt.NDArray[np.float64]
-#: Only classes with 1 - r^2 at most this compete: about 4.7 degrees between two ridges (reference measurements).
+#: Only classes with 1 - r^2 at most this compete: about 4.7 degrees between two ridges (docs/statistics.md, Criteria).
 GATE = 1e-2
 #: A class that an untrained network matches exactly with more than this probability proves nothing.
 VACUOUS = 0.05

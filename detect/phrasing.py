@@ -19,12 +19,12 @@ from .formulas import FUNCTIONS, Formula, Node
 from .snapping import code_length
 
 #: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
-#: of the design; the rest is margin, at about a millisecond an atom.
+#: of the catalogue; the rest is margin, at about a millisecond an atom.
 _BEAM = 12
 #: Rows with more atoms are phrased one atom at a time: no shorter phrase makes them readable.
 _MOST_TRIED = 5
-#: Atoms phrased in all ways before only the first ways are tried. The circuits of the design take up to 50, the
-#: hand-derived median 170; a row nested five deep, which nobody could read, would take hours.
+#: Atoms phrased in all ways before only the first ways are tried. The circuits of the catalogue take up to 50,
+#: the median 170; a row nested five deep, which nobody could read, would take hours.
 _MOST_OPTIONS = 400
 #: Splitting z's terms in all ways doubles with each term.
 _MOST_SPLIT = 4

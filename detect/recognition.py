@@ -6,9 +6,9 @@ arguments, up to scale and offset; so are combinations of a layer's variables, s
 relu(z), relu(-z) passes on may lie oblique to what the layer computes. Behind the second hidden layer the
 arguments may also be what was recognised one level below: the minimum of four is a minimum of two minima.
 
-Three things are asked of a circuit (design, section 5.4): the function agrees; the features are there (behind
-one hidden layer the kinks lie where the template has them, the kink criterion of design, section 5.2); and what
-substituting the template changes is certified.
+Three things are asked of a circuit (docs/mathematics.md, Circuits): the function agrees; the features are there
+(behind one hidden layer the kinks lie where the template has them, the kink criterion); and what substituting the
+template changes is certified.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ CIRCUIT_COLUMNS = ("circuit", "on", "output", "form", "gauge", "distance", "cert
 #: Nodes of a search for a certificate: a network can hold many circuits.
 _NODES = 1000
 #: The kink criterion: the share of the variance off the affine functions that the template's own kinks have to
-#: account for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (reference/matching.md, section 3).
+#: account for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (docs/measurements.md, The kink
+#: criterion of trained networks).
 SAME_KINKS = 0.99
 #: Combinations of variables: singular values below this share of the largest are rounding or training noise.
 _RANK = 1e-6

@@ -29,9 +29,9 @@ def cka(
 ) -> Similarity:
     """Linear centred kernel alignment: do the layers agree on which inputs are alike?
 
-    `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))` (Kornblith et al. 2019), by default with the unbiased HSIC of
-    Song et al. 2012, whose mean over unrelated data is 0 where the biased one's grows with d / n. It is
-    computed from cross products, without an n x n matrix (design.md 5.6); where d > n the layer is first
+    `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))` (Kornblith et al. 2019), by default with the unbiased HSIC of Song et
+    al. 2012, whose mean over unrelated data is 0 where the biased one's grows with d / n. It is computed from cross
+    products, without an n x n matrix (docs/mathematics.md, Representation similarity); where d > n the layer is first
     turned into n columns, which leaves the measure as it is.
 
     Invariant to rotation, translation and one common scale; *not* to scaling units one by one.
@@ -491,7 +491,7 @@ def mutual_knn_measure(k: int = 10, distance: str = "cosine") -> Measure:
 
 
 def _hsic(x: tuple[Array, ...], y: tuple[Array, ...]) -> float:
-    """Unbiased HSIC from cross products (design.md 5.6): X, squared norms, sums over other rows."""
+    """Unbiased HSIC from cross products: X, squared norms, sums over other rows."""
     (X, dx, rx), (Y, dy, ry) = x, y
     n = len(X)
     total = np.linalg.norm(X.T @ Y) ** 2 - float((dx * dy).sum())

@@ -20,7 +20,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 #: A denominator beyond this is no insight: fractions with denominators up to 24 are 1/276 apart at most near
-#: 1/2, so that nearly every number has one within 5e-3 (the tolerance of issue 4).
+#: 1/2, so that nearly every number has one within 5e-3 (the tolerance of a formula).
 LARGEST_DENOMINATOR = 24
 #: In an atom form: each minimum inside another halves the constants again, and two such levels are usual.
 LARGEST_IN_FORM = 4 * LARGEST_DENOMINATOR

@@ -366,7 +366,8 @@ def as_task(task: Task | str) -> Task:
 
 
 def derived_network(name: str) -> Network:
-    """The hand-derived network of that circuit as plain weights (design, section 2; Osier 2022).
+    """The hand-derived network of that circuit as plain weights (Osier 2022; docs/mathematics.md,
+    The hand-derived networks).
 
     Raises:
         UnknownNameError: where no circuit of that name is known.

@@ -19,7 +19,8 @@ from .templates import Circuit
 Array = npt.NDArray[np.float64]
 
 #: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7
-#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (reference/matching.md, section 1.1).
+#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (docs/measurements.md, A neuron's null in closed
+#: form).
 SAME_KINK = 0.03
 
 

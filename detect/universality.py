@@ -1,7 +1,7 @@
 """How widespread is a feature, a circuit, a mechanism? Prevalence, verdicts and contrasts between networks.
 
-Everything here works on plain counts and tables. Only networks that solve their task count (design.md 5.8);
-the caller decides which ones do.
+Everything here works on plain counts and tables. Only networks that solve their task count (docs/statistics.md,
+Criteria); the caller decides which ones do.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 VerdictName = Literal["universal", "absent", "partial", "inconclusive", "vacuous", "forced"]
 
-#: Design.md 5.8: a feature is absent below the first prevalence and universal above the second.
+#: A feature is absent below the first prevalence and universal above the second.
 MARGINS = (0.05, 0.95)
-#: The level of Fisher's test against the untrained population (design.md 5.8).
+#: The level of Fisher's test against the untrained population (docs/statistics.md, The verdict).
 ALPHA = 0.05
 #: A verdict that would take more networks than this counts as out of reach.
 _OUT_OF_REACH = 1_000_000

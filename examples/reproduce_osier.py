@@ -1,5 +1,5 @@
 # %% [markdown]
-# # The seed's experiment
+# # Osier's experiment
 # Osier (2022) trained the smallest networks by plain SGD and found in some of them the features that he had derived
 # by hand. Here the same training, draw for draw, with ten seeds a function; and what an untrained network would show.
 
@@ -8,8 +8,8 @@ from mathcircuits.detect import analyse, prevalence
 from mathcircuits.models import hand_derived, tasks, train
 
 SEEDS = range(8)
-SOLVED = 1e-4  # mean squared error; the notebook's plots show no less
-STEPS = {"minimum": 3000}  # the notebook took 10 000; the docs reproduce the whole experiment
+SOLVED = 1e-4  # mean squared error; the plots in Osier's notebook show no less
+STEPS = {"minimum": 3000}  # his notebook took 10 000; the docs reproduce the whole experiment
 
 # %% [markdown]
 # How many seeds find the function, and what do the neurons of one of them hold? `vacuous` is what an untrained

@@ -40,14 +40,14 @@ from .regimens import Compression
 
 Array = npt.NDArray[np.float64]
 
-#: Points of the last check, which nothing was fitted to or chosen by: the prototype's 4000, as a power of 2.
+#: Points of the last check, which nothing was fitted to or chosen by.
 CHECKED = 4096
 #: Points on which readable weights are fitted again.
 REFITTED = 1024
 #: Networks that go together: more would only take memory, 4096 points each.
 TOGETHER = 256
 #: A kick's network has to come this far below the tolerance on the points it was fitted to, since unseen ones
-#: show more (1e-10 at a tolerance of 1e-8 in the prototype).
+#: show more (docs/measurements.md, Elimination: 1e-10 at a tolerance of 1e-8).
 MARGIN = 1e-2
 #: Parts of given data: fitted, and checked on the way; the rest is held out for the last check.
 FITTED, CHOSEN = 0.6, 0.2

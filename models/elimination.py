@@ -1,11 +1,11 @@
 """Elimination: hidden neurons are deleted one at a time, the others make up for them, until nothing can go.
 
-The order and the first compensation are second-order (Optimal Brain Surgeon, Hassibi and Stork 1993, for the
-group of a neuron's outgoing weights w_S): with the Gauss-Newton Hessian H = J J'/N + epsilon mean(diag) 1 of
-the mean squared error, deleting neuron j costs w_S' (H^-1[S, S])^-1 w_S, and the step
--H^-1[:, S] (H^-1[S, S])^-1 w_S of all parameters makes up for it. Levenberg-Marquardt then decides: the
-cheapest deletions are tried in turn, and the first whose loss comes below a limit stands (regimens.md,
-"Recommended regimen"). Nothing here knows how small a network could be.
+The order and the first compensation are second-order (Optimal Brain Surgeon, Hassibi and Stork 1993, for the group of
+a neuron's outgoing weights w_S): with the Gauss-Newton Hessian H = J J'/N + epsilon mean(diag) 1 of the mean squared
+error, deleting neuron j costs w_S' (H^-1[S, S])^-1 w_S, and the step -H^-1[:, S] (H^-1[S, S])^-1 w_S of all
+parameters makes up for it. Levenberg-Marquardt then decides: the cheapest deletions are tried in turn, and the first
+whose loss comes below a limit stands (docs/measurements.md, Elimination). Nothing here knows how small a network
+could be.
 
 Many networks go together: those that have the same sizes at the moment are one tensor, each with points,
 order and decisions of its own, so that none depends on the others.
@@ -24,9 +24,10 @@ from .config import MLPConfig
 from .gradients import residuals_and_jacobian
 from .levenberg import JACOBIAN_VALUES, levenberg
 
-#: What is added to the Hessian's diagonal, as a share of its mean: the prototype's.
+#: What is added to the Hessian's diagonal, as a share of its mean (docs/measurements.md, Elimination).
 RIDGE = 1e-6
-#: From the fourth deletion tried on, Levenberg-Marquardt gets twice the steps: the prototype's.
+#: From the fourth deletion tried on, Levenberg-Marquardt gets twice the steps (docs/measurements.md,
+#: Elimination).
 PATIENT_FROM = 3
 #: While neurons go, a loss this far below the limit is as good as none; the digits behind it come at the end.
 PRECISION = 1e-8
@@ -35,7 +36,7 @@ FINISHED = 1e-28
 #: Values of a network's Jacobian on new points, beyond the first of them: 16 MiB.
 MANY_VALUES = 2**21
 #: Copies of each deletion in a kick: whether they are compensated, and the noise on all other parameters, as a
-#: share of their root mean square (regimens.md: with and without delta, 0, 0, 0.05 and 0.1).
+#: share of their root mean square (docs/measurements.md, Elimination).
 KICKS = ((True, 0.0), (False, 0.0), (True, 0.05), (False, 0.1))
 
 #: Points by purpose, networks and number: x [net, d, point] and y [net, outputs, point], float64.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .mlp import MLP
 
 Array = npt.NDArray[Any]
-#: A network has solved its task below this mean squared error on fresh points (design, section 5.8).
+#: A network has solved its task below this mean squared error on fresh points (docs/statistics.md, Criteria).
 SOLVED = 1e-8
 
 

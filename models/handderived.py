@@ -1,4 +1,4 @@
-"""Hand-derived networks as MLPs (design, section 2; Osier, Mathematical Circuits in Neural Nets, 2022)."""
+"""Hand-derived networks as MLPs (Osier, Mathematical Circuits in Neural Networks, 2022)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-#: A network has grokked above this accuracy on the pairs that it was not trained on (issue 7, must show 3).
+#: A network has grokked above this accuracy on the pairs that it was not trained on.
 GROKKED = 0.99
 #: Values of one activation tensor (nets x units x pairs) worked on at once: 1 MiB of float32, as in `training`.
 CHUNK_VALUES = 2**18

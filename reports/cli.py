@@ -47,7 +47,7 @@ def study(
     config: Annotated[
         Path | None,
         typer.Argument(
-            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]]; by default the seed's study."
+            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]]; by default Osier's tasks."
         ),
     ] = None,
     workers: Annotated[

@@ -73,7 +73,8 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def p_value(value: Any) -> str:
-    """A p-value; below 1e-4 the tail model is not to be trusted to the digit (design, section 5.2).
+    """A p-value; below 1e-4 the tail model is not to be trusted to the digit (docs/statistics.md,
+    The null of a neuron).
 
     Examples:
         >>> p_value(0.0312), p_value(3e-9), p_value(None)

@@ -30,9 +30,9 @@ from .studies.storage import atomic, write_json
 from .wording import counted, number, percent
 
 FORMAT = "mathcircuits-modular-1"
-#: What has to hold (issue 7, must show 3): seeds that grok, and active neurons of a single frequency.
+#: Shares that have to be reached: seeds that grok, and active neurons of a single frequency.
 GROK_SHARE, SINGLE_SHARE = 0.9, 0.8
-#: Untrained networks that verdicts stand beside: as many as a universal verdict takes (72 of 72, design, section 4.1);
+#: Untrained networks that verdicts stand beside: as many as a universal verdict takes (72 of 72);
 #: ten alone would leave Fisher's test without power for a frequency that three of ten networks use.
 UNTRAINED = 72
 
@@ -63,7 +63,7 @@ class ModularStudy:
 
     @property
     def solved(self) -> list[FourierReading]:
-        """The readings of the networks that grokked: only those count towards a verdict (design, section 5.8)."""
+        """The readings of the networks that grokked: only those count towards a verdict (docs/statistics.md)."""
         return [reading for reading, ok in zip(self.readings, self.runs.grokked, strict=True) if ok]
 
     @cached_property
@@ -139,7 +139,7 @@ class ModularStudy:
 
     @property
     def requirements(self) -> tuple[tuple[str, bool], ...]:
-        """What issue 7 asks to be shown, each with whether it holds."""
+        """The stated requirements, each with whether it holds."""
         grokked, n = int(self.runs.grokked.sum()), len(self.runs)
         active = self.neurons[self.neurons["active"] & self.neurons["seed"].isin(self._grokked_seeds)]
         single = float((active["share"] >= SINGLE).mean()) if len(active) else 0.0

@@ -63,7 +63,7 @@ def oblique_minimum_of_4(rng: np.random.Generator) -> Network:
     return Network([W0, W1, [np.concatenate([[-1.0], first, -first])]])
 
 
-# Must show 1
+# The catalogue's own circuits
 
 
 @pytest.mark.parametrize("name", derived_names())

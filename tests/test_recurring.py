@@ -27,7 +27,7 @@ def half_sum() -> Network:
     return next(c for c in circuits["minimum"].gauges if c.gauge == HALF).network
 
 
-# Must show 7
+# From training
 
 
 def test_the_half_sum_form_comes_back_from_training() -> None:

@@ -186,7 +186,7 @@ def test_prevalence_counts_modulo_the_symmetries_and_by_orientation(orbits: Orbi
     assert row_of(table, "greaterness", "x1, x2", True)["found"] == 1
     assert row_of(table, "greaterness", "x2, x1", True)["found"] == 1
     assert row_of(table, "positiveness", "x1", False)["found"] == 3
-    # The seed's other features are listed although nobody holds them.
+    # Osier's other features are listed although nobody holds them.
     assert row_of(table, "positive-sum", "x1, x2", False)["found"] == 0
 
 

@@ -18,7 +18,7 @@ from mathcircuits.models.fitting import Optimiser, log_steps
 from mathcircuits.models.gradients import Layout, step
 
 CPU = torch.device("cpu")
-# What the slides print (seeds/003; there [in, out], here [out, in]) and what the notebook beside them prints.
+# What Osier's slides print (there [in, out], here [out, in]) and what his notebook prints.
 PRINTED = {
     "identity": (0, [[-0.9192], [1.0035]], [[-1.0872, 0.9957]]),
     "negation": (1, [[1.0627], [-1.0206]], [[-0.9403, 0.9790]]),
@@ -211,7 +211,8 @@ def test_a_diverged_network_is_counted_not_hidden() -> None:
 def test_adam_solves_the_minimal_networks_exactly() -> None:
     runs = train("minimum", hidden=(3,), seeds=range(24), regimen="adam")
     solved = runs.losses < 1e-8
-    assert 0.25 < solved.mean() < 0.9  # the seed decides: 59% of 1000 in the prototype
+    # the seed decides: 59% of 1000 (docs/measurements.md, At the minimal width)
+    assert 0.25 < solved.mean() < 0.9
     assert (runs.losses[~solved] > 1e-4).all()
     # the loss is the plain network's, on points that the training has not seen
     X = np.random.default_rng(0).uniform(-1, 1, (20_000, 2))

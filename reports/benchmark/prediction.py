@@ -37,7 +37,7 @@ RATE, BATCH, SOLVED = 0.1, 1000, 1e-4
 #: Seeds from here on are learned from, and are asked about. Neither those that the rules' constant was fitted to
 #: (10000 to 15499) nor those that the features were tried on (up to 17499) are among them.
 FITTED, HELD_OUT = 20_000, 40_000
-#: What the issue asks for, by task.
+#: The accuracy that is required, by task.
 LIMITS = {
     "absolute": 0.99,
     "identity": 0.95,

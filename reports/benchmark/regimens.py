@@ -40,7 +40,7 @@ SHALLOW = (
     "x1-plus-abs-x2", "clip",
 )  # fmt: skip
 DEEP = ("minimum-of-4", "median-of-3")
-#: Success of the notebook's regimen over seeds 0 to 999, loss below 1e-4 (issue 5, which has it from the prototype).
+#: Success of Osier's regimen over seeds 0 to 999, loss below 1e-4 (docs/measurements.md, Osier's training).
 NOTEBOOK = {
     "identity": 0.475,
     "negation": 0.471,

@@ -30,7 +30,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
         entry.name: entry
         for entry in (
             Entry("detection", "precision, recall and false discoveries on networks with planted features"),
-            Entry("training", "time per network-step against the seed's loop and torch.func.vmap"),
+            Entry("training", "time per network-step against the plain loop and torch.func.vmap"),
             Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis"),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens"),
         )

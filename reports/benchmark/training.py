@@ -1,4 +1,4 @@
-"""The benchmark of training: the seed's loop, torch.func.vmap and ours, per network-step, in one run.
+"""The benchmark of training: the plain loop, torch.func.vmap and ours, per network-step, in one run.
 
 All contestants train the same thing: 'minimum' by plain SGD on batches of 1000 fresh inputs. The loop is what anybody
 would write (an nn.Sequential and a torch.optim.SGD per network, each with its own batches); the others share a batch
@@ -33,10 +33,10 @@ from .scores import Bound, Score, Setting
 NAME = "training"
 STEP, RATIO, WHOLE, PEAK = "network-steps", "ratios", "whole trainings", "share of the peak"
 TASK, BATCH, RATE = "minimum", 1000, 0.1
-#: What the issue asks for, at 256 networks of 2-3-1 (and 64 for width 64) on two cores.
-LOOP = Bound("training: at least 150 times the seed's loop per network-step at 2-3-1", 150, most=False)
+#: What is required, at 256 networks of 2-3-1 (and 64 for width 64) on two cores.
+LOOP = Bound("training: at least 150 times the plain loop per network-step at 2-3-1", 150, most=False)
 VMAP = Bound("training: at least 12 times torch.func.vmap at 2-3-1", 12, most=False)
-WIDE = Bound("training: at least 12 times the seed's loop at width 64", 12, most=False)
+WIDE = Bound("training: at least 12 times the plain loop at width 64", 12, most=False)
 WARM = Bound("training: at least 60 times the loop over 3000 steps with a warm compile cache", 60, most=False)
 COLD = Bound("training: at least 12 times the loop over 3000 steps with a cold compile cache", 12, most=False)
 MINUTES = Bound("training: 10 000 networks of 2-3-1 for 10 000 steps in under 4 minutes", 240)

@@ -50,7 +50,7 @@ SOLVED_ENOUGH = Bound(
 FINISHED = Bound("grid: no cell failed", 0)
 #: `forced` is a theorem: one network that lacks it shows an error in the theorem, the reading or the solving.
 THEOREMS = Bound("grid: what is called forced is in every solved network", 0)
-#: What the issue asks for on two cores.
+#: Required on two cores.
 MINUTES = Bound("grid: trained, read and reported in under 60 minutes", 60)
 QUICK_MINUTES = Bound("grid, quick: trained, read and reported in under 3 minutes", 3)
 #: Sizes of the populations of a quick run.

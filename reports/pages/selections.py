@@ -16,7 +16,7 @@ from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
 from ..studies.config import width_order
 
-#: A network holds a feature if a used neuron does so at this unexplained share or less (design, section 5.8).
+#: A network holds a feature if a used neuron does so at this unexplained share or less (docs/statistics.md, Criteria).
 HELD = 1e-3
 Tables = Mapping[str, pd.DataFrame]
 #: A read-out that leaves this share is exact up to rounding.

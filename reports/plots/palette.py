@@ -76,7 +76,7 @@ class Mark:
     meaning: str
 
 
-#: Verdict -> mark, in the order of the legend (design, section 5.8).
+#: Verdict -> mark, in the order of the legend (docs/statistics.md, The verdict).
 VERDICTS = MappingProxyType(
     {
         "universal": Mark(
@@ -154,7 +154,7 @@ CAUSES = MappingProxyType(
     }
 )
 
-#: What a neuron's status says, in words for a newcomer (design, section 4).
+#: What a neuron's status says, in words for a newcomer (docs/numbers.md, status).
 STATUSES = MappingProxyType(
     {
         "matched": "holds the feature, beyond what untrained networks show",

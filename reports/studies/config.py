@@ -73,7 +73,7 @@ class StudyConfig(BaseModel):
     A width with fewer hidden layers than the smallest network known for a task is not trained there (see `skipped`).
 
     Attributes:
-        tasks: names of registered tasks; by default the seed's seven.
+        tasks: names of registered tasks; by default Osier's seven.
         widths: hidden sizes, each a multiple of the task's smallest (`"1x"`, `"2x"`, ...), a number (one hidden
             layer) or a list (several). Widths that come to the same sizes count once.
         seeds: how many (then 0, 1, ...), or a list.

@@ -30,9 +30,10 @@ from .schema import empty, typed
 Array = npt.NDArray[np.float64]
 Population = Literal["trained", "untrained", "derived"]
 
-#: A neuron is used where ablating it to its mean costs this share of the output's variance (design, section 4).
+#: A neuron is used where ablating it to its mean costs this share of the output's variance (docs/statistics.md,
+#: Criteria).
 USED = 0.01
-#: A used neuron holds a feature at this unexplained share or less (design, section 5.8).
+#: A used neuron holds a feature at this unexplained share or less (docs/statistics.md, Criteria).
 HELD = 1e-3
 #: Networks of one condition that are compared pair by pair: 190 pairs show what 50 would, and can be drawn.
 COMPARED = 20
@@ -210,10 +211,10 @@ def prevalence_counts(
 ) -> pd.DataFrame:
     """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
 
-    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (design, section 5.8). Rows with
+    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/statistics.md, Criteria). Rows with
     `oriented` False count an orbit under the task's symmetries, named by its first member; where several
     members could be held and one is, rows with `oriented` True count each. Listed are the features that some
-    solved network holds, those of the hand-derived network, and the seed's ridges (whether they are absent is
+    solved network holds, those of the hand-derived network, and Osier's ridges (whether they are absent is
     a finding too).
     """
     held = held_labels(neurons, orbits)
@@ -500,7 +501,7 @@ def _own(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _seed_ridges() -> frozenset[str]:
-    """The seed's features that one ReLU neuron can hold."""
+    """Osier's features that one ReLU neuron can hold."""
     return frozenset(f.name for f in catalogue.values() if "seed" in f.tags and f.direction is not None)
 
 
