@@ -221,7 +221,8 @@ def lazy_similarities(
     """The null of `circuit_similarity`: with networks that compute the function by no learned mechanism [draws].
 
     A lazy network has the shape of the one that it is compared with, an untrained hidden layer, and the read-out that
-    fits the function best. The same mechanism is 0.9 and above *and* above the 95% quantile of this panel, which reaches 0.91 at width 64 without biases.
+    fits the function best. The same mechanism is 0.9 and above *and* above the 95% quantile of
+    this panel, which reaches 0.91 at width 64 without biases.
 
     Args:
         networks: one hidden layer of ReLU each; draw k is compared with network k (modulo their number).

@@ -33,7 +33,8 @@ from .task import Symmetry
 Array = npt.NDArray[np.float64]
 RungName = Literal["function", "subspace", "units", "features", "circuit"]
 
-#: The circuit similarities (docs/statistics.md, Criteria) from which on two networks use the same mechanism, and up to which not.
+#: The circuit similarities from which on two networks use the same mechanism, and up to which not
+#: (docs/statistics.md, Criteria).
 SAME_CIRCUIT, OTHER_CIRCUIT = 0.9, 0.3
 #: More features are shared than not.
 SAME_FEATURES = 0.5
