@@ -33,10 +33,10 @@ from .polishing import points_of
 from .regimens import Regimen
 from .rescue import restart_neurons
 
-#: Iterations of a round of polish (docs/measurements.md, Rescue), and its points. A network can fit the sliver between
-#: a kink and the nearest points, so that rounds after the first also get the points where it errs most among many. At 4-6-3-1, of 99
-#: rescued networks at minimum-of-4 one round brings 58 below 1e-8, a second with such points 99; five rounds of
-#: 2048 uniform points 98, in three times the time.
+#: Iterations of a round of polish (docs/measurements.md, Rescue), and its points. A network can fit the sliver
+#: between a kink and the nearest points, so that rounds after the first also get the points where it errs most among
+#: many. At 4-6-3-1, of 99 rescued networks at minimum-of-4 one round brings 58 below 1e-8, a second with such points
+#: 99; five rounds of 2048 uniform points 98, in three times the time.
 ROUND, POINTS, CANDIDATES = 25, 512, 2**16
 #: The loss below which a polish is done: errors of 1e-12, near what double precision holds.
 POLISHED = 1e-24
