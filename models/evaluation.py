@@ -17,7 +17,7 @@ from .ensemble import Ensemble
 from .fitting import CHUNK_VALUES
 from .gradients import residuals
 
-#: Fresh points that the loss at the end is measured on: what the prototype verified on (4000), rounded up.
+#: Fresh points that the loss at the end is measured on.
 TEST_POINTS = 4096
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from .config import MLPConfig
 from .gradients import residuals, residuals_and_jacobian
 
-#: The damping at the start, and its factors after a step that was taken and one that was refused: the prototype's
-#: (regimens.md, section "Recommended regimen").
+#: The damping at the start, and its factors after a step that was taken and one that was refused
+#: (docs/measurements.md, Elimination).
 DAMPING, TAKEN, REFUSED = 1e-3, 0.2, 5.0
 #: The damping's range: below, the equations are Gauss-Newton's to rounding; above, a step is lost in rounding.
 SMALLEST, LARGEST = 1e-15, 1e12

@@ -39,7 +39,7 @@ READINGS = (
 )
 #: Raised when a change to this package's code changes what is read in the same weights.
 READING = 5
-#: A network has solved its task below this fresh mean squared error (design, section 5.8) ...
+#: A network has solved its task below this fresh mean squared error (docs/statistics.md, Criteria) ...
 SOLVED = 1e-8
 #: ... or below this where Osier's own training is repeated, which stops earlier.
 SOLVED_OSIER = 1e-4
