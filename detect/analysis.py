@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from .box import Box, BoxLike, as_box, check_inputs
-from .canonical import CanonicalForm, canonical_form
-from .certificates import Certificate, certify
-from .directions import direction_frame, read_directions
-from .entries import Catalogue
 from .errors import InputError
-from .matching import neuron_frame, null_frame, read_stack
-from .network import HasNetwork, Network, as_network
-from .nulls import known_laws
-from .programs import Program, decompile
-from .recognition import find_circuits
-from .stacking import Stack
-from .task import Task, as_task
+from .exact.canonical import CanonicalForm, canonical_form
+from .exact.certificates import Certificate, certify
+from .features.catalogues import Catalogue
+from .features.task import Task, as_task
+from .matching.directions import direction_frame, read_directions
+from .matching.neuron_nulls import known_laws
+from .matching.neurons import neuron_frame, null_frame, read_stack
+from .networks.box import Box, BoxLike, as_box, check_inputs
+from .networks.network import HasNetwork, Network, as_network
+from .networks.stacks import Stack
+from .programs.program import Program, decompile
+from .recognition.search import find_circuits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class Analysis:
         skipped: what was too costly for a network of this size, by name.
 
     Examples:
-        >>> from .task import derived_network
+        >>> from .features.task import derived_network
         >>> a = analyse(derived_network("minimum"), task="minimum", null="uniform")
         >>> a.neurons[["feature", "status"]].values.tolist()
         [['greaterness', 'matched'], ['positiveness', 'matched'], ['negativeness', 'matched']]
@@ -184,7 +184,7 @@ class Reading:
     """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position.
 
     Examples:
-        >>> from .task import derived_network
+        >>> from .features.task import derived_network
         >>> reading = analyse_many([derived_network("absolute")] * 2, null="uniform")
         >>> reading.neurons[["network", "neuron", "status"]].values.tolist()
         [[0, 0, 'vacuous'], [0, 1, 'vacuous'], [1, 0, 'vacuous'], [1, 1, 'vacuous']]
@@ -271,7 +271,7 @@ def analyse_many(
         task: gives the box where it is set.
 
     Examples:
-        >>> from .task import derived_network
+        >>> from .features.task import derived_network
         >>> analyse_many([derived_network("absolute")] * 3, null="uniform")
         Reading(3 networks, 6 neurons)
     """

@@ -18,7 +18,7 @@ import pandas as pd
 from mathcircuits.reports import approximation_frame, modular_report
 from mathcircuits.reports.__main__ import main as command
 from mathcircuits.reports.approximation import error_against_width
-from mathcircuits.reports.figurekinds import KINDS
+from mathcircuits.reports.plots.figurekinds import KINDS
 from mathcircuits.reports.plots.rendering import blank, write_figure
 
 PAGE = Path(__file__).with_name("figures.md")

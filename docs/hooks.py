@@ -8,7 +8,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("detect", "models", "reports")
-#: Modules that are public as a whole: `mathcircuits.detect.similarity.svcca` and its siblings.
+#: Modules that are public as a whole: `mathcircuits.detect.similarity.representations.svcca` and its siblings.
 WHOLE = {"detect": ("similarity",)}
 
 

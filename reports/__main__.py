@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         negativeness  relu(-x1)  how negative the input is: -x where x < 0, else 0
         0
     """
-    from .cli import command
+    from .commands.cli import command
 
     try:
         code = command().main(

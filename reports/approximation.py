@@ -33,7 +33,7 @@ from mathcircuits.detect import (
     decompile,
     tasks,
 )
-from mathcircuits.detect.task import Symmetry, as_task
+from mathcircuits.detect.features import Symmetry, as_task
 from mathcircuits.models import Regimen, as_regimen, train
 
 from .plots.palette import FAMILIES, INK, MUTED

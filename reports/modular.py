@@ -14,12 +14,20 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mathcircuits.detect.cyclic import untrained_networks
-from mathcircuits.detect.fourier import SINGLE, FourierReading, read_fourier
-from mathcircuits.detect.frequencies import FourierNull, fourier_null
-from mathcircuits.detect.relabelling import Arbitrariness, arbitrariness, fourier_verdicts, orbit_of
-from mathcircuits.detect.universality import prevalence
-from mathcircuits.models.modular import GROKKED, ModularRegimen, ModularRuns, train_modular
+from mathcircuits.detect.modular import (
+    SINGLE,
+    Arbitrariness,
+    FourierNull,
+    FourierReading,
+    arbitrariness,
+    fourier_null,
+    fourier_verdicts,
+    orbit_of,
+    read_fourier,
+    untrained_networks,
+)
+from mathcircuits.detect.statistics import prevalence
+from mathcircuits.models.training import GROKKED, ModularRegimen, ModularRuns, train_modular
 
 from .pages.htmltables import Column, TableView, csv_uri, table_view
 from .pages.templating import render

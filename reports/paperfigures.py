@@ -17,11 +17,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mathcircuits.detect import FileError, InputError, Network, Task, UnknownNameError, tasks
-from mathcircuits.detect.box import Box, as_box
-from mathcircuits.detect.probes import probes_for
-from mathcircuits.detect.scoring import unit_vectors
+from mathcircuits.detect.matching import probes_for, unit_vectors
+from mathcircuits.detect.networks import Box, as_box
 
-from .figurekinds import Choice
 from .pages.networkfigures import graph_figure, response_figure
 from .pages.regimensection import width_figure
 from .pages.selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
@@ -29,6 +27,7 @@ from .pages.tasksections import census_figure, prevalence_figure
 from .pages.universalsection import cluster_figures, emergence_figure, periodic_figures
 from .pages.views import FigureView
 from .plots import learningfigures
+from .plots.figurekinds import Choice
 from .plots.rendering import STYLE, blank
 from .studies.ensemblefiles import load_ensemble
 from .studies.folder import Study
@@ -288,7 +287,7 @@ def _complexity(_: Study, tables: Tables) -> Drawn:
 
 def _benchmark(folder: Path, *, panel: str) -> Drawn:
     """A panel of a benchmark's table."""
-    from .benchmark.charts import calibration_axes, power_axes
+    from .benchmark.detection.charts import calibration_axes, power_axes
 
     file = folder / "table.csv"
     if not file.is_file():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import derived_network, tasks
-from mathcircuits.detect.universality import prevalence
+from mathcircuits.detect.statistics.verdicts import prevalence
 from mathcircuits.reports.plots.palette import CAUSES
 
 CELL = ["task", "hidden", "width", "regimen"]

@@ -15,7 +15,7 @@ import pandas as pd
 from synthetic_comparisons import comparisons, diagnosed
 
 from mathcircuits.detect import Network, catalogue, tasks
-from mathcircuits.detect.universality import prevalence, verdict
+from mathcircuits.detect.statistics.verdicts import prevalence, verdict
 
 SEED_TASKS = ("identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4")
 CONDITIONS = (("1x", "osier"), ("1x", "adam"), ("2x", "adam"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("detect", "models", "reports", "docs", "examples", "tests", ".ci")
 #: Names of working papers that are not part of the repository; written so that this line is not one of them.
 ELSEWHERE = re.compile(

@@ -1,10 +1,10 @@
-from .comparing import compare as compare
 from .results import Benchmark as Benchmark
 from .running import BENCHMARKS as BENCHMARKS
 from .running import Entry as Entry
 from .running import run as run
 from .scores import Score as Score
 from .scores import Setting as Setting
-from .scoring import score as score
-from .universality import Universality as Universality
-from .verdictresults import VerdictResult as VerdictResult
+from .universality.benchmark import Universality as Universality
+from .universality.comparing import compare as compare
+from .universality.scoring import score as score
+from .universality.verdictresults import VerdictResult as VerdictResult

@@ -13,7 +13,7 @@ from mathcircuits.detect import InputError, UnknownNameError
 from .results import Benchmark
 
 if TYPE_CHECKING:
-    from .universality import Universality
+    from .universality.benchmark import Universality
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def run(
     if name != "universality" and given:
         raise InputError(f"benchmark {name!r} knows no {given[0]}: it belongs to 'universality'")
     if name == "universality":
-        from .universality import run_universality
+        from .universality.benchmark import run_universality
 
         # writes itself, too
         return run_universality(
@@ -97,16 +97,16 @@ def run(
             progress=progress,
         )
     if name == "training":
-        from .training import run_training
+        from .training.benchmark import run_training
 
         found = run_training(quick=quick, seed=seed, progress=progress)
     elif name == "regimens":
-        from .regimens import run_regimens
+        from .regimens.benchmark import run_regimens
 
         # writes itself: its finished parts are kept in the same folder
         return run_regimens(quick=quick, out=out, seed=seed, progress=progress)
     else:
-        from .detection import run_detection
+        from .detection.benchmark import run_detection
 
         found = run_detection(quick=quick, seed=seed, progress=progress)
     if out is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mathcircuits.detect import Network, Task
-from mathcircuits.detect.task import as_task
+from mathcircuits.detect.features import as_task
 from mathcircuits.models import Ensemble, train
-from mathcircuits.models.ensemble import SOLVED
+from mathcircuits.models.fitting import SOLVED
 
 
 class Trainings:

@@ -10,13 +10,7 @@ import pandas as pd
 from ..plots.palette import VERDICTS
 from ..wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 from .answers import universal_findings
-from .mechanisms import (
-    formula_summary,
-    kink_summary,
-    rank_sentence,
-    solved_programs,
-    superposition_summary,
-)
+from .mechanisms import formula_summary, kink_summary, rank_sentence, solved_programs, superposition_summary
 from .regimenanswers import regimen_findings
 from .selections import (
     Tables,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mathcircuits.detect import Network, Task
-from mathcircuits.detect.box import Box
+from mathcircuits.detect.networks import Box
 
 from ..plots.drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
 from ..plots.rendering import blank

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mathcircuits.detect import FileError, InputError, diagnose
-from mathcircuits.detect.box import Box
-from mathcircuits.detect.causes import USED
+from mathcircuits.detect.matching import USED
+from mathcircuits.detect.networks import Box
 
 from ..plots.drawing import NeuronLabel
 from ..plots.palette import STATUSES, every_colour

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mathcircuits.detect import Task
-from mathcircuits.detect.box import as_box
+from mathcircuits.detect.networks import as_box
 
 from ..wording import cell_name, number, thousands
 from .mechanisms import facts

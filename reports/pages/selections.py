@@ -393,7 +393,7 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
 @cache
 def _kinds(task: str) -> Mapping[tuple[str, str], str]:
     """What each feature of the catalogue is to a task: (feature, its arguments as a text) -> needed or control."""
-    from mathcircuits.detect.directions import targets_for
+    from mathcircuits.detect.matching import targets_for
 
     from ..studies.needs import needed_and_controls
 

@@ -15,7 +15,7 @@ from ..wording import cell_name
 from .mechanisms import solved_programs
 from .selections import CELL, Tables, rows_of
 
-#: The rungs of the ladder, from the function to the circuit (`mathcircuits.detect.rungs.RUNGS`).
+#: The rungs of the ladder, from the function to the circuit (`mathcircuits.detect.universality.rungs.RUNGS`).
 LADDER = ("function", "subspace", "units", "features", "circuit")
 
 

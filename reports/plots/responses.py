@@ -7,8 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from mathcircuits.detect import Network, Task
-from mathcircuits.detect.activation import HOOK_OUTPUT, hook_post, hook_pre
-from mathcircuits.detect.box import Box
+from mathcircuits.detect.networks import HOOK_OUTPUT, Box, hook_post, hook_pre
 
 from .palette import FAINT, INK, MUTED, NEGATIVE, POSITIVE, Colour
 

@@ -23,9 +23,7 @@ from mathcircuits.detect import (
     kink_criteria,
     tasks,
 )
-from mathcircuits.detect.gauges import SAME_GAUGE
-from mathcircuits.detect.onlyforms import has_only_form
-from mathcircuits.detect.piecewise import is_piecewise_linear
+from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,17 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from mathcircuits.detect import Network, Task, tasks, within_across
-from mathcircuits.detect.activation import hook_post
-from mathcircuits.detect.box import Box, sobol_points
-from mathcircuits.detect.comparands import COMPARED
-from mathcircuits.detect.ladder import Ladder, ladders
-from mathcircuits.detect.ladder import ladder_table as judged_together
-from mathcircuits.detect.mechanism import mechanism, similarity_matrix
-from mathcircuits.detect.orbits import Orbits
-from mathcircuits.detect.pairs import pairwise
-from mathcircuits.detect.piecewise import is_piecewise_linear
-from mathcircuits.detect.population import Population
-from mathcircuits.detect.transplants import transplant_matrix
+from mathcircuits.detect.exact import is_piecewise_linear
+from mathcircuits.detect.networks import Box, hook_post, sobol_points
+from mathcircuits.detect.similarity import mechanism, pairwise, similarity_matrix
+from mathcircuits.detect.universality import COMPARED, Ladder, Orbits, Population, ladders, transplant_matrix
+from mathcircuits.detect.universality import ladder_table as judged_together
 
 from .config import relative_width
 from .schema import empty, typed

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import Task
-from mathcircuits.detect.directions import READ, targets_for
-from mathcircuits.detect.task import as_task
+from mathcircuits.detect.features import as_task
+from mathcircuits.detect.matching import READ, targets_for
 
 
 def needed_and_controls(task: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

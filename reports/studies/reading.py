@@ -9,14 +9,7 @@ import numpy as np
 
 from mathcircuits.detect import Network, Task, tasks
 
-from .circuitry import (
-    chosen_to_read,
-    circuit_frame,
-    kink_frame,
-    kink_rows,
-    program_frame,
-    read_circuitry,
-)
+from .circuitry import chosen_to_read, circuit_frame, kink_frame, kink_rows, program_frame, read_circuitry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +83,8 @@ def read_features(
 ) -> dict[str, pd.DataFrame]:
     """Neurons and directions of networks of one shape, and how many dimensions the directions of `seeds` take."""
     from mathcircuits.detect import analyse_many
-    from mathcircuits.detect.directions import targets_for
-    from mathcircuits.detect.interference import read_superposition, superposition_frame
-    from mathcircuits.detect.stacking import Stack
+    from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
+    from mathcircuits.detect.networks import Stack
 
     task = tasks[cell.task]
     own: Population = "derived" if cell.derived else "trained"
@@ -127,8 +119,8 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
     import pandas as pd
 
     from mathcircuits.detect import diagnose_many
-    from mathcircuits.detect.diagnosis import lost_at_many
-    from mathcircuits.models.gradients import Layout
+    from mathcircuits.detect.learning import lost_at_many
+    from mathcircuits.models.fitting import Layout
 
     task = tasks[cell.task]
     failed = [
@@ -166,7 +158,7 @@ def _read_emergence(cell: Cell, ensemble: Ensemble) -> pd.DataFrame:
     import pandas as pd
 
     from mathcircuits.detect import InputError
-    from mathcircuits.detect.emergence import emergence_of
+    from mathcircuits.detect.learning import emergence_of
 
     columns = {
         "seed": "int64", "feature": "string", "on": "string", "step": "int64", "unexplained": "float64", "held": "bool",
@@ -202,8 +194,7 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
     """The networks of an ensemble as their seeds would start them at the sizes that they ended with, by seed."""
     from dataclasses import replace
 
-    from mathcircuits.models.fitting import started
-    from mathcircuits.models.gradients import Layout
+    from mathcircuits.models.fitting import Layout, started
 
     shapes: dict[tuple[int, ...], list[int]] = {}
     for place, seed in enumerate(ensemble.seeds):
@@ -221,7 +212,7 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
 
 def fresh_loss(network: Network, task: Task) -> float:
     """Mean squared error on 4096 Sobol points of the box."""
-    from mathcircuits.detect.box import sobol_points
+    from mathcircuits.detect.networks import sobol_points
 
     X = sobol_points(task.box, 12)
     return float(np.mean((network(X) - task(X)) ** 2))

@@ -18,11 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from mathcircuits.detect import Network, Task, catalogue, prevalence, verdict_table
-from mathcircuits.detect.activation import hook_post
-from mathcircuits.detect.box import sobol_points
-from mathcircuits.detect.ensembles import match_ensemble
-from mathcircuits.detect.orbits import Label, Orbits
-from mathcircuits.detect.pairs import pairwise
+from mathcircuits.detect.features import Label
+from mathcircuits.detect.networks import hook_post, sobol_points
+from mathcircuits.detect.similarity import pairwise
+from mathcircuits.detect.universality import Orbits, match_ensemble
 
 from .circuitry import forced_gauge, gauge_kind
 from .schema import empty, typed
@@ -389,7 +388,7 @@ def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved:
         task: the task; networks: ids and networks that are in question (`unnamed_solutions`).
         solved: how many networks solved the task.
     """
-    from mathcircuits.detect.recurring import candidates
+    from mathcircuits.detect.recognition import candidates
 
     chosen = networks[:_IN_QUESTION]
     least = max(_RECURS, math.ceil(_RECURRING_SHARE * solved))
@@ -413,7 +412,7 @@ def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved:
 def _ready(entry: str) -> str | None:
     """The entry where the catalogue takes it, else None: a formula's four digits may not be its weights' own."""
     from mathcircuits.detect import MathCircuitsError, circuits
-    from mathcircuits.detect.templates import parse_circuits
+    from mathcircuits.detect.recognition import parse_circuits
 
     try:
         circuits | parse_circuits(entry, "candidate", circuits)

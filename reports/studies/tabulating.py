@@ -44,7 +44,7 @@ def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mathcircuits.detect.orbits import Orbits
+    from mathcircuits.detect.universality import Orbits
 
     from . import comparisons, regimentables
     from . import tables as made

@@ -1,0 +1,5 @@
+"""What a ReLU network is on its box: cells, normal form, certificates."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

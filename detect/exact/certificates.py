@@ -1,0 +1,431 @@
+"""Certificates: how far a network is from a specification, at most, anywhere on a box.
+
+The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box is
+reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/mathematics.md, Certificates). In
+one and two dimensions, and in three where the kinks are whole planes, all of them are visited (`arrangement`); above,
+branch and bound visits those that could matter (`branching`); a smooth specification or activation is bounded by
+subdivision (`subdivision`). Both bounds carry their rounding errors. `Certificate.check()` does it all again in exact
+integers (`verification`).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, UnknownTask
+from ..features.formulas import Formula
+from ..features.task import Task, tasks
+from ..networks.box import Box, BoxLike, as_box
+from ..networks.network import HasNetwork, Network, as_network
+from .branch_and_bound import Search, branch_and_bound
+from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
+from .piecewise import (
+    NotPiecewiseLinear,
+    PiecewiseLinear,
+    difference,
+    discontinuous,
+    from_formulas,
+    from_network,
+    is_piecewise_linear,
+)
+
+if TYPE_CHECKING:
+    from .exact_vertices import Check
+
+#: Bounds this close, in the output's units, count as the maximum itself.
+EXACT = 1e-9
+#: Branch and bound keeps polytopes by their vertices, and a box has 2^d of them.
+_MOST_DIMENSIONS = 8
+#: Sections of a box by more planes than this cost more than branch and bound.
+_MOST_PLANES = 160
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_ ][A-Za-z0-9]+)*")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate:
+    """Two-sided bounds on the largest |network - specification| over a box and the outputs.
+
+    Attributes:
+        spec: the specification as a text.
+        box: (low, high) per input.
+        lower, upper: `lower <= max |net - spec| <= upper`, in the output's units, rounding included.
+        witness: the input [d] at which the error is `lower`, up to rounding.
+        method: `cells` (d <= 2), `sections` (d = 3), `branch and bound` or `subdivision`.
+        complete: whether the search ended by itself and not at a limit or a decision.
+        cells: cells visited, or nodes or boxes opened.
+        network: the network.
+        specification: formulas, one per output, or a network.
+        spec_box: what `low` and `high` stand for in the formulas.
+
+    Examples:
+        >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> proof = certify(minimum, "minimum")
+        >>> proof.upper < 1e-12, proof.method, bool(proof.check())
+        (True, 'cells', True)
+        >>> certify(minimum, "x1")
+        Certificate(max |net - x1| = 2 at (1, -1) on [-1, 1]^2, by cells)
+    """
+
+    spec: str
+    box: Box
+    lower: float
+    upper: float
+    witness: tuple[float, ...]
+    method: str
+    complete: bool
+    cells: int
+    network: Network = field(repr=False)
+    specification: tuple[Formula, ...] | Network = field(repr=False)
+    spec_box: Box = field(repr=False)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the bounds are within 1e-9 of each other."""
+        return self.upper - self.lower <= EXACT
+
+    def within(self, tolerance: float) -> bool | None:
+        """Whether the error is at most `tolerance` all over the box; None where the bounds leave it open.
+
+        Examples:
+            >>> certify(Network([[[1.0]]]), "identity").within(1e-6)
+            True
+        """
+        return True if self.upper <= tolerance else False if self.lower > tolerance else None
+
+    def check(self, limit: int = 100_000) -> Check:
+        """Re-verify both bounds from the JSON alone, over all vertices, in exact integer arithmetic.
+
+        Args:
+            limit: most cells; beyond it the upper bound stays undecided.
+
+        Raises:
+            InputError: where the network or the specification is smooth: integers cannot follow those.
+
+        Examples:
+            >>> certify(Network([[[0.5]]]), "x1/2").check()
+            Check(lower=True, upper=True, maximum=Fraction(0, 1), cells=1, vertices=2)
+        """
+        from .exact_vertices import verify
+
+        return verify(self.to_json(), limit)
+
+    def to_json(self) -> str:
+        """All that a re-verification needs: weights, specification, box, bounds, witness; floats exactly."""
+        specification: dict[str, Any]
+        if isinstance(self.specification, Network):
+            specification = _network_data(self.specification)
+        else:
+            texts = [formula.text for formula in self.specification]
+            specification = {"formulas": texts, "box": [list(pair) for pair in self.spec_box]}
+        return json.dumps(
+            {
+                "spec": self.spec,
+                "box": [list(pair) for pair in self.box],
+                "lower": self.lower,
+                "upper": self.upper,
+                "witness": list(self.witness),
+                "method": self.method,
+                "complete": self.complete,
+                "cells": self.cells,
+                "network": _network_data(self.network),
+                "specification": specification,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Certificate:
+        """The certificate that `to_json` wrote.
+
+        Raises:
+            InputError: where the text is no certificate.
+
+        Examples:
+            >>> proof = certify(Network([[[1.0]]]), "identity")
+            >>> Certificate.from_json(proof.to_json()).to_json() == proof.to_json()
+            True
+        """
+        try:
+            data = json.loads(text)
+            network = _network_from(data["network"])
+            side = data["specification"]
+            box = as_box(data["box"], network.inputs)
+            if "formulas" in side:
+                specification: tuple[Formula, ...] | Network = tuple(Formula(t) for t in side["formulas"])
+                spec_box: Box = tuple((float(low), float(high)) for low, high in side["box"])
+            else:
+                specification, spec_box = _network_from(side), box
+            return cls(
+                spec=str(data["spec"]),
+                box=box,
+                lower=float(data["lower"]),
+                upper=float(data["upper"]),
+                witness=tuple(float(v) for v in data["witness"]),
+                method=str(data["method"]),
+                complete=bool(data["complete"]),
+                cells=int(data["cells"]),
+                network=network,
+                specification=specification,
+                spec_box=spec_box,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"not a certificate ({error}): give what Certificate.to_json() returned"
+            ) from error
+
+    def __repr__(self) -> str:
+        at = ", ".join(f"{v:.4g}" for v in self.witness)
+        pairs = [f"[{low:g}, {high:g}]" for low, high in self.box]
+        box = f"{pairs[0]}^{len(pairs)}" if len(pairs) > 1 and len(set(pairs)) == 1 else " x ".join(pairs)
+        # Within rounding of each other one number says it.
+        if self.upper - self.lower <= 1e-5 * self.upper:
+            bounds = f"max |net - {self.spec}| = {self.upper:.6g} at ({at})"
+        elif self.exact:
+            bounds = f"max |net - {self.spec}| <= {self.upper:.2g}"
+        else:
+            bounds = f"{self.lower:.6g} <= max |net - {self.spec}| <= {self.upper:.6g}, at least at ({at})"
+        return f"Certificate({bounds} on {box}, by {self.method})"
+
+    def _repr_html_(self) -> str:
+        at = ", ".join(f"{v:.6g}" for v in self.witness)
+        rows = {
+            "specification": self.spec,
+            "largest error": f"between {self.lower:.6g} and {self.upper:.6g}",
+            "witness": f"({at})",
+            "box": " x ".join(f"[{low:g}, {high:g}]" for low, high in self.box),
+            "method": self.method if self.complete else f"{self.method}, stopped early",
+        }
+        body = "".join(
+            f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items()
+        )
+        return f"<table>{body}</table>"
+
+
+def certify(
+    network: Network | HasNetwork,
+    spec: Any,
+    *,
+    box: BoxLike = (-1.0, 1.0),
+    tolerance: float | None = None,
+    time_limit: float = 10.0,
+    node_limit: int = 200_000,
+    search_limit: int = 10_000,
+) -> Certificate:
+    """Bound the largest error of a network against a specification, anywhere on a box.
+
+    Args:
+        network: a Network or anything with `to_network()`.
+        spec: a task or its name, a formula or its text (`"min(x1, x2)"`; several outputs separated by `;` or
+            as a sequence), a sympy expression, or another network.
+        box: (low, high), or one pair per input.
+        tolerance: stop as soon as the bounds say whether the error is at most this; None for the largest
+            error itself. Only searches use it: cells are visited in one go.
+        time_limit: seconds after which a search returns the bounds that it has.
+        node_limit: cells or boxes after which it does.
+        search_limit: nodes of branch and bound after which it does; each takes about a millisecond.
+
+    Raises:
+        InputError: where the specification has another shape, jumps (step, sign), or is a Python function
+            without formula.
+        UnknownTask: for a word that names no task.
+
+    Examples:
+        >>> net = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> certify(net, "x2 - relu(x2 - x1)").upper < 1e-12
+        True
+        >>> round(certify(net, "x1 * x2", tolerance=1.0).lower, 6)
+        2.0
+    """
+    network = as_network(network)
+    bounds = as_box(box, network.inputs)
+    text, specification, spec_box = _specification(spec, network, bounds)
+    outputs = specification.outputs if isinstance(specification, Network) else len(specification)
+    arity = (
+        specification.inputs if isinstance(specification, Network) else max(f.arity for f in specification)
+    )
+    wrong = arity != network.inputs if isinstance(specification, Network) else arity > network.inputs
+    if outputs != network.outputs or wrong:
+        raise InputError(
+            f"specification {text!r} has {arity} inputs and {outputs} outputs, {network!r} has "
+            f"{network.inputs} and {network.outputs}: give one of the network's own shape"
+        )
+    if not isinstance(specification, Network):
+        for formula in specification:
+            if discontinuous(formula):
+                from_formulas([formula], network.inputs, spec_box)  # raises, with the remedy
+    found, method = _bounds(
+        network, specification, bounds, spec_box, tolerance, time_limit, node_limit, search_limit
+    )
+    return Certificate(
+        spec=text,
+        box=bounds,
+        lower=found.lower,
+        upper=found.upper,
+        witness=tuple(float(v) for v in found.witness),
+        method=method,
+        complete=found.complete,
+        cells=found.nodes,
+        network=network,
+        specification=specification,
+        spec_box=spec_box,
+    )
+
+
+def _specification(spec: Any, network: Network, box: Box) -> tuple[str, tuple[Formula, ...] | Network, Box]:
+    """The specification's text, its formulas or network, and the box that `low` and `high` stand for."""
+    if isinstance(spec, str):
+        spec = _named(spec, network)
+    if isinstance(spec, Task):
+        if not spec.formula:
+            raise InputError(
+                f"task {spec.name!r} is a Python function: nothing can be proved of it; give it a formula, "
+                "or certify against a network"
+            )
+        return spec.name, spec.formula, spec.box
+    if isinstance(spec, HasNetwork):
+        other = as_network(spec)
+        return repr(other), other, box
+    items = list(spec) if isinstance(spec, list | tuple) else [spec]
+    formulas = tuple(_formula(item) for item in items)
+    if not formulas:
+        raise InputError("an empty specification: give one formula per output")
+    return "; ".join(formula.text for formula in formulas), formulas, box
+
+
+def _named(text: str, network: Network) -> Task | list[str]:
+    """A task by its name, unless its shape does not fit and the text is a formula as well."""
+    if text in tasks:
+        task = tasks[text]
+        if (task.arity, task.outputs) == (network.inputs, network.outputs):
+            return task
+        try:
+            Formula(text)
+        except InputError:
+            return task
+        return [text]
+    pieces = [piece for piece in text.split(";") if piece.strip()]
+    try:
+        for piece in pieces:
+            Formula(piece)
+    except InputError:
+        if _WORD.fullmatch(text.strip()):
+            known = [key for task in tasks.values() for key in (task.name, *task.aliases)]
+            raise UnknownTask("task", text, known, "or write a formula such as 'min(x1, x2)'") from None
+        raise
+    return pieces
+
+
+def _formula(item: Any) -> Formula:
+    if isinstance(item, Formula):
+        return item
+    if isinstance(item, str):
+        return Formula(item)
+    if hasattr(item, "free_symbols"):
+        return Formula.from_sympy(item)
+    raise InputError(
+        f"a {type(item).__name__} is no specification: give a task, a formula text, a sympy expression or a "
+        "network"
+    )
+
+
+def _bounds(
+    network: Network,
+    specification: tuple[Formula, ...] | Network,
+    box: Box,
+    spec_box: Box,
+    tolerance: float | None,
+    time_limit: float,
+    node_limit: int,
+    search_limit: int,
+) -> tuple[Search, str]:
+    """The bounds with their rounding slack, and the method."""
+    sides = _compositions(network, specification, spec_box)
+    if sides is None or sides[0].inputs > _MOST_DIMENSIONS:
+        from .intervals import subdivide
+
+        found = subdivide(network, specification, box, spec_box, tolerance, time_limit, node_limit)
+        return found, "subdivision"
+    f = difference(*sides)
+    rounding = rounding_bounds(f, box)
+    # What cancels in the difference was rounded before: a formula's fractions, products of linear layers.
+    prior = _linear_noise(network, box)
+    if isinstance(specification, Network):
+        prior += _linear_noise(specification, box)
+    else:
+        prior += float(rounding_bounds(sides[1], box).slack.max())
+    try:
+        if f.inputs <= 2:
+            cells = polygon_cells(f, box, node_limit)
+            upper, point, visited = _largest(cells)
+            # Sections know the ranges on themselves alone, cells those on the box.
+            method, complete, rounding = "cells", True, cells.rounding
+        else:
+            sections = largest_on_sections(f, box, node_limit, _MOST_PLANES) if f.inputs == 3 else None
+            if sections is None:
+                raise TooManyCells(node_limit)
+            upper, point, visited = sections
+            method, complete = "sections", True
+    except TooManyCells:
+        found = branch_and_bound(f, box, tolerance, time_limit, search_limit)
+        upper, complete, visited, point = found.upper, found.complete, found.nodes, found.witness
+        method = "branch and bound"
+    low, high = np.array(box).T
+    witness = np.clip(point, low, high)
+    reached = float(np.abs(f(witness[None])).max())
+    slack = float(rounding.slack.max()) + prior
+    # The slack covers the rounding of one evaluation as well.
+    lower = max(reached - slack, 0.0)
+    return Search(lower, max(upper, reached) + slack, witness, visited, complete), method
+
+
+def _largest(cells: Cells) -> tuple[float, npt.NDArray[np.float64], int]:
+    """The largest absolute value at a vertex, the vertex, and the number of cells."""
+    values = np.abs(cells.values()).max(axis=2)
+    cell, corner = np.unravel_index(int(values.argmax()), values.shape)
+    return float(values[cell, corner]), cells.vertices[cell, corner], len(values)
+
+
+def _compositions(
+    network: Network, specification: tuple[Formula, ...] | Network, spec_box: Box
+) -> tuple[PiecewiseLinear, PiecewiseLinear] | None:
+    """Both sides as compositions, or None where either is smooth."""
+    if not is_piecewise_linear(network):
+        return None
+    if isinstance(specification, Network):
+        both = is_piecewise_linear(specification)
+        return (from_network(network), from_network(specification)) if both else None
+    try:
+        return from_network(network), from_formulas(specification, network.inputs, spec_box)
+    except NotPiecewiseLinear:
+        return None
+
+
+def _linear_noise(network: Network, box: Box) -> float:
+    """The rounding of multiplying out purely linear hidden layers, at the output; 0 where there are none."""
+    if "identity" not in network.activations:
+        return 0.0
+    size: npt.NDArray[np.float64] = np.abs(np.array(box)).max(axis=1)
+    for w, b in zip(network.weights, network.bias_vectors, strict=True):
+        size = np.abs(w) @ size + np.abs(b)
+    return 2 * sum(width + 2 for width in network.sizes) * UNIT_ROUNDOFF * float(size.max())
+
+
+def _network_data(network: Network) -> dict[str, Any]:
+    biases: list[npt.NDArray[np.float64] | None] = [
+        b if has else None for b, has in zip(network.bias_vectors, network.architecture.bias, strict=True)
+    ]
+    return {
+        "weights": [w.tolist() for w in network.weights],
+        "biases": [None if b is None else b.tolist() for b in biases],
+        "activations": list(network.activations),
+    }
+
+
+def _network_from(data: Any) -> Network:
+    return Network(data["weights"], data["biases"], data["activations"])

@@ -1,0 +1,17 @@
+from .binding import BoundFeature as BoundFeature
+from .binding import Label as Label
+from .catalogues import Catalogue as Catalogue
+from .catalogues import catalogue as catalogue
+from .entry_files import user_catalogue_folder as user_catalogue_folder
+from .feature import Feature as Feature
+from .feature import Match as Match
+from .formulas import Formula as Formula
+from .rationals import code_length as code_length
+from .rationals import saved_bits as saved_bits
+from .rationals import simplest_fraction as simplest_fraction
+from .symmetry import Symmetry as Symmetry
+from .task import Task as Task
+from .task import Tasks as Tasks
+from .task import as_task as as_task
+from .task import derived_network as derived_network
+from .task import tasks as tasks

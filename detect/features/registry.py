@@ -1,0 +1,158 @@
+"""Registry: names, aliases and near names of a set of entries; plug-ins by entry point."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+from typing import Any, TypeVar
+
+from ..errors import InputError, MathCircuitsError, UnknownNameError
+
+Item = TypeVar("Item")
+
+
+class PluginError(InputError):
+    """An installed plug-in that cannot be used; the message names it and its package.
+
+    Examples:
+        >>> issubclass(PluginError, InputError)
+        True
+    """
+
+
+def load_plugin(point: EntryPoint) -> Any:
+    """What an entry point names.
+
+    Raises:
+        PluginError: where it cannot be loaded; the message names the plug-in and its error.
+
+    Examples:
+        >>> load_plugin(EntryPoint("pi", "math:pi", "mathcircuits.features"))
+        3.141592653589793
+        >>> load_plugin(EntryPoint("tau", "maths:tau", "mathcircuits.features"))
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.features.registry.PluginError: plug-in 'tau' (mathcircuits.features: maths:tau) cannot be
+        loaded (ModuleNotFoundError: No module named 'maths'); mend that package, or uninstall it
+    """
+    try:
+        return point.load()
+    except Exception as error:
+        raise plugin_error(point, f"cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def items_of(point: EntryPoint, found: object, kind: type[Item], expected: str) -> list[Item]:
+    """What an entry point gave, one item or several, as a list.
+
+    Args:
+        point: the entry point, for the message; found: what it names.
+        kind: the class of an item; expected: the message's words for what it should have been.
+
+    Raises:
+        PluginError: where it, or one of several, is something else.
+
+    Examples:
+        >>> point = EntryPoint("pi", "math:pi", "mathcircuits.features")
+        >>> items_of(point, 3.14, float, "a float or several"), items_of(point, (1.0, 2.0), float, "a float")
+        ([3.14], [1.0, 2.0])
+        >>> items_of(point, "3.14", float, "a float or several")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.features.registry.PluginError: plug-in 'pi' (mathcircuits.features: math:pi) gives a str,
+        expected a float or several; mend that package, or uninstall it
+    """
+    single = isinstance(found, kind | str | bytes | Mapping) or not isinstance(found, Iterable)
+    items: list[Any] = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable
+    for item in items:
+        if not isinstance(item, kind):
+            raise plugin_error(point, f"gives a {type(item).__name__}, expected {expected}")
+    return items
+
+
+@contextmanager
+def clashes_named(point: EntryPoint) -> Iterator[None]:
+    """Within the block, what a registry refuses is an error about the entry point whose items it was given.
+
+    Raises:
+        PluginError: in place of any other error of ours.
+
+    Examples:
+        >>> with clashes_named(EntryPoint("pi", "math:pi", "mathcircuits.features")):
+        ...     raise InputError("the name 'pi' is taken")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.features.registry.PluginError: plug-in 'pi' (mathcircuits.features: math:pi) clashes (the name
+        'pi' is taken); mend that package, or uninstall it
+    """
+    try:
+        yield
+    except PluginError:
+        raise
+    except MathCircuitsError as error:
+        raise plugin_error(point, f"clashes ({error})") from error
+
+
+def plugin_error(point: EntryPoint, problem: str) -> PluginError:
+    """The error about an entry point: which one, of which package, and what to do."""
+    package = f" of the package {point.dist.name!r}" if point.dist is not None else ""
+    return PluginError(
+        f"plug-in {point.name!r} ({point.group}: {point.value}){package} {problem}; "
+        "mend that package, or uninstall it"
+    )
+
+
+Item = TypeVar("Item")
+
+
+class Registry(Mapping[str, Item]):
+    """Items by name, of which aliases and the like find them too; `in` always agrees with `[]`.
+
+    A registry adds two things: what it holds, and `__getitem__`, which raises an UnknownNameError for whatever finds
+    nothing, another type included.
+
+    Examples:
+        >>> class Letters(Registry[str]):
+        ...     def _held(self):
+        ...         return {"a": "alpha", "b": "beta"}
+        ...
+        ...     def __getitem__(self, name):
+        ...         found = self._held().get(str(name).lower())
+        ...         if found is None:
+        ...             raise UnknownNameError("letter", name, self, f"known: {', '.join(self)}")
+        ...         return found
+        >>> list(Letters()), len(Letters()), "A" in Letters(), "c" in Letters(), 5 in Letters()
+        (['a', 'b'], 2, True, False, False)
+    """
+
+    @abstractmethod
+    def _held(self) -> Mapping[str, Item]:
+        """Each item under the one name that it is listed by."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self[name]  # type: ignore[index]  # anything else is refused inside
+        except UnknownNameError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held())
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+
+def fold_name(name: str) -> str:
+    """A name in the form in which names are compared: any case, words joined by a space, `-` or `_`.
+
+    Spaces around an operator don't count either, so that `"X1>x2"` finds `"x1 > x2"`.
+
+    Examples:
+        >>> fold_name("Minimum of_four"), fold_name(" |X1 -  x2| "), fold_name("--x")
+        ('minimum-of-four', '|x1-x2|', '--x')
+    """
+    tight = re.sub(r"\s*([-<>|+(),^*/])\s*", r"\1", name.strip().casefold())
+    return re.sub(r"[\s_]+", "-", tight)

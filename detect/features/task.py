@@ -1,0 +1,367 @@
+"""Tasks: the functions that networks are trained to compute, and their registry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
+from functools import cache, cached_property
+from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import InputError, MathCircuitsError, UnknownNameError, UnknownTask, did_you_mean, near_names
+from ..networks.box import Box, as_box
+from ..networks.network import Network
+from .formulas import Formula, as_columns
+from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
+from .symmetry import Symmetry, spanned
+
+Function = TypeVar("Function", bound=Callable[[Any], Any])
+#: Points at which a stated symmetry is tried: a wrong one changes the function on some of them.
+_TRIALS = 64
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function that networks are trained to compute, and what is known about it.
+
+    Attributes:
+        name: the registered name; `aliases` also find it.
+        arity, outputs: numbers of inputs and outputs.
+        formula: one Formula per output; empty for a task given by a Python function.
+        box: (low, high) per input.
+        symmetries: every signed permutation of the inputs that leaves the function unchanged
+            (the whole group without the identity; generators are enough to construct it).
+        needs_bias: whether a bias-free ReLU network cannot compute it.
+        hidden: smallest hidden sizes known without biases, and `hidden_with_bias` with biases on the
+            box; None where not known.
+        derived: the name of its hand-derived network, if any.
+        circuits: names of the circuits that a network of this task is expected to hold.
+        steps: training steps per regimen, where the task needs other than the regimen's own.
+
+    Examples:
+        >>> tasks["minimum"]
+        Task('minimum', 'min(x1, x2)', 2 -> 1)
+        >>> tasks["minimum"](np.array([[0.25, 0.5], [0.5, -0.5]])).ravel().tolist()
+        [0.25, -0.5]
+    """
+
+    name: str
+    arity: int
+    formula: tuple[Formula, ...] = ()
+    target: Callable[[Any], Any] | None = field(default=None, repr=False)
+    outputs: int = 1
+    aliases: tuple[str, ...] = ()
+    box: Box = ()
+    symmetries: tuple[Symmetry, ...] = ()
+    needs_bias: bool = False
+    hidden: tuple[int, ...] | None = None
+    hidden_with_bias: tuple[int, ...] | None = None
+    derived: str | None = None
+    circuits: tuple[str, ...] = ()
+    steps: Mapping[str, int] = field(default_factory=dict, hash=False)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise InputError(f"task {self.name!r}: its name must be a text that is not blank")
+        if not isinstance(self.arity, int) or self.arity < 1:
+            raise InputError(
+                f"task {self.name!r}: arity {self.arity!r}, give the number of inputs, at least 1"
+            )
+        given = (self.formula,) if isinstance(self.formula, str | Formula) else self.formula
+        formula = tuple(text if isinstance(text, Formula) else Formula(text) for text in given)
+        object.__setattr__(self, "formula", formula)
+        if not formula and self.target is None:
+            raise InputError(f"task {self.name!r} computes nothing: give it a formula or a Python function")
+        for one in formula:
+            if one.arity > self.arity or any(name.startswith("v") for name in one.variables):
+                raise InputError(
+                    f"task {self.name!r}: its formula {one.text!r} uses more than its {self.arity} inputs, "
+                    f"{' to '.join(dict.fromkeys(('x1', f'x{self.arity}')))}"
+                )
+        object.__setattr__(self, "box", as_box(self.box if len(self.box) else (-1.0, 1.0), self.arity))
+        object.__setattr__(self, "outputs", len(formula) or self.outputs)
+        for symmetry in self.symmetries:
+            if len(symmetry.permutation) != self.arity:
+                raise InputError(f"task {self.name!r}: {symmetry} is not over its {self.arity} inputs")
+        try:
+            object.__setattr__(self, "symmetries", spanned(self.symmetries, self.arity))
+        except InputError as error:
+            raise InputError(f"task {self.name!r}: {error}") from None
+        self._check_symmetries()
+
+    def _check_symmetries(self) -> None:
+        if not self.symmetries:
+            return
+        low, high = np.array(self.box).T
+        X = np.random.default_rng(0).uniform(low, high, (_TRIALS, self.arity))
+        values = self(X)
+        # Rounding is far below 1e-9 of the largest value, a wrong symmetry far above.
+        size = 1e-9 * max(1.0, float(np.abs(values).max()))
+        for symmetry in self.symmetries:
+            if not symmetry.maps(self.box):
+                raise InputError(f"task {self.name!r}: {symmetry} leads out of its box; leave it out")
+            if not np.allclose(values, self(symmetry(X)), rtol=0, atol=size):
+                raise InputError(f"task {self.name!r}: {symmetry} changes the function; leave it out")
+
+    @property
+    def text(self) -> str:
+        """The formula as one text; several outputs are separated by `; `."""
+        return "; ".join(formula.text for formula in self.formula) or f"{self.name}(x)"
+
+    @property
+    def smallest(self) -> tuple[int, ...] | None:
+        """The smallest hidden sizes known for the network that the task trains by default (see `bias`)."""
+        return self.hidden_with_bias if self.needs_bias else self.hidden
+
+    def __call__(self, X: Any) -> Any:
+        """The target [n, outputs] at inputs X [n, arity], a numpy array or a torch tensor (same kind out)."""
+        X = as_columns(X, f"task {self.name!r}")
+        if X.ndim != 2 or X.shape[1] != self.arity:
+            raise InputError(f"task {self.name!r} needs inputs [n, {self.arity}], got shape {tuple(X.shape)}")
+        if self.target is None:
+            return _stack([formula(X, self.box) for formula in self.formula])
+        values = self.target(X)
+        if getattr(values, "ndim", None) == 1:
+            values = values[:, None]
+        shape = tuple(getattr(values, "shape", ()))
+        if shape != (len(X), self.outputs):
+            wanted = f"[{len(X)}, {self.outputs}]" + (f" or [{len(X)}]" if self.outputs == 1 else "")
+            raise InputError(
+                f"task {self.name!r}: its function returned {f'shape {shape}' if shape else type(values)} "
+                f"for {len(X)} inputs, expected {wanted}"
+            )
+        return values
+
+    @cached_property
+    def derived_network(self) -> Network | None:
+        """The hand-derived network as plain weights, where there is one."""
+        return derived_network(self.derived) if self.derived else None
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, {self.text!r}, {self.arity} -> {self.outputs})"
+
+
+class Tasks(Registry[Task]):
+    """The registry of tasks: a Mapping by name (aliases answer too), open to additions.
+
+    Examples:
+        >>> len(tasks) >= 15, "min" in tasks, tasks["-x"].name
+        (True, True, 'negation')
+        >>> mine = Tasks({})
+        >>> @mine.register("double", arity=1, symmetries=())
+        ... def double(X):
+        ...     return 2 * X
+        >>> mine["double"](np.array([[1.5]])).tolist()
+        [[3.0]]
+        >>> mine["duoble"]
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.UnknownTask: no task named 'duoble': did you mean 'double'? (known: double)
+    """
+
+    def __init__(self, initial: Mapping[str, Task] | None = None) -> None:
+        self._tasks: dict[str, Task] | None = None if initial is None else dict(initial)
+        self._broken: MathCircuitsError | None = None
+
+    def _held(self) -> dict[str, Task]:
+        if self._broken is not None:
+            raise self._broken
+        if self._tasks is None:
+            # In place before the plug-ins load: one may register its tasks with the decorator.
+            self._tasks = {task.name: task for task in _shipped_tasks()}
+            try:
+                for point in entry_points(group="mathcircuits.tasks"):
+                    self._add_all(point)
+            except MathCircuitsError as error:
+                # The same answer every time: without this, the second look-up would go on with half of them.
+                self._broken = error
+                raise
+        return self._tasks
+
+    def _add_all(self, point: EntryPoint) -> None:
+        for task in _plugged_in(point):
+            with clashes_named(point):
+                self.add(task)
+
+    def add(self, task: Task, *, replace: bool = False) -> Task:
+        """Register a task.
+
+        Args:
+            task: the task; replace: whether it may take the place of the one of the same name.
+
+        Raises:
+            InputError: where its name or an alias is taken, or it is no Task.
+        """
+        if not isinstance(task, Task):
+            raise InputError(f"a {type(task).__name__} is no Task: make one with Task(...) or `register`")
+        tasks = self._held()
+        others = [other for other in tasks.values() if not (replace and other.name == task.name)]
+        taken = {fold_name(key): other.name for other in others for key in (other.name, *other.aliases)}
+        for key in (task.name, *task.aliases):
+            if fold_name(key) in taken:
+                raise InputError(
+                    f"task {task.name!r}: the name {key!r} is taken by {taken[fold_name(key)]!r}; "
+                    "choose another, or pass replace=True to take the place of a task of the same name"
+                )
+        tasks[task.name] = task
+        return task
+
+    def register(
+        self,
+        name: str,
+        *,
+        arity: int,
+        symmetries: Sequence[Sequence[str]] = (),
+        replace: bool = False,
+        **fields: Any,
+    ) -> Callable[[Function], Function]:
+        """A decorator that registers a Python function [n, arity] -> [n] or [n, outputs] as a task.
+
+        The function must work on numpy arrays and on torch tensors alike; `fields` are those of Task.
+
+        Args:
+            name: the task's name; arity: the number of inputs.
+            symmetries: texts of the images of the inputs, such as `[("x2", "x1")]`; they are tried.
+            replace: whether it may take the place of the task of that name (a notebook's cell run again).
+
+        Raises:
+            InputError: where a name is taken, a symmetry changes the function, or a field is unknown.
+        """
+
+        known = [field.name for field in dataclass_fields(Task)]
+        for key in fields:
+            if key not in known or key == "target":
+                raise InputError(
+                    f"task {name!r}: unknown field {key!r}{did_you_mean(near_names(key, known))} "
+                    f"(known: {', '.join(known)})"
+                )
+
+        def decorate(function: Function) -> Function:
+            parsed = tuple(Symmetry.parse(images) for images in symmetries)
+            task = Task(name=name, arity=arity, target=function, symmetries=parsed, **fields)
+            self.add(task, replace=replace)
+            return function
+
+        return decorate
+
+    def __getitem__(self, name: str) -> Task:
+        tasks = self._held()
+        named = {key: task for task in tasks.values() for key in (task.name, *task.aliases)}
+        if isinstance(name, str):
+            folded = fold_name(name)
+            for key, task in named.items():
+                if fold_name(key) == folded:
+                    return task
+        raise UnknownTask("task", name, named, f"known: {', '.join(tasks)}")
+
+    def __repr__(self) -> str:
+        return f"Tasks({', '.join(self)})"
+
+
+#: The tasks that mathcircuits ships, those of installed plug-ins, and what the program adds.
+tasks = Tasks()
+
+
+def as_task(task: Task | str) -> Task:
+    """The task itself, or the registered one of that name.
+
+    Examples:
+        >>> as_task("abs").name
+        'absolute'
+    """
+    return task if isinstance(task, Task) else tasks[task]
+
+
+def derived_network(name: str) -> Network:
+    """The hand-derived network of that circuit as plain weights (Osier 2022; docs/mathematics.md,
+    The hand-derived networks).
+
+    Raises:
+        UnknownNameError: where no circuit of that name is known.
+
+    Examples:
+        >>> derived_network("minimum-of-4")
+        Network(4-6-3-1, relu, no bias)
+        >>> derived_network("minimum")([[0.25, 0.5]]).item()
+        0.25
+    """
+    table = _derived_table()
+    named = {key: entry for entry in table.values() for key in (entry["name"], *entry.get("aliases", ()))}
+    folded = {fold_name(key): entry for key, entry in named.items()}
+    entry = folded.get(fold_name(name)) if isinstance(name, str) else None
+    if entry is None:
+        raise UnknownNameError("hand-derived network", name, named, f"known: {', '.join(table)}")
+    return Network(entry["weights"], entry.get("biases"))
+
+
+def derived_names() -> tuple[str, ...]:
+    """The names of the hand-derived networks.
+
+    Examples:
+        >>> "minimum-older-form" in derived_names()
+        True
+    """
+    return tuple(_derived_table())
+
+
+def _plugged_in(point: EntryPoint) -> list[Task]:
+    """The tasks of an installed plug-in: a Task, several, or a module that registers its own."""
+    found = load_plugin(point)
+    if isinstance(found, ModuleType):
+        return []
+    return items_of(point, found, Task, "a Task or several")
+
+
+def _stack(columns: list[Any]) -> Any:
+    if isinstance(columns[0], np.ndarray):
+        return np.stack(columns, axis=1)
+    return sys.modules["torch"].stack(columns, dim=1)
+
+
+@cache
+def _read_data(name: str) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(files("mathcircuits.detect").joinpath("data", name).read_text("utf-8"))
+
+
+def _derived_table() -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in _read_data("circuits.toml")["circuit"]}
+
+
+def _shipped_tasks() -> list[Task]:
+    shipped = []
+    for entry in _read_data("tasks.toml")["task"]:
+        formulas = tuple(Formula(text) for text in entry["formula"])
+        try:
+            shipped.append(
+                Task(
+                    name=entry["name"],
+                    arity=max(formula.arity for formula in formulas),
+                    formula=formulas,
+                    aliases=tuple(entry.get("aliases", ())),
+                    box=tuple(entry.get("box", ())),
+                    symmetries=tuple(Symmetry.parse(images) for images in entry.get("symmetries", ())),
+                    needs_bias=entry.get("needs_bias", False),
+                    hidden=_sizes(entry, "hidden"),
+                    hidden_with_bias=_sizes(entry, "hidden_with_bias"),
+                    derived=entry.get("derived"),
+                    circuits=tuple(entry.get("circuits", ())),
+                    steps=entry.get("steps", {}),
+                    source=entry.get("source", ""),
+                )
+            )
+        except MathCircuitsError as error:
+            raise InputError(f"tasks.toml, task {entry['name']!r}: {error}") from error
+    return shipped
+
+
+def _sizes(entry: dict[str, Any], key: str) -> tuple[int, ...] | None:
+    return tuple(entry[key]) if key in entry else None

@@ -1,0 +1,325 @@
+"""Why a network did not solve its task, in a word and a sentence, and at which step it was lost.
+
+The causes exclude each other and are checked in this order; the first that applies is the answer.
+
+diverged
+    The loss or the weights are not finite.
+solved
+    The loss is below the threshold.
+not converged
+    Cautious local steps from here (`mathcircuits.detect.learning.local_descent`), which conserve what gradient descent conserves,
+    reach the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
+out of reach
+    No network of this shape is known to compute the task: it needs biases that are not there, or the layer has fewer
+    neurons than the smallest network known.
+dead neuron
+    A neuron's activation is 0 on the whole box, so that no gradient reaches it; and the distinct live neurons of its
+    layer are fewer than the task needs.
+wrong-signed neuron
+    All else held, the best multiple of a neuron's outgoing weights is below -1/2 (that of its group, where several do
+    the same work); or their sign is against its group's, and no use on the other side of its kink either. Where they
+    are longer than its incoming ones (with its bias), gradient descent cannot turn their sign, and drives the neuron
+    to 0: one that is locked so and is hardly used any more, or against its group, is found here, any other one
+    after the next cause.
+same side
+    Two live neurons of a layer do the same work (they bend on the same side of the same hyperplane: their activations
+    correlate with r^2 >= 0.8), and the distinct ones of the layer are fewer than the task needs.
+kink in the wrong place
+    None of these: enough neurons, all alive, distinct and of the right sign, in a local minimum of the loss. So they
+    bend the function where the task does not bend, or not where it does; the sentence names the places where both
+    have one hidden layer.
+unknown
+    Where it cannot be told, with the reason: other activations than ReLU and leaky ReLU, too many parameters, or a
+    local minimum in which every kink is in its place.
+
+A dead neuron comes before two on the same side, since nothing can bring it back; each of them could have been the
+neuron that the task lacks.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..features.task import Task, as_task
+from ..networks.architecture import Architecture
+from ..networks.box import as_floats
+from ..networks.checks import several, training_steps
+from ..networks.network import HasNetwork, Network, as_network
+from ..networks.stacks import Stack
+from .failure_causes import Diagnosis, _stuck
+from .local_descent import descend, slopes_of
+
+Array = npt.NDArray[np.float64]
+
+#: The causes, in the order in which they are checked.
+CAUSES = (
+    "diverged",
+    "solved",
+    "not converged",
+    "out of reach",
+    "dead neuron",
+    "wrong-signed neuron",
+    "same side",
+    "kink in the wrong place",
+    "unknown",
+)
+#: Points at which a loss is measured and followed down: of a loss of 1e-8 they leave no doubt, and four for every
+#: parameter keep the steps from fitting the points instead of the task.
+POINTS, PER_PARAMETER = 256, 4
+#: Local steps tried. Of 600 networks of six tasks at minimal width none needed more than 90.
+TRIES = 200
+#: Parameters up to which local steps are affordable: a step solves equations of this size, 0.1 s here.
+LARGEST = 1000
+#: Values of Jacobians held at once: 32 MiB.
+HELD = 2**22
+
+
+def diagnose(
+    network: Network | HasNetwork | None,
+    task: Task | str,
+    *,
+    loss: float | None = None,
+    threshold: float = 1e-8,
+) -> Diagnosis:
+    """Why a network did not solve its task.
+
+    Args:
+        network: the network, or None for one whose weights are not finite.
+        task: the task, or the name of a registered one.
+        loss: its mean squared error on fresh points; None: measured here, on 256 points or four per parameter.
+        threshold: the loss below which the task counts as solved (docs/statistics.md, Criteria).
+
+    Raises:
+        UnknownTask: for a task that is not registered.
+        InputError: for a network whose inputs or outputs are not the task's, or a threshold that is not positive.
+
+    Examples:
+        >>> diagnose(Network([[[1.0], [-0.9]], [[1.0, 1.0]]]), "absolute").cause
+        'not converged'
+        >>> found = diagnose(Network([[[1.0], [0.01]], [[1.0, -0.5]]]), "absolute")
+        >>> found.cause, found.layer, found.neuron
+        ('wrong-signed neuron', 0, 1)
+    """
+    return diagnose_many([network], task, losses=None if loss is None else [loss], threshold=threshold)[0]
+
+
+def diagnose_many(
+    networks: Iterable[Network | HasNetwork | None],
+    task: Task | str,
+    *,
+    losses: Sequence[float] | npt.NDArray[np.floating] | None = None,
+    threshold: float = 1e-8,
+) -> list[Diagnosis]:
+    """`diagnose` for many networks of any shapes; those of one shape are followed down together, which is faster.
+
+    Args:
+        networks: the networks, None for those whose weights are not finite.
+        task: the task, or its name.
+        losses: one per network, NaN for those that diverged; None: measured here.
+        threshold: the loss below which the task counts as solved.
+
+    Raises:
+        InputError: as `diagnose`, and where there are not as many losses as networks.
+
+    Examples:
+        >>> nets = [Network([[[1.0], [w]], [[1.0, 1.0]]]) for w in (-1.0, -0.5, 0.5)]
+        >>> [found.cause for found in diagnose_many([*nets, None], "absolute")]
+        ['solved', 'not converged', 'same side', 'diverged']
+    """
+    task = as_task(task)
+    nets = _checked(networks, task, threshold)
+    given = [None] * len(nets) if losses is None else _numbers(losses)
+    if len(given) != len(nets):
+        raise InputError(
+            f"{len(given)} losses for {len(nets)} networks: give one each, NaN for a diverged one"
+        )
+    found: dict[int, Diagnosis] = {}
+    shapes: dict[Architecture, list[int]] = {}
+    for k, (net, own) in enumerate(zip(nets, given, strict=True)):
+        if net is None or (own is not None and not np.isfinite(own)):
+            found[k] = Diagnosis("diverged", None, None, "its weights or its loss are not finite", np.nan)
+        else:
+            shapes.setdefault(net.architecture, []).append(k)
+    for architecture, places in shapes.items():
+        X, Y = _points(task, architecture)
+        stack = Stack.of([net for k in places if (net := nets[k]) is not None])
+        measured = ((stack.forward(X).outputs - Y) ** 2).mean(axis=(1, 2))
+        known = [m if given[k] is None else given[k] for k, m in zip(places, measured, strict=True)]
+        final = np.array(known, dtype=float)
+        stuck = np.flatnonzero(final >= threshold)
+        for row in np.flatnonzero(final < threshold):
+            text = f"its loss is {final[row]:.2g}, below {threshold:.2g}"
+            found[places[row]] = Diagnosis("solved", None, None, text, float(final[row]))
+        reached = _reach(stack, stuck, X, Y, threshold)
+        for row in stuck:
+            k, loss = places[row], float(final[row])
+            net = nets[k]
+            assert net is not None
+            if reached is None:
+                found[k] = Diagnosis("unknown", None, None, _unreadable(architecture), loss)
+            elif reached[row] < threshold:
+                text = (
+                    f"local steps from here lead from a loss of {loss:.2g} to one below {threshold:.2g}: it was "
+                    "stopped too early, and nothing is lost"
+                )
+                found[k] = Diagnosis("not converged", None, None, text, loss)
+            else:
+                found[k] = _stuck(net, task, X, Y, loss)
+    return [found[k] for k in range(len(nets))]
+
+
+def lost_at(
+    steps: Sequence[int] | npt.NDArray[np.integer],
+    networks: Sequence[Network | HasNetwork | None],
+    task: Task | str,
+    *,
+    threshold: float = 1e-8,
+) -> int | None:
+    """The step at which a network was lost: the first from which on local steps no longer lead to a solution.
+
+    At a checkpoint a network is lost where it is neither solved nor `not converged`. The step returned is that of the
+    first checkpoint of the last unbroken run of lost ones: the first step where it was lost from the start, None
+    where at the end it is not lost, or where that cannot be told (other activations, too many parameters).
+
+    Args:
+        steps: the steps of the checkpoints, in order; the last is the end of training.
+        networks: the network at each of them, None where its weights were not finite.
+        task: the task, or its name.
+        threshold: the loss below which the task counts as solved.
+
+    Raises:
+        InputError: as `diagnose`, and where there are not as many steps as networks, or none.
+
+    Examples:
+        >>> path = [Network([[[1.0], [w]], [[0.5, 0.6]]]) for w in (-0.1, 0.1, 0.5)]
+        >>> lost_at([0, 10, 100], path, "absolute"), lost_at([0], path[:1], "absolute")
+        (10, None)
+    """
+    return lost_at_many(steps, [networks], task, threshold=threshold)[0]
+
+
+def lost_at_many(
+    steps: Sequence[int] | npt.NDArray[np.integer],
+    runs: Iterable[Sequence[Network | HasNetwork | None]],
+    task: Task | str,
+    *,
+    threshold: float = 1e-8,
+) -> list[int | None]:
+    """`lost_at` for many runs with checkpoints at the same steps.
+
+    Args:
+        steps: the steps of the checkpoints; runs: per run the network at each of them.
+        task: the task, or its name; threshold: the loss below which the task counts as solved.
+
+    Raises:
+        InputError: as `lost_at`.
+
+    Examples:
+        >>> path = [Network([[[1.0], [w]], [[0.5, 0.6]]]) for w in (-0.1, 0.1, 0.5)]
+        >>> lost_at_many([0, 10, 100], [path, path[::-1]], "absolute")
+        [10, None]
+    """
+    task, marks = as_task(task), training_steps(steps)
+    listed = [_checked(run, task, threshold) for run in several(runs)]
+    for k, run in enumerate(listed):
+        if len(run) != len(marks):
+            raise InputError(
+                f"run {k} has {len(run)} networks at {len(marks)} steps: give one network per step"
+            )
+    flat = [net for run in listed for net in run]
+    lost = _lost(flat, task, threshold)
+    answers: list[int | None] = []
+    for k in range(len(listed)):
+        own = lost[k * len(marks) : (k + 1) * len(marks)]
+        first = len(marks)
+        while first and own[first - 1]:
+            first -= 1
+        answers.append(marks[first] if first < len(marks) else None)
+    return answers
+
+
+def _lost(nets: list[Network | None], task: Task, threshold: float) -> list[bool]:
+    lost = [net is None for net in nets]
+    shapes: dict[Architecture, list[int]] = {}
+    for k, net in enumerate(nets):
+        if net is not None:
+            shapes.setdefault(net.architecture, []).append(k)
+    for architecture, places in shapes.items():
+        X, Y = _points(task, architecture)
+        stack = Stack.of([net for k in places if (net := nets[k]) is not None])
+        reached = _reach(stack, np.arange(len(stack)), X, Y, threshold)
+        if reached is not None:
+            for k, loss in zip(places, reached, strict=True):
+                lost[k] = bool(loss >= threshold)
+    return lost
+
+
+def _checked(
+    networks: Iterable[Network | HasNetwork | None], task: Task, threshold: float
+) -> list[Network | None]:
+    if not (np.isfinite(threshold) and threshold > 0):
+        raise InputError(f"threshold {threshold!r}: give a mean squared error above 0, such as 1e-8")
+    nets = [None if network is None else as_network(network) for network in several(networks)]
+    for net in nets:
+        if net is not None and (net.inputs, net.outputs) != (task.arity, task.outputs):
+            raise InputError(
+                f"{net!r} for task {task.name!r}: the task has {task.arity} inputs and {task.outputs} outputs; "
+                "diagnose a network of its own task"
+            )
+    return nets
+
+
+def _numbers(losses: object) -> list[float]:
+    numbers = as_floats(losses)
+    if numbers is None or numbers.ndim != 1:
+        raise InputError(
+            f"losses {reprlib.repr(losses)}: give one mean squared error per network, NaN for a diverged one"
+        )
+    return [float(loss) for loss in numbers]
+
+
+def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:
+    """Inputs [n, d] of the task's box and targets [n, outputs]."""
+    points = max(POINTS, min(PER_PARAMETER * _parameters(architecture), PER_PARAMETER * LARGEST))
+    low, high = np.array(task.box).T
+    X = np.random.default_rng(0).uniform(low, high, (points, task.arity))
+    return X, np.asarray(task(X), dtype=np.float64)
+
+
+def _parameters(architecture: Architecture) -> int:
+    pairs = zip(architecture.sizes, architecture.sizes[1:], architecture.bias, strict=False)
+    return sum(out * (fan_in + bias) for fan_in, out, bias in pairs)
+
+
+def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, threshold: float) -> Array | None:
+    """The losses [networks] that local steps reach from these rows, infinite elsewhere; None where none is tried."""
+    size = _parameters(stack.architecture)
+    if slopes_of(stack.architecture.activations) is None or size > LARGEST:
+        return None
+    reached = np.full(len(stack), np.inf)
+    chunk = max(1, HELD // (size * Y.size))
+    for at in range(0, len(rows), chunk):
+        part = rows[at : at + chunk]
+        own = Stack(
+            stack.architecture, tuple(w[part] for w in stack.weights), tuple(b[part] for b in stack.biases)
+        )
+        # A tenth of the threshold: other points than these may say a little more.
+        reached[part] = descend(own, X, Y, 0.1 * threshold, TRIES).losses
+    return reached
+
+
+def _unreadable(architecture: Architecture) -> str:
+    if slopes_of(architecture.activations) is None:
+        names = ", ".join(dict.fromkeys(architecture.activations))
+        return (
+            f"its activations ({names}) are not piecewise linear, and the causes known are of ReLU networks"
+        )
+    return (
+        f"its {_parameters(architecture)} parameters are more than the {LARGEST} up to which local steps are tried, so "
+        "that it is not known whether more training would help"
+    )

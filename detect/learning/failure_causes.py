@@ -1,0 +1,411 @@
+"""The causes for which a network fails its task, each with its check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..exact.canonical import ROUNDING, CanonicalForm, canonical_form
+from ..features.symmetry import Symmetry, mirrored
+from ..features.task import Task
+from ..networks.architecture import Architecture
+from ..networks.box import Box
+from ..networks.network import Network
+from ..networks.nonlinearities import apply_nonlinearity
+from .local_descent import residuals_and_jacobian, slopes_of
+
+Array = npt.NDArray[np.float64]
+
+#: r^2 of two activations from which the neurons do the same work: bias-free in two dimensions 22 degrees, half of what
+#: lies between a circuit's own features (greaterness and positiveness: 45 degrees, 0.38; the kinks of clip: 0.56), so
+#: that neurons that are merging but have not merged are found.
+SAME_WORK = 0.8
+
+
+#: The best multiple of a neuron's outgoing weights below which their sign is wrong. It is 1 at a minimum and -1 for a
+#: sign that was turned; where a neighbour is missing, it can fall to 0 and a little below.
+WRONG = -0.5
+
+
+#: Share of the target's spread below which a neuron is not used: 1% of the variance (docs/statistics.md, Criteria).
+USED = 0.1
+
+
+#: r^2 from which a kink is in its place: the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees.
+IN_PLACE = 0.99
+
+
+#: Kinks whose effect on the function is below this share of its scale on the box are not named.
+NAMED = 0.05
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """Why a network failed (see the module for the definitions).
+
+    Attributes:
+        cause: one of `CAUSES`.
+        layer: the hidden layer of the neuron, counted from 0 over layers with an activation; None where no single
+            neuron is to blame.
+        neuron: the neuron, counted from 0.
+        sentence: the reason in words, with the numbers that decided.
+        loss: the mean squared error, NaN where it diverged.
+
+    Examples:
+        >>> diagnose(Network([[[1.0], [0.5]], [[0.5, 1.0]]]), "absolute")
+        Diagnosis(same side, layer 0, neuron 0: neurons 0 and 1 of layer 0 do the same work, both on the
+        side of relu(x1), so that of the 2 that the task needs 1 is there; nothing holds relu(-x1))
+    """
+
+    cause: str
+    layer: int | None
+    neuron: int | None
+    sentence: str
+    loss: float
+
+    def __repr__(self) -> str:
+        place = "" if self.neuron is None else f", layer {self.layer}, neuron {self.neuron}"
+        return f"Diagnosis({self.cause}{place}: {self.sentence})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Neurons:
+    """One hidden layer with an activation, read.
+
+    Attributes:
+        layer: counted from 0 over such layers; block: the linear layer before it.
+        dead: [h] whether it is never active on the box.
+        pull: [h] the best multiple of each neuron's outgoing weights, all else held; -inf where it works against its
+            group.
+        locked: [h] whether gradient descent cannot turn their sign.
+        used: [h] whether the neuron moves the output by at least `USED` of the target's spread.
+        head: [h] the first neuron that does the same work, itself where there is none; -1 without a direction.
+        mass: [h] outgoing length times spread.
+        always: [h] whether it is active on (nearly) the whole box.
+        needed: how many distinct ones the task needs, None where not known.
+    """
+
+    layer: int
+    block: int
+    dead: npt.NDArray[np.bool_]
+    pull: Array
+    locked: npt.NDArray[np.bool_]
+    used: npt.NDArray[np.bool_]
+    head: npt.NDArray[np.intp]
+    mass: Array
+    always: npt.NDArray[np.bool_]
+    needed: int | None
+
+    def distinct(self, outputs: int) -> int:
+        """The number of distinct live neurons; always-on ones carry no more than an affine map of `outputs` rows."""
+        own = np.flatnonzero(self.head == np.arange(len(self.head)))
+        affine = int(self.always[own].sum())
+        return len(own) - affine + min(affine, outputs)
+
+
+def _stuck(net: Network, task: Task, X: Array, Y: Array, loss: float) -> Diagnosis:
+    """The cause of a network that local steps do not save."""
+    needs = _needed(task, net.architecture)
+    if task.needs_bias and not net.architecture.has_bias:
+        text = f"the task {task.name!r} needs biases, and this network has none"
+        return Diagnosis("out of reach", None, None, text, loss)
+    for layer, (block, need) in enumerate(zip(net.architecture.active, needs, strict=True)):
+        width = net.sizes[block + 1]
+        if need is not None and width < need:
+            text = f"layer {layer} has {width} neurons, and the smallest network known for {task.name!r} has {need}"
+            return Diagnosis("out of reach", layer, None, text, loss)
+    if not net.architecture.active:
+        return Diagnosis(
+            "out of reach", None, None, "it has no layer with an activation, so it is affine", loss
+        )
+    layers = _read(net, task, X, Y, needs)
+    for check in (_dead, _locked_sign, _same_side, _any_sign):
+        for neurons in layers:
+            found = check(net, task, neurons, X)
+            if found is not None:
+                cause, neuron, text = found
+                return Diagnosis(cause, neurons.layer, neuron, text, loss)
+    return _misplaced(net, task, layers, X, loss)
+
+
+def _dead(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
+    distinct = neurons.distinct(net.outputs)
+    if not neurons.dead.any() or (neurons.needed is not None and distinct >= neurons.needed):
+        return None
+    k = int(np.flatnonzero(neurons.dead)[0])
+    text = (
+        f"{_named(np.flatnonzero(neurons.dead), neurons.layer)} never active on the box, so that no gradient reaches "
+        f"{'it' if neurons.dead.sum() == 1 else 'them'}, and {_short(distinct, neurons.needed)}"
+    )
+    return "dead neuron", k, text + _lacking(net, task, neurons, X)
+
+
+def _locked_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
+    return _wrong_signed(net, neurons, neurons.locked & ((neurons.pull == -np.inf) | ~neurons.used))
+
+
+def _any_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
+    return _wrong_signed(net, neurons, neurons.pull > -np.inf)
+
+
+def _wrong_signed(
+    net: Network, neurons: _Neurons, among: npt.NDArray[np.bool_]
+) -> tuple[str, int, str] | None:
+    wrong = among & (neurons.pull < WRONG) & ~neurons.dead
+    if not wrong.any():
+        return None
+    # The one whose sign, turned, would change most is named.
+    k = int(np.where(wrong, neurons.mass * np.abs(neurons.pull).clip(1.0, 1e9), -1.0).argmax())
+    incoming = np.hypot(np.linalg.norm(net.weights[neurons.block][k]), net.bias_vectors[neurons.block][k])
+    outgoing = np.linalg.norm(net.weights[neurons.block + 1][:, k])
+    lock = (
+        f": they are longer than its incoming ones ({outgoing:.3g} and {incoming:.3g}), so that gradient descent "
+        "cannot turn them"
+        if neurons.locked[k]
+        else ""
+    )
+    against = neurons.pull[k] == -np.inf
+    sense = "against that of the others on its side" if against else "opposite to what the target wants"
+    text = f"the outgoing weights of neuron {k} of layer {neurons.layer} have a sign {sense}{lock}"
+    return "wrong-signed neuron", k, text
+
+
+def _same_side(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
+    distinct = neurons.distinct(net.outputs)
+    again = np.flatnonzero((neurons.head >= 0) & (neurons.head != np.arange(len(neurons.head))))
+    if not len(again) or (neurons.needed is not None and distinct >= neurons.needed):
+        return None
+    # Of the largest group, the neuron that does least.
+    heads, counts = np.unique(neurons.head[again], return_counts=True)
+    head = int(heads[counts.argmax()])
+    group = np.flatnonzero(neurons.head == head)
+    k = int(group[neurons.mass[group].argmin()])
+    first = net.architecture.active[0] == 0 and neurons.layer == 0
+    side = f", both on the side of {_ridge(net, head)}" if first and len(group) == 2 else ""
+    side = f", all on the side of {_ridge(net, head)}" if first and len(group) > 2 else side
+    needed = neurons.needed
+    count = (
+        f"so that of the {needed} that the task needs {distinct} {'is' if distinct == 1 else 'are'} there"
+        if needed is not None
+        else f"so that {distinct} of {len(neurons.head)} are left"
+    )
+    text = f"neurons {_and(group)} of layer {neurons.layer} do the same work{side}, {count}"
+    return "same side", k, text + _lacking(net, task, neurons, X)
+
+
+def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss: float) -> Diagnosis:
+    cause = "kink in the wrong place"
+    target = _form(task)
+    if target is None or len(layers) > 1:
+        text = "by exclusion: enough neurons are alive, distinct and of the right sign, but local steps solve nothing"
+        return Diagnosis(cause, None, None, text, loss)
+    form = canonical_form(net, task.box).simplify(NAMED * target.scale)
+    own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
+    alike = _alike(own, wanted) >= IN_PLACE
+    missing, extra = np.flatnonzero(~alike.any(axis=0)), np.flatnonzero(~alike.any(axis=1))
+    if not len(missing) and not len(extra):
+        text = "a local minimum with every kink in its place; the affine part is what is wrong"
+        return Diagnosis("unknown", None, None, text, loss)
+    parts, neuron = [], None
+    if len(extra):
+        j = int(extra[np.abs(form.kappa[extra]).max(axis=1).argmax()])
+        post = net.run(X)[f"blocks.{net.architecture.active[0]}.mlp.hook_post"]
+        sides = np.stack([np.maximum(s * (X @ form.n[j] + form.d[j]), 0.0) for s in (1.0, -1.0)], axis=1)
+        neuron = int(_alike(post, sides).max(axis=1).argmax())
+        parts.append(
+            f"neuron {neuron} bends the function along {_plane(form, j)}, where the task does not bend"
+        )
+    if len(missing):
+        parts.append(f"nothing bends along {_plane(target, int(missing[0]))}, where the task does")
+    return Diagnosis(cause, None if neuron is None else 0, neuron, "; ".join(parts), loss)
+
+
+def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None, ...]) -> list[_Neurons]:
+    """Every layer with an activation."""
+    slopes = slopes_of(net.activations)
+    assert slopes is not None
+    # With a bias everywhere: the derivatives by a layer's bias are those by what goes into its units.
+    residual, J = residuals_and_jacobian(
+        [w[None] for w in net.weights], [b[None] for b in net.bias_vectors], slopes, X.T[None], Y.T[None]
+    )
+    ends = np.cumsum([w.size + len(w) for w in net.weights])
+    record = net.run(X)
+    layers = []
+    for layer, block in enumerate(net.architecture.active):
+        into, out = net.weights[block], net.weights[block + 1]
+        b = net.bias_vectors[block]
+        post, pre = record[f"blocks.{block}.mlp.hook_post"], record[f"blocks.{block}.mlp.hook_pre"]
+        if block == 0:
+            low, high = _range(into, b, task.box)
+            size = np.abs(into).sum(axis=1) + np.abs(b)
+            dead, always = high <= ROUNDING * size, low >= -ROUNDING * size
+        else:
+            dead, always = pre.max(axis=0) <= 0, pre.min(axis=0) >= 0
+        dead = dead & (slopes[block] == 0)
+        # Affine to within the gate of a match: what bends a little at the box's edge does an affine neuron's work.
+        always = (always | (np.diag(_alike(post, pre)) >= IN_PLACE)) & ~dead
+        # d output / d (multiple of the outgoing weights) [h, outputs * n], on the neuron's side and on its other one
+        into_next = out.T @ J[0, ends[block + 1] - len(out) : ends[block + 1]]
+        along, across = (
+            into_next * np.tile(apply_nonlinearity(net.activations[block], side * pre).T, net.outputs)
+            for side in (1.0, -1.0)
+        )
+        head, mass = _groups(post, out, dead, always)
+        locked = (out * out).sum(axis=0) > (into * into).sum(axis=1) + b * b
+        used = along.std(axis=1) >= USED * Y.std()
+        pull = _pull(along, across, residual[0], head)
+        layers.append(_Neurons(layer, block, dead, pull, locked, used, head, mass, always, needs[layer]))
+    return layers
+
+
+def _pull(along: Array, across: Array, residual: Array, head: npt.NDArray[np.intp]) -> Array:
+    """The best multiple of each neuron's outgoing weights [h], all other neurons held; those of one group as one.
+
+    A member whose sign is against its group's, where the group's is right, is wrong whatever its size (-inf), unless
+    its sign is the one that the other side of its kink wants: then its side is wrong and not its sign.
+    """
+    pull = np.ones(len(along))
+    for k in np.unique(head[head >= 0]):
+        members = np.flatnonzero(head == k)
+        total = along[members].sum(axis=0)
+        length = float(total @ total)
+        if length == 0.0:
+            continue
+        best = 1.0 - float(total @ residual) / length
+        against = along[members] @ total < 0
+        wanted = across[members] @ residual < 0
+        turned = np.where(wanted, 1.0, -np.inf) if best > 0 else -best
+        pull[members] = np.where(against, turned, best)
+    return pull
+
+
+def _groups(
+    post: Array, out: Array, dead: npt.NDArray[np.bool_], always: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.intp], Array]:
+    """Per neuron the first that does the same work (-1 without a direction), and its mass; heads have the most mass."""
+    sd = post.std(axis=0)
+    # A constant neuron, all of whose incoming weights are 0, is part of the affine map's constant.
+    flat = dead | (sd <= ROUNDING * np.abs(post).max(axis=0, initial=0.0))
+    mass = np.linalg.norm(out, axis=0) * sd
+    # A neuron that bends does not do the work of one that is affine on the box.
+    alike = np.where(always[:, None] == always, _alike(post, post), 0.0)
+    head = np.full(len(mass), -1, dtype=np.intp)
+    heads: list[int] = []
+    for k in np.argsort(-mass, kind="stable"):
+        if flat[k]:
+            continue
+        near = [h for h in heads if alike[k, h] >= SAME_WORK]
+        head[k] = max(near, key=lambda h: alike[k, h]) if near else k
+        if not near:
+            heads.append(int(k))
+    return head, mass
+
+
+def _alike(a: Array, b: Array) -> Array:
+    """r^2 with its sign [columns of a, columns of b]; 0 for constant columns."""
+    units = []
+    for columns in (a, b):
+        centred = columns - columns.mean(axis=0)
+        length = np.linalg.norm(centred, axis=0)
+        constant = length <= ROUNDING * np.abs(columns).max(axis=0, initial=0.0) * len(columns)
+        units.append(np.where(constant, 0.0, centred / np.where(constant, 1.0, length)))
+    r = units[0].T @ units[1]
+    return np.asarray(np.sign(r) * r * r)
+
+
+def _range(W: Array, b: Array, box: Box) -> tuple[Array, Array]:
+    """Lowest and highest pre-activation [h] of first-layer neurons on the box, exactly."""
+    bounds = np.array(box)
+    middle, half = W @ bounds.mean(axis=1) + b, np.abs(W) @ (np.diff(bounds, axis=1)[:, 0] / 2)
+    return middle - half, middle + half
+
+
+@lru_cache(maxsize=256)
+def _needed(task: Task, architecture: Architecture) -> tuple[int | None, ...]:
+    """The neurons per layer of the smallest network known; None where no network of this depth is known."""
+    known = task.hidden_with_bias if architecture.has_bias else task.hidden
+    if known is not None and len(known) == len(architecture.active):
+        return tuple(known)
+    form = _form(task)
+    if form is not None and len(architecture.active) == 1:
+        try:
+            return (form.neurons(bias=architecture.has_bias).count,)
+        except InputError:  # offsets without biases
+            return (None,)
+    return (None,) * len(architecture.active)
+
+
+@lru_cache(maxsize=256)
+def _form(task: Task) -> CanonicalForm | None:
+    """The task's normal form, where its hand-derived network has one hidden layer."""
+    derived = task.derived_network
+    if derived is None or len(derived.architecture.active) != 1:
+        return None
+    return canonical_form(derived, task.box)
+
+
+def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> str:
+    """Which of the hand-derived first-layer features no neuron holds, in the mirror image that lacks least."""
+    derived = task.derived_network
+    if (
+        derived is None
+        or neurons.layer
+        or net.architecture.active[0]
+        or derived.architecture.active[:1] != (0,)
+    ):
+        return ""
+    if derived.architecture.has_bias != net.architecture.has_bias:
+        return ""
+    post = net.run(X)["blocks.0.mlp.hook_post"]
+    best: list[str] | None = None
+    for symmetry in (Symmetry(tuple(range(task.arity)), (1,) * task.arity), *task.symmetries):
+        wanted = derived.run(symmetry(X))["blocks.0.mlp.hook_post"]
+        held = (_alike(wanted, post) >= SAME_WORK).any(axis=1)
+        if best is None or (~held).sum() < len(best):
+            W = mirrored(derived, symmetry).weights[0]
+            best = [_affine(W[j], derived.bias_vectors[0][j]) for j in np.flatnonzero(~held)]
+    return f"; nothing holds {' or '.join(f'relu({text})' for text in best)}" if best else ""
+
+
+def _ridge(net: Network, neuron: int) -> str:
+    """A first-layer neuron as text, its largest weight scaled to 1."""
+    w, b = net.weights[0][neuron], net.bias_vectors[0][neuron]
+    peak = float(np.abs(w).max())
+    return f"relu({_affine(w / peak, b / peak)})"
+
+
+def _plane(form: CanonicalForm, j: int) -> str:
+    peak = float(np.abs(form.n[j]).max())
+    return f"{_affine(form.n[j] / peak, form.d[j] / peak)} = 0"
+
+
+def _affine(w: Array, b: float) -> str:
+    terms = [(float(v), f"x{k + 1}") for k, v in enumerate(w)] + [(float(b), "")]
+    text = ""
+    for value, name in terms:
+        size = f"{abs(value):.2g}"
+        if float(size) < 0.005:  # what two digits would show as 0.00
+            continue
+        body = name if size == "1" and name else f"{size} {name}".strip()
+        text += (f" {'-' if value < 0 else '+'} " if text else "-" if value < 0 else "") + body
+    return text or "0"
+
+
+def _short(distinct: int, needed: int | None) -> str:
+    live = f"{distinct} distinct one{'s are' if distinct != 1 else ' is'} left"
+    return live if needed is None else f"{live} of the {needed} that the task needs"
+
+
+def _named(neurons: npt.NDArray[np.intp], layer: int) -> str:
+    many = len(neurons) > 1
+    return f"neuron{'s' if many else ''} {_and(neurons)} of layer {layer} {'are' if many else 'is'}"
+
+
+def _and(numbers: Iterable[int]) -> str:
+    texts = [str(int(number)) for number in numbers]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

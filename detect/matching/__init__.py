@@ -1,0 +1,5 @@
+"""Neurons and directions against the catalogue, each beside its null."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

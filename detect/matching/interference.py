@@ -1,0 +1,277 @@
+"""Superposition: are there more readable features in a layer than it has neurons to hold them?
+
+Three neurons of a minimum network read six features: relu(x1), relu(-x1), relu(x1 - x2), x1, |x1| and
+    min(x1, x2). That
+alone is no superposition, since the last three are linear combinations of the first three: the six have rank
+three. So the number of readable features stands beside their *rank*.
+
+What superposition would mean here: more readable features *with independent values* than live neurons. A
+linear read-out can never show it. What it reads lies in the span of the live neurons; so features that are
+all read to 1 - R^2 <= 1e-3 are within 1e-3 of their variance of a space of that many dimensions (Eckart and
+Young), and their rank to that precision is at most the number of live neurons, always. Superposition as
+Elhage et al. (2022, Toy Models of Superposition) describe it is of sparse features, more than the neurons,
+which a *non-linear* read-out recovers; a linear one reads each of them with an error well above the bar.
+Such features are not counted here, and their absence from this table is no evidence that they are absent
+from the network. What the
+table does show is that a long list of readable features does not make a layer overfull.
+
+Interference is how far the features' directions are from orthogonal: the absolute cosine between those of
+two features. Features that are correlated as functions share some direction however many neurons there are,
+so the correlation of their values stands beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..features.catalogues import Catalogue
+from ..networks.architecture import hook_post, hook_pre
+from ..networks.box import BoxLike, box_of
+from ..networks.network import Activations
+from ..networks.stacks import Stack
+from .correlations import live_and_bent, unit_vectors
+from .directions import MAX_WIDTH, READ, Targets, held_out_errors, match_directions, targets_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+#: Singular values below this share of the largest are rounding: float64 keeps 1e-16, and a thousand values
+#: lose some.
+_ROUNDING = 1e-9
+SUPERPOSITION_COLUMNS = (
+    "layer", "live", "number", "rank", "independent", "interference", "worst", "encoders", "worst_encoders",
+    "correlation", "verdict",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Superposition:
+    """The readable features of one layer beside its live neurons.
+
+    Attributes:
+        layer: counts the layers that have an activation, from 0.
+        live: how many neurons vary and are positive somewhere on the box.
+        number: how many catalogue features are readable, those that differ by sign and scale counted once.
+        rank: the least number of dimensions that hold them all to within the bar of being read, 1e-3 of their
+            variance; at most `live`.
+        independent: how many of them are linearly independent to rounding; at most `number`, and more than
+            `rank` where features are near each other's combinations (|x| and x^2) without being them.
+        interference, worst: mean and largest absolute cosine between the decoders of two readable features
+            (the weights that read them from activations of unit variance); None for fewer than two features.
+        encoders, worst_encoders: the same between their encoders, the neurons' covariances with what is read
+            (Haufe et al. 2014, NeuroImage 87: how the layer writes the feature, not how it is best read).
+        correlation: mean absolute correlation between the features' values, which explains cosines as large.
+
+    Examples:
+        >>> Superposition(0, 3, 6, 3, 3, 0.4, 0.9, 0.5, 0.9, 0.4).verdict
+        '3 live neurons read 6 features of rank 3: no superposition'
+    """
+
+    layer: int
+    live: int
+    number: int
+    rank: int
+    independent: int
+    interference: float | None
+    worst: float | None
+    encoders: float | None
+    worst_encoders: float | None
+    correlation: float | None
+
+    @property
+    def verdict(self) -> str:
+        """What the counts say, in words."""
+        neurons = (
+            f"{self.live} live neuron{'' if self.live == 1 else 's'} read{'s' if self.live == 1 else ''}"
+        )
+        if not self.number:
+            return f"{neurons} no feature of the catalogue"
+        features = f"{neurons} {self.number} feature{'' if self.number == 1 else 's'} of rank {self.rank}"
+        if self.independent <= self.live:
+            return f"{features}: no superposition"
+        return (
+            f"{features}: {self.independent} are independent as functions, but what exceeds the rank is "
+            f"within the read-out's error: no superposition shown"
+        )
+
+
+def layer_superposition(
+    fit: Array, test: Array, live: Bools, targets: Targets, readable: Bools, layer: int = 0
+) -> Superposition:
+    """Count and compare the readable features of one layer of one network.
+
+    Args:
+        fit: activations [n, units] on the inputs that fit; test: [m, units] on those that test.
+        live: which neurons are live [units].
+        targets: the K features; readable: which of them can be read [K].
+
+    Raises:
+        InputError: where the shapes do not fit together.
+    """
+    if (
+        readable.shape != (len(targets.features),)
+        or live.shape != fit.shape[1:]
+        or test.shape[1:] != fit.shape[1:]
+    ):
+        raise InputError(
+            f"activations {fit.shape} and {test.shape}, live {live.shape}, readable {readable.shape} for "
+            f"{len(targets.features)} features: give [n, units], [m, units], [units] and one flag per feature"
+        )
+    number = int(readable.sum())
+    if number == 0:
+        return Superposition(layer, int(live.sum()), 0, 0, 0, None, None, None, None, None)
+    table = targets.test[:, readable] - targets.test[:, readable].mean(axis=0)
+    table = table / np.sqrt((table**2).sum(axis=0))
+    singular = np.linalg.svd(table, compute_uv=False)
+    rest = 1.0 - np.cumsum(singular**2) / (singular**2).sum()
+    rank = int(np.argmax(rest <= READ)) + 1
+    independent = int((singular > _ROUNDING * singular[0]).sum())
+    if number == 1:
+        return Superposition(layer, int(live.sum()), 1, rank, independent, None, None, None, None, None)
+    chosen = replace(targets, fit=targets.fit[:, readable], test=targets.test[:, readable])
+    decoders = held_out_errors(fit[None], test[None], chosen)[1][0]
+    _, _, unit = unit_vectors(fit)
+    encoders = unit.T @ (unit @ decoders)
+    between = [_cosines(matrix) for matrix in (decoders, encoders, table)]
+    (mean, worst), (mean_encoders, worst_encoders), (correlation, _) = ((c.mean(), c.max()) for c in between)
+    return Superposition(
+        layer, int(live.sum()), number, rank, independent, float(mean), float(worst),
+        float(mean_encoders), float(worst_encoders), float(correlation),
+    )  # fmt: skip
+
+
+def _cosines(columns: Array) -> Array:
+    """Absolute cosines between every two columns [units, K]: [K (K - 1) / 2]."""
+    length = np.sqrt((columns**2).sum(axis=0))
+    unit = columns / np.where(length > 0, length, 1.0)
+    return np.asarray(np.abs(unit.T @ unit)[np.triu_indices(columns.shape[1], 1)])
+
+
+def superposition(
+    activations: Activations,
+    directions: pd.DataFrame | None = None,
+    *,
+    null: str | None = None,
+    box: BoxLike | None = None,
+    catalogue: Catalogue | None = None,
+) -> tuple[Superposition, ...]:
+    """The readable features of every recorded layer beside its live neurons.
+
+    Args:
+        activations: what `record` or `Network.run` gives, with the architecture.
+        directions: `match_directions` of the same activations, box and catalogue; by default it is called.
+        null, box, catalogue: as for `match_directions`.
+
+    Returns:
+        One record per non-linear layer of at most 1024 neurons.
+
+    Raises:
+        InputError: where the architecture is not known, or the directions are of another catalogue or layer.
+
+    Examples:
+        >>> from ..networks.network import Network
+        >>> net = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
+        >>> found = superposition(net.run(np.random.default_rng(0).uniform(-1, 1, (900, 2))), null="uniform")
+        >>> found[0].verdict
+        '3 live neurons read 6 features of rank 3: no superposition'
+    """
+    architecture = activations.shape()
+    X = activations.inputs
+    bounds = box_of(X) if box is None else box
+    if directions is None:
+        directions = match_directions(activations, null=null, box=bounds, catalogue=catalogue)
+    targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
+    cut = len(targets.X_fit)
+    # The same rows as the read-outs were fitted and tested on.
+    order = np.random.default_rng(0).permutation(len(X))[: cut + len(targets.X_test)]
+    records = []
+    for layer, block in enumerate(architecture.active):
+        pre, post = activations[hook_pre(block)][order], activations[hook_post(block)][order]
+        if post.shape[1] <= MAX_WIDTH:
+            readable = _readable(directions[directions["layer"] == layer], targets, layer)
+            live = _live(pre, post, architecture.activations[block])
+            records.append(layer_superposition(post[:cut], post[cut:], live, targets, readable, layer))
+    return tuple(records)
+
+
+def read_superposition(stack: Stack, directions: pd.DataFrame, targets: Targets) -> pd.DataFrame:
+    """The same for stacked networks: one row per network and layer.
+
+    Args:
+        stack: networks of one architecture.
+        directions: `directions.direction_frame` of them, with its first column `network`, the position.
+        targets: the targets that `read_directions` used.
+
+    Returns:
+        `network`, then `SUPERPOSITION_COLUMNS`.
+
+    Examples:
+        >>> from .directions import direction_frame, read_directions
+        >>> from ..features.task import derived_network
+        >>> stack = Stack.of([derived_network("minimum")])
+        >>> readings, targets, _ = read_directions(stack)
+        >>> frame = read_superposition(stack, direction_frame(readings, targets), targets)
+        >>> frame[["live", "number", "rank"]].values.tolist()
+        [[3, 6, 3]]
+    """
+    if "network" not in directions:
+        raise InputError(
+            "the directions have no column 'network': give those of the stack, see direction_frame"
+        )
+    architecture = stack.architecture
+    X, cut = np.vstack([targets.X_fit, targets.X_test]), len(targets.X_fit)
+    step = max(1, int(1e7 / (len(X) * max(architecture.sizes))))
+    groups = dict(tuple(directions.groupby(["network", "layer"])))
+    numbers, records = [], []
+    for start in range(0, len(stack), step):
+        forward = stack[start : start + step].forward(X)
+        for k in range(len(forward.outputs)):
+            for layer, block in enumerate(architecture.active):
+                rows = groups.get((start + k, layer))
+                if rows is None:
+                    continue
+                pre, post = forward.pre[block][k], forward.post[block][k]
+                live = _live(pre, post, architecture.activations[block])
+                readable = _readable(rows, targets, layer)
+                records.append(layer_superposition(post[:cut], post[cut:], live, targets, readable, layer))
+                numbers.append(start + k)
+    frame = superposition_frame(records)
+    frame.insert(0, "network", numbers)
+    return frame
+
+
+def superposition_frame(records: Sequence[Superposition]) -> pd.DataFrame:
+    """The records as a table with `SUPERPOSITION_COLUMNS`."""
+    import pandas as pd
+
+    rows = [{**asdict(record), "verdict": record.verdict} for record in records]
+    return pd.DataFrame(rows, columns=list(SUPERPOSITION_COLUMNS))
+
+
+def _live(pre: Array, post: Array, activation: str) -> Bools:
+    """Which neurons are positive somewhere and vary [units]; a constant neuron reads nothing."""
+    return np.asarray(live_and_bent(pre, post, activation)[0] & (unit_vectors(post)[1] > 0.0))
+
+
+def _readable(rows: pd.DataFrame, targets: Targets, layer: int) -> Bools:
+    """Which of the targets' features a layer's rows call readable [K]."""
+    called = {
+        (f, tuple(on))
+        for f, on, hit in zip(rows["feature"], rows["on"], rows["readable"], strict=True)
+        if hit
+    }
+    readable = np.array([(f.feature.name, f.on) in called for f in targets.features])
+    if len(rows) != len(targets.features) or readable.sum() != len(called):
+        raise InputError(
+            f"layer {layer}: {len(rows)} directions for {len(targets.features)} features of the catalogue: "
+            "give the directions of the same network, box and catalogue"
+        )
+    return readable

@@ -1,0 +1,203 @@
+"""The kink criterion: do the matched kinks, and nothing else, make the network bend as it does?
+
+In the last hidden layer, substituting one neuron recovers exactly r^2 and is no evidence. But linear paths may be
+carried by any pair of neurons; only the kinks identify the algorithm. So: keep the matched kinks as the catalogue has
+them, let everything else be one affine map, and see how much of the bent part of the output that reproduces.
+A *lazy* network, a random hidden layer with the best read-out, computes the function by another mechanism: it is the
+null to beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..features.catalogues import Catalogue
+from ..features.task import Task, as_task
+from ..networks.box import BoxLike
+from ..networks.initialisation import lazy_networks
+from ..networks.network import HasNetwork, Network, as_network
+from ..networks.stacks import Stack
+from .correlations import unit_vectors
+from .probes import Probes, depth_of, probes_for
+
+Array = npt.NDArray[np.float64]
+#: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
+#: criterion of trained networks: 95% of trained minimum networks reach it), and more than 95% of lazy networks do.
+PASS = 0.99
+#: Lazy networks of a panel: their 95% quantile is then known to about one percent of them.
+PANEL = 400
+#: The 1 - r^2 at which a neuron counts as matched: the first of these at which few lazy networks reach 0.99. With
+#: enough random directions some fall on the catalogue's: of bias-free networks of width 32 a quarter would do
+#: so at 1e-3. Training reaches 1e-7 and better.
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 3e-7)
+_FEW = 0.03
+_BENT = ("ridge", "magnitude", "threshold", "composed")
+
+
+@dataclass(frozen=True)
+class KinkCriterion:
+    """The kink criterion of one network.
+
+    Attributes:
+        value: share of the output's bent part that matched kinks and an affine remainder reproduce; NaN where
+            the output is affine and nothing bends. It can be negative.
+        held: the largest 1 - r^2 at which a neuron counted as matched.
+        lazy: the lazy panel's 95% quantile of the same value.
+        passed: value >= 0.99 and above the lazy quantile.
+
+    Examples:
+        >>> KinkCriterion(value=0.999, held=1e-3, lazy=0.36, passed=True).passed
+        True
+    """
+
+    value: float
+    held: float
+    lazy: float
+    passed: bool
+
+
+def kink_criterion(
+    network: Network | HasNetwork,
+    *,
+    task: Task | str | None = None,
+    box: BoxLike | None = None,
+    held: float | None = None,
+    null: str = "uniform",
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+) -> KinkCriterion:
+    """Whether the matched kinks of the last hidden layer are what makes the network bend as it does.
+
+    `F = 1 - MSE(f, Aff(rest) + sum over matched j of v_j (s_j phi_j + b_j)) / MSE(f, Aff(f))`, with Aff the
+    least-squares affine projection on the layer's input variables and rest = f minus the matched neurons' part.
+
+    Args:
+        network: with at least one non-linear layer.
+        task: what the lazy networks are fitted to; by default the network's own outputs.
+        box: the inputs' box; by default the task's, else (-1, 1).
+        held: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3% of the lazy
+            panel reach 0.99.
+        null: init law of the lazy networks' hidden layers; seed: of their draws.
+        catalogue: the features to look for; by default the installed ones.
+
+    Raises:
+        InputError: where the network has no hidden layer with an activation last.
+
+    Examples:
+        >>> from ..features.task import derived_network
+        >>> result = kink_criterion(derived_network("minimum"), task="minimum")
+        >>> round(result.value, 6), result.passed
+        (1.0, True)
+    """
+    net = as_network(network)
+    return kink_criteria([net], task=task, box=box, held=held, null=null, seed=seed, catalogue=catalogue)[0]
+
+
+def kink_criteria(
+    networks: Sequence[Network],
+    *,
+    task: Task | str | None = None,
+    box: BoxLike | None = None,
+    held: float | None = None,
+    null: str = "uniform",
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+) -> list[KinkCriterion]:
+    """The kink criterion of networks of one architecture; with a task they share one lazy panel.
+
+    Args:
+        networks: at least one; all of the same architecture.
+        task, box, held, null, seed, catalogue: as for `kink_criterion`.
+
+    Raises:
+        InputError: where the last hidden layer has no activation.
+
+    Examples:
+        >>> from ..features.task import derived_network
+        >>> [round(c.value, 6) for c in kink_criteria([derived_network("absolute")] * 2, task="absolute")]
+        [1.0, 1.0]
+    """
+    stack = Stack.of(networks)
+    architecture = stack.architecture
+    if not architecture.active or architecture.active[-1] != len(architecture.activations) - 1:
+        raise InputError(
+            f"{architecture}: the last hidden layer has no activation, so it has no kinks; merge it with the read-out"
+        )
+    known = as_task(task) if task is not None else None
+    bounds = box if box is not None else known.box if known else (-1.0, 1.0)
+    block = architecture.active[-1]
+    probes = probes_for(architecture.sizes[0], bounds, depth=depth_of(architecture, block), known=catalogue)
+    if known is not None:
+        panels = [lazy_networks(stack, probes.X, known(probes.X), PANEL, null, seed)]
+        groups = [stack]
+    else:
+        panels = [
+            lazy_networks(stack, probes.X, network(probes.X), PANEL, null, seed) for network in networks
+        ]
+        groups = [stack[k : k + 1] for k in range(len(stack))]
+    results = []
+    for group, panel in zip(groups, panels, strict=True):
+        tolerance, lazy = _beside(panel, probes, held)
+        for value in _explained(group, probes, tolerance):
+            passed = bool(value >= PASS and value > lazy)
+            results.append(KinkCriterion(float(value), tolerance, lazy, passed))
+    return results
+
+
+def _beside(panel: Stack, probes: Probes, held: float | None) -> tuple[float, float]:
+    """The tolerance of a match, and the lazy panel's 95% quantile at it."""
+    for tolerance in TOLERANCES if held is None else (held,):
+        # A lazy network that is affine bends nowhere and explains nothing.
+        values = np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0)
+        if (values >= PASS).mean() <= _FEW:
+            break
+    return tolerance, float(np.quantile(values, 0.95))
+
+
+def _explained(stack: Stack, probes: Probes, held: float) -> Array:
+    """The criterion's value per network [networks]."""
+    forward = stack.forward(probes.X)
+    h = forward.post[-1]
+    variables = (
+        forward.post[-2]
+        if len(forward.post) > 1
+        else np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
+    )
+    mean, sd, unit = unit_vectors(h)
+    bent = np.array([name in _BENT for name in (f.competes_as for f in probes.features)])
+    n = len(probes.X)
+    values = np.full(len(stack), np.nan)
+    for k in range(len(stack)):
+        columns = np.hstack([variables[k], np.ones((n, 1))])
+        q, _ = (
+            np.linalg.qr(columns)
+            if np.linalg.matrix_rank(columns) == columns.shape[1]
+            else (_basis(columns), None)
+        )
+        f = forward.outputs[k]
+        bend = f - q @ (q.T @ f)
+        total = float((bend**2).sum())
+        if total <= 1e-18 * float((f**2).sum()):  # rounding: the output is affine
+            continue
+        r = unit[k].T @ probes.unit[:, bent]
+        best = r.argmax(axis=1)
+        top = r[np.arange(len(r)), best]
+        matched = (top > 0) & (1.0 - top**2 <= held)
+        read = stack.weights[-1][k][:, matched]
+        phi = probes.unit[:, bent][:, best[matched]]
+        replaced = top[matched] * sd[k, matched] * np.sqrt(n) * phi + mean[k, matched]
+        rest = f - h[k][:, matched] @ read.T
+        error = f - (q @ (q.T @ rest) + replaced @ read.T)
+        values[k] = 1.0 - float((error**2).sum()) / total
+    return values
+
+
+def _basis(columns: Array) -> Array:
+    """An orthonormal basis of the columns' span (dead variables make it narrower than they are)."""
+    u, s, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(u[:, s > 1e-10 * s[0]])

@@ -1,0 +1,364 @@
+"""What untrained networks would give: the null law of a neuron's best match.
+
+A high correlation with a catalogue feature is no evidence by itself: in two dimensions 95% of untrained bias-free
+ReLU neurons correlate above 0.9 with some feature (docs/measurements.md, Correlation of untrained neurons). So each
+neuron stands beside untrained neurons of the same shape, init law and inputs, with the maximum over the whole
+catalogue taken inside the null:
+
+1. Per class c of features, U_c = 1 - r^2 of the best one, and p_c = P_null(U <= U_c) from simulation with a
+   generalised Pareto tail (`tails.Tail`).
+2. The gated minimum T = min of p_c over classes with U_c <= 0.01, recalibrated on the same simulation:
+   p = P_null(T <= t). Classes compete by p, not by r, or a class that everything matches hides the others.
+3. Below its 1% point p = c T, with c the worst measured ratio of P_null(T <= t) to t, plus one standard
+   error, at most the number of classes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..networks.architecture import Architecture
+from ..networks.initialisation import LAWS, untrained
+from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
+from ..networks.stacks import Stack
+from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
+from ..statistics.tails import Tail
+from .correlations import (
+    UPSTREAM,
+    Scores,
+    box_bounds,
+    class_scores,
+    live_and_bent,
+    unit_vectors,
+    upstream_features,
+    upstream_scores,
+)
+from .criteria import GATE
+from .probes import Probes
+
+Array = npt.NDArray[np.float64]
+#: What training can reach: attainability is the p that a neuron at this 1 - r^2 would get.
+REACHED = 1e-6
+#: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 160 000 draws
+#: 1 000 lie below it, which fixes it to 3%.
+_FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
+_NEURONS_PER_NETWORK = 8
+#: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
+_BUDGET = 3e11
+_VERSION = 5
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronNull:
+    """The null law of one block's neurons under one init law.
+
+    Attributes:
+        classes: class names; `upstream` last where the block has upstream features.
+        tails: the law of U_c per class.
+        t_values, t_mass: quantiles of the gated minimum T and the mass at or below each.
+        factor: the c of p = c T below the smallest of them.
+        gate_mass: P_null(some class passes the gate): no larger p is ever given to a neuron that passes it.
+        at_gate: P_null(U_c <= 0.01) per class, the share of untrained neurons with a "good" match.
+        draws: how many live, bent untrained neurons it rests on.
+        piecewise: whether the activation is piecewise linear.
+    """
+
+    classes: tuple[str, ...]
+    tails: tuple[Tail, ...]
+    t_values: Array
+    t_mass: Array
+    factor: float
+    gate_mass: float
+    at_gate: Array
+    draws: int
+    piecewise: bool
+
+    @property
+    def competes(self) -> npt.NDArray[np.bool_]:
+        """Which classes compete: all but the affine features of piecewise-linear neurons.
+
+        A neuron that is tested is bent, and one that resembles an affine feature hardly bends: a kink that
+        has all but left the box. That is no mechanism found, and as a class it would double everybody's p.
+        """
+        return np.array([not (self.piecewise and name == "linear") for name in self.classes])
+
+    def atoms(self) -> Array:
+        """P_null(exact match) per class."""
+        return np.array([tail.atom for tail in self.tails])
+
+    def class_p(self, unexplained: Array) -> Array:
+        """p_c for unexplained [M, C]."""
+        return np.stack([tail.p(unexplained[:, c]) for c, tail in enumerate(self.tails)], axis=1)
+
+    def gated(self, unexplained: Array, class_p: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+        """The gated minimum T [M] (1 where no class passes) and its class [M]."""
+        competing = np.where((unexplained <= GATE) & self.competes, class_p, 1.0)
+        return competing.min(axis=1), competing.argmin(axis=1)
+
+    def p_of_t(self, t: Array) -> Array:
+        """P_null(T <= t)."""
+        if not len(self.t_values):
+            return np.where(t < 1.0, np.minimum(self.factor * t, self.gate_mass), 1.0)
+        body = np.interp(t, self.t_values, self.t_mass)
+        tail = np.minimum(self.factor * t, self.t_mass[0])
+        return np.asarray(np.where(t >= 1.0, 1.0, np.where(t < self.t_values[0], tail, body)))
+
+    def p(self, unexplained: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+        """The neuron's p [M] and the class that won [M], from unexplained [M, C]."""
+        t, winner = self.gated(unexplained, self.class_p(unexplained))
+        return self.p_of_t(t), winner
+
+    def attainable(self) -> Array:
+        """The p that a neuron at 1 - r^2 = 1e-6 would get, per class."""
+        best = np.ones((len(self.classes), len(self.classes)))
+        np.fill_diagonal(best, REACHED)
+        return self.p(best)[0]
+
+
+def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes) -> NeuronNull:
+    """The null of one block's neurons; simulated once per shape, then kept in memory and on disk.
+
+    Args:
+        architecture: the network's; only what lies below and at the block matters.
+        block: index of the hidden layer.
+        law: init law, see `stacking.untrained`.
+        probes: the inputs and features.
+
+    Examples:
+        >>> from .probes import probes_for
+        >>> null = neuron_null(Architecture((1, 2, 1), ("relu",), (False, False)), 0, "uniform", probes_for(1))
+        >>> float(null.atoms()[0])
+        1.0
+    """
+    last = block + 1
+    # The first layer's neurons are independent: its null is the same at every width.
+    sizes = (architecture.sizes[0], 1) if block == 0 else (*architecture.sizes[:last], 1)
+    prefix = Architecture((*sizes, 1), architecture.activations[:last], (*architecture.bias[:last], False))
+    return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
+
+
+@lru_cache(maxsize=256)
+def _cached_null(prefix: Architecture, block: int, law: str, key: str, carried: Unkeyed) -> NeuronNull:
+    probes: Probes = carried.value
+
+    def make(seed: int) -> Arrays:
+        return _to_arrays(fit_null(simulate(prefix, block, law, probes, seed), prefix, block, probes))
+
+    return _from_arrays(kept_arrays(f"neurons {_VERSION}|{prefix!r}|{block}|{law}|{key}", make))
+
+
+def simulate(
+    architecture: Architecture, block: int, law: str, probes: Probes, seed: int, neurons: int | None = None
+) -> Iterator[Scores]:
+    """Scores of untrained neurons of one block, in chunks.
+
+    Args:
+        architecture: sizes up to and with the block's; for block 0 its width does not matter.
+        neurons: how many to draw (before the dead and the affine ones are left out).
+    """
+    rng = np.random.default_rng([seed, block, zlib.crc32(law.encode())])
+    n, d = probes.X.shape
+    wanted = neurons or (_FIRST_LAYER_DRAWS if block == 0 else _DEEP_DRAWS)
+    if block == 0:
+        # Many given rows make every draw dear; 20 000 still leave 125 below the 0.05 / 8 of a layer of eight.
+        wanted = int(min(wanted, max(20_000, _BUDGET / 3 / (n * len(probes.features)))))
+        chunk = max(100, int(2e6 / n))
+        for start in range(0, wanted, chunk):
+            count = min(chunk, wanted - start)
+            shape = Architecture((d, count, 1), architecture.activations[:1], (architecture.bias[0], False))
+            yield score_block(untrained(shape, 1, law, rng), 0, probes)
+        return
+    sizes = (*architecture.sizes[: block + 1], _NEURONS_PER_NETWORK, 1)
+    shape = Architecture(
+        sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
+    )
+    cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
+    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(500, _BUDGET / cost)))
+    chunk = max(1, int(2e6 / (n * max(sizes))))
+    for start in range(0, networks, chunk):
+        yield score_block(untrained(shape, min(chunk, networks - start), law, rng), block, probes)
+
+
+def score_block(stack: Stack, block: int, probes: Probes) -> Scores:
+    """Scores of all neurons of one block of stacked networks, flattened to [networks * width]."""
+    h: Array = np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
+    previous = h
+    for k in range(block + 1):
+        previous, pre = h, h @ stack.weights[k].transpose(0, 2, 1) + stack.biases[k][:, None, :]
+        h = apply_nonlinearity(stack.architecture.activations[k], pre)
+    bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if block == 0 else None
+    live, bent = live_and_bent(pre, h, stack.architecture.activations[block], bounds)
+    _, sd, unit = unit_vectors(h)
+    # Alive by its exact bounds and flat on the probes: there is nothing to compare, here as in the test.
+    live &= sd > 0
+    return scores_of(unit, previous if block else None, stack.architecture, block, live, bent, probes)
+
+
+def scores_of(
+    unit: Array,
+    previous: Array | None,
+    architecture: Architecture,
+    block: int,
+    live: npt.NDArray[np.bool_],
+    bent: npt.NDArray[np.bool_],
+    probes: Probes,
+) -> Scores:
+    """Scores from unit vectors [N, n, M] and, past the first block, the previous layer's values [N, n, width]."""
+    count, n, width = unit.shape
+    flat = unit.transpose(1, 0, 2).reshape(n, count * width)
+    unexplained, best = class_scores(flat, probes)
+    features = upstream_of(architecture, block)
+    if features and previous is not None:
+        step = max(1, int(2e6 / (n * len(features))))
+        parts = [
+            upstream_scores(unit[k : k + step], previous[k : k + step], features)
+            for k in range(0, count, step)
+        ]
+        unexplained = np.column_stack([unexplained, np.concatenate([u for u, _ in parts]).ravel()])
+        best = np.column_stack([best, np.concatenate([b for _, b in parts]).ravel()])
+    return Scores(unexplained, best, live.ravel(), bent.ravel())
+
+
+def upstream_of(architecture: Architecture, block: int) -> tuple:  # type: ignore[type-arg]  # of BoundFeature
+    """The upstream features that a block's neurons are compared with; empty for the first block."""
+    if block == 0:
+        return ()
+    return upstream_features(architecture.sizes[block], signed=architecture.activations[block - 1] != "relu")
+
+
+def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, probes: Probes) -> NeuronNull:
+    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test."""
+    unexplained = np.concatenate([s.unexplained[s.live & s.bent] for s in scores])
+    classes = (*probes.classes, UPSTREAM) if upstream_of(architecture, block) else probes.classes
+    activation = architecture.activations[block]
+    piecewise = activation == "relu" or leaky_slope(activation) is not None
+    if len(unexplained) < 100:
+        # Hardly any untrained neuron is live and bent: nothing can be said, so nothing is ever significant.
+        never = Tail(np.array([1.0]), np.array([1.0]), 0.0, 0.0, 0.0, 1.0, 1.0)
+        ones = np.ones(len(classes))
+        return NeuronNull(
+            classes,
+            (never,) * len(classes),
+            np.array([]),
+            np.array([]),
+            1.0,
+            1.0,
+            ones,
+            len(unexplained),
+            piecewise,
+        )
+    tails = []
+    for c, name in enumerate(classes):
+        tail = Tail.fit(unexplained[:, c])
+        if name == "threshold" and _every_neuron_is_a_threshold(architecture, block):
+            tail = Tail(tail.draws, tail.share, tail.cut, tail.cut_mass, tail.shape, tail.scale, 1.0)
+        tails.append(tail)
+    partial = NeuronNull(
+        classes,
+        tuple(tails),
+        np.array([]),
+        np.array([]),
+        float(len(classes)),
+        1.0,
+        (unexplained <= GATE).mean(axis=0),
+        len(unexplained),
+        piecewise,
+    )
+    t, _ = partial.gated(unexplained, partial.class_p(unexplained))
+    return _calibrate(partial, np.sort(t[t < 1.0]), len(t))
+
+
+def _every_neuron_is_a_threshold(architecture: Architecture, block: int) -> bool:
+    """With one input and a bias every piecewise-linear neuron of the first layer is relu(+-(x - t)) for some t."""
+    piecewise = architecture.activations[0] == "relu" or leaky_slope(architecture.activations[0]) is not None
+    return block == 0 and architecture.sizes[0] == 1 and architecture.bias[0] and piecewise
+
+
+def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
+    """Replace T by P_null(T <= t): empirical down to the 1% point (or to 50 draws), c T below it."""
+    passed = len(t)
+    gate_mass = (passed + 1) / (n + 1)
+    at_most = float(len(null.classes))
+    # The ratio is read off where at least 50 draws lie below, so that it is known to about 14%.
+    ranks = np.unique(
+        np.array([r for r in (0.001 * n, 0.002 * n, 0.005 * n, 0.01 * n, passed) if 50 <= r <= passed], int)
+    )
+    if not len(ranks):
+        factor = at_most
+    else:
+        at = np.maximum(t[ranks - 1], 1e-300)
+        factor = min(at_most, float(((ranks + np.sqrt(ranks)) / n / at).max()))
+    start = int(0.01 * n)
+    if passed > start >= 50:
+        chosen = np.unique(np.linspace(start - 1, passed - 1, 2000).astype(int))
+        values, mass = t[chosen], (chosen + 2.0) / (n + 1.0)
+        keep = np.append(values[1:] > values[:-1], True)
+        t_values, t_mass = values[keep], np.minimum(mass[keep], 1.0)
+    else:
+        t_values = t_mass = np.array([])
+    return NeuronNull(
+        null.classes,
+        null.tails,
+        t_values,
+        t_mass,
+        factor,
+        gate_mass,
+        null.at_gate,
+        null.draws,
+        null.piecewise,
+    )
+
+
+def known_laws(law: str | None) -> tuple[str, ...]:
+    """The init laws to compare with: the one that is known, or all of them, whose largest p then counts."""
+    return LAWS if law is None else (law,)
+
+
+def _to_arrays(null: NeuronNull) -> Arrays:
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "classes": np.array(null.classes),
+        "t_values": null.t_values,
+        "t_mass": null.t_mass,
+        "at_gate": null.at_gate,
+        "numbers": np.array([null.factor, null.gate_mass, null.draws, null.piecewise]),
+    }
+    for c, tail in enumerate(null.tails):
+        arrays[f"draws{c}"], arrays[f"share{c}"] = tail.draws, tail.share
+        arrays[f"tail{c}"] = np.array([tail.cut, tail.cut_mass, tail.shape, tail.scale, tail.atom])
+    return arrays
+
+
+def _from_arrays(arrays: Arrays) -> NeuronNull:
+    classes = tuple(str(name) for name in arrays["classes"])
+    tails = tuple(
+        Tail(arrays[f"draws{c}"], arrays[f"share{c}"], *map(float, arrays[f"tail{c}"]))
+        for c in range(len(classes))
+    )
+    factor, gate_mass, draws, piecewise = map(float, arrays["numbers"])
+    quantiles = arrays["t_values"], arrays["t_mass"]
+    return NeuronNull(
+        classes, tails, *quantiles, factor, gate_mass, arrays["at_gate"], int(draws), bool(piecewise)
+    )
+
+
+def atoms_of(nulls: Sequence[NeuronNull]) -> Array:
+    """P_null(exact match) per class, the largest over the laws."""
+    return np.asarray(np.max([null.atoms() for null in nulls], axis=0))
+
+
+def largest_p(nulls: Sequence[NeuronNull], unexplained: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+    """The largest p over the laws [M], and the class that won under that law [M]."""
+    results = [null.p(unexplained) for null in nulls]
+    p = np.stack([p for p, _ in results])
+    winner = np.stack([w for _, w in results])
+    worst = p.argmax(axis=0)
+    columns = np.arange(p.shape[1])
+    return p[worst, columns], winner[worst, columns]

@@ -1,0 +1,140 @@
+"""The probes on which neurons are compared with features, and the features' values there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..features.binding import BoundFeature, bind
+from ..features.catalogues import Catalogue, catalogue
+from ..networks.architecture import Architecture
+from ..networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
+
+if TYPE_CHECKING:
+    pass
+
+Array = npt.NDArray[np.float64]
+#: 2**9 Sobol points: correlations are off by under 1%, exact matches are exact on any set of points.
+LOG2_PROBES = 9
+#: Given inputs beyond this many rows are thinned evenly; more points change no correlation visibly.
+MAX_PROBES = 10_000
+#: A feature whose spread on the probes is below this share of its size is constant there.
+_CONSTANT = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """Features on probe inputs, centred and of unit norm, sorted by the class they compete in.
+
+    Attributes:
+        X: the inputs [n, d].
+        box: their box.
+        features: the K bound features, sorted by class.
+        mean, sd: of each feature's values [K]; unit: centred values over (sd sqrt(n)) [n, K].
+        classes: names of the classes; starts: where each begins among the features.
+        skipped: names of catalogue entries left out because they have too many arguments.
+        sampled: whether X are points of the box, and not given inputs.
+        key: a hash of all this, for caches.
+    """
+
+    X: Array
+    box: Box
+    features: tuple[BoundFeature, ...]
+    mean: Array
+    sd: Array
+    unit: Array
+    classes: tuple[str, ...]
+    starts: npt.NDArray[np.intp]
+    skipped: tuple[str, ...]
+    sampled: bool
+    key: str
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs d."""
+        return int(self.X.shape[1])
+
+    def class_of(self, k: int) -> str:
+        """The class of feature k."""
+        return self.features[k].competes_as
+
+    def __repr__(self) -> str:
+        return f"Probes(n={len(self.X)}, d={self.inputs}, features={len(self.features)}, classes={len(self.classes)})"
+
+
+def probes_for(
+    inputs: int,
+    box: BoxLike = (-1.0, 1.0),
+    *,
+    X: npt.ArrayLike | None = None,
+    depth: int = 1,
+    known: Catalogue | None = None,
+) -> Probes:
+    """The probes of a box (Sobol points), or of given inputs.
+
+    Args:
+        inputs: the number of inputs d.
+        box: their box; X: inputs [n, d] that replace uniform points of the box.
+        depth: 1 for features of the inputs, 2 with positive parts of minima and maxima (see `binding.bind`).
+        known: the catalogue; by default the installed one.
+
+    Raises:
+        InputError: where the inputs do not fit the box, or no feature varies on them.
+
+    Examples:
+        >>> probes_for(2)
+        Probes(n=512, d=2, features=81, classes=8)
+    """
+    bounds = as_box(box, inputs)
+    entries = catalogue if known is None else known
+    if X is None:
+        return _sobol_probes(bounds, depth, entries)
+    given = check_inputs(X, inputs)
+    if len(given) > MAX_PROBES:
+        given = given[np.linspace(0, len(given) - 1, MAX_PROBES).astype(int)]
+    return _build(given, bounds, depth, entries, sampled=False)
+
+
+@lru_cache(maxsize=64)
+def _sobol_probes(box: Box, depth: int, known: Catalogue) -> Probes:
+    return _build(sobol_points(box, LOG2_PROBES), box, depth, known, sampled=True)
+
+
+def _build(X: Array, box: Box, depth: int, known: Catalogue, *, sampled: bool) -> Probes:
+    binding = bind(tuple(known.values()), X.shape[1], box, depth=depth)
+    order: dict[str, list[tuple[BoundFeature, Array]]] = {}
+    for feature in binding.features:
+        values = feature.values(X)
+        size = float(np.abs(values).max())
+        # A feature that is infinite or NaN on an input (1 / x1 at 0) is no function of these inputs.
+        if np.isfinite(size) and values.std() > _CONSTANT * size:
+            order.setdefault(feature.competes_as, []).append((feature, values))
+    if not order:
+        raise InputError(
+            f"no feature of the catalogue varies on these {len(X)} inputs: give more, or other, inputs"
+        )
+    classes = tuple(order)
+    listed = [item for name in classes for item in order[name]]
+    table = np.column_stack([values for _, values in listed])
+    mean, sd = table.mean(axis=0), table.std(axis=0)
+    unit = (table - mean) / (sd * np.sqrt(len(X)))
+    starts = np.cumsum([0, *(len(order[name]) for name in classes)])[:-1]
+    features = tuple(feature for feature, _ in listed)
+    # Thresholds depend on the box, which given inputs do not tell.
+    digest = hashlib.sha256(np.ascontiguousarray(X).tobytes() + repr((X.shape, box, sampled)).encode())
+    for feature in features:
+        digest.update(f"{feature.competes_as}:{feature.formula.text};".encode())
+    return Probes(
+        X, box, features, mean, sd, unit, classes, starts, binding.skipped, sampled, digest.hexdigest()[:24]
+    )
+
+
+def depth_of(architecture: Architecture, block: int) -> int:
+    """How deep the features are that a block is compared with: 1 in the first non-linear layer, 2 behind it."""
+    return 1 if block == architecture.active[0] else 2

@@ -1,0 +1,12 @@
+from .fourier import SINGLE as SINGLE
+from .fourier import FourierReading as FourierReading
+from .fourier import read_fourier as read_fourier
+from .nulls import FourierNull as FourierNull
+from .nulls import fourier_null as fourier_null
+from .relabelling import Arbitrariness as Arbitrariness
+from .relabelling import arbitrariness as arbitrariness
+from .relabelling import fourier_verdicts as fourier_verdicts
+from .relabelling import orbit_of as orbit_of
+from .tables import check_modulus as check_modulus
+from .tables import sums_of as sums_of
+from .tables import untrained_networks as untrained_networks

@@ -1,0 +1,207 @@
+"""Relabelling: frequencies over many networks; renaming the numbers of Z_p turns each into any other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .fourier import ALPHA, FourierReading
+from .tables import check_modulus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+def relabelled(frequencies: Iterable[int], unit: int, p: int) -> tuple[int, ...]:
+    """The frequencies after every number x was renamed `unit x` mod p: k becomes k / unit, taken in 1 to (p - 1) / 2.
+
+    Raises:
+        InputError: where the unit is a multiple of p.
+
+    Examples:
+        >>> relabelled([1, 2], 2, 7)  # 1 / 2 = 4 mod 7, which is 3 again; 2 / 2 = 1
+        (1, 3)
+    """
+    check_modulus(p)
+    if unit % p == 0:
+        raise InputError(f"{unit} is no unit modulo {p}: give a number that {p} does not divide")
+    inverse = pow(int(unit), -1, p)
+    return tuple(sorted({min(k * inverse % p, -k * inverse % p) for k in frequencies}))
+
+
+def orbit_of(frequencies: Iterable[int], p: int) -> tuple[int, ...]:
+    """One name for all sets of frequencies that a relabelling of Z_p turns into each other: the smallest of them.
+
+    Examples:
+        >>> orbit_of([2], 31), orbit_of([3, 6], 31) == orbit_of([1, 2], 31)
+        ((1,), True)
+    """
+    given = tuple(frequencies)
+    return min(relabelled(given, unit, p) for unit in range(1, (p - 1) // 2 + 1))
+
+
+@dataclass(frozen=True)
+class Arbitrariness:
+    """Whether networks choose their frequencies as if at random.
+
+    Attributes:
+        chi_square: sum over frequencies of (times used - expected)^2 / expected.
+        p: the chance of at least that, if every network drew as many frequencies as it uses, blindly.
+        overlap: mean over pairs of networks of shared over joint frequencies (Jaccard).
+        overlap_null: the mean overlap of blind draws; p_overlap: two-sided, of networks being more or less alike.
+        networks, draws: how many.
+        sizes: how many frequencies a network uses: the least, the median, the most.
+
+    Examples:
+        >>> arbitrariness(np.eye(5, dtype=bool)).chi_square
+        0.0
+    """
+
+    chi_square: float
+    p: float
+    overlap: float
+    overlap_null: float
+    p_overlap: float
+    networks: int
+    draws: int
+    sizes: tuple[int, float, int]
+
+    def __str__(self) -> str:
+        said = "no sign of a preferred frequency" if self.p > ALPHA else "some frequencies are preferred"
+        return (
+            f"{said}: chi-square {self.chi_square:.1f}, p = {self.p:.2g} over {self.networks} networks; two networks "
+            f"share {self.overlap:.0%} of their frequencies, blind draws {self.overlap_null:.0%} "
+            f"(p = {self.p_overlap:.2g})"
+        )
+
+
+def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> Arbitrariness:
+    """Test that each network's frequencies are a blind draw: each network keeps its number of them, nothing else.
+
+    Args:
+        used: which network uses which frequency [networks, frequencies].
+        draws: blind draws; seed: of them.
+
+    Raises:
+        InputError: for fewer than two networks, or where no network uses any frequency.
+
+    Examples:
+        >>> always_the_same = np.zeros((12, 5), dtype=bool)
+        >>> always_the_same[:, 0] = True
+        >>> bool(arbitrariness(always_the_same, draws=199).p < 0.05)
+        True
+    """
+    U = np.asarray(used, dtype=bool)
+    if U.ndim != 2 or len(U) < 2 or not U.any():
+        raise InputError(
+            f"used of shape {U.shape} with {int(U.sum())} entries true: give [networks, frequencies] of at least two "
+            "networks that use some"
+        )
+    sizes = U.sum(axis=1)
+    expected = sizes.sum() / U.shape[1]
+    rng = np.random.default_rng(seed)
+
+    def statistics(V: Mask) -> tuple[float, float]:
+        counts = V.sum(axis=0)
+        both = (V.astype(np.float64) @ V.T.astype(np.float64))[np.triu_indices(len(V), 1)]
+        either = (sizes[:, None] + sizes[None, :])[np.triu_indices(len(V), 1)] - both
+        known = either > 0
+        overlap = float((both[known] / either[known]).mean()) if known.any() else math.nan
+        return float(((counts - expected) ** 2).sum() / expected), overlap
+
+    chi_square, overlap = statistics(U)
+    # A row's ranks of random numbers, cut at its own size, are a blind draw of that many.
+    null = np.array(
+        [
+            statistics(rng.random(U.shape).argsort(axis=1).argsort(axis=1) < sizes[:, None])
+            for _ in range(draws)
+        ]
+    )
+    # Equal up to rounding counts as at least as large.
+    p = (1 + int((null[:, 0] >= chi_square * (1 - 1e-12)).sum())) / (1 + draws)
+    above = (1 + int((null[:, 1] >= overlap - 1e-12).sum())) / (1 + draws)
+    below = (1 + int((null[:, 1] <= overlap + 1e-12).sum())) / (1 + draws)
+    return Arbitrariness(
+        chi_square,
+        p,
+        overlap,
+        float(null[:, 1].mean()),
+        min(1.0, 2 * min(above, below)),
+        len(U),
+        draws,
+        (int(sizes.min()), float(np.median(sizes)), int(sizes.max())),
+    )
+
+
+def fourier_verdicts(
+    readings: Sequence[FourierReading], untrained: Sequence[FourierReading] = (), *, rate: float = 0.05
+) -> pd.DataFrame:
+    """Verdicts that keep the family apart from its members: some Fourier feature, and each single frequency.
+
+    A network holds the family where it uses at least one frequency. The family is one row of kind `family`, tested
+    by itself; the frequencies are rows of kind `frequency`, their false discoveries controlled together. Modulo the
+    relabellings of Z_p all frequencies are one feature, the family: the rows ask which member a network took.
+
+    Args:
+        readings: of networks that solve the task.
+        untrained: of untrained networks of the same shape.
+        rate: false discovery rate over the frequencies.
+
+    Returns:
+        `kind, feature, frequency` (missing for the family) and the columns of `verdict_table`.
+
+    Raises:
+        InputError: without readings, or where they differ in p.
+
+    Examples:
+        >>> from .tables import planted
+        >>> from .fourier import read_fourier
+        >>> readings = [read_fourier(planted(11, [1 + k % 5]), networks=20, seed=k) for k in range(3)]
+        >>> table = fourier_verdicts(readings)
+        >>> table.loc[0, "feature"], int(table.loc[0, "found"]), table["found"].tolist()[1:]
+        ('some Fourier feature', 3, [1, 1, 1, 0, 0])
+    """
+    import pandas as pd
+
+    from ..statistics.verdicts import verdict_table
+
+    moduli = {reading.p for reading in (*readings, *untrained)}
+    if not readings or len(moduli) != 1:
+        raise InputError(
+            f"{len(readings)} readings with moduli {sorted(moduli)}: give at least one, all of one modulus"
+        )
+    (p,) = moduli
+
+    def rows(kind: str, features: Sequence[int | None]) -> pd.DataFrame:
+        def count(group: Sequence[FourierReading], k: int | None) -> int:
+            return sum(bool(one.used) if k is None else k in one.used for one in group)
+
+        entries: list[dict[str, Any]] = [
+            {
+                "kind": kind,
+                "feature": "some Fourier feature" if k is None else f"cos and sin of frequency {k}",
+                "frequency": k,
+                "found": count(readings, k),
+                "n": len(readings),
+                "untrained_found": count(untrained, k),
+                "untrained_n": len(untrained),
+            }
+            for k in features
+        ]
+        return verdict_table(pd.DataFrame(entries), rate=rate)
+
+    family, members = rows("family", [None]), rows("frequency", range(1, (p - 1) // 2 + 1))
+    table = pd.concat(
+        [family.astype({"frequency": "Int64"}), members.astype({"frequency": "Int64"})], ignore_index=True
+    )
+    table.attrs = dict(members.attrs)
+    return table

@@ -1,0 +1,5 @@
+"""A network as plain arrays: box, forward pass, recorded activations, untrained draws."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

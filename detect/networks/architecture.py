@@ -1,0 +1,97 @@
+"""The shape of an MLP and the hook names of its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    pass
+
+
+HOOK_INPUT = "hook_input"
+
+
+HOOK_OUTPUT = "hook_output"
+
+
+def hook_pre(block: int) -> str:
+    """The hook name of block `block`'s pre-activations.
+
+    Examples:
+        >>> hook_pre(0)
+        'blocks.0.mlp.hook_pre'
+    """
+    return f"blocks.{block}.mlp.hook_pre"
+
+
+def hook_post(block: int) -> str:
+    """The hook name of block `block`'s activations.
+
+    Examples:
+        >>> hook_post(1)
+        'blocks.1.mlp.hook_post'
+    """
+    return f"blocks.{block}.mlp.hook_post"
+
+
+def hook_names(blocks: int) -> tuple[str, ...]:
+    """All hook names of an MLP with that many hidden layers, in the order of the forward pass.
+
+    Examples:
+        >>> hook_names(1)
+        ('hook_input', 'blocks.0.mlp.hook_pre', 'blocks.0.mlp.hook_post', 'hook_output')
+    """
+    inner = [name for block in range(blocks) for name in (hook_pre(block), hook_post(block))]
+    return (HOOK_INPUT, *inner, HOOK_OUTPUT)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of an MLP: what a null of untrained networks has to know of it.
+
+    Attributes:
+        sizes: inputs, hidden widths, outputs.
+        activations: one name per hidden layer; `"identity"` for a purely linear one.
+        bias: whether each linear layer (hidden ones and the read-out) has a bias.
+
+    Examples:
+        >>> shape = Architecture((2, 3, 1), ("relu",), (False, False))
+        >>> shape, shape.active
+        (Architecture(2-3-1, relu, no bias), (0,))
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    bias: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("sizes", "activations", "bias"):
+            # Hashed by the caches of nulls, so lists will not do.
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        layers = len(self.sizes) - 1
+        if layers < 1 or min(self.sizes) < 1:
+            raise InputError(f"sizes {self.sizes}: give inputs, hidden widths and outputs, each at least 1")
+        if len(self.activations) != layers - 1 or len(self.bias) != layers:
+            raise InputError(
+                f"sizes {self.sizes} have {layers - 1} hidden layers and {layers} linear ones: got "
+                f"{len(self.activations)} activations and {len(self.bias)} bias flags, give one each"
+            )
+
+    @property
+    def active(self) -> tuple[int, ...]:
+        """The blocks that have an activation function; `layer` in every table counts these."""
+        return tuple(block for block, name in enumerate(self.activations) if name != "identity")
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether any layer has a bias."""
+        return any(self.bias)
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.sizes))
+        names = self.activations[0] if len(set(self.activations)) == 1 else ", ".join(self.activations)
+        bias = "bias" if all(self.bias) else "some bias" if any(self.bias) else "no bias"
+        return f"Architecture({', '.join(part for part in (sizes, names, bias) if part)})"

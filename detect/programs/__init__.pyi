@@ -1,0 +1,2 @@
+from .program import Program as Program
+from .program import decompile as decompile

@@ -1,0 +1,296 @@
+"""A form in words: rows over inputs and atoms |z| as the simplest formula with min, max, relu, abs and clip.
+
+Since max(a, b) = (a + b)/2 + |a - b|/2, any term k |z| of a row can be written with any part L of the row's
+remainder as max(L + k z, L - k z), or min for k < 0. L = 0 gives abs, L = k z gives relu, the part that shares
+its keys with z gives a minimum or maximum of whole forms, which are phrased in turn: (x1 + x2)/2 - |x1 - x2|/2
+is min(x1, x2). Opposite kinks on parallel planes are a clip. All of these are tried, for each atom, along a
+beam; the tree with the least complexity wins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import product
+
+from ..features.formulas import Formula
+from ..features.grammar import Node
+from .atom_form import Row
+from .lengths import complexity, complexity_of
+
+#: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
+#: of the catalogue; the rest is margin, at about a millisecond an atom.
+_BEAM = 12
+#: Rows with more atoms are phrased one atom at a time: no shorter phrase makes them readable.
+_MOST_TRIED = 5
+#: Atoms phrased in all ways before only the first ways are tried. The circuits of the catalogue take up to 50,
+#: the median 170; a row nested five deep, which nobody could read, would take hours.
+_MOST_OPTIONS = 400
+#: Splitting z's terms in all ways doubles with each term.
+_MOST_SPLIT = 4
+#: An atom costs a call and a name at the least.
+_ATOM_COST = 3
+_ZERO, _ONE = Fraction(0), Fraction(1)
+
+
+#: A tree and its complexity, which is asked for more often than trees are made.
+_Tree = tuple[Node, int]
+#: One phrased term: its coefficient and its tree.
+_Term = tuple[Fraction, _Tree]
+
+
+class Phraser:
+    """Puts rows over (the constant under -1, inputs, atoms) into words; remembers what it has phrased.
+
+    Args:
+        rows: the row of z for each atom |z|; may grow later.
+        inputs: the number of inputs.
+
+    Examples:
+        >>> half = Fraction(1, 2)
+        >>> words = Phraser([{0: Fraction(1), 1: Fraction(-1)}], 2)
+        >>> words.formula({0: half, 1: half, 2: -half})
+        Formula('min(x1, x2)')
+        >>> words.formula({0: Fraction(1), 2: Fraction(-2)})
+        Formula('x1 - 2 * abs(x1 - x2)')
+    """
+
+    def __init__(self, rows: Sequence[Row], inputs: int) -> None:
+        self.rows, self.inputs = rows, inputs
+        self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
+        self._left = _MOST_OPTIONS
+
+    def formula(self, row: Row) -> Formula:
+        """The simplest formula found for a row."""
+        self._left = _MOST_OPTIONS
+        return Formula.from_tree(self._tree(row)[0])
+
+    def _tree(self, row: Row) -> _Tree:
+        key = tuple(sorted(row.items()))
+        if key not in self._known:
+            self._known[key] = self._phrased(row)
+        return self._known[key]
+
+    def _phrased(self, row: Row) -> _Tree:
+        beam: list[tuple[list[_Term], Row]] = [([], row)]
+        atoms = sum(key >= self.inputs for key in row)
+        width = _BEAM if atoms <= _MOST_TRIED and self._left > 0 else 1
+        done: list[_Tree] = []
+        while beam:
+            grown: list[tuple[int, int, list[_Term], Row]] = []
+            for terms, rest in beam:
+                last = max(rest, default=-1)
+                if last < self.inputs:
+                    done.append(_sum([*self._affine(rest), *terms]))
+                    continue
+                spent = sum(tree[1] + _extra(value) for value, tree in terms)
+                for term, left in self._options(last, rest):
+                    cost = spent + term[1][1] + _extra(term[0]) + self._cost(left)
+                    grown.append((cost, len(grown), [*terms, term], left))
+            beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:width]]
+        least = min(cost for _, cost in done)
+        return min(
+            (tree for tree in done if tree[1] == least), key=lambda tree: Formula.from_tree(tree[0]).text
+        )
+
+    def _cost(self, rest: Row) -> int:
+        """What the rest of a row adds at least: an atom to come costs its call and a name."""
+        return sum(
+            _ATOM_COST if key >= self.inputs else complexity_of(value) if key < 0 else 2 + _extra(value)
+            for key, value in rest.items()
+        )
+
+    def _affine(self, row: Row) -> list[_Term]:
+        return [(value, _name(key)) for key, value in sorted(row.items())]
+
+    def _options(self, key: int, rest: Row) -> Iterator[tuple[_Term, Row]]:
+        """Ways to phrase the atom under `key`: a term, and what is then left of the row."""
+        self._left -= 1
+        k, z = rest[key], self.rows[key - self.inputs]
+        left = {other: value for other, value in rest.items() if other != key}
+        yield _cheaper(self._calls("abs", k, z)), left
+        yield from self._clips(k, z, left)
+        seen: list[Row] = []
+        for middle in self._middles(abs(k), z, left):
+            if middle not in seen:
+                seen.append(middle)
+                a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
+                term = self._extreme("max" if k > 0 else "min", a, b)
+                if a and b:
+                    mirrored = self._extreme("min" if k > 0 else "max", _times(a, -_ONE), _times(b, -_ONE))
+                    term = _cheaper((term, (-mirrored[0], mirrored[1])))
+                yield term, _plus(left, middle, -_ONE)
+
+    def _calls(self, name: str, k: Fraction, z: Row) -> list[_Term]:
+        """k name(z), with z as it is, without fractions, or halved as a minimum of whole forms is."""
+        found = []
+        content = _content(z.values())
+        for scale in dict.fromkeys(
+            (content, 2 * content, _ONE) if max(z) >= self.inputs else (content, _ONE)
+        ):
+            inner, cost = self._tree(_times(z, 1 / scale))
+            found.append((k * scale, (Node("call", name, (inner,)), cost + 1)))
+        return found
+
+    def _middles(self, size: Fraction, z: Row, left: Row) -> Iterator[Row]:
+        """What may be (a + b)/2: what the rest has on z's keys; z's terms shared out between a and b."""
+        shared = {key: left[key] for key in z if key in left}
+        if shared:
+            yield shared
+        if self._left <= 0:
+            return
+        items = list(z.items())
+        if len(items) <= _MOST_SPLIT:
+            splits: list[tuple[int, ...]] = list(product((1, -1), repeat=len(items)))
+        else:
+            splits = [(1,) * len(items), (-1,) * len(items), tuple(1 if v > 0 else -1 for _, v in items)]
+        for signs in splits:
+            yield {key: s * size * value for s, (key, value) in zip(signs, items, strict=True)}
+
+    def _extreme(self, name: str, a: Row, b: Row) -> _Term:
+        """max(a, b) or min(a, b), their common factor outside; a zero side makes it a relu."""
+        if not a or not b:
+            # min(a, 0) = -relu(-a)
+            sign = 1 if name == "max" else -1
+            return _cheaper(self._calls("relu", Fraction(sign), _times(a or b, Fraction(sign))))
+        choices: list[_Term] = []
+        for factor in dict.fromkeys((_content([*a.values(), *b.values()]), _ONE)):
+            arguments: dict[Node, int] = {}
+            for side in (a, b):
+                node, cost = self._tree(_times(side, 1 / factor))
+                if node.kind == "call" and node.value == name:
+                    arguments |= {child: complexity(child) for child in node.children}
+                else:
+                    arguments[node] = cost
+            choices.append((factor, _clipped(name, arguments)))
+        return _cheaper(choices)
+
+    def _clips(self, k: Fraction, z: Row, left: Row) -> Iterator[tuple[_Term, Row]]:
+        """k |u - low| - k |u - high| = 2 k clip(u, low, high) - k (low + high)."""
+        for other, value in left.items():
+            if other < self.inputs or value != -k:
+                continue
+            y = self.rows[other - self.inputs]
+            if {**z, -1: _ZERO} != {**y, -1: _ZERO}:
+                continue
+            low, high, first = -z.get(-1, _ZERO), -y.get(-1, _ZERO), k
+            if low > high:
+                low, high, first = high, low, -k
+            inner, cost = self._tree({name: v for name, v in z.items() if name >= 0})
+            node = Node("call", "clip", (inner, Node("number", low), Node("number", high)))
+            rest = {name: v for name, v in left.items() if name != other}
+            tree = node, cost + 1 + complexity_of(low) + complexity_of(high)
+            yield (2 * first, tree), _plus(rest, {-1: low + high}, -first)
+
+
+def _clipped(name: str, arguments: dict[Node, int]) -> _Tree:
+    """The call, or a clip where it is max(min(u, high), low) or min(max(u, low), high)."""
+    ordered = tuple(sorted(arguments, key=_place))
+    if len(ordered) == 1:
+        return ordered[0], arguments[ordered[0]]
+    call = Node("call", name, ordered), 1 + sum(arguments.values())
+    if len(ordered) != 2:
+        return call
+    bound, inner = sorted(ordered, key=lambda node: node.kind != "number")
+    other = "max" if name == "min" else "min"
+    if bound.kind != "number" or inner.value != other or len(inner.children) != 2:
+        return call
+    second, u = sorted(inner.children, key=lambda node: node.kind != "number")
+    if second.kind != "number" or u.kind == "number":
+        return call
+    low, high = (second, bound) if name == "min" else (bound, second)
+    assert isinstance(low.value, Fraction)
+    assert isinstance(high.value, Fraction)
+    return (Node("call", "clip", (u, low, high)), call[1] - 1) if low.value <= high.value else call
+
+
+def _cheaper(terms: Sequence[_Term]) -> _Term:
+    return min(terms, key=lambda term: term[1][1] + _extra(term[0]))
+
+
+def _name(key: int) -> _Tree:
+    return (Node("name", f"x{key + 1}") if key >= 0 else Node("number", _ONE)), 1
+
+
+def _place(node: Node) -> tuple[bool, str]:
+    """Plain inputs before longer arguments, each in their order."""
+    return node.kind != "name", Formula.from_tree(node).text
+
+
+def _extra(coefficient: Fraction) -> int:
+    """What a coefficient adds to its term: an operator and a number, for p/q two of each."""
+    size = abs(coefficient)
+    if size.denominator == 1 or size.numerator == 1:
+        return 0 if size == 1 else 1 + complexity_of(size)
+    return 2 + size.numerator.bit_length() + size.denominator.bit_length()
+
+
+def _plus(row: Row, other: Row, factor: Fraction) -> Row:
+    total = dict(row)
+    for key, value in other.items():
+        total[key] = total.get(key, _ZERO) + factor * value
+    return {key: value for key, value in total.items() if value}
+
+
+def _times(row: Row, factor: Fraction) -> Row:
+    return {key: factor * value for key, value in row.items()}
+
+
+def _content(coefficients: Iterable[Fraction]) -> Fraction:
+    """The largest fraction by which all are whole multiples."""
+    values = [value for value in coefficients if value]
+    divisor = math.gcd(*(value.numerator for value in values))
+    return Fraction(divisor, math.lcm(*(value.denominator for value in values)))
+
+
+def _sum(terms: Sequence[_Term]) -> _Tree:
+    """The terms added up: written out, or with their common factor outside, whichever is simpler."""
+    terms = [(value, tree) for value, tree in terms if value]
+    if not terms:
+        return Node("number", _ZERO), 1
+    # Inputs, then calls, then the constant; one that is added comes first, if there is one.
+    ordered = sorted(terms, key=_order)
+    written = _chain(ordered)
+    scale = _content(value for value, _ in terms)
+    if len(terms) > 1 and scale != 1:
+        factored = _multiple(scale, _chain([(value / scale, tree) for value, tree in ordered]))
+        return min(written, factored, key=lambda tree: tree[1])
+    return written
+
+
+def _order(term: _Term) -> tuple[int, str]:
+    node = term[1][0]
+    kind = {"name": 0, "number": 2}.get(node.kind, 1)
+    # Inputs come in order as they are.
+    return kind, Formula.from_tree(node).text if kind == 1 else ""
+
+
+def _chain(terms: Sequence[_Term]) -> _Tree:
+    first = next((k for k, (value, _) in enumerate(terms) if value > 0), 0)
+    total, cost = _multiple(*terms[first])
+    for k, (value, tree) in enumerate(terms):
+        if k != first:
+            node, more = _multiple(abs(value), tree)
+            total, cost = Node("+" if value > 0 else "-", None, (total, node)), cost + more + 1
+    return total, cost
+
+
+def _multiple(value: Fraction, tree: _Tree) -> _Tree:
+    """value * tree, as 2 * u, u / 2 or 3 * u / 2."""
+    node, cost = tree
+    if node.kind == "number":
+        assert isinstance(node.value, Fraction)
+        number = value * node.value
+        return Node("number", number), complexity_of(number)
+    if value < 0 and value != -1 and abs(value.numerator) == 1:
+        node, cost = _multiple(-value, tree)
+        return Node("neg", None, (node,)), cost + 1
+    if abs(value) == 1:
+        return tree if value > 0 else (Node("neg", None, (node,)), cost + 1)
+    p, q = Fraction(value.numerator), Fraction(value.denominator)
+    if p != 1:
+        node, cost = Node("*", None, (Node("number", p), node)), cost + 1 + complexity_of(p)
+    if q != 1:
+        node, cost = Node("/", None, (node, Node("number", q))), cost + 1 + complexity_of(q)
+    return node, cost

@@ -1,0 +1,12 @@
+from .candidates_search import Candidate as Candidate
+from .candidates_search import candidates as candidates
+from .gauges import Gauge as Gauge
+from .gauges import gauge_of as gauge_of
+from .search import find_circuits as find_circuits
+from .templates import Circuit as Circuit
+from .templates import Circuits as Circuits
+from .templates import circuits as circuits
+from .templates import parse_circuits as parse_circuits
+from .templates import user_circuit_folder as user_circuit_folder
+from .unfolding import Unfolding as Unfolding
+from .unfolding import unfold as unfold

@@ -1,0 +1,245 @@
+"""Gauge: which of a function's implementations a network is."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..exact.canonical import CanonicalForm, canonical_form
+from ..exact.reduced import SAME_GAUGE, Reduced, _plane_probes, _tidy, _two_sides, reduce_network
+from ..features.printing import linear_text
+from ..features.symmetry import Symmetry, mirrored
+from ..networks.box import Box, BoxLike, as_box
+from ..networks.network import HasNetwork, Network, as_network
+from .bound_templates import BoundCircuit, bound_circuits
+from .templates import Circuit, Circuits, circuits
+
+Array = npt.NDArray[np.float64]
+
+#: A template is the network's function where it leaves at most this share of its variance unexplained: what
+#: counts as holding a feature (docs/statistics.md, Criteria). How good it is then, the certificate says.
+SAME_FUNCTION = 1e-3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gauge:
+    """How a network implements its function.
+
+    Attributes:
+        form: the functional class.
+        reduced: its neurons by hyperplane and side, and what carries the affine part.
+        circuit: the catalogue's circuit of that function, or None; on: its arguments, as inputs.
+        scale: the network computes `scale * circuit + offset`.
+        name: the catalogue's name of the implementation, or None.
+        distance: of the effective weights to the nearest implementation, relative; NaN where the catalogue
+            has none of the function.
+
+    Examples:
+        >>> gauge_of(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
+        Gauge(minimum(x1, x2), x1 - relu(x1 - x2))
+    """
+
+    form: CanonicalForm
+    reduced: Reduced
+    circuit: Circuit | None
+    on: tuple[str, ...]
+    scale: float
+    name: str | None
+    distance: float
+
+    @property
+    def shares(self) -> Array:
+        """lambda, [G, out]: the share of each hyperplane's kink on its positive side; NaN where it has none."""
+        return self.reduced.shares
+
+    @property
+    def text(self) -> str:
+        """The network as its neurons write it; several outputs are separated by `; `."""
+        return "; ".join(self.reduced.text(output=k) for k in range(self.form.outputs))
+
+    @property
+    def description(self) -> str:
+        """Where the neurons sit and what carries the affine part, in words."""
+        return describe(self.reduced)
+
+    def __repr__(self) -> str:
+        what = f"{self.circuit.name}({', '.join(self.on)})" if self.circuit else "no known circuit"
+        how = self.name if self.name is not None else self.description
+        return f"Gauge({what}, {how})"
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "circuit": f"{self.circuit.name}({', '.join(self.on)})" if self.circuit else "none known",
+            "gauge": self.name or "not in the catalogue",
+            "as written": self.text,
+            "description": self.description,
+            "distance": f"{self.distance:.3g}",
+        }
+        cells = "".join(f"<tr><th>{k}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
+        return f"<table>{cells}</table>"
+
+
+def gauge_of(
+    network: Network | HasNetwork,
+    box: BoxLike = (-1.0, 1.0),
+    symmetries: Iterable[Symmetry] = (),
+    known: Circuits | None = None,
+) -> Gauge:
+    """Which implementation of its function a one-hidden-layer ReLU network is.
+
+    Args:
+        network: a Network or anything with `to_network()`, at most one ReLU layer.
+        box: (low, high), or one pair per input.
+        symmetries: input symmetries; implementations that they turn into each other then bear one name, the
+            first of them in the catalogue.
+        known: circuits; by default the installed ones.
+
+    Raises:
+        InputError: for another activation, or more than one hidden layer with an activation.
+
+    Examples:
+        >>> mirror = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
+        >>> gauge_of(mirror).name, gauge_of(mirror, symmetries=[Symmetry.parse(["x2", "x1"])]).name
+        ('x2 - relu(x2 - x1)', 'x1 - relu(x1 - x2)')
+        >>> oblique = Network([[[1, -1], [3, 1], [-3, -1], [0, 1], [0, -1]], [[-3, 1, -1, -1, 1]]])
+        >>> gauge_of(oblique).name is None, gauge_of(oblique).circuit.name
+        (True, 'minimum')
+    """
+    net = as_network(network)
+    bounds = as_box(box, net.inputs)
+    entries = circuits if known is None else known
+    form, reduced = canonical_form(net, bounds), reduce_network(net, bounds)
+    found = _class_of(net, bounds, entries)
+    if found is None:
+        return Gauge(form, reduced, None, (), math.nan, None, math.nan)
+    bound, scale = found
+    best = nearest_gauge(reduced, bound.circuit, bound.columns, scale)
+    images = [mirrored(net, symmetry) for symmetry in symmetries]
+    if images:
+        gauges = [c.gauge for c in bound.circuit.gauges]
+        options = [best]
+        options += [
+            nearest_gauge(reduce_network(i, bounds), bound.circuit, bound.columns, scale) for i in images
+        ]
+        named = [option for option in options if option[0] is not None]
+        best = min(named, key=lambda option: gauges.index(str(option[0]))) if named else best
+    return Gauge(form, reduced, bound.circuit, bound.on, scale, *best)
+
+
+def nearest_gauge(
+    reduced: Reduced, circuit: Circuit, columns: Sequence[int], scale: float
+) -> tuple[str | None, float]:
+    """The implementation whose effective weights are nearest: its name (None beyond 0.05) and the distance.
+
+    Args:
+        reduced: of the network; circuit: one of depth 1, whose arguments are the inputs `columns`.
+        scale: the network computes `scale * circuit + offset`.
+    """
+    own = reduced.scaled(1 / scale)
+    best: tuple[str | None, float] = (None, math.inf)
+    # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
+    first = _bound_reduced(circuit, tuple(columns), reduced.n.shape[1], reduced.box)
+    unit = None if first is None else first.size
+    for implementation in circuit.gauges:
+        template = _bound_reduced(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
+        if template is not None:
+            away = own.distance(template, unit)
+            # Strictly nearer: equal ones go by the catalogue's order.
+            if away < best[1] - 1e-9:
+                best = implementation.gauge, away
+    return (best[0] if best[1] <= SAME_GAUGE else None), best[1]
+
+
+def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
+    """Where the neurons sit and what carries the affine part, in words.
+
+    Examples:
+        >>> describe(reduce_network(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])))
+        'the kink at x1 = x2 from the side x1 > x2; x1 carried by a pair'
+    """
+    names = [f"x{k + 1}" for k in range(reduced.n.shape[1])] if names is None else list(names)
+    size = max(reduced.size, 1e-300)
+    parts = []
+    shares = reduced.shares
+    for g in range(len(reduced.d)):
+        high, low = _two_sides(reduced.n[g], float(reduced.d[g]), names)
+        known = shares[g][~np.isnan(shares[g])]
+        if len(known) and np.abs(reduced.plus[g] + reduced.minus[g]).max() > SAME_GAUGE / 2 * size:
+            on = [float(v) for v in known]
+            if all(v > 1 - SAME_GAUGE for v in on):
+                side = f"the side {high} > {low}"
+            elif all(v < SAME_GAUGE for v in on):
+                side = f"the side {high} < {low}"
+            else:
+                side = f"both sides, {', '.join(f'{v:.0%}' for v in on)} where {high} > {low}"
+            parts.append(f"the kink at {high} = {low} from {side}")
+    carried = [
+        linear_text(_tidy(reduced.n[g]), names, float(reduced.d[g] / np.abs(reduced.n[g]).max()))
+        for g in range(len(reduced.d))
+        if np.abs(reduced.pair[g]).max() > SAME_GAUGE / 2 * size
+    ]
+    if carried:
+        parts.append(f"{', '.join(carried)} carried by {'a pair' if len(carried) == 1 else 'pairs'}")
+    always = [
+        linear_text(_tidy(row), names) for row in reduced.affine if np.abs(row).max() > SAME_GAUGE / 2 * size
+    ]
+    if always:
+        parts.append(f"{', '.join(always)} carried by always-on neurons")
+    return "; ".join(parts) or "nothing but a constant"
+
+
+def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit, float] | None:
+    """The circuit of depth 1 that the network computes up to scale and offset, and the scale."""
+    templates = bound_circuits(known, network.inputs, box)
+    Y = network(templates.X)
+    best: tuple[float, BoundCircuit, float] | None = None
+    for bound in (*templates.single, *templates.several):
+        if bound.circuit.outputs != network.outputs or bound.circuit.depth > 1:
+            continue
+        fit = one_scale(bound.values, Y)
+        if fit is None or fit[1] > SAME_FUNCTION:
+            continue
+        # Of two that fit equally well the one with a positive scale: -x1 is a negation.
+        key = round(fit[1], 9) + (1e-6 if fit[0] < 0 else 0.0)
+        if best is None or key < best[0]:
+            best = key, bound, fit[0]
+    return None if best is None else best[1:]
+
+
+def one_scale(template: Array, values: Array) -> tuple[float, float] | None:
+    """The least-squares `values = scale * template + offsets` with one scale: scale, unexplained share.
+
+    None where either is constant.
+
+    Examples:
+        >>> t = np.array([[0.0], [1.0], [2.0]])
+        >>> one_scale(t, 3 * t + 1)
+        (3.0, 0.0)
+    """
+    T, Y = template - template.mean(axis=0), values - values.mean(axis=0)
+    power, total = float((T * T).sum()), float((Y * Y).sum())
+    if power <= 1e-24 * T.size or total <= 1e-24 * max(1.0, float(np.abs(values).max()) ** 2):
+        return None
+    scale = float((T * Y).sum()) / power
+    rest = Y - scale * T
+    return (scale, float((rest * rest).sum()) / total) if scale else None
+
+
+@lru_cache(maxsize=4096)
+def _bound_reduced(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
+    """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
+    X, _ = _plane_probes(box)
+    arguments = X[:, list(columns)]
+    wanted = circuit.values(arguments)
+    if np.abs(circuit.network(arguments) - wanted).max() > 1e-9 * max(1.0, float(np.abs(wanted).max())):
+        return None
+    first = np.zeros((circuit.network.sizes[1], inputs))
+    first[:, list(columns)] = circuit.network.weights[0]
+    net = circuit.network
+    return reduce_network(Network([first, *net.weights[1:]], net.biases, net.activations), box)

@@ -1,0 +1,5 @@
+"""How alike two networks are: representations, units, mechanisms."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .alignment import Matching as Matching
+from .alignment import correlation_matching as correlation_matching
+from .alignment import partial_matching as partial_matching
+from .alignment import soft_matching as soft_matching
+from .measures import Similarity as Similarity
+from .mechanisms import circuit_similarity as circuit_similarity
+from .mechanisms import lazy_similarities as lazy_similarities
+from .mechanisms import mechanism as mechanism
+from .mechanisms import similarity_matrix as similarity_matrix
+from .pairs import pairwise as pairwise
+from .representations import cka as cka
+from .representations import procrustes as procrustes
+from .weight_permutations import weight_matching as weight_matching

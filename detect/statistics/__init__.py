@@ -1,0 +1,5 @@
+"""Chance: tails, many tests at once, verdicts, resampling, the cache of nulls."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,147 @@
+"""Carriers: which neurons of many networks hold which features, and in what units.
+
+A neuron holds a feature at `1 - r^2 <= HELD` with r > 0; then `h = scale * feature + offset` up to that. Scale and
+offset are the catalogue's coordinate: through them a value of the feature in one network becomes one in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..features.binding import BoundFeature, Label
+from ..features.catalogues import Catalogue
+from ..matching.ablation import mean_ablation
+from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
+from ..matching.criteria import HELD, USED
+from ..matching.probes import depth_of, probes_for
+from ..networks.architecture import Architecture
+from ..networks.box import BoxLike
+from ..networks.network import Network
+from ..networks.stacks import Stack
+
+Array = npt.NDArray[np.float64]
+#: Values of one batch's largest array: 4e6 doubles are 32 MB.
+_BATCH = 4e6
+
+
+@dataclass(frozen=True, eq=False)
+class Carriers:
+    """How the neurons of one non-linear layer of several networks of one shape relate to the features.
+
+    Attributes:
+        layer: which non-linear layer, from 0; block: the hidden layer it is.
+        features: the K features on their arguments.
+        r: correlations [net, units, K].
+        candidate: live, not affine on the box [net, units]; only such neurons hold anything.
+        contribution: squared error of mean ablation over the output variance [net, units].
+        mean, sd: of the neurons [net, units]; feature_mean, feature_sd: of the features [K].
+    """
+
+    layer: int
+    block: int
+    features: tuple[BoundFeature, ...]
+    r: Array
+    candidate: npt.NDArray[np.bool_]
+    contribution: Array
+    mean: Array
+    sd: Array
+    feature_mean: Array
+    feature_sd: Array
+
+    @property
+    def used(self) -> npt.NDArray[np.bool_]:
+        """Neurons that are candidates and cost at least 1% of the output variance [net, units]."""
+        return np.asarray(self.candidate & (self.contribution >= USED))
+
+    @property
+    def unexplained(self) -> Array:
+        """1 - r^2 where the correlation is positive, else 1 [net, units, K]."""
+        return np.where(self.r > 0.0, np.clip(1.0 - self.r**2, 0.0, 1.0), 1.0)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Name and arguments of each feature."""
+        return tuple((bound.feature.name, bound.on) for bound in self.features)
+
+    def coordinate(self, net: int, unit: int, feature: int) -> tuple[float, float]:
+        """Scale and offset with which the neuron carries the feature, by least squares."""
+        scale = float(self.r[net, unit, feature] * self.sd[net, unit] / self.feature_sd[feature])
+        return scale, float(self.mean[net, unit] - scale * self.feature_mean[feature])
+
+    def held_labels(self, held: float = HELD) -> list[frozenset[Label]]:
+        """Per network the features that its used neurons hold, each neuron counting for its best one."""
+        labels = self.labels
+        # Ties within rounding go to the feature that the catalogue lists first.
+        best = np.round(self.r, 12).argmax(axis=2)
+        top = np.take_along_axis(self.r, best[..., None], axis=2)[..., 0]
+        holds = self.used & (top > 0.0) & (1.0 - top**2 <= held)
+        return [frozenset(labels[k] for k in best[i][holds[i]]) for i in range(len(best))]
+
+
+def carriers(
+    networks: Sequence[Network], *, box: BoxLike = (-1.0, 1.0), catalogue: Catalogue | None = None
+) -> tuple[Carriers, ...]:
+    """The carriers of every non-linear layer of networks of one architecture.
+
+    Args:
+        networks: of one architecture.
+        box: the inputs' box; probes are its Sobol points.
+        catalogue: by default the installed one.
+
+    Raises:
+        InputError: where there are none, or their architectures differ.
+
+    Examples:
+        >>> from ..features.task import derived_network
+        >>> (layer,) = carriers([derived_network("minimum")])
+        >>> sorted(layer.held_labels()[0])
+        [('greaterness', ('x1', 'x2')), ('negativeness', ('x1',)), ('positiveness', ('x1',))]
+    """
+    stack = Stack.of(networks)
+    architecture = stack.architecture
+    return tuple(
+        _layer(stack, layer, block, box, catalogue) for layer, block in enumerate(architecture.active)
+    )
+
+
+def _layer(stack: Stack, layer: int, block: int, box: BoxLike, known: Catalogue | None) -> Carriers:
+    architecture = stack.architecture
+    probes = probes_for(architecture.sizes[0], box, depth=depth_of(architecture, block), known=known)
+    widest = max(*architecture.sizes, len(probes.features))
+    step = max(1, int(_BATCH / (len(probes.X) * widest)))
+    parts = []
+    for start in range(0, len(stack), step):
+        part = stack[start : start + step]
+        forward = part.forward(probes.X)
+        bounds = box_bounds(part.weights[0], part.biases[0], probes) if block == 0 else None
+        live, bent = live_and_bent(
+            forward.pre[block], forward.post[block], architecture.activations[block], bounds
+        )
+        mean, sd, unit = unit_vectors(forward.post[block])
+        r = np.clip(unit.transpose(0, 2, 1) @ probes.unit, -1.0, 1.0)
+        # Where the output does not vary nothing contributes to it.
+        contribution = np.nan_to_num(mean_ablation(part, forward, block), nan=0.0)
+        parts.append((r, live & bent, contribution, mean, sd))
+    r, candidate, contribution, mean, sd = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Carriers(
+        layer, block, probes.features, r, candidate, contribution, mean, sd, probes.mean, probes.sd
+    )
+
+
+def by_architecture(networks: Sequence[Network | None]) -> dict[Architecture, list[int]]:
+    """The places of the networks of each architecture, in order of appearance; None is left out.
+
+    Examples:
+        >>> a, b = Network([[[1.0]]]), Network([[[1.0, 0.0]]])
+        >>> [places for places in by_architecture([a, None, b, a]).values()]
+        [[0, 3], [2]]
+    """
+    groups: dict[Architecture, list[int]] = {}
+    for place, network in enumerate(networks):
+        if network is not None:
+            groups.setdefault(network.architecture, []).append(place)
+    return groups

@@ -1,0 +1,3 @@
+from .checkpoints import load as load
+from .checkpoints import read_network as read_network
+from .checkpoints import save as save

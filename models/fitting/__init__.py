@@ -1,0 +1,5 @@
+"""The optimisers: regimens, ensembles as one tensor, gradient and Levenberg-Marquardt steps."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,16 @@
+from .compiled_step import FusedStep as FusedStep
+from .compiled_step import built as built
+from .compiled_step import find_compiler as find_compiler
+from .compiled_step import fused_step as fused_step
+from .compiled_step import kernel_folder as kernel_folder
+from .ensemble import SOLVED as SOLVED
+from .ensemble import Ensemble as Ensemble
+from .gradients import Layout as Layout
+from .polishing import polish as polish
+from .regimens import PRESETS as PRESETS
+from .regimens import Compression as Compression
+from .regimens import Regimen as Regimen
+from .regimens import Rescue as Rescue
+from .regimens import as_regimen as as_regimen
+from .steps import fit as fit
+from .steps import started as started

@@ -1,0 +1,384 @@
+"""The fused step: forward, backward and update of many networks in one compiled pass.
+
+The gradient is written out for any depth and activation (data/step.cpp), so that of a batch only a block of 64
+samples is ever materialised. The machine's C++ compiler makes it once, in about three seconds, for every depth,
+width, activation, optimiser, batch size and number of networks; the library stays in the user's cache.
+
+Not torch.compile: of the same step it makes one kernel per reduction, with the activations of the whole batch
+between them, compiles for 12 s per depth and number of inputs (a size of 1 is compiled apart), and needs about 3 s to
+start from a warm cache. `mathcircuits benchmark training` lets both take turns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import itertools
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mathcircuits.detect import InputError
+from mathcircuits.detect.folders import home_folder
+from mathcircuits.detect.networks import leaky_slope
+
+from ..networks.config import MLPConfig
+
+LOGGER = logging.getLogger("mathcircuits")
+#: Seconds that a training would take without the compiler from which on it is compiled. Compiling takes fifteen times
+#: this, but once a machine; below it nobody waits. Judged by the work alone and not by whether the library is there
+#: already, so that the same call gives the same bits on every day.
+EAGER_SECONDS = 0.2
+#: Seconds of the eager step per call, and per network, sample and multiply-add (2-3-1 in batches of 1000: 4.8
+#: microseconds a network-step for 21 multiply-adds a sample).
+EAGER_CALL, EAGER_WORK = 1e-4, 2.3e-10
+#: Optimise for this very machine, and say nothing of vector registers that it lacks; -O3 compiles for twice as long
+#: and gains nothing, for what matters is unrolled by hand. No relaxed arithmetic: a network that diverges has to end
+#: in NaN. The later choices of NATIVE are for compilers that do not know the first.
+FLAGS = (
+    "-std=c++17",
+    "-O2",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-ffp-contract=fast",
+    "-shared",
+    "-fPIC",
+    "-w",
+)
+NATIVE: tuple[tuple[str, ...], ...] = (("-march=native",), ("-mcpu=native",), ())
+#: A compiler that has not answered by then is none.
+PATIENCE_SECONDS = 120
+
+_KINDS = {"identity": 0, "relu": 1, "tanh": 3, "gelu": 4, "gelu_tanh": 5}
+_LEAKY = 2
+_INT, _FLOAT = ctypes.c_int64, ctypes.c_float
+_POINTER = ctypes.c_void_p
+
+
+class Job(ctypes.Structure):
+    """The arguments of a call, as data/step.cpp has them."""
+
+    _fields_ = (
+        ("layers", _INT),
+        ("sizes", _POINTER),
+        ("biased", _POINTER),
+        ("activation", _POINTER),
+        ("slope", _POINTER),
+        ("size", _INT),
+        ("nets", _INT),
+        ("steps", _INT),
+        ("samples", _INT),
+        ("parameters", _POINTER),
+        ("first", _POINTER),
+        ("second", _POINTER),
+        ("x", _POINTER),
+        ("x_step", _INT),
+        ("x_net", _INT),
+        ("x_unit", _INT),
+        ("y", _POINTER),
+        ("y_step", _INT),
+        ("y_net", _INT),
+        ("y_unit", _INT),
+        ("noise", _POINTER),
+        ("rates", _POINTER),
+        ("momentum", _FLOAT),
+        ("beta1", _FLOAT),
+        ("beta2", _FLOAT),
+        ("epsilon", _FLOAT),
+        ("losses", _POINTER),
+    )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The constants of an update rule; `first` and `second` of `FusedStep.train` decide which it is."""
+
+    momentum: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+class FusedStep:
+    """The compiled step.
+
+    Examples:
+        >>> fused = fused_step()
+        >>> one = torch.tensor([[2.0, 3.0]])
+        >>> if fused is not None:  # the gradient of (3 relu(2 x) - y)^2 at x = 1, y = 0
+        ...     loss, gradient = fused.gradient(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
+        ...     assert (loss.tolist(), gradient.tolist()) == ([36.0], [[36.0, 24.0]])
+    """
+
+    def __init__(self, library: Path) -> None:
+        self.library = library
+        loaded = ctypes.CDLL(str(library))
+        self._train, self._gradient = loaded.mathcircuits_train, loaded.mathcircuits_gradient
+        for function in (self._train, self._gradient):
+            function.argtypes, function.restype = (ctypes.POINTER(Job), _INT, _INT), None
+
+    def train(
+        self,
+        config: MLPConfig,
+        rule: Rule,
+        parameters: Tensor,
+        first: Tensor | None,
+        second: Tensor | None,
+        x: Tensor,
+        y: Tensor,
+        rates: npt.NDArray[np.float32],
+        noise: Tensor | None = None,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Train all networks for several steps, in place; one network's numbers do not depend on the others.
+
+        Args:
+            config: the shape.
+            rule: the constants of the update.
+            parameters: [net, size], float32.
+            first: momentum, or Adam's mean, [net, size]; None for neither.
+            second: Adam's mean square, [net, size]; None without Adam.
+            x: inputs [step, net or 1, d, sample].
+            y: targets [step, net or 1, outputs, sample].
+            rates: [step, 4]: the rate (Adam's divided by its first correction), coupled decay, the factor of
+                decoupled decay, Adam's second correction.
+            noise: added to the gradients, [step, net, size].
+            pool: threads to share the networks out to, for a caller who comes again; None starts some.
+
+        Returns:
+            The losses before each update, [step, net].
+        """
+        losses = np.empty((len(x), len(parameters)), np.float32)
+        rates = np.ascontiguousarray(rates, np.float32)
+        for name, given in (("first", first), ("second", second), ("noise", noise)):
+            if given is not None:
+                _check_plain(name, given, (*((len(x),) if name == "noise" else ()), *parameters.shape))
+        if rates.shape != (len(x), 4):
+            raise InputError(f"rates of shape {rates.shape} for {len(x)} steps: give four numbers a step")
+        job, _kept = self._job(config, parameters, x, y, losses)
+        job.first, job.second, job.noise = _address(first), _address(second), _address(noise)
+        job.rates = rates.ctypes.data
+        job.momentum, job.beta1, job.beta2 = rule.momentum, rule.beta1, rule.beta2
+        job.epsilon = rule.epsilon
+        _share_out(self._train, job, len(parameters), pool)
+        return losses
+
+    def gradient(self, parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
+        """Losses [net] and gradients [net, size], as `training.step` gives them.
+
+        Args:
+            parameters: [net, size], float32.
+            x: inputs [net or 1, d, sample].
+            y: targets [net or 1, outputs, sample].
+            config: the shape.
+        """
+        losses = np.empty((1, len(parameters)), np.float32)
+        gradient = torch.empty_like(parameters)
+        job, _kept = self._job(config, parameters, x[None], y[None], losses)
+        job.first = gradient.data_ptr()
+        _share_out(self._gradient, job, len(parameters))
+        return torch.from_numpy(losses[0]), gradient
+
+    def _job(
+        self, config: MLPConfig, parameters: Tensor, x: Tensor, y: Tensor, losses: npt.NDArray[np.float32]
+    ) -> tuple[Job, list[npt.NDArray[Any]]]:
+        """A call's arguments, and the arrays that they point into."""
+        sizes, names = config.sizes, (*config.activations, "identity")
+        size = sum(o * (i + b) for i, o, b in zip(sizes[:-1], sizes[1:], config.biases, strict=True))
+        steps, _, _, samples = x.shape
+        nets = len(parameters)
+        _check_plain("parameters", parameters, (nets, size))
+        _check_batches("x", x, (steps, nets, sizes[0], samples))
+        _check_batches("y", y, (steps, nets, sizes[-1], samples))
+        slopes = [leaky_slope(name) for name in names]
+        kept: list[npt.NDArray[Any]] = [
+            np.array(sizes, np.int64),
+            np.array(config.biases, np.int64),
+            np.array(
+                [_LEAKY if s is not None else _KINDS[name] for s, name in zip(slopes, names, strict=True)],
+                np.int64,
+            ),
+            np.array([0.0 if s is None else s for s in slopes], np.float32),
+        ]
+        job = Job(layers=len(sizes) - 1, size=size, nets=nets, steps=steps, samples=samples)
+        job.sizes, job.biased, job.activation, job.slope = (array.ctypes.data for array in kept)
+        job.parameters, job.losses = parameters.data_ptr(), losses.ctypes.data
+        job.x, job.y = x.data_ptr(), y.data_ptr()
+        job.x_step, job.x_net, job.x_unit = _strides(x)
+        job.y_step, job.y_net, job.y_unit = _strides(y)
+        return job, kept
+
+
+def eager_seconds(config: MLPConfig, nets: int, steps: int, samples: int) -> float:
+    """About how long a training would take without the compiled step.
+
+    Examples:
+        >>> eager_seconds(MLPConfig((2, 3, 1)), nets=256, steps=3000, samples=1000) > EAGER_SECONDS
+        True
+        >>> eager_seconds(MLPConfig((2, 3, 1)), nets=4, steps=300, samples=1000) > EAGER_SECONDS
+        False
+    """
+    products = [i * o for i, o in zip(config.sizes[:-1], config.sizes[1:], strict=True)]
+    work = 3 * sum(products) - products[0]  # forward, both gradients, and none for the inputs
+    return steps * (EAGER_CALL + nets * samples * work * EAGER_WORK)
+
+
+@functools.cache
+def fused_step() -> FusedStep | None:
+    """The compiled step; None, with one notice in the log, where it cannot be had.
+
+    Looks into `$MATHCIRCUITS_HOME/kernels`, else the platform's cache folder, and compiles what is not there with
+    `$CXX`, c++, g++ or clang++, the first that there is.
+
+    Examples:
+        >>> fused = fused_step()
+        >>> fused is None or fused is fused_step()
+        True
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        _notice("no C++ compiler was found")
+        return None
+    try:
+        return FusedStep(built(compiler, kernel_folder()))
+    except (OSError, AttributeError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or str(error)
+        _notice(f"{compiler} did not make the fused step: {str(said).strip().splitlines()[0]}")
+        return None
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler's path, or None. It has to know GCC's vector extensions, as GCC and Clang do."""
+    for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++"):
+        found = shutil.which(name) if name else None
+        if found:
+            return found
+    return None
+
+
+def kernel_folder() -> Path:
+    """Where compiled steps are kept: `$MATHCIRCUITS_HOME/kernels`, else the platform's cache folder.
+
+    Examples:
+        >>> kernel_folder().name
+        'kernels'
+    """
+    return home_folder("kernels", cache=True)
+
+
+def built(compiler: str, folder: Path) -> Path:
+    """The library in that folder, compiled unless this source, compiler and processor have made it before.
+
+    Two processes that compile at once write the same library, each whole. Where the folder cannot be written, the
+    library lies in a temporary one.
+
+    Raises:
+        subprocess.SubprocessError: where the compiler fails.
+        OSError: where nothing can be written.
+    """
+    source = resources.files("mathcircuits.models").joinpath("data", "step.cpp").read_text("utf-8")
+    key = "\n".join([source, *FLAGS, compiler, _version(compiler), _processor()])
+    name = f"step-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
+    if (folder / name).is_file():
+        return folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        folder = Path(tempfile.mkdtemp(prefix="mathcircuits-"))
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        written = Path(scratch) / "step.cpp"
+        written.write_text(source, "utf-8")
+        compiled = written.with_suffix(".so")
+        for native in NATIVE:
+            command = [compiler, *FLAGS, *native, str(written), "-o", str(compiled)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+            if done.returncode == 0:
+                break
+        done.check_returncode()
+        os.replace(compiled, folder / name)
+    return folder / name
+
+
+def _notice(reason: str) -> None:
+    LOGGER.warning("%s: training goes on without it, several times slower (install g++ or clang++)", reason)
+
+
+def _version(compiler: str) -> str:
+    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    return done.stdout
+
+
+def _processor() -> str:
+    """What -march=native depends on: a cache that several machines share must not mix them up."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    told = ("flags", "Features", "model name", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(told)}))
+
+
+def _share_out(
+    function: Callable[..., None], job: Job, nets: int, pool: ThreadPoolExecutor | None = None
+) -> None:
+    """Run a call's networks on torch's number of threads (ctypes lets go of the interpreter)."""
+    threads = min(torch.get_num_threads(), nets)
+    reference = ctypes.byref(job)
+    if threads <= 1:
+        function(reference, 0, nets)
+        return
+    # two pieces a thread: one that is held up by other programs leaves the rest to the others
+    pieces = min(nets, 2 * threads)
+    ends = [nets * k // pieces for k in range(pieces + 1)]
+    with nullcontext(pool) if pool else ThreadPoolExecutor(threads) as workers:
+        for _ in workers.map(lambda at: function(reference, *at), itertools.pairwise(ends)):
+            pass
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _strides(batches: Tensor) -> tuple[int, int, int]:
+    """Floats from step to step, network to network (0 where all share one) and row to row."""
+    return batches.stride(0), batches.stride(1) if batches.shape[1] > 1 else 0, batches.stride(2)
+
+
+def _check_plain(name: str, tensor: Tensor, shape: Sequence[int]) -> None:
+    plain = tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
+    if not plain or tuple(tensor.shape) != tuple(shape):
+        raise InputError(
+            f"{name}: {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}: the fused step needs "
+            f"contiguous float32 of shape {tuple(shape)} on the CPU"
+        )
+
+
+def _check_batches(name: str, tensor: Tensor, shape: tuple[int, int, int, int]) -> None:
+    steps, nets, units, samples = shape
+    fits = tuple(tensor.shape) in ((steps, nets, units, samples), (steps, 1, units, samples))
+    plain = tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.stride(3) == 1
+    if samples < 1 or not fits or not plain:
+        raise InputError(
+            f"{name}: {tensor.dtype} of shape {tuple(tensor.shape)} on {tensor.device}: the fused step needs float32 "
+            f"of shape {shape}, or (.., 1, .., ..) where all share it, on the CPU, samples side by side"
+        )

@@ -1,0 +1,202 @@
+"""Gradients, residuals and Jacobians of many networks as one tensor, written out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mathcircuits.detect.networks import leaky_slope
+
+from ..networks.config import MLPConfig
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each layer's parameters lie in a network's one vector: weight, then bias, layer by layer.
+
+    Examples:
+        >>> Layout(MLPConfig((2, 3, 1), bias=True)).size
+        13
+    """
+
+    config: MLPConfig
+
+    @property
+    def size(self) -> int:
+        """Parameters of one network."""
+        sizes = self.config.sizes
+        return sum(o * (i + b) for i, o, b in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True))
+
+    def split(self, parameters: Tensor) -> tuple[list[Tensor], list[Tensor | None]]:
+        """Views of parameters [net, size]: by layer, weights [net, out, in] and biases [net, out] or None."""
+        weights: list[Tensor] = []
+        biases: list[Tensor | None] = []
+        at, sizes = 0, self.config.sizes
+        for inputs, outputs, has_bias in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True):
+            weights.append(parameters[:, at : at + outputs * inputs].view(-1, outputs, inputs))
+            at += outputs * inputs
+            biases.append(parameters[:, at : at + outputs] if has_bias else None)
+            at += outputs * has_bias
+        return weights, biases
+
+    def join(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Tensor:
+        """The inverse of `split`: parameters [net, size]."""
+        flat = []
+        for weight, bias in zip(weights, biases, strict=True):
+            flat += [weight.flatten(1)] if bias is None else [weight.flatten(1), bias]
+        return torch.cat(flat, dim=1)
+
+
+def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
+    """Losses and gradients of all networks on their batches, written out by hand.
+
+    With a_0 = x, z_l = W_l a_l + b_l, a_{l+1} = f_l(z_l) and r = z_L - y, the loss is the mean of r^2 over
+    outputs and samples, and back-propagation is g_L = 2 r / (outputs samples), dW_l = g_l a_l',
+    db_l = g_l 1, g_{l-1} = (W_l' g_l) f'(z_{l-1}).
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        x: inputs [net, d, sample], or [1, d, sample] where all networks share them.
+        y: targets [net, outputs, sample], or [1, outputs, sample].
+        config: the shape.
+
+    Returns:
+        Losses [net] and gradients [net, size].
+
+    Examples:
+        >>> one = torch.tensor([[2.0, 3.0]])
+        >>> loss, gradient = step(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
+        >>> loss.tolist(), gradient.tolist()  # (3 * 2)^2, and 2 * 6 * (3, 2)
+        ([36.0], [[36.0, 24.0]])
+    """
+    weights, biases = Layout(config).split(parameters)
+    a = x.expand(len(parameters), -1, -1)
+    layers, pres = [a], []
+    for weight, bias, name in zip(weights, biases, (*config.activations, "identity"), strict=True):
+        z = torch.bmm(weight, a)
+        if bias is not None:
+            z += bias[:, :, None]
+        pres.append(z)
+        a = activated(name, z)
+        layers.append(a)
+    residual = layers.pop() - y
+    count = residual.shape[1] * residual.shape[2]
+    losses = torch.linalg.vector_norm(residual, dim=(1, 2)).square_().div_(count)
+
+    g = residual.mul_(2.0 / count)
+    weight_gradients: list[Tensor] = []
+    bias_gradients: list[Tensor | None] = []
+    for layer in reversed(range(len(weights))):
+        weight_gradients.append(torch.bmm(g, layers[layer].transpose(1, 2)))
+        bias_gradients.append(None if biases[layer] is None else g.sum(dim=2))
+        if layer:
+            g = _gated(
+                config.activations[layer - 1],
+                torch.bmm(weights[layer].transpose(1, 2), g),
+                pres[layer - 1],
+                layers[layer],
+            )
+    return losses, Layout(config).join(weight_gradients[::-1], bias_gradients[::-1])
+
+
+def residuals(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> Tensor:
+    """The networks' outputs less the targets, [net, outputs * sample]."""
+    weights, biases = Layout(config).split(parameters)
+    a = x.expand(len(parameters), -1, -1)
+    for weight, bias, name in zip(weights, biases, (*config.activations, "identity"), strict=True):
+        z = torch.bmm(weight, a)
+        a = activated(name, z if bias is None else z + bias[:, :, None])
+    return (a - y).reshape(len(parameters), -1)
+
+
+def residuals_and_jacobian(
+    parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig
+) -> tuple[Tensor, Tensor]:
+    """Residuals [net, outputs * sample] and their derivatives by the parameters [net, size, outputs * sample].
+
+    Back-propagation of every output by itself: with the deltas d_L = 1 at one output, d_{l-1} = (W_l' d_l)
+    f'(z_{l-1}), the derivative by W_l is d_l a_l' sample by sample, and that by b_l is d_l.
+
+    Args:
+        parameters: [net, size], laid out as `Layout` says.
+        x: inputs [net or 1, d, sample].
+        y: targets [net or 1, outputs, sample].
+        config: the shape.
+
+    Examples:
+        >>> one = torch.tensor([[2.0, 3.0]])  # 3 relu(2 x) at x = 1: 6, by w 3, by v 2
+        >>> r, J = residuals_and_jacobian(one, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
+        >>> r.tolist(), J.tolist()
+        ([[6.0]], [[[3.0], [2.0]]])
+    """
+    layout = Layout(config)
+    weights, biases = layout.split(parameters)
+    nets, samples, outputs = len(parameters), x.shape[2], config.sizes[-1]
+    a = x.expand(nets, -1, -1)
+    layers, derivatives = [a], []
+    names = (*config.activations, "identity")
+    for weight, bias, name in zip(weights, biases, names, strict=True):
+        z = torch.bmm(weight, a)
+        if bias is not None:
+            z += bias[:, :, None]
+        a = activated(name, z)
+        derivatives.append(activation_slope(name, z, a))
+        layers.append(a)
+    residual = (layers.pop() - y).reshape(nets, -1)
+
+    jacobian = torch.empty(nets, layout.size, outputs, samples, dtype=parameters.dtype)
+    ends = np.cumsum(
+        [o * (i + b) for i, o, b in zip(config.sizes[:-1], config.sizes[1:], config.biases, strict=True)]
+    ).tolist()
+    delta = torch.eye(outputs, dtype=parameters.dtype)[None, :, :, None].expand(nets, -1, -1, samples)
+    for layer in reversed(range(len(weights))):
+        o, i = weights[layer].shape[1:]
+        end = ends[layer]
+        if biases[layer] is not None:
+            jacobian[:, end - o : end] = delta
+            end -= o
+        part = jacobian[:, end - o * i : end].view(nets, o, i, outputs, samples)
+        torch.mul(delta[:, :, None], layers[layer][:, None, :, None], out=part)
+        if layer:
+            back = torch.bmm(weights[layer].transpose(1, 2), delta.reshape(nets, o, -1))
+            delta = back.view(nets, i, outputs, samples) * derivatives[layer - 1][:, :, None]
+    return residual, jacobian.view(nets, layout.size, -1)
+
+
+def activated(name: str, z: Tensor) -> Tensor:
+    """The activation function's value."""
+    slope = leaky_slope(name)
+    if slope is not None:
+        return torch.nn.functional.leaky_relu(z, slope)
+    if name == "relu":
+        return torch.relu(z)
+    if name == "tanh":
+        return torch.tanh(z)
+    if name in ("gelu", "gelu_tanh"):
+        return torch.nn.functional.gelu(z, approximate="tanh" if name == "gelu_tanh" else "none")
+    return z
+
+
+def _gated(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    """The gradient before the activation function from the one behind it, `g f'(z)`; a is f(z)."""
+    slope = leaky_slope(name)
+    if slope is not None:
+        return torch.where(z > 0, g, g * slope)
+    if name == "relu":
+        # one pass; g * (z > 0) would build a mask of other type, ten times slower
+        return torch.ops.aten.threshold_backward(g, a, 0.0)  # type: ignore[no-any-return]
+    if name == "tanh":
+        return g * (1 - a * a)
+    if name in ("gelu", "gelu_tanh"):
+        how = "tanh" if name == "gelu_tanh" else "none"
+        return torch.ops.aten.gelu_backward(g, z, approximate=how)  # type: ignore[no-any-return]
+    return g
+
+
+def activation_slope(name: str, z: Tensor, a: Tensor) -> Tensor:
+    """The activation function's derivative at z, where a is its value there; 0 at relu's kink."""
+    return _gated(name, torch.ones_like(z), z, a)

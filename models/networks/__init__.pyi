@@ -1,0 +1,9 @@
+from .config import MLPConfig as MLPConfig
+from .hand_derivations import hand_derived as hand_derived
+from .hand_derivations import tasks as tasks
+from .interventions import ablate as ablate
+from .interventions import interchange as interchange
+from .interventions import intervene as intervene
+from .interventions import substitute as substitute
+from .mlp import MLP as MLP
+from .recording import record as record

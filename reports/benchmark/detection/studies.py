@@ -1,0 +1,98 @@
+"""Studies: the ensemble test on seeds that learned something, and on seeds that did not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from mathcircuits.detect import Network
+from mathcircuits.detect.networks import untrained
+from mathcircuits.detect.universality import match_ensemble
+
+from ..scores import Bound, Job, Score, Setting, describe, share
+from ..trainings import Trainings
+from .blanks import teacher
+from .effort import Effort, generator
+from .planting import shape
+
+PART = "ensemble test"
+TASKS = ("minimum", "absolute-difference")
+#: What both tasks turn on: the kink at x1 = x2, from either side.
+NEEDED = (("greaterness", ("x1", "x2")), ("greaterness", ("x2", "x1")))
+#: Findings in a study of seeds that hold nothing: q at which a feature counts as found.
+ALPHA = 0.05
+#: Width of the networks that were taught off the catalogue, which the null networks share.
+TAUGHT_WIDTH = 8
+#: Seeds of an untrained study, as in the studies that do.
+SEEDS = 40
+FOUND = Bound("ensemble test: greaterness detectors found with q < 1e-6", 1e-6)
+NOTHING = Bound("ensemble test: findings in at most 5% of teacher and untrained studies", 0.05)
+NOTHING_HIGH = Bound("ensemble test: the upper 95% limit of that at most 0.06", 0.06, end="high")
+#: How many different nulls the studies that hold nothing are held against: one null's luck would be shared by all.
+_NULLS = 4
+
+
+def jobs(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Job]:
+    """One job per task, width and bias; one per population that holds nothing, whose studies are counted together."""
+    found = []
+    for task in TASKS:
+        for width in effort.widths:
+            for bias in (False, True):
+                s = Setting("trained", inputs=2, bias=bias, layers=1, width=width, law="uniform", task=task)
+                found.append(Job(describe(s), partial(on_trained, s, seed, trainings)))
+    for population in ("untrained", "teacher"):
+        s = Setting(population, inputs=2, layers=1, law="uniform")
+        found.append(Job("ensemble test: " + describe(s), partial(on_nothing, s, effort, seed, taught)))
+    return found
+
+
+def on_trained(setting: Setting, seed: int, trainings: Trainings) -> list[Score]:
+    """The larger q of both greaterness detectors, over the seeds that solved the task."""
+    s = setting
+    networks = trainings.solved(s.task, s.width, bias=bool(s.bias))
+    solved = share(PART, s, "solved", len(networks), trainings.seeds)
+    if not networks:
+        return [
+            solved,
+            Score(PART, s, "q of greaterness", 1.0, n=0, bound=FOUND, note="no seed solved the task"),
+        ]
+    frame = match_ensemble(networks, null=s.law, seed=seed).set_index(["feature", "on"])
+    rows = frame.loc[list(NEEDED)]
+    return [
+        solved,
+        Score(PART, s, "q of greaterness", float(rows["q"].max()), n=len(networks), bound=FOUND),
+        Score(PART, s, "prevalence of greaterness", float(rows["prevalence"].min()), n=len(networks)),
+        Score(PART, s, "its null prevalence", float(rows["null_prevalence"].max()), n=len(networks)),
+    ]
+
+
+def on_nothing(setting: Setting, effort: Effort, seed: int, taught: Trainings) -> list[Score]:
+    """Studies with any finding, cell by cell and in all."""
+    scores = []
+    hits = total = 0
+    untrained_widths = sorted({min(effort.widths), max(effort.widths)})
+    for width in untrained_widths if setting.population == "untrained" else [TAUGHT_WIDTH]:
+        for bias in (False, True):
+            s = replace(setting, width=width, bias=bias)
+            if s.population == "untrained":
+                studies = _untrained(s, effort.studies, seed)
+            else:
+                studies = [
+                    taught.ensemble(teacher(s.inputs, number), width, bias=bias).networks()
+                    for number in range(effort.teachers)
+                ]
+            found = sum(
+                bool((match_ensemble(networks, null=s.law, seed=seed + k % _NULLS)["q"] <= ALPHA).any())
+                for k, networks in enumerate(studies)
+            )
+            scores.append(share(PART, s, "studies with a finding", found, len(studies)))
+            hits, total = hits + found, total + len(studies)
+    scores.append(share(PART, setting, "studies with a finding", hits, total, NOTHING))
+    scores.append(share(PART, setting, "studies with a finding, upper limit", hits, total, NOTHING_HIGH))
+    return scores
+
+
+def _untrained(s: Setting, studies: int, seed: int) -> list[list[Network]]:
+    rng = generator(seed, "study " + describe(s))
+    stack = untrained(shape(s.inputs, s.width, 1, bool(s.bias)), studies * SEEDS, s.law, rng)
+    return [[stack.network(SEEDS * k + i) for i in range(SEEDS)] for k in range(studies)]

@@ -1,0 +1,1 @@
+"""The benchmark of regimens: which ways of training reach the smallest network."""

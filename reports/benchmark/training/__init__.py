@@ -1,0 +1,1 @@
+"""The benchmark of training: cost per network-step against other implementations."""

@@ -1,0 +1,1 @@
+"""The benchmark of universality: verdicts over tasks, widths, regimens and seeds."""

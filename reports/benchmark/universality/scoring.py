@@ -1,0 +1,232 @@
+"""Scoring: somebody else's networks against the benchmark's tasks: the same verdicts, the same ladder.
+
+How they were trained does not matter, nor how large they are: networks of one task with equally many hidden layers are
+one condition. Beside each stands an untrained network of its own shape, drawn by torch's law.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mathcircuits.detect import FileError, InputError, Network, Task, tasks
+
+from ...studies.cell import SOLVED, Cell
+from ...studies.circuitry import (
+    chosen_to_read,
+    circuit_frame,
+    circuit_rows,
+    kink_frame,
+    kink_rows,
+    program_frame,
+    read_circuitry,
+)
+from ...studies.reading import by_shape, fresh_loss, read_features
+from .verdictresults import VerdictResult
+
+if TYPE_CHECKING:
+    from ...studies.tables import Condition
+
+#: What the condition of somebody's networks is called where a study has the regimen.
+THEIRS = "networks"
+#: Files that hold a network.
+SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth", ".npz")
+#: Untrained networks of a condition whose circuits are looked for: beside 3 of 20, what 72 of 72 solved networks hold
+#: has a Fisher p of 1e-15.
+UNTRAINED_READ = 20
+
+
+def score(
+    networks_by_task: Mapping[str, Sequence[Any]],
+    *,
+    solved: float = SOLVED,
+    name: str = THEIRS,
+    null: str = "uniform",
+    seed: int = 0,
+) -> VerdictResult:
+    """Verdicts and ladders of networks, judged as those of the benchmark are.
+
+    Args:
+        networks_by_task: by task name, whatever `mathcircuits.models.load` takes: Networks, anything with
+            `to_network()`, torch modules, paths.
+        solved: the fresh mean squared error below which a network has solved its task; the others do not count.
+        name: stands in the column `regimen`.
+        null: init law of the untrained networks beside them.
+        seed: of these.
+
+    Returns:
+        A result of grid `networks`, to be read, written, or compared with another (`compare`).
+
+    Raises:
+        InputError: where there is no network, or one does not fit its task.
+        UnknownTask: for a task that is not registered.
+        FileError: where a file cannot be read.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network
+        >>> found = score({"absolute": [derived_network("absolute")] * 72})
+        >>> rows = found.verdicts.set_index(["kind", "name"])
+        >>> rows.loc[[("feature", "positiveness"), ("circuit", "absolute")], "verdict"].tolist()
+        ['forced', 'forced']
+    """
+    import pandas as pd
+
+    from mathcircuits.detect.universality import Orbits
+
+    from ...studies import comparisons
+    from ...studies import tables as made
+    from ...studies.manifest import reading_versions
+    from ...studies.schema import empty
+    from .verdictrows import condition_rows, verdict_rows
+
+    if not any(len(networks) for networks in networks_by_task.values()):
+        raise InputError("no networks to score: give a mapping of task names to lists of networks")
+    frames: dict[str, list[pd.DataFrame]] = {}
+    counts, samples, untrained = [], [], {}
+    for task_name, sources in networks_by_task.items():
+        task = tasks[task_name]
+        orbits = Orbits(task)
+        for condition in _conditions(task, sources, solved, name, null, seed):
+            neurons = made.neuron_table(condition, orbits)
+            networks = made.network_table(condition, neurons, orbits)
+            programs = made.program_table(condition)
+            parts = {
+                "networks": networks, "programs": programs, "circuits": made.circuit_table(condition),
+                "census": made.census_table(condition, programs), "success": made.success_table(condition),
+            }  # fmt: skip
+            for table, frame in parts.items():
+                frames.setdefault(table, []).append(frame)
+            counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+            samples.append(comparisons.sample_of(condition))
+            keys = (task.name, condition.sizes, condition.regimen)
+            untrained[keys] = untrained_circuits(condition.untrained, task)
+    tables = {
+        table: pd.concat([empty(table), *(part for part in parts if len(part))], ignore_index=True)
+        for table, parts in frames.items()
+    }
+    tables["prevalence"] = made.verdicts(pd.concat(counts, ignore_index=True))
+    return VerdictResult(
+        "networks",
+        "",
+        {**reading_versions(), "solved": solved, "null": null, "seed": seed},
+        condition_rows(tables),
+        verdict_rows(tables, untrained),
+        comparisons.ladder_table(samples),
+    )
+
+
+def networks_in(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
+    """The files of networks in a folder of folders, each named after a task.
+
+    Raises:
+        FileError: where there are none.
+        UnknownTask: for a folder that no task is named after.
+
+    Examples:
+        >>> networks_in("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no/such/folder: holds no networks; ...
+    """
+    root = Path(folder)
+    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    found = {
+        path.name: sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        for path in folders
+        if not path.name.startswith(".")
+    }
+    if not any(found.values()):
+        raise FileError(
+            root,
+            "holds no networks",
+            f"give a folder with one folder per task, such as minimum/0.onnx ({', '.join(SUFFIXES)})",
+        )
+    return {tasks[name].name: files for name, files in found.items() if files}
+
+
+def untrained_circuits(networks: Iterable[Network], task: Task) -> tuple[Counter[str], int]:
+    """How many of the first untrained networks hold each circuit, and how many were looked at.
+
+    Examples:
+        >>> untrained_circuits([Network([[[1.0], [-0.3]], [[0.2, 0.4]]])] * 3, tasks["absolute"])
+        (Counter(), 3)
+    """
+    chosen = list(networks)[:UNTRAINED_READ]
+    counts = Counter(
+        name for network in chosen for name in {str(row["circuit"]) for row in circuit_rows(network, task)}
+    )
+    return counts, len(chosen)
+
+
+def _conditions(
+    task: Task, sources: Sequence[Any], solved: float, name: str, null: str, seed: int
+) -> list[Condition]:
+    """The networks of one task, those with equally many hidden layers together."""
+    from mathcircuits.models.files import read_network
+
+    groups: dict[int, list[Network]] = {}
+    for place, source in enumerate(sources):
+        network = read_network(source)
+        if (network.inputs, network.outputs) != (task.arity, task.outputs):
+            what = source if isinstance(source, str | os.PathLike) else f"network {place}"
+            raise InputError(
+                f"{what}: {network.inputs} -> {network.outputs} cannot compute {task.name!r} ({task.arity} -> "
+                f"{task.outputs}): put it with another task"
+            )
+        groups.setdefault(len(network.sizes) - 2, []).append(network)
+    return [_condition(task, groups[depth], solved, name, null, seed) for depth in sorted(groups)]
+
+
+def _condition(
+    task: Task, networks: Sequence[Network], solved: float, name: str, null: str, seed: int
+) -> Condition:
+    import pandas as pd
+
+    from mathcircuits.detect.networks import untrained
+    from mathcircuits.models import Regimen
+
+    from ...studies.config import relative_width
+    from ...studies.tables import Condition
+
+    known = dict(enumerate(networks))
+    beside = {
+        k: untrained(network.architecture, 1, null, np.random.default_rng([seed, k])).network(0)
+        for k, network in known.items()
+    }
+    # The widest of each layer, as where a regimen compresses.
+    hidden = tuple(map(max, zip(*(network.sizes[1:-1] for network in networks), strict=True)))
+    losses = np.array([fresh_loss(network, task) for network in networks])
+    chosen = chosen_to_read(losses.tolist(), solved, deep=len(hidden) > 1)
+    found = [(k, read_circuitry(known[k], task)) for k in chosen]
+    cell = Cell(task.name, hidden, Regimen(name=name), tuple(known))
+    parts = []
+    for group in by_shape(known):
+        own = {k: known[k] for k in group}
+        frames = read_features(cell, own, {k: beside[k] for k in group}, [k for k in chosen if k in own])
+        bends = kink_rows(list(own.values()), task)
+        parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
+    return Condition(
+        task=task,
+        hidden=hidden,
+        width=relative_width(task, hidden),
+        regimen=name,
+        threshold=solved,
+        steps=0,
+        derived=False,
+        seeds=tuple(known),
+        losses=losses,
+        cells=("",) * len(networks),
+        costs=np.full(len(networks), np.nan),
+        networks=tuple(networks),
+        untrained=tuple(beside.values()),
+        programs=program_frame(found),
+        circuits=circuit_frame(found),
+        failures=pd.DataFrame(columns=["seed", "cause", "diagnosis", "lost"]),
+        emergence=pd.DataFrame(columns=["seed", "feature", "on", "step", "unexplained", "held"]),
+        **{key: pd.concat([part[key] for part in parts], ignore_index=True) for key in parts[0]},
+    )

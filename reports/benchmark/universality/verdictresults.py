@@ -1,0 +1,147 @@
+"""Verdict results: what networks show, as tables to be written, read again and compared. They hold no clocks."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathcircuits.detect import FileError
+
+from ...studies.storage import atomic, read_json, write_json
+from ..results import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "mathcircuits-universality-1"
+FILE = "results.json"
+
+
+@dataclass(frozen=True, eq=False)
+class VerdictResult:
+    """Verdicts and ladders of a grid of networks.
+
+    Attributes:
+        grid: where the networks come from: `full`, `quick`, or `networks` for somebody else's.
+        version: of the grid; results of different versions have different networks to show.
+        about: versions of the code, of the catalogue and of what else decides the figures.
+        conditions: one row per condition (task, hidden, width, depth, regimen): n, solved, value, low, high, rests.
+        verdicts: one row per condition and feature, orientation, circuit or gauge: found, n, value, interval, null
+            (the untrained share), verdict, reason, q, rests.
+        ladder: one row per pair of conditions and rung (see the study's table of that name).
+
+    Examples:
+        >>> VerdictResult.load("no/such/results.json")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no/such/results.json: cannot be read ...
+    """
+
+    grid: str
+    version: str
+    about: Mapping[str, Any]
+    conditions: pd.DataFrame
+    verdicts: pd.DataFrame
+    ladder: pd.DataFrame
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> VerdictResult:
+        """The result in a `results.json`, or in the folder that holds one.
+
+        Raises:
+            FileError: where it cannot be read, or is something else.
+        """
+        file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+        content = read_json(file)
+        if content.get("format") != FORMAT:
+            raise FileError(
+                file,
+                f"holds no result of the universality benchmark (format {FORMAT})",
+                "give the results.json that `mathcircuits benchmark universality --out` wrote",
+            )
+        try:
+            frames = {name: _frame(content[name], columns) for name, columns in _columns().items()}
+            return cls(content["grid"], content["version"], content["about"], **frames)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(file, f"is damaged ({type(error).__name__}: {error})", "run it again") from None
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """What came out, in plain sentences."""
+        from .verdictrows import sentences
+
+        return sentences(self.verdicts, self.conditions, self.ladder)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what is missing is None."""
+        tables = {name: _records(getattr(self, name)) for name in _columns()}
+        head = {"format": FORMAT, "grid": self.grid, "version": self.version, "about": dict(self.about)}
+        return {**head, "summary": list(self.sentences), **tables}
+
+    def write(self, out: str | os.PathLike[str]) -> Path:
+        """Write results.json, and verdicts.csv, conditions.csv and ladder.csv beside it.
+
+        Returns:
+            The folder.
+
+        Raises:
+            FileError: where it cannot be written.
+        """
+        folder = Path(out)
+        for name in _columns():
+            with atomic(folder / f"{name}.csv") as file:
+                getattr(self, name).to_csv(file, index=False)
+        write_json(folder / FILE, self.to_dict())
+        return folder
+
+    def __repr__(self) -> str:
+        name = f"{self.grid} {self.version}".strip()
+        return f"VerdictResult({name}: {len(self.conditions)} conditions, {len(self.verdicts)} verdicts)"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<li>{html.escape(line)}</li>" for line in self.sentences)
+        return f"<p><b>{html.escape(repr(self))}</b></p><ul>{lines}</ul>"
+
+
+def _columns() -> dict[str, Mapping[str, str]]:
+    """The tables with their columns and dtypes."""
+    from ...studies.schema import COLUMNS
+    from . import verdictrows
+
+    whole = ("depth", "n", "solved", "found", "null_found", "null_n")
+    numbers = ("value", "low", "high", "null", "q")
+
+    def kind(name: str) -> str:
+        return (
+            "Int64"
+            if name in whole
+            else "float64"
+            if name in numbers
+            else "bool"
+            if name == "rests"
+            else "string"
+        )
+
+    dtypes = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+    return {
+        "conditions": {name: kind(name) for name in verdictrows.CONDITIONS},
+        "verdicts": {name: kind(name) for name in verdictrows.COLUMNS},
+        "ladder": {name: dtypes[of] for name, of in COLUMNS["ladder"].items()},
+    }
+
+
+def _frame(records: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(list(records), columns=list(columns))
+    return pd.DataFrame({name: pd.Series(frame[name], dtype=dtype) for name, dtype in columns.items()})
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): plain(value) for key, value in record.items()} for record in records]

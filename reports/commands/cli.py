@@ -1,0 +1,310 @@
+"""The commands. Each only parses, calls one function and prints; whatever is heavy is imported inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measure which known features and circuits a trained MLP has learned.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def command() -> Any:
+    """The program as one command, for `main`."""
+    return typer.main.get_command(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mathcircuits {version('mathcircuits')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")],
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]]; by default Osier's tasks."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that work in parallel (default: one per core, 1 for few cells)."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A dask scheduler whose workers do it instead: tcp://HOST:8786, or its --scheduler-file.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="How many seeds, in place of the configuration's.")
+    ] = None,
+) -> int:
+    """Train, read, compare and report: ends with DIR/report/index.html."""
+    import sys
+    from collections import Counter
+
+    from ..studies.config import as_config
+    from ..studies.workers import worth_workers
+    from ..study import run_study
+
+    wanted = as_config(config)
+    if seeds is not None:
+        wanted = wanted.with_seeds(seeds)
+    if workers is None:
+        workers = 1 if scheduler else worth_workers(wanted)
+    done = run_study(wanted, out, workers=workers, scheduler=scheduler)
+    count = Counter(cell["status"] for cell in done.manifest["cells"])
+    words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
+    print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")
+    print(done.page)
+    for key, error in done.failures.items():
+        print(f"mathcircuits: cell {key} failed: {error} (see networks/{key}.error.txt)", file=sys.stderr)
+    return 1 if done.failures else 0
+
+
+@app.command()
+def inspect(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A network: .safetensors, .pt, .pth, .npz or .onnx; or a study's folder, with --network."
+        ),
+    ],
+    box: Annotated[
+        tuple[float, float] | None, typer.Option(help="Bounds of every input (default: the task's, or -1 1).")
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Inputs [n, d] to read it on in place of the box: .npy or .csv.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="The task that it was trained on.")] = None,
+    activation: Annotated[
+        str, typer.Option(help="Between the layers, where the file does not tell.")
+    ] = "relu",
+    directions: Annotated[
+        bool, typer.Option("--directions", help="List the features that can be read as a direction.")
+    ] = False,
+    network: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which network of a study, such as minimum/3/adam/17.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Write it all as one page, with its figures.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a network computes: its formula with a proved error, its circuits, what each neuron holds."""
+    from .inspecting import inspect_file
+
+    inspect_file(
+        file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions,
+        network=network, html=html,
+    )  # fmt: skip
+
+
+@app.command()
+def catalogue(
+    query: Annotated[
+        str | None, typer.Argument(help="A name, alias, formula, id glob (order/*), tag or words.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look up the known features: one in full, or those that match."""
+    from .lookups import print_features
+
+    print_features(query, as_json)
+
+
+@app.command()
+def tasks(as_json: Json = False) -> None:
+    """List the functions that networks are trained on."""
+    from .lookups import print_tasks
+
+    print_tasks(as_json)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
+) -> None:
+    """Write the page of a study again, from its tables."""
+    from ..pages.page import write_report
+
+    print(write_report(out))
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str | None, typer.Argument(help="Its name; without one they are listed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="universality: processes that work in parallel (default: one per core)."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="universality: a dask scheduler whose workers do it instead."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="universality: a results.json of before, or its folder, to compare with."),
+    ] = None,
+    networks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="universality: score your own networks, DIR/TASK/*.onnx and the like."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
+    from ..benchmark import BENCHMARKS, run
+    from .console import print_json, print_table
+
+    if name is None:
+        if as_json:
+            print_json([{"name": e.name, "measures": e.measures} for e in BENCHMARKS.values()])
+        else:
+            print_table(["name", "measures"], [[e.name, e.measures] for e in BENCHMARKS.values()])
+        return 0
+    if networks is not None:
+        return _score(name, networks, out, against, as_json)
+    found = run(name, quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, against=against)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print("\n".join(found.summary))
+    return 0 if found.passed else 1
+
+
+@app.command()
+def modular(
+    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
+    p: Annotated[int, typer.Option("--p", help="The modulus, an odd prime.")] = 31,
+    seeds: Annotated[int, typer.Option(min=1, help="How many networks; verdicts take 72.")] = 10,
+    steps: Annotated[int | None, typer.Option(help="Of training, in place of the regimen's.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Addition modulo p: which frequencies networks learn it by; exit code 1 where too few grok or are Fourier."""
+    from mathcircuits.models import ModularRegimen
+
+    from ..modular import modular_study, write_modular
+    from .console import print_json
+
+    regimen = None if steps is None else ModularRegimen(steps=steps)
+    found = modular_study(p, range(seeds), regimen=regimen)
+    page = write_modular(found, out)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        for text, kept in found.requirements:
+            print(f"{'holds' if kept else 'FAILS'}: {text}")
+        print("\n".join(found.findings))
+        print(page)
+    return 0 if found.passed else 1
+
+
+def _score(name: str, networks: Path, out: Path | None, against: Path | None, as_json: bool) -> int:
+    """Somebody's networks against the tasks of the universality benchmark."""
+    from mathcircuits.detect import InputError
+
+    from ..benchmark.universality.benchmark import score_folder
+    from .console import print_json
+
+    if name != "universality":
+        raise InputError(f"benchmark {name!r} knows no --networks: it belongs to 'universality'")
+    result, lines = score_folder(networks, out=out, against=against)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print("\n".join(lines))
+    return 0
+
+
+@app.command()
+def figure(
+    name: Annotated[str | None, typer.Argument(help="Which one; without a name they are listed.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder of a study, or of a benchmark.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The file: .svg, .pdf or .png (default: NAME.svg).")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(metavar="ID", help="Which network, such as minimum/3/adam/17.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Of this task alone.")] = None,
+    width: Annotated[
+        str | None, typer.Option(help="Of this width alone: 1x, 2x or sizes such as 16.")
+    ] = None,
+    regimen: Annotated[str | None, typer.Option(help="Of this regimen alone.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a figure for a paper from a study's folder, or list those that there are."""
+    from ..plots.figurekinds import KINDS, Choice
+    from .figurecommand import list_figures, make_figure
+
+    if name is None:
+        list_figures(as_json)
+        return
+    if folder is None and name in KINDS:
+        raise typer.BadParameter(f"name the folder: mathcircuits figure {name} DIR -o {name}.svg")
+    choice = Choice(network, task, width, regimen)
+    path, caption = make_figure(name, folder or Path(), out or Path(f"{name}.svg"), choice)
+    print(f"{path}\n{caption}")
+
+
+@app.command()
+def add(
+    file: Annotated[
+        Path, typer.Argument(help="TOML of [[feature]], or of [[circuit]] and [[gauge]] tables.")
+    ],
+) -> None:
+    """Add a file's features or circuits to your own catalogue, which every look-up and study reads."""
+    from .lookups import add_entries
+
+    target, names = add_entries(file)
+    print(f"{target}: {', '.join(names)}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look whether this machine has what is needed; exit code 1 where something is wrong."""
+    from .console import print_json, print_table
+    from .doctor import examine, healthy, report_record
+
+    found = examine()
+    if as_json:
+        print_json(report_record(found))
+    else:
+        rows = [["" if f.status == "ok" else f.status, f.name, f.value, f.remedy] for f in found]
+        print_table(["", "what", "found", "remedy"], rows)
+    return 0 if healthy(found) else 1

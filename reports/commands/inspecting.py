@@ -1,0 +1,322 @@
+"""`mathcircuits inspect`: what one network computes, with which circuits, and what each of its neurons holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathcircuits.detect import FileError, Network, UnknownNameError, analyse, tasks
+from mathcircuits.models.files import read_network
+
+from ..wording import at_most
+from .console import number, p_value, print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mathcircuits.detect import Analysis, Gauge
+
+#: Weights that are listed for a neuron; of more, the largest are.
+_LISTED = 4
+#: Characters of a formula or description on the terminal; JSON has it whole.
+_LONGEST = 240
+
+
+def inspect_file(
+    file: Path,
+    *,
+    box: tuple[float, float] | None,
+    inputs: Path | None,
+    task: str | None,
+    activation: str,
+    as_json: bool,
+    directions: bool = False,
+    network: str | None = None,
+    html: Path | None = None,
+) -> None:
+    """Read a network from a file and print what it computes, and with which features and circuits.
+
+    Args:
+        file: a network's file, or the folder of a study.
+        box: bounds of every input; by default the task's, else -1 and 1.
+        inputs: a file of inputs to read it on in place of the box.
+        task: what it was trained on; for a network of a study its own task, where none is given.
+        activation: between the layers, where the file does not tell.
+        as_json: print JSON.
+        directions: list the features that can be read as a direction.
+        network: which network of a study.
+        html: a file to write as a page, whose path is printed in place of the tables.
+
+    Raises:
+        FileError: where the file holds no network, the inputs are no numbers, or the page cannot be written.
+        InputError: for a box or inputs that do not fit the network, or a network's name without a study.
+        UnknownTask: for a task that is not registered.
+        UnknownNameError: for a network that the study does not have.
+    """
+    if network is not None:
+        net = of_study(file, network)
+        task = network.partition("/")[0] if task is None else task
+    else:
+        net = read_network(file, activation=activation)
+    known = None if task is None else tasks[task]
+    bounds: Any = box if box is not None else known.box if known is not None else (-1.0, 1.0)
+    X = None if inputs is None else read_inputs(inputs)
+    analysis = analyse(net, box=bounds, inputs=X, task=known)
+    ranks = ranks_of(analysis, X)
+    if html is not None:
+        from ..pages.networkpage import write_network_page
+
+        title = network or file.name
+        source = f"DIR --network {network}" if network else title
+        data = analysis_data(analysis, ranks)
+        path = write_network_page(
+            analysis, html, title=title, ranks=ranks, gauge=gauge_within(analysis), data=data, source=source
+        )
+        if not as_json:
+            print(path)
+            return
+    if as_json:
+        print_json(analysis_data(analysis, ranks))
+        return
+    print_analysis(analysis, net, ranks, directions)
+
+
+def of_study(folder: Path, network: str) -> Network:
+    """A network of a study by its id.
+
+    Raises:
+        FileError: where the folder holds no study.
+        UnknownNameError: where the study has no such network.
+
+    Examples:
+        >>> of_study(Path("no/such/folder"), "minimum/3/adam/0")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no/such/folder: holds no study (there is no manifest.json); ...
+    """
+    from ..studies.folder import Study
+
+    study = Study.load(folder)
+    found = study.networks(network)
+    if network not in found:
+        condition = network.rpartition("/")[0] or network
+        raise UnknownNameError(
+            "network", network, sorted(study.networks(condition)), "give one with its seed"
+        )
+    return found[network]
+
+
+def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) -> pd.DataFrame:
+    """Readable features beside their rank and the live neurons, one row per layer that was read.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network
+        >>> ranks_of(analyse(derived_network("minimum"), null="uniform"))["verdict"].tolist()
+        ['3 live neurons read 6 features of rank 3: no superposition']
+    """
+    from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
+    from mathcircuits.detect.networks import Stack
+
+    rows = analysis.directions
+    if rows.empty:
+        return superposition_frame([])
+    targets = targets_for(analysis.network.inputs, analysis.box, X=inputs)
+    return read_superposition(Stack.of([analysis.network]), rows.assign(network=0), targets).drop(
+        columns="network"
+    )
+
+
+def analysis_data(analysis: Analysis, ranks: pd.DataFrame) -> dict[str, Any]:
+    """`Analysis.to_dict` with the gauge, the normal form, the gauge's shares and the ranks of its layers."""
+    content = analysis.to_dict()
+    content["superposition"] = ranks.astype(object).where(ranks.notna(), None).to_dict("records")
+    gauge = gauge_within(analysis)
+    if gauge is not None:
+        content["gauge"] = {
+            "circuit": None if gauge.circuit is None else gauge.circuit.name,
+            "on": list(gauge.on),
+            "name": gauge.name,
+            "description": gauge.description,
+            "form": gauge.text,
+        }
+    return content
+
+
+def gauge_within(analysis: Analysis) -> Gauge | None:
+    """How a network with one hidden layer implements its function; None where that is not defined or too costly."""
+    from mathcircuits.detect import gauge_of
+    from mathcircuits.detect.exact import is_piecewise_linear
+
+    network = analysis.network
+    if not analysis.within_reach or len(network.architecture.active) != 1 or not is_piecewise_linear(network):
+        return None
+    return gauge_of(network, analysis.box, analysis.task.symmetries if analysis.task else ())
+
+
+def print_analysis(analysis: Analysis, network: Network, ranks: pd.DataFrame, directions: bool) -> None:
+    """Print what the network computes, its circuits, and one table a layer of what its neurons hold."""
+    box = analysis.box
+    where = (
+        f"[{number(box[0][0])}, {number(box[0][1])}]^{len(box)}" if len(set(box)) == 1 else _short(str(box))
+    )
+    shape = repr(network).removeprefix("Network(").removesuffix(")")
+    print(f"{shape}; read on {where}")
+    if analysis.within_reach:
+        print()
+        print_fields(computed(analysis))
+    _print_circuits(analysis)
+    _print_neurons(analysis, network)
+    _print_directions(analysis, ranks, directions)
+    for text in analysis.skipped:
+        print(f"\nnot tested: {text}")
+
+
+def computed(analysis: Analysis) -> dict[str, str]:
+    """What the network computes, in lines of a name and a text.
+
+    Examples:
+        >>> from mathcircuits.detect import derived_network
+        >>> a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+        >>> for name, text in computed(a).items(): print(f"{name}: {text}")
+        formula: min(x1, x2)
+        certified: off by at most 1.8e-13 anywhere on the box
+        minimum: the network is off it by at most 1.8e-13, at least 0 (by cells)
+        gauge: x1 - relu(x1 - x2)
+    """
+    program, lines = analysis.program, {}
+    if program.formula is not None:
+        lines["formula"] = _short(program.text)
+        lines["certified"] = f"off by at most {at_most(program.certificate.upper)} anywhere on the box"
+    else:
+        lines["formula"] = f"none within {program.tolerance:g}: {program.reason}"
+        lines["nearest"] = f"{_short(program.text)}, off by at most {at_most(program.certificate.upper)}"
+    if analysis.task is not None and analysis.task.formula:
+        proof = analysis.certificate
+        ended = "" if proof.complete else ", stopped early"
+        lines[analysis.task.name] = (
+            f"the network is off it by at most {at_most(proof.upper)}, at least {number(proof.lower, 2)} "
+            f"(by {proof.method}{ended})"
+        )
+    gauge = gauge_within(analysis)
+    if gauge is not None:
+        lines["gauge"] = gauge.name or f"not in the catalogue: {_short(gauge.description)}"
+    return lines
+
+
+def _print_circuits(analysis: Analysis) -> None:
+    if not analysis.within_reach:
+        return
+    rows = [
+        [
+            str(row["circuit"]), ", ".join(row["on"]), str(row["output"]), _short(str(row["form"])),
+            row["gauge"] if isinstance(row["gauge"], str) else "-", number(row["distance"], 2),
+            at_most(float(row["certified"])).replace("–", "-"),
+        ]
+        for row in analysis.circuits.to_dict("records")
+    ]  # fmt: skip
+    print("\ncircuits" if rows else "\nno circuit of the catalogue")
+    if rows:
+        print_table(["circuit", "on", "output", "form", "gauge", "distance", "certified"], rows)
+
+
+def _print_neurons(analysis: Analysis, network: Network) -> None:
+    neurons = analysis.neurons
+    active = network.architecture.active
+    for layer in sorted(set(neurons["layer"])):
+        block = active[layer]
+        rows = []
+        for row in neurons[neurons["layer"] == layer].to_dict("records"):
+            unit = int(row["neuron"])
+            rows.append(
+                [
+                    str(unit),
+                    str(row["feature"]) if isinstance(row["feature"], str) else "-",
+                    ", ".join(row["on"]),
+                    str(row["status"]),
+                    number(row["unexplained"], 2),
+                    p_value(row["p"]),
+                    p_value(row["q"]),
+                    number(row["causal"]),
+                    number(row["contribution"]),
+                    weights_text(network.weights[block][unit], "v" if block else "x", 0 if block else 1),
+                    weights_text(network.weights[block + 1][:, unit], *_targets(network, block)),
+                ]
+            )
+        print(f"\nlayer {layer}")
+        columns = (
+            "neuron", "feature", "on", "status", "unexplained", "p", "q", "causal", "contribution", "from", "to",
+        )  # fmt: skip
+        print_table(columns, rows)
+
+
+def _print_directions(analysis: Analysis, ranks: pd.DataFrame, listed: bool) -> None:
+    tested = analysis.directions
+    readable = tested[tested["readable"].astype(bool)]
+    print(f"\n{len(readable)} of {len(tested)} features can be read as a direction of a layer")
+    if listed and len(readable):
+        rows = [
+            [
+                str(row["layer"]), str(row["feature"]), ", ".join(row["on"]), number(row["unexplained"], 2),
+                number(row["untrained"], 2), p_value(row["q"]), "yes" if row["tautology"] else "no",
+            ]
+            for row in readable.to_dict("records")
+        ]  # fmt: skip
+        print_table(["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"], rows)
+    for row in ranks.to_dict("records"):
+        print(f"layer {row['layer']}: {row['verdict']}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def weights_text(weights: npt.NDArray[np.float64], letter: str, first: int) -> str:
+    """The weights with what they weigh, the largest where there are many.
+
+    Examples:
+        >>> weights_text(np.array([1.0, -0.25]), "x", 1)
+        '1 x1, -0.25 x2'
+        >>> weights_text(np.arange(6.0), "y", 1)
+        '5 y6, 4 y5, 3 y4, 2 y3, and 2 more'
+    """
+    order = list(range(len(weights)))
+    more = ""
+    if len(weights) > _LISTED:
+        order = [int(k) for k in np.argsort(-np.abs(weights), kind="stable")[:_LISTED]]
+        more = f", and {len(weights) - _LISTED} more"
+    return ", ".join(f"{number(float(weights[k]))} {letter}{k + first}" for k in order) + more
+
+
+def read_inputs(path: Path) -> npt.NDArray[np.float64]:
+    """Inputs [n, d] from a .npy file or a table of numbers, separated by commas, with or without a header.
+
+    Raises:
+        FileError: where the file cannot be read or holds something else than numbers.
+    """
+    remedy = "give a .npy array [n, d], or a .csv of numbers with one row per sample"
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, allow_pickle=False)
+        else:
+            lines = path.read_text("utf-8").splitlines()
+            header = bool(lines) and not _numeric(lines[0])
+            array = np.loadtxt(lines[header:], delimiter=",", ndmin=2)
+        return np.asarray(array, dtype=np.float64)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise FileError(path, f"holds no inputs ({str(error).splitlines()[0]})", remedy) from None
+
+
+def _numeric(line: str) -> bool:
+    try:
+        [float(value) for value in line.split(",")]
+    except ValueError:
+        return False
+    return True
+
+
+def _targets(network: Network, block: int) -> tuple[str, int]:
+    """What the next layer's units are called: outputs `y1`, ..., or the next variables `v0`, ..."""
+    return ("y", 1) if block + 2 == len(network.weights) else ("v", 0)

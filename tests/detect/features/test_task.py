@@ -1,0 +1,461 @@
+"""Tasks: their symmetries by brute force, their hand-derived networks, the registry and its plug-ins."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mathcircuits.detect.errors import InputError, UnknownNameError, UnknownTask
+from mathcircuits.detect.features import registry as plugins
+from mathcircuits.detect.features.formulas import Formula
+from mathcircuits.detect.features.registry import fold_name
+from mathcircuits.detect.features.symmetry import Symmetry, spanned
+from mathcircuits.detect.features.task import Task, Tasks, as_task, derived_names, derived_network, tasks
+
+NAMES = tuple(tasks)
+DESIGNED = [
+    "identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4", "maximum",
+    "absolute-difference", "relu", "sum-of-3", "median-of-3", "x1-plus-abs-x2", "clip", "sort-2",
+]  # fmt: skip
+
+# By hand, and independent of the formulas.
+BY_HAND = {
+    "identity": lambda x: x,
+    "negation": lambda x: -x,
+    "absolute": abs,
+    "addition": lambda x, y: x + y,
+    "subtraction": lambda x, y: x - y,
+    "minimum": min,
+    "minimum-of-4": min,
+    "maximum": max,
+    "absolute-difference": lambda x, y: abs(x - y),
+    "relu": lambda x: max(x, 0.0),
+    "sum-of-3": lambda x, y, z: x + y + z,
+    "median-of-3": lambda x, y, z: sorted((x, y, z))[1],
+    "x1-plus-abs-x2": lambda x, y: x + abs(y),
+    "clip": lambda x: min(max(x, -0.5), 0.5),
+    "sort-2": lambda x, y: sorted((x, y)),
+}
+
+
+def points(task: Task, n: int = 300, seed: int = 0) -> np.ndarray:
+    low, high = np.array(task.box).T
+    return np.random.default_rng(seed).uniform(low, high, (n, task.arity))
+
+
+def every_symmetry(d: int) -> list[Symmetry]:
+    orders = itertools.permutations(range(d))
+    return [Symmetry(p, s) for p in orders for s in itertools.product((1, -1), repeat=d)]
+
+
+def test_the_designed_tasks_are_there() -> None:
+    assert list(NAMES) == DESIGNED
+    assert set(BY_HAND) == set(DESIGNED)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_target_by_hand(name: str) -> None:
+    task = tasks[name]
+    X = points(task)
+    expected = np.array([np.ravel(BY_HAND[name](*row)) for row in X.tolist()])
+    assert task(X).shape == (300, task.outputs)
+    assert np.allclose(task(X), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_target_on_tensors(name: str) -> None:
+    task = tasks[name]
+    X = points(task)
+    values = task(torch.tensor(X))
+    assert isinstance(values, torch.Tensor)
+    assert np.array_equal(values.numpy(), task(X))
+    assert task(torch.tensor(X, dtype=torch.float32)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hand_derived_network_computes_the_task(name: str) -> None:
+    task = tasks[name]
+    assert task.derived_network is not None
+    X = points(task)
+    assert np.allclose(task.derived_network(X), task(X), atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smallest_sizes_are_the_hand_derived_ones(name: str) -> None:
+    task = tasks[name]
+    assert task.derived_network is not None
+    assert task.smallest == task.derived_network.sizes[1:-1]
+    assert task.needs_bias == (task.hidden is None)
+    assert task.derived_network.architecture.has_bias == task.needs_bias
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_symmetries_are_true_and_complete(name: str) -> None:
+    task = tasks[name]
+    X = points(task)
+    true = {
+        s for s in every_symmetry(task.arity) if s.maps(task.box) and np.allclose(task(s(X)), task(X), atol=1e-12)
+    }  # fmt: skip
+    assert {Symmetry(tuple(range(task.arity)), (1,) * task.arity), *task.symmetries} == true
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_is_a_value(name: str) -> None:
+    task = tasks[name]
+    twin = pickle.loads(pickle.dumps(task))
+    assert twin == task
+    assert hash(twin) == hash(task)
+    assert repr(task) == f"Task({name!r}, {task.text!r}, {task.arity} -> {task.outputs})"
+    assert set(task.circuits) <= set(derived_names())
+
+
+@pytest.mark.parametrize("name", derived_names())
+def test_every_hand_derived_network_computes_its_formula(name: str) -> None:
+    import tomllib
+
+    from mathcircuits.detect.features import task as module
+
+    table = tomllib.loads((Path(module.__file__).parent / "data" / "circuits.toml").read_text())
+    entry = next(one for one in table["circuit"] if one["name"] == name)
+    net = derived_network(name)
+    X = np.random.default_rng(0).uniform(-2, 2, (200, net.inputs))
+    expected = np.column_stack([Formula(text)(X) for text in entry["formula"]])
+    assert np.allclose(net(X), expected, atol=1e-14)
+    for alias in entry.get("aliases", ()):
+        assert np.array_equal(derived_network(alias)(X), net(X))
+
+
+def test_hand_derived_networks_by_other_names() -> None:
+    assert derived_network("Final_Reconstructor").sizes == (1, 2, 1)
+    assert derived_network("minimum-older-form").sizes == (2, 3, 2, 1)
+    with pytest.raises(
+        UnknownNameError, match="no hand-derived network named 'minimun': did you mean 'minimum'"
+    ):
+        derived_network("minimun")
+    with pytest.raises(UnknownNameError, match="no hand-derived network named 5"):
+        derived_network(5)  # type: ignore[arg-type]
+
+
+# Symmetries
+
+SYMMETRIES = st.integers(1, 4).flatmap(
+    lambda d: st.tuples(st.permutations(range(d)), st.lists(st.sampled_from((1, -1)), min_size=d, max_size=d))
+)
+
+
+@given(SYMMETRIES)
+def test_a_symmetry_reads_as_it_prints(pair: tuple[list[int], list[int]]) -> None:
+    symmetry = Symmetry(tuple(pair[0]), tuple(pair[1]))
+    assert Symmetry.parse(symmetry.images) == symmetry
+    assert repr(symmetry) == f"Symmetry({', '.join(symmetry.images)})"
+
+
+@given(st.data(), st.integers(1, 4))
+def test_then_is_one_after_the_other(data: st.DataObject, d: int) -> None:
+    first, second, third = (data.draw(st.sampled_from(every_symmetry(d))) for _ in range(3))
+    X = np.random.default_rng(0).normal(size=(7, d))
+    assert np.array_equal(first.then(second)(X), second(first(X)))
+    assert first.then(second).then(third) == first.then(second.then(third))
+    assert np.array_equal(first(torch.tensor(X)).numpy(), first(X))
+
+
+def test_images_by_hand() -> None:
+    assert Symmetry.parse(["x2", "-x1"])(np.array([[1.0, 5.0]])).tolist() == [[5.0, -1.0]]
+    assert Symmetry.parse(("- x1",)).signs == (-1,)
+    assert Symmetry.parse(["-x1"])(np.ones((1, 1), np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "images", [["x1", "x1"], ["x1", "x3"], ["x0"], ["y1"], ["x1", "+x2"], ["--x1"], "x1", [5], [["x1"]], ["x\u0661"]]
+)  # fmt: skip
+def test_other_images_are_refused(images: Any) -> None:
+    with pytest.raises(InputError, match=r"symmetry .*: give each input once, in a list, as 'x2' or '-x2'"):
+        Symmetry.parse(images)
+
+
+@pytest.mark.parametrize("pair", [((0, 0), (1, 1)), ((0, 1), (1,)), ((0, 1), (1, 2)), ((1, 2), (1, 1))])
+def test_another_symmetry_is_refused(pair: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(InputError, match="give each of 0 to d - 1 once, and d signs of 1 or -1"):
+        Symmetry(*pair)
+
+
+@given(st.data(), st.integers(1, 3))
+def test_what_is_spanned_is_a_group(data: st.DataObject, d: int) -> None:
+    generators = data.draw(st.lists(st.sampled_from(every_symmetry(d)), max_size=3))
+    identity = Symmetry(tuple(range(d)), (1,) * d)
+    group = {identity, *spanned(generators, d)}
+    assert identity not in spanned(generators, d)
+    assert set(generators) <= group
+    assert {a.then(b) for a in group for b in group} == group
+    assert len(every_symmetry(d)) % len(group) == 0
+
+
+def test_a_group_has_a_limit() -> None:
+    d = 9
+    swap = [f"x{k}" for k in (2, 1, *range(3, d + 1))]
+    turn = [f"x{k}" for k in (*range(2, d + 1), 1)]
+    with pytest.raises(InputError, match="task 'all': its symmetries span more than 50000 transformations"):
+        Task("all", d, (Formula("x1"),), symmetries=(Symmetry.parse(swap), Symmetry.parse(turn)))
+
+
+# Making tasks
+
+
+def test_a_task_from_texts() -> None:
+    task = Task("both", 2, ("x1 + x2", Formula("x1 - x2")), box=np.array([0, 1]))  # type: ignore[arg-type]
+    assert task.outputs == 2
+    assert task.text == "x1 + x2; x1 - x2"
+    assert task.box == ((0.0, 1.0), (0.0, 1.0))
+    assert task([[1, 2]]).tolist() == [[3.0, -1.0]]
+    assert Task("one", 1, "x1**2").formula == (Formula("x1**2"),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"formula": ()}, "task 't' computes nothing: give it a formula or a Python function"),
+        ({"name": " "}, "task ' ': its name must be a text that is not blank"),
+        ({"arity": 0}, "task 't': arity 0, give the number of inputs, at least 1"),
+        ({"arity": "2"}, "task 't': arity '2'"),
+        ({"formula": ("x3",)}, "task 't': its formula 'x3' uses more than its 2 inputs, x1 to x2"),
+        ({"formula": ("v1",)}, "task 't': its formula 'v1' uses more than its 2 inputs"),
+        ({"formula": ("x1 +",)}, "formula 'x1 +': not well-formed"),
+        ({"box": (1, -1)}, "every low must be finite and below its high"),
+        ({"symmetries": (Symmetry.parse(["-x1"]),)}, "task 't': Symmetry(-x1) is not over its 2 inputs"),
+        ({"symmetries": (Symmetry.parse(["x1", "-x2"]),)},
+         "task 't': Symmetry(x1, -x2) changes the function; leave it out"),
+        ({"symmetries": (Symmetry.parse(["x2", "x1"]),), "box": ((-1, 1), (0, 1))},
+         "task 't': Symmetry(x2, x1) leads out of its box; leave it out"),
+    ],
+)  # fmt: skip
+def test_another_task_is_refused(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Task(**{"name": "t", "arity": 2, "formula": ("min(x1, x2)",), **fields})
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("X", [np.zeros((3, 1)), np.zeros((3, 3)), np.zeros(3)])
+def test_other_inputs_are_refused(X: np.ndarray) -> None:
+    for task in (tasks["minimum"], Task("t", 2, target=lambda X: X[:, 0])):
+        with pytest.raises(InputError, match=r"task '.*' needs inputs \[n, 2\], got shape"):
+            task(X)
+
+
+@pytest.mark.parametrize("rows", [[[1], [-1]], np.array([[1], [-1]]), torch.tensor([[1], [-1]])])
+def test_whole_numbers_are_inputs(rows: Any) -> None:
+    assert tasks["clip"](rows).tolist() == [[0.5], [-0.5]]
+    halved = Task("half", 1, target=lambda X: X[:, 0] / 2)
+    assert halved(rows).tolist() == [[0.5], [-0.5]]
+
+
+@pytest.mark.parametrize(
+    ("result", "outputs", "problem"),
+    [
+        (np.zeros((3, 2)), 1, "task 't': its function returned shape (3, 2) for 3 inputs, expected [3, 1] or [3]"),
+        (np.zeros(2), 1, "returned shape (2, 1) for 3 inputs"),
+        (np.zeros(3), 2, "returned shape (3, 1) for 3 inputs, expected [3, 2]"),
+        (5.0, 1, "returned <class 'float'> for 3 inputs"),
+    ],
+)  # fmt: skip
+def test_another_result_is_refused(result: Any, outputs: int, problem: str) -> None:
+    task = Task("t", 1, target=lambda _: result, outputs=outputs)
+    with pytest.raises(InputError) as caught:
+        task(np.zeros((3, 1)))
+    assert problem in str(caught.value)
+
+
+# The registry
+
+
+def fresh() -> Tasks:
+    return Tasks(dict(tasks))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_and_alias_answers_in_every_spelling(name: str) -> None:
+    task = tasks[name]
+    for key in (task.name, *task.aliases):
+        for spelt in (key, key.upper(), key.replace("-", "_"), f" {key} "):
+            assert tasks[spelt] is task
+            assert spelt in tasks
+    assert as_task(name) is task
+    assert as_task(task) is task
+
+
+@pytest.mark.parametrize(
+    ("spelt", "name"),
+    [("minimum of 4", "minimum-of-4"), ("Minimum_Of_4", "minimum-of-4"), ("|x1-x2|", "absolute-difference"),
+     ("x1+|x2|", "x1-plus-abs-x2"), ("-x", "negation"), ("MIN", "minimum"), ("sum of_3", "sum-of-3")],
+)  # fmt: skip
+def test_spellings(spelt: str, name: str) -> None:
+    assert tasks[spelt].name == name
+
+
+@given(st.text(max_size=15))
+def test_folding_twice_is_folding_once(name: str) -> None:
+    assert fold_name(fold_name(name)) == fold_name(name)
+
+
+@pytest.mark.parametrize("name", ["minimun", "", "x9", 5, None, ["minimum"]])
+def test_an_unknown_task(name: Any) -> None:
+    assert name not in tasks
+    with pytest.raises(UnknownTask) as caught:
+        tasks[name]
+    assert str(caught.value).startswith(f"no task named {name!r}")
+    assert "known: identity, negation," in str(caught.value)
+    if name == "minimun":
+        assert "did you mean 'minimum'" in str(caught.value)
+
+
+def test_the_decorator() -> None:
+    mine = fresh()
+
+    @mine.register("softer", arity=2, symmetries=[("x2", "x1")], aliases=("soft",), box=(0, 2))
+    def softer(X: Any) -> Any:
+        return (X**2).sum(1)
+
+    assert softer(np.ones((1, 2))).tolist() == [2.0]
+    task = mine["soft"]
+    assert task.box == ((0.0, 2.0), (0.0, 2.0))
+    assert task.symmetries == (Symmetry.parse(["x2", "x1"]),)
+    assert task(np.array([[1.0, 2.0]])).tolist() == [[5.0]]
+    assert task(torch.tensor([[1.0, 2.0]])).tolist() == [[5.0]]
+    assert task.text == "softer(x)"
+    assert len(mine) == len(tasks) + 1
+    assert "softer" not in tasks
+
+
+def test_the_decorator_on_two_outputs() -> None:
+    mine = Tasks({})
+
+    @mine.register("parts", arity=1, outputs=2)
+    def parts(X: Any) -> Any:
+        return X.repeat(1, 2) if isinstance(X, torch.Tensor) else X.repeat(2, axis=1)
+
+    assert mine["parts"]([[2.0]]).tolist() == mine["parts"](torch.tensor([[2.0]])).tolist() == [[2.0, 2.0]]
+    assert repr(mine) == "Tasks(parts)"
+
+
+def test_the_decorator_refuses() -> None:
+    mine = fresh()
+    with pytest.raises(InputError, match="task 't': unknown field 'alias': did you mean 'aliases'"):
+        mine.register("t", arity=1, alias=("s",))
+    with pytest.raises(InputError, match=r"Symmetry\(-x1\) changes the function"):
+        mine.register("t", arity=1, symmetries=[("-x1",)])(lambda X: X[:, 0])
+    for name in ("minimum", "Minimum", "MIN", "minimum_of four"):
+        with pytest.raises(
+            InputError, match=r"is taken by 'minimum.*'; choose another, or pass replace=True"
+        ):
+            mine.register(name, arity=1)(lambda X: X[:, 0])
+    with pytest.raises(InputError, match="a str is no Task"):
+        mine.add("minimum")  # type: ignore[arg-type]
+    assert dict(mine) == dict(tasks)
+
+
+def test_a_notebook_cell_runs_twice() -> None:
+    mine = Tasks({})
+    for power in (2, 3):
+        mine.register("power", arity=1, aliases=("p",), replace=True)(lambda X, k=power: X[:, 0] ** k)
+    assert mine["p"]([[2.0]]).item() == 8.0
+    assert len(mine) == 1
+    mine.add(Task("other", 1, (Formula("x1"),)))
+    with pytest.raises(InputError, match="the name 'p' is taken by 'power'"):
+        mine.add(Task("other", 1, (Formula("x1"),), aliases=("p",)), replace=True)
+
+
+# Plug-ins
+
+DIST = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+
+
+def install(folder: Path, name: str, code: str, points: str) -> None:
+    """Lay out an installed package: a module and its metadata."""
+    module = name.replace("-", "_")
+    (folder / f"{module}.py").write_text(code)
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(DIST.format(name=name))
+    (info / "entry_points.txt").write_text(points)
+
+
+def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
+PLUGIN = """
+from mathcircuits.detect import Formula, Task, tasks
+
+one = Task("plugged-one", 1, (Formula("2 * x1"),), aliases=("double",))
+many = [Task("plugged-two", 1, (Formula("3 * x1"),))]
+
+
+@tasks.register("plugged-three", arity=1)
+def three(X):
+    return 4 * X[:, 0]
+"""
+
+
+def test_an_installed_task(tmp_path: Path) -> None:
+    points = "[mathcircuits.tasks]\none = my_plug:one\nmany = my_plug:many\nall = my_plug\n"
+    install(tmp_path, "my-plug", PLUGIN, points)
+    code = (
+        "from mathcircuits.detect import tasks\n"
+        "print([tasks[n]([[1.0]]).item() for n in ('double', 'plugged-two', 'plugged-three', 'identity')], len(tasks))"
+    )
+    done = python(tmp_path, code)
+    assert done.stdout.split("\n")[0] == f"[2.0, 3.0, 4.0, 1.0] {len(NAMES) + 3}", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("1/0", "cannot be loaded (ZeroDivisionError: division by zero); mend that package, or uninstall it"),
+        ("one = 5", "gives a int, expected a Task or several"),
+        ("one = ['minimum']", "gives a str, expected a Task or several"),
+        ("two = 5", "cannot be loaded (AttributeError"),
+        ("from mathcircuits.detect import Formula, Task\none = Task('min', 1, (Formula('x1'),))",
+         "clashes (task 'min': the name 'min' is taken by 'minimum'"),
+    ],
+)  # fmt: skip
+def test_a_broken_plugin_is_named_every_time(tmp_path: Path, code: str, problem: str) -> None:
+    install(tmp_path, "bad-plug", code, "[mathcircuits.tasks]\nmine = bad_plug:one\n")
+    script = (
+        "from mathcircuits.detect import MathCircuitsError, tasks\n"
+        "for _ in range(2):\n"
+        "    try:\n        tasks['minimum']\n    except MathCircuitsError as error:\n        print(error)\n"
+    )
+    done = python(tmp_path, script)
+    first, second = done.stdout.strip().split("\n")
+    assert first == second
+    assert first.startswith("plug-in 'mine' (mathcircuits.tasks: bad_plug:one) of the package 'bad-plug' ")
+    assert problem in first
+
+
+def test_an_entry_point_without_a_package_is_named_too() -> None:
+    point = EntryPoint("mine", "no_such_module:x", "mathcircuits.tasks")
+    with pytest.raises(
+        plugins.PluginError, match=r"^plug-in 'mine' \(mathcircuits.tasks: no_such_module:x\) cannot"
+    ):
+        plugins.load_plugin(point)
+
+
+def test_tasks_load_no_torch() -> None:
+    code = (
+        "import sys\nfrom mathcircuits.detect import tasks\ntasks['minimum']([[1, 2]])\n"
+        "print(sorted({'torch', 'pandas', 'scipy', 'sympy', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,158 @@
+"""Linear read-outs: planted directions are read, untrained layers and controls are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from mathcircuits.detect import InputError, Network, derived_network, match_directions
+from mathcircuits.detect.matching.directions import (
+    DIRECTION_COLUMNS,
+    direction_frame,
+    held_out_errors,
+    panel_errors,
+    panel_null,
+    read_directions,
+    targets_for,
+)
+from mathcircuits.detect.networks.architecture import Architecture
+from mathcircuits.detect.networks.initialisation import untrained
+from mathcircuits.detect.networks.stacks import Stack
+
+
+def read(network: Network):
+    readings, targets, _ = read_directions(Stack.of([network]))
+    return direction_frame(readings, targets).set_index(["layer", "feature", "on"])
+
+
+def rotated_minimum(width: int, seed: int) -> Network:
+    """A two-block network whose first layer is the minimum's three neurons, mixed by a random linear map.
+
+    The features are directions of the linear layer's variables and, behind it, of no single neuron.
+    """
+    base = derived_network("minimum")
+    mix = np.random.default_rng(seed).normal(size=(width, 3))
+    return Network(
+        [base.weights[0], mix, base.weights[1] @ np.linalg.pinv(mix)], activation=("relu", "identity")
+    )
+
+
+def test_the_features_of_a_minimum_network_are_readable_and_the_controls_are_not() -> None:
+    frame = read(derived_network("minimum"))
+    readable = {(name, on) for _, name, on in frame.index[frame["readable"]]}
+    assert readable == {
+        ("greaterness", ("x1", "x2")),
+        ("positiveness", ("x1",)),
+        ("negativeness", ("x1",)),
+        ("minimum", ("x1", "x2")),
+        ("identity", ("x1",)),
+        ("absolute", ("x1",)),
+    }
+    controls = frame.loc[(0, "product", ("x1", "x2"))], frame.loc[(0, "sine-1", ("x1",))]
+    assert all(row["unexplained"] > 0.1 for row in controls)
+
+
+def test_what_the_output_and_the_decoded_inputs_already_say_is_a_tautology() -> None:
+    frame = read(derived_network("minimum"))["tautology"]
+    # min is the output; greaterness = x1 - min; |x1| is neither.
+    assert frame.loc[[(0, "minimum", ("x1", "x2"))]].all()
+    assert frame.loc[[(0, "greaterness", ("x1", "x2"))]].all()
+    assert not frame.loc[[(0, "absolute", ("x1",))]].any()
+
+
+def test_a_feature_that_no_neuron_holds_is_read_with_its_cosine_below_one() -> None:
+    frame = read(derived_network("minimum"))
+    alone, mixed = frame.loc[(0, "greaterness", ("x1", "x2"))], frame.loc[(0, "absolute", ("x1",))]
+    assert alone["cosine"] == pytest.approx(1.0, abs=1e-6)
+    assert alone["neuron"] == 0
+    assert mixed["cosine"] == pytest.approx(1 / np.sqrt(2), abs=0.01)  # |x1| is the sum of two neurons
+
+
+def test_read_outs_are_scikit_learns_ridge() -> None:
+    targets = targets_for(2)
+    X = np.vstack([targets.X_fit, targets.X_test])
+    h = untrained(
+        Architecture((2, 6, 1), ("relu",), (True, True)), 1, "uniform", np.random.default_rng(2)
+    ).forward(X)
+    fit, test = h.post[0][:, : len(targets.X_fit)], h.post[0][:, len(targets.X_fit) :]
+    errors, weights = held_out_errors(fit, test, targets)
+    mean, sd = fit[0].mean(axis=0), fit[0].std(axis=0)
+    ridge = Ridge(alpha=1e-9 * len(targets.X_fit)).fit((fit[0] - mean) / sd, targets.fit)
+    residual = targets.test - ridge.predict((test[0] - mean) / sd)
+    np.testing.assert_allclose(errors[0], (residual**2).mean(axis=0), rtol=1e-6, atol=1e-13)
+    np.testing.assert_allclose(weights[0], ridge.coef_.T, rtol=1e-6, atol=1e-9)
+
+
+def test_rotating_a_layer_linearly_changes_no_read_out() -> None:
+    targets = targets_for(2)
+    h = derived_network("minimum").run(np.vstack([targets.X_fit, targets.X_test]))["blocks.0.mlp.hook_post"][
+        None
+    ]
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    cut = len(targets.X_fit)
+    plain, _ = held_out_errors(h[:, :cut], h[:, cut:], targets)
+    turned, _ = held_out_errors((h @ rotation)[:, :cut], (h @ rotation)[:, cut:], targets)
+    np.testing.assert_allclose(turned, plain, rtol=1e-5, atol=1e-12)
+
+
+def test_linear_layers_have_no_rows_but_their_network_is_read() -> None:
+    frame = read(rotated_minimum(5, seed=1))
+    assert frame.index.get_level_values("layer").unique().tolist() == [0]
+    assert frame.loc[(0, "greaterness", ("x1", "x2")), "readable"].all()
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_untrained_networks_are_rarely_called_readable(bias: bool) -> None:
+    architecture = Architecture((2, 8, 1), ("relu",), (bias, bias))
+    stack = untrained(architecture, 400, "uniform", np.random.default_rng(77))
+    readings, targets, _ = read_directions(stack)
+    frame = direction_frame(readings, targets)
+    assert frame.groupby("network")["readable"].any().mean() <= 0.05
+    # Per feature p is calibrated: 5% of networks lie below 0.05, up to the panel's own noise.
+    below = frame.assign(low=frame["p"] <= 0.05).groupby(["feature", "on"])["low"].mean()
+    assert below.max() < 0.12
+    assert 0.02 < below.mean() < 0.07
+
+
+def test_r2_alone_is_useless_in_a_wide_layer() -> None:
+    architecture = Architecture((2, 64, 1), ("relu",), (False, False))
+    frame_null = panel_null(architecture, 0, "uniform", targets_for(2))
+    names = [f.label for f in targets_for(2).features]
+    assert frame_null.median[names.index("greaterness(x1, x2)")] < 1e-3  # R2 above 0.999, untrained
+
+
+def test_activations_are_read_as_their_network_is() -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (900, 2))
+    frame = match_directions(derived_network("minimum").run(X), null="uniform", box=(-1, 1))
+    assert frame.columns.tolist() == list(DIRECTION_COLUMNS)
+    readable = frame.set_index(["feature", "on"])["readable"]
+    assert readable[("greaterness", ("x1", "x2"))]
+    assert not readable[("greaterness", ("x2", "x1"))]
+
+
+def test_too_few_rows_are_refused() -> None:
+    with pytest.raises(InputError, match="12 inputs are too few to fit and test read-outs: give at least 30"):
+        match_directions(derived_network("minimum").run(np.random.default_rng(0).uniform(-1, 1, (12, 2))))
+
+
+def test_dead_and_single_units_do_not_break() -> None:
+    frame = read(Network([[[1.0, -1.0], [0.0, 0.0]], [[1.0, 1.0]]]))
+    assert np.isfinite(frame["unexplained"]).all()
+    assert frame.loc[(0, "greaterness", ("x1", "x2")), "unexplained"].item() < 1e-9
+    assert not read(Network([[[0.0, 0.0]], [[1.0]]]))["readable"].any()
+
+
+def test_very_wide_layers_are_skipped_by_name() -> None:
+    wide = Network([np.random.default_rng(0).normal(size=(1030, 2)), np.ones((1, 1030))])
+    readings, _, skipped = read_directions(Stack.of([wide]))
+    assert readings == []
+    assert skipped == ("layer 0: directions (1030 neurons, more than 1024)",)
+
+
+def test_the_panel_is_seeded() -> None:
+    shape, targets = Architecture((2, 3, 1), ("relu",), (False, False)), targets_for(2)
+    np.testing.assert_array_equal(
+        panel_errors(shape, 0, "uniform", targets, seed=4, count=5),
+        panel_errors(shape, 0, "uniform", targets, seed=4, count=5),
+    )

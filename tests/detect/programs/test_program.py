@@ -1,0 +1,590 @@
+"""Programs: planted formulas come back whatever the weights look like; what is no formula is called none."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.exact.certificates import certify
+from mathcircuits.detect.exact.piecewise import from_formulas
+from mathcircuits.detect.features.formulas import Formula
+from mathcircuits.detect.features.rationals import (
+    code_length,
+    nearest_fractions,
+    saved_bits,
+    simplest_fraction,
+)
+from mathcircuits.detect.features.task import Task, derived_names, derived_network, tasks
+from mathcircuits.detect.networks.network import Network
+from mathcircuits.detect.programs.atom_form import Atoms, Row, draw_sample, simpler_than_chance
+from mathcircuits.detect.programs.lengths import complexity, description_length, largest_denominator
+from mathcircuits.detect.programs.program import Program, decompile
+from mathcircuits.detect.programs.rewriting import Phraser
+from mathcircuits.detect.programs.source import latex_source, python_source
+
+Array = npt.NDArray[np.float64]
+SHALLOW = [name for name in tasks if len(tasks[name].hidden or tasks[name].hidden_with_bias or ()) == 1]
+
+
+def points(d: int, n: int = 300) -> Array:
+    return np.random.default_rng(0).uniform(-1, 1, (n, d))
+
+
+def same(program: Program, formulas: tuple[Formula, ...] | list[Formula], d: int) -> bool:
+    """Whether the program's formula is that function, to rounding."""
+    if program.formula is None:
+        return False
+    X = points(d)
+    return all(np.abs(f(X) - g(X)).max() < 1e-12 for f, g in zip(program.formula, formulas, strict=True))
+
+
+def as_deep_network(texts: list[str], d: int, rng: np.random.Generator) -> Network:
+    """Formulas as a network: a layer per depth, everything earlier carried along by pairs relu(z), relu(-z).
+
+    Its neurons are in random order and rescaled at random.
+    """
+    f = from_formulas([Formula(text) for text in texts], d)
+    columns, offsets = np.eye(d), np.zeros(d)
+    W: list[Array] = []
+    b: list[Array] = []
+    for layer in f.layers:
+        z, shift = layer.weights @ columns, layer.weights @ offsets + layer.bias
+        rows = np.concatenate([z, columns, -columns])
+        bias = np.concatenate([shift, offsets, -offsets])
+        k, n = len(z), len(columns)
+        columns = np.zeros((n + k, len(rows)))
+        columns[:n, k : k + n], columns[:n, k + n :], columns[n:, :k] = np.eye(n), -np.eye(n), np.eye(k)
+        offsets = np.zeros(n + k)
+        scale, order = np.exp(rng.normal(size=len(rows))), rng.permutation(len(rows))
+        W.append((rows * scale[:, None])[order])
+        b.append((bias * scale)[order])
+        columns = (columns / scale)[:, order]
+    return Network([*W, f.readout @ columns], [*b, f.readout @ offsets + f.offset])
+
+
+def regauged_minimum_of_4(rng: np.random.Generator, oblique: bool) -> Network:
+    """4-6-3-1 with flipped, split, permuted and rescaled neurons; the pairs that carry the linear parts are
+    along the inputs, or along two random combinations of them."""
+    kinks = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    rows: list[Array] = []
+    into: list[Array] = []  # what each neuron adds to (min(x1, x2), min(x3, x4))
+    linear = np.zeros((2, 4))
+    for j, w in enumerate(kinks):
+        flip = bool(rng.integers(2))
+        for part in rng.dirichlet(np.ones(rng.integers(1, 4))):
+            rows.append(-w if flip else w)
+            into.append(-part * np.eye(2)[j])
+        # min(a, b) = a - relu(a - b) = b - relu(b - a)
+        linear[j] = np.eye(4)[2 * j + flip]
+    mix: Array = rng.normal(size=(2, 2)) if oblique else np.eye(2)
+    carried = mix @ linear
+    back = np.asarray(np.linalg.inv(mix), dtype=np.float64)
+    for k in range(2):
+        rows += [carried[k], -carried[k]]
+        into += [back[:, k], -back[:, k]]
+    V = np.array(into).T
+    flip = bool(rng.integers(2))
+    carrier, gap = V[int(flip)], (V[1] - V[0] if flip else V[0] - V[1])
+    layers: list[Array] = [np.array(rows), np.array([gap, carrier, -carrier]), np.array([[-1.0, 1.0, -1.0]])]
+    for k in range(2):
+        scale, order = np.exp(rng.normal(size=len(layers[k]))), rng.permutation(len(layers[k]))
+        layers[k] = (layers[k] * scale[:, None])[order]
+        layers[k + 1] = (layers[k + 1] / scale)[:, order]
+    return Network(layers)
+
+
+def random_features(function: Callable[[Array], Array], d: int, width: int, seed: int = 0) -> Network:
+    """Random ReLU features with the read-out that fits the function best: a network of something else."""
+    rng = np.random.default_rng(seed)
+    W, b = rng.normal(size=(width, d)), rng.uniform(-1, 1, width)
+    X = rng.uniform(-1, 1, (4000, d))
+    columns = np.concatenate([np.maximum(X @ W.T + b, 0), np.ones((len(X), 1))], axis=1)
+    V = np.linalg.lstsq(columns, function(X), rcond=None)[0]
+    return Network([W, V[None, :-1]], [b, V[-1:]])
+
+
+# --- planted truths ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", derived_names())
+def test_hand_derived_networks_are_their_formulas(name: str) -> None:
+    task = next(t for t in tasks.values() if t.name == name.removesuffix("-older-form"))
+    program = decompile(derived_network(name))
+    assert same(program, task.formula, task.arity)
+    assert program.certificate.upper <= 1e-9
+    assert program.certificate.check()
+    assert program.bits < program.raw_bits
+    assert complexity(task.formula[0].root) >= complexity(program.best_formula[0].root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("negation", "-x1"),
+        ("minimum", "min(x1, x2)"),
+        ("minimum-of-4", "min(x1, x2, x3, x4)"),
+        ("absolute-difference", "abs(x1 - x2)"),
+        ("relu", "relu(x1)"),
+        ("median-of-3", "median(x1, x2, x3)"),
+        ("x1-plus-abs-x2", "x1 + abs(x2)"),
+        ("clip", "clip(x1, -0.5, 0.5)"),
+        ("sort-2", "min(x1, x2); max(x1, x2)"),
+    ],
+)
+def test_the_words_are_the_shortest(name: str, text: str) -> None:
+    assert decompile(derived_network(name)).text == text
+
+
+@pytest.mark.parametrize(
+    ("texts", "d"),
+    [
+        (["max(x1, min(x2, x3))"], 3),
+        (["min(abs(x1), x2 + 0.5)"], 2),
+        (["relu(x1 - abs(x2))"], 2),
+        (["abs(abs(x1) - 0.5)"], 1),
+        (["abs(abs(abs(x1) - 0.5) - 0.25)"], 1),
+        (["x3 + 2 * min(x1, x2)"], 3),
+        (["x1 - clip(x2, -1/4, 3/4)/3"], 2),
+        (["abs(x1) + abs(x2) + abs(x3)"], 3),
+        (["relu(x1 + x2 - 0.5) - relu(x1 - x2) / 4"], 2),
+        (["min(x1, x2)", "relu(x1) - abs(x2)"], 2),
+        (["max(abs(x1), abs(x2))"], 2),
+        (["x1 / 3 - 2 * x2 / 5 + 1 / 7"], 2),
+        (["max(min(x1, x2), min(x3, x4))"], 4),
+        (["abs(2 * x1 + 3 * x2 - 1)"], 2),
+        (["max(x1, x2) - min(x2, x3)"], 3),
+        (["2"], 1),
+    ],
+)
+def test_planted_formulas_come_back_in_as_few_words(texts: list[str], d: int) -> None:
+    network = as_deep_network(texts, d, np.random.default_rng(1))
+    planted = [Formula(text) for text in texts]
+    program = decompile(network)
+    assert same(program, planted, d)
+    assert program.certificate.upper <= 1e-9
+    assert program.complexity <= sum(complexity(formula.root) for formula in planted)
+
+
+@pytest.mark.parametrize("oblique", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_minimum_of_4_in_any_gauge(oblique: bool, seed: int) -> None:
+    network = regauged_minimum_of_4(np.random.default_rng(seed), oblique)
+    assert certify(network, "minimum-of-4").upper < 1e-9
+    program = decompile(network)
+    assert program.text == "min(x1, x2, x3, x4)"
+    assert program.formula is not None
+    assert program.certificate.upper <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_split_and_noisy_neurons_are_one_kink(seed: int) -> None:
+    """A wide network's neurons: shares of the three of min(x1, x2), each off by 1e-3, and a cancelling pair."""
+    rng = np.random.default_rng(seed)
+    W, V = derived_network("minimum").weights
+    share = rng.dirichlet(np.ones(4), size=3)
+    rows = np.repeat(W, 4, axis=0) + rng.normal(0, 1e-3, (12, 2))
+    out = (share * V[0][:, None]).ravel()
+    pair = rng.normal(size=2)
+    rows = np.concatenate([rows, pair[None], pair[None] * (1 + 1e-6) + 1e-6])
+    out = np.concatenate([out, [3.0, -3.0 / (1 + 1e-6)]])
+    scale = np.exp(rng.normal(size=len(rows)))
+    program = decompile(Network([rows * scale[:, None], (out / scale)[None]]))
+    assert program.text == "min(x1, x2)"
+    assert 0 < program.certificate.lower <= program.certificate.upper <= 5e-3
+
+
+SIMPLE = [Fraction(v) for v in ("1", "-1", "1/2", "-1/2", "3/2", "2", "-2", "1/3", "-3/4")]
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_random_simple_forms_come_back(data: st.DataObject) -> None:
+    """One hidden layer of rational kinks, at most three, split and rescaled at random: the very function."""
+    d = data.draw(st.integers(1, 3))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    kinks = data.draw(st.integers(0, 3))
+
+    def pick(n: int) -> Array:
+        return np.array([float(SIMPLE[k]) for k in rng.integers(len(SIMPLE), size=n)])
+
+    rows: list[tuple[Array, float, float]] = []
+    for _ in range(kinks):
+        normal = pick(d) * rng.integers(2, size=d)
+        if normal.any():
+            rows.append((normal, float(rng.choice([0, 0.25, -0.5])), float(pick(1)[0])))
+    affine = pick(d) * rng.integers(2, size=d)
+    W, b, v = [affine, -affine], [0.0, 0.0], [1.0, -1.0]
+    for normal_row, offset, kappa in rows:
+        # kappa |z| as relu(z) + relu(-z), the first one split in two
+        for sign, part in ((1, 0.25), (1, 0.75), (-1, 1.0)):
+            W.append(sign * normal_row)
+            b.append(sign * offset)
+            v.append(kappa * part)
+    scale, order = np.exp(rng.normal(size=len(v))), rng.permutation(len(v))
+    network = Network(
+        [(np.array(W) * scale[:, None])[order], (np.array(v) / scale)[None, order]],
+        [(np.array(b) * scale)[order], [0.5]],
+    )
+    program = decompile(network, tolerance=1e-6)
+    assert program.formula is not None, program
+    assert program.certificate.upper <= 1e-9
+    X = points(d)
+    assert np.abs(program.formula[0](X) - network(X)[:, 0]).max() < 1e-9
+
+
+# --- trained networks -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "hidden"), [("minimum", 6), ("clip", 8), ("sort-2", 8), ("sum-of-3", 4)])
+def test_trained_networks_are_their_tasks(name: str, hidden: int) -> None:
+    from mathcircuits.models import train
+
+    task = tasks[name]
+    runs = train(name, hidden=hidden, seeds=range(30))
+    solved = [run for run, loss in zip(runs, runs.losses, strict=True) if loss < 1e-8]
+    assert len(solved) >= 3
+    good = 0
+    for run in solved:
+        program = decompile(run)
+        good += same(program, task.formula, task.arity) and program.certificate.upper <= 5e-3
+    assert good >= 0.95 * len(solved)
+
+
+# --- networks of something else ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "d", "width"),
+    [
+        (lambda X: X[:, 0] * X[:, 1], 2, 48),
+        (lambda X: X[:, 0] ** 2, 1, 24),
+        (lambda X: np.tanh(2 * X[:, 0]), 1, 24),
+        (lambda X: np.tanh(X[:, 0] - X[:, 1]), 2, 32),
+    ],
+    ids=["product", "square", "tanh", "tanh of a difference"],
+)
+@pytest.mark.parametrize("tolerance", [5e-3, 1e-3])
+def test_another_function_has_no_formula(
+    function: Callable[[Array], Array], d: int, width: int, tolerance: float
+) -> None:
+    network = random_features(function, d, width)
+    program = decompile(network, tolerance=tolerance)
+    assert program.formula is None
+    assert program.expression is None
+    assert "no formula" in repr(program)
+    assert "no formula" in program._repr_html_()
+    assert program.reason
+    # The best is given with its certified error, which samples agree with.
+    X = points(d)
+    off = float(np.abs(program.best_formula[0](X) - network(X)[:, 0]).max())
+    assert off <= program.certificate.upper
+    assert isinstance(program.best, sympy.Expr)
+    assert program.python.startswith("# No formula: ")
+
+
+def test_a_trained_square_has_no_formula_at_a_tight_tolerance() -> None:
+    from mathcircuits.models import train
+
+    square = Task("square of x1", 1, formula=(Formula("x1**2"),))
+    runs = train(square, hidden=16, seeds=range(4), bias=True)
+    for run in runs:
+        program = decompile(run, tolerance=1e-4)
+        assert program.formula is None
+
+
+def test_random_constants_are_no_formula() -> None:
+    """Weights drawn at random snap to fractions too, within 5e-3, but to none that says anything."""
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(40):
+        network = Network(
+            [rng.uniform(-1, 1, (2, 2)), rng.uniform(-1, 1, (1, 2))], [rng.uniform(-1, 1, 2), None]
+        )
+        found += decompile(network).formula is not None
+    assert found <= 2
+
+
+def test_a_registered_smooth_task_is_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("product for this test", 2, formula=(Formula("x1 * x2"),))
+    monkeypatch.setitem(tasks._held(), task.name, task)
+    network = random_features(lambda X: X[:, 0] * X[:, 1], 2, 64)
+    program = decompile(network, tolerance=0.2)
+    assert "x1 * x2" not in program.text
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu", "gelu_tanh"])
+def test_smooth_activations_have_no_formula(activation: str) -> None:
+    network = Network([[[1.0, -1.0], [0.5, 0.25]], [[0.5, -1.0]]], [[0.1, 0.2], None], activation)
+    program = decompile(network, time_limit=1.0)
+    assert program.formula is None
+    assert f"its activation {activation} is smooth" in program.reason
+    assert program.certificate.lower <= program.certificate.upper
+
+
+def test_a_leaky_network_has_one() -> None:
+    # leaky(x) - leaky(-x) = 1.25 x and leaky(x) + leaky(-x) = 0.75 |x| at slope 1/4
+    network = Network([[[1.0], [-1.0]], [[2.0, 2.0]]], activation="leaky_relu(0.25)")
+    assert decompile(network).text == "3 * abs(x1) / 2"
+
+
+# --- tolerance, boxes, degenerate networks ----------------------------------------------------------------
+
+
+def test_the_tolerance_decides() -> None:
+    """x1 - 0.97 relu(x1 - x2) is min(x1, x2) to 0.06 exactly (at x1 = 1, x2 = -1)."""
+    network = Network([[[1, -1], [1, 0], [-1, 0]], [[-0.97, 1, -1]]])
+    rough, fine = decompile(network, tolerance=0.1), decompile(network, tolerance=0.05)
+    assert rough.text == "min(x1, x2)"
+    assert rough.certificate.upper == pytest.approx(0.06, abs=1e-9)
+    assert fine.text != "min(x1, x2)"
+    assert fine.formula is None or fine.certificate.upper <= 0.05
+
+
+def test_never_snapped_past_the_tolerance() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(10):
+        W = rng.choice([-1.0, 0.0, 1.0], size=(3, 2)) + rng.normal(0, 0.01, (3, 2))
+        network = Network([W, rng.choice([-1.0, 1.0], size=(1, 3))])
+        program = decompile(network, tolerance=0.05)
+        if program.formula is not None:
+            assert program.certificate.upper <= 0.05
+            assert certify(network, program.formula).upper <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("box", "text"),
+    [((-1.0, 1.0), "relu(x1)"), ((0.0, 1.0), "x1"), ((-1.0, -0.5), "0"), ((-3.0, 40.0), "relu(x1)")],
+)
+def test_the_box_decides(box: tuple[float, float], text: str) -> None:
+    program = decompile(Network([[[2.0]], [[0.5]]]), box=box)
+    assert program.text == text
+    assert program.certificate.box == (box,)
+
+
+def test_one_pair_per_input() -> None:
+    # x2 >= x1 all over this box
+    program = decompile(derived_network("minimum"), box=[(-1, 0), (0, 1)])
+    assert program.text == "x1"
+
+
+@pytest.mark.parametrize(
+    ("network", "text"),
+    [
+        (Network([[[0.0]]]), "0"),
+        (Network([[[0.0]]], [[-0.75]]), "-0.75"),
+        (Network([[[0.0, 0.0]], [[1.0]]], [[2.0], [0.25]]), "2.25"),
+        (Network([[[1.0]], [[0.0]]]), "0"),
+        (Network([[[1.0, 2.0]], [[1.0]]], activation="identity"), "x1 + 2 * x2"),
+        (Network([[[1.0]], [[1.0], [-1.0]]]), "relu(x1); -relu(x1)"),
+    ],
+)
+def test_degenerate_networks(network: Network, text: str) -> None:
+    program = decompile(network)
+    assert program.text == text
+    assert program.certificate.upper <= 1e-9
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_tolerance_is_positive(tolerance: float) -> None:
+    with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
+        decompile(derived_network("relu"), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("limit", [0.0, float("nan")])
+def test_a_time_limit_is_positive(limit: float) -> None:
+    with pytest.raises(InputError, match=r"time_limit .*: give a positive number of seconds"):
+        decompile(derived_network("relu"), time_limit=limit)
+
+
+def test_values_that_overflow() -> None:
+    with pytest.raises(InputError, match="too large for floats: give a smaller box"):
+        decompile(Network([[[1e200]], [[1e200]]]))
+
+
+def test_the_time_limit_ends_the_search() -> None:
+    rng = np.random.default_rng(0)
+    sizes = (4, 12, 12, 1)
+    network = Network([rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(sizes)])
+    program = decompile(network, time_limit=1e-3)
+    assert program.formula is None
+    assert program.certificate.lower <= program.certificate.upper
+
+
+# --- the record -------------------------------------------------------------------------------------------
+
+
+def test_front_is_simplest_first_and_ever_closer() -> None:
+    network = derived_network("x1-plus-abs-x2")
+    program = decompile(network)
+    front = program.front
+    assert [point.text for point in front] == ["x1", "x1 + abs(x2)"]
+    assert all(a.complexity < b.complexity and a.error > b.error for a, b in pairwise(front))
+    for point in front:
+        assert certify(network, point.text).upper == pytest.approx(point.error)
+
+
+def test_expression_is_sympy() -> None:
+    x1, x2 = sympy.symbols("x1 x2", real=True)
+    program = decompile(derived_network("sort-2"))
+    assert program.expression == sympy.Tuple(sympy.Min(x1, x2), sympy.Max(x1, x2))
+    assert program.best == program.expression
+
+
+@pytest.mark.parametrize("name", SHALLOW)
+def test_python_source_runs(name: str) -> None:
+    program = decompile(derived_network(str(tasks[name].derived)))
+    scope: dict[str, Any] = {}
+    exec(program.python, scope)
+    X = points(tasks[name].arity, 20)
+    found = np.array([scope["f"](*row) for row in X.tolist()]).reshape(len(X), -1)
+    np.testing.assert_allclose(found, tasks[name](X), atol=1e-12)
+
+
+def test_record_as_dict_and_pickle() -> None:
+    program = decompile(derived_network("minimum"))
+    record = json.loads(json.dumps(program.to_dict()))
+    assert record["formula"] == ["min(x1, x2)"]
+    assert record["raw_bits"] == 32 * 9
+    assert record["certificate"]["upper"] <= 1e-9
+    assert record["front"][-1]["text"] == "min(x1, x2)"
+    assert pickle.loads(pickle.dumps(program)).text == program.text
+    assert "min(x1, x2)" in program._repr_html_()
+
+
+# --- notation ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "median(x1, x2, x3)",
+        "median(x1, x2, x3, x1 + x2)",
+        "mean(x1, x2, x3) - (x1 - (x2 - x3)) / 3",
+        "clip(x1, -0.5, 1/3) ** 2",
+        "step(x1) - sign(x2) * tanh(x3) + exp(x1) + sin(pi * x2) - cos(x3)",
+        "-(x1 + x2) * 2 - -x3 / (x1 + 2)",
+        "(-x1) ** 2 + 2 ** 3",
+    ],
+)
+def test_python_source_computes_the_formula(text: str) -> None:
+    formula = Formula(text)
+    scope: dict[str, Any] = {}
+    exec(python_source([formula], 3), scope)
+    X = points(3, 30)
+    np.testing.assert_allclose([scope["f"](*row) for row in X.tolist()], formula(X), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("texts", "latex"),
+    [
+        (["abs(x1)/2"], r"\frac{\left|x_1\right|}{2}"),
+        (["x1 * (x2 - 1)"], r"x_1 \cdot (x_2 - 1)"),
+        (["(x1 + 1)**2"], r"\left(x_1 + 1\right)^{2}"),
+        (["max(x1 + x2, -0.5)"], r"\max\left(x_1 + x_2, -\frac{1}{2}\right)"),
+        (["pi", "low"], r"\left(\pi,\; \mathrm{low}\right)"),
+    ],
+)
+def test_latex(texts: list[str], latex: str) -> None:
+    assert latex_source([Formula(text) for text in texts]) == latex
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_words_are_the_form(seed: int) -> None:
+    """Random forms with nested atoms: the formula's values are the row's."""
+    rng = np.random.default_rng(seed)
+    d, choices = int(rng.integers(1, 4)), [Fraction(v) for v in ("0", "0", "1", "-1", "1/2", "-1/2", "-2/3")]
+    table = Atoms(d, draw_sample(((-1.0, 1.0),) * d))
+
+    def row(keys: list[int]) -> Row:
+        drawn = {
+            key: choices[k] for key, k in zip(keys, rng.integers(len(choices), size=len(keys)), strict=True)
+        }
+        return {key: value for key, value in drawn.items() if value}
+
+    for _ in range(int(rng.integers(1, 4))):
+        table.add(row([-1, *range(d), *(d + j for j in range(len(table.rows)))]))
+    output = row([-1, *range(d), *(d + j for j in range(len(table.rows)))])
+    formula = Phraser(table.rows, d).formula(output)
+    np.testing.assert_allclose(formula(table.sample), table.evaluate(output), atol=1e-9)
+
+
+def test_description_lengths_by_hand() -> None:
+    # 2 inputs, 13 functions, 6 operators, number, pi: 23 symbols, one bit for each of min's two arguments
+    assert description_length([Formula("min(x1, x2)")], 2) == pytest.approx(3 * np.log2(23) + 2)
+    assert description_length([Formula("0.5")], 2) == pytest.approx(np.log2(23) + code_length(Fraction(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("x1", 1), ("-x1", 2), ("x1/2", 4), ("0", 1), ("3/4 - x1", 8), ("clip(x1, -0.5, 0.5)", 6)],
+)
+def test_complexity_by_hand(text: str, value: int) -> None:
+    assert complexity(Formula(text).root) == value
+
+
+def test_denominators_stand_in_numbers_and_divisors() -> None:
+    assert largest_denominator(Formula("3 * x1 / 16 - relu(x1 + 0.125)").root) == 16
+
+
+# --- simple rationals -------------------------------------------------------------------------------------
+
+
+@given(st.fractions(-3, 3, max_denominator=24), st.floats(1e-9, 1e-3))
+def test_the_simplest_fraction_in_a_small_window_is_the_planted_one(value: Fraction, width: float) -> None:
+    # Fractions with denominators up to 24 are at least 1/552 apart, so that the planted one is the simplest.
+    assert simplest_fraction(float(value) - width, float(value) + width) == value
+
+
+@given(st.floats(-5, 5), st.floats(0, 2))
+def test_no_fraction_in_the_window_has_a_smaller_denominator(low: float, width: float) -> None:
+    high = low + width
+    found = simplest_fraction(low, high)
+    assert low - 1e-9 <= found <= high + 1e-9
+    for q in range(1, min(found.denominator, 60)):
+        # In exact numbers: in floats 0.92 * 25 is 23, and 0.92 is not 23/25.
+        assert math.floor(Fraction(high) * q) < math.ceil(Fraction(low) * q)
+
+
+def test_nearest_fractions_reduce() -> None:
+    p, q = nearest_fractions(np.array([[0.5, 0.3333], [-0.751, 2.0]]), 12)
+    assert p.tolist() == [[1, 1], [-3, 2]]
+    assert q.tolist() == [[2, 3], [4, 1]]
+
+
+def test_code_lengths_are_a_code() -> None:
+    """Kraft: the probabilities 2^-length of all fractions up to height 200 stay below 1 and near it."""
+    fractions = {Fraction(s * p, q) for p in range(201) for q in range(1, 201) for s in (1, -1)}
+    total = sum(2.0 ** -code_length(f) for f in fractions if max(abs(f.numerator), f.denominator) <= 200)
+    assert 0.99 < total <= 1
+
+
+def test_saved_bits_by_hand() -> None:
+    # 1/2 has height 2: 4 fractions, probability (6/pi^2)/4 together; a decimal to 1/1024 takes 10 bits.
+    assert saved_bits(Fraction(1, 2), 2.0**-10) == pytest.approx(10 - 2 - np.log2(np.pi**2 / 6 * 4))
+    assert saved_bits(Fraction(7, 24), 5e-3) < 0 < saved_bits(Fraction(7, 24), 1e-9)
+
+
+def test_chance_is_judged_by_the_error() -> None:
+    table = Atoms(1, draw_sample(((-1.0, 1.0),)))
+    table.add({0: Fraction(1), -1: Fraction(7, 24)})
+    row = {1: Fraction(1)}
+    assert simpler_than_chance(table, [row], 1e-9)
+    assert not simpler_than_chance(table, [row], 5e-3)
+    assert simpler_than_chance(table, [{0: Fraction(1, 2)}], 0.5)

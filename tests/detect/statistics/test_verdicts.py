@@ -1,0 +1,377 @@
+"""Prevalence, verdicts and tables by exact enumeration; bootstrap and contrasts on planted truth."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom, binomtest, kstest
+
+from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.statistics.resampling import hierarchical_bootstrap, within_across
+from mathcircuits.detect.statistics.verdicts import prevalence, verdict, verdict_table
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+SIZES = (10, 30, 72, 100, 300, 1000)
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[int, list[tuple[str, float, float]]]:
+    """Every possible count: n -> [(name, low, high) for found = 0..n]."""
+    table: dict[int, list[tuple[str, float, float]]] = {}
+    for n in SIZES:
+        found = [verdict(k, n) for k in range(n + 1)]
+        table[n] = [(str(v.name), v.low, v.high) for v in found]
+    return table
+
+
+# --- prevalence ---
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 72, 300])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_the_interval_is_scipys_exact_one(n: int, confidence: float) -> None:
+    for k in {0, 1, n // 2, n}:
+        ours = prevalence(k, n, confidence)
+        exact = binomtest(k, n).proportion_ci(confidence, method="exact")
+        assert (ours.low, ours.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+        assert ours.value == k / n
+        assert ours.method == "Clopper-Pearson"
+
+
+def test_no_networks_no_share() -> None:
+    found = prevalence(0, 0)
+    assert math.isnan(found.value)
+    assert (found.low, found.high) == (0, 1)
+    assert repr(found) == "Prevalence(0 of 0: nan, 0.95 interval 0 to 1)"
+
+
+def test_the_prevalence_record() -> None:
+    found = prevalence(np.int64(3), 4.0)  # type: ignore[arg-type]
+    assert float(found) == 0.75
+    assert json.loads(json.dumps(found.to_dict()))["found"] == 3
+
+
+# --- a single verdict ---
+
+
+def test_the_contract_examples() -> None:
+    assert verdict(59, 59).name == "inconclusive"
+    assert verdict(71, 71).name == "inconclusive"
+    assert verdict(72, 72).name == "universal"
+    assert verdict(0, 72).name == "absent"
+    assert verdict(0, 71).name == "inconclusive"
+    assert verdict(31, 31).reason == "31 solved, needs 72"
+    assert verdict(0, 0).reason == "0 solved, needs 72"
+    assert math.isnan(verdict(0, 0).value)
+    assert verdict(50, 100).name == "partial"
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.03, 0.05, 0.5, 0.95, 0.97, 1.0])
+def test_wrong_verdicts_and_coverage_by_enumeration(truth: float, verdicts: dict[int, Any]) -> None:
+    """Issue 6: wrong universal or absent verdicts at most 2.5%, coverage at least 95%, whatever n."""
+    for n in SIZES:
+        chance = binom.pmf(np.arange(n + 1), n, truth)
+        names = np.array([name for name, _, _ in verdicts[n]])
+        low, high = (np.array([row[side] for row in verdicts[n]]) for side in (1, 2))
+        if truth <= 0.95:
+            assert chance[names == "universal"].sum() <= 0.025
+        if truth >= 0.05:
+            assert chance[names == "absent"].sum() <= 0.025
+        if truth <= 0.05 or truth >= 0.95:
+            assert chance[names == "partial"].sum() <= 0.025
+        assert chance[(low <= truth) & (truth <= high)].sum() >= 0.95
+
+
+def test_the_power_of_the_design() -> None:
+    """True prevalence 0.97 is called universal in 5%, 57%, 88% at n = 100, 500, 1000."""
+    for n, expected in ((100, 0.05), (500, 0.57), (1000, 0.88)):
+        universal = np.array([verdict(k, n).name == "universal" for k in range(int(0.9 * n), n + 1)])
+        power = binom.pmf(np.arange(int(0.9 * n), n + 1), n, 0.97)[universal].sum()
+        assert power == pytest.approx(expected, abs=0.005)
+
+
+def test_the_number_that_would_settle_it_does() -> None:
+    for found, n in ((29, 31), (3, 4), (1, 40), (10, 10), (280, 300)):
+        reason = verdict(found, n).reason
+        needed = int(reason.split("needs ")[1].removeprefix("about ").split()[0])
+        assert needed > n
+        assert verdict(round(found / n * needed), needed).name != "inconclusive"
+        assert verdict(round(found / n * (needed - 1)), needed - 1).name == "inconclusive"
+        assert ("about" in reason) == (found not in (0, n))
+    assert verdict(95, 100).reason == "100 solved; a share of 0.95 is too close to a margin to settle"
+
+
+def test_vacuous_where_untrained_networks_have_it_too() -> None:
+    assert verdict(100, 100, untrained=(98, 100)).name == "vacuous"
+    assert verdict(100, 100, untrained=(20, 100)).name == "universal"
+    assert verdict(50, 100, untrained=(45, 100)).name == "vacuous"
+    assert verdict(50, 100, untrained=(5, 100)).name == "partial"
+    # Absent and inconclusive stay what they are: there is nothing to explain away.
+    assert verdict(0, 100, untrained=(0, 100)).name == "absent"
+    assert verdict(0, 100, untrained=(60, 100)).name == "absent"
+    assert verdict(20, 20, untrained=(20, 20)).name == "inconclusive"
+
+
+def test_fishers_p_by_hand() -> None:
+    """3 of 3 against 0 of 3: one table of C(6, 3) = 20 is as extreme."""
+    found = verdict(3, 3, untrained=(0, 3))
+    assert found.p_untrained == pytest.approx(1 / 20)
+    assert verdict(3, 3).p_untrained is None
+
+
+def test_a_missing_untrained_population_is_said() -> None:
+    assert verdict(72, 72).reason.endswith("no untrained networks to compare with")
+    assert verdict(72, 72, untrained=(0, 0)).reason.endswith("no untrained networks to compare with")
+    assert "no untrained" not in verdict(72, 72, untrained=(3, 72)).reason
+
+
+def test_forced_comes_first_and_a_contradiction_is_named() -> None:
+    found = verdict(72, 72, untrained=(72, 72), forced=True)
+    assert found.name == "forced"
+    assert "look for an error" not in found.reason
+    assert verdict(2, 5, forced=True).name == "forced"
+    assert "only 10 of 100 have it, so look for an error" in verdict(10, 100, forced=True).reason
+
+
+def test_other_margins_and_confidence() -> None:
+    assert verdict(36, 36, margins=(0.1, 0.9)).name == "universal"
+    assert verdict(35, 35, margins=(0.1, 0.9)).reason == "35 solved, needs 36"
+    assert verdict(72, 72, confidence=0.99).name == "inconclusive"
+
+
+def test_the_verdict_record() -> None:
+    found = verdict(72, 72, untrained=(1, 72))
+    assert str(found) == "universal: 72 of 72 have it, interval 0.950 to 1.000 above 0.95"
+    assert json.loads(json.dumps(found.to_dict()))["name"] == "universal"
+    assert "<b>universal</b> (72 of 72, 0.95 to 1)" in found._repr_html_()
+
+
+# --- tables ---
+
+
+def test_a_table_of_one_row_agrees_with_the_single_verdict() -> None:
+    for n in (10, 72, 300):
+        for found in range(n + 1):
+            table = verdict_table(pd.DataFrame({"found": [found], "n": [n]}))
+            assert table["verdict"].item() == verdict(found, n).name
+            assert table["confidence"].item() == pytest.approx(0.95)
+
+
+def test_claimed_rows_are_those_whose_widened_interval_clears_the_margins() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        n = rng.integers(20, 400, size=30)
+        found = rng.binomial(n, rng.choice([0.0, 0.02, 0.05, 0.5, 0.95, 0.99, 1.0], size=30))
+        table = verdict_table(pd.DataFrame({"found": found, "n": n}))
+        claimed = table["verdict"] != "inconclusive"
+        assert (claimed == (table["q"] <= 0.05)).all()
+        assert table["confidence"].nunique() == 1
+        assert table["confidence"].iloc[0] == pytest.approx(1 - 0.05 * max(claimed.sum(), 1) / 30)
+
+
+def test_false_claims_are_controlled_over_a_table() -> None:
+    """Half of 40 features lie on a margin, where every claim of that side is wrong: at most 5% of claims."""
+    rng = np.random.default_rng(1)
+    truth = np.repeat([0.95, 0.05, 0.5, 1.0], 10)
+    shares, missed = [], []
+    for _ in range(60):
+        table = verdict_table(pd.DataFrame({"found": rng.binomial(150, truth), "n": 150}))
+        right = {0.95: (), 0.05: (), 0.5: ("partial",), 1.0: ("universal",)}
+        claims = [
+            (name, t, low, high)
+            for name, t, low, high in zip(table["verdict"], truth, table["low"], table["high"], strict=True)
+            if name != "inconclusive"
+        ]
+        shares.append(np.mean([name not in right[t] for name, t, _, _ in claims]))
+        missed.append(np.mean([not low <= t <= high for _, t, low, high in claims]))
+    assert 0 < np.mean(shares) <= 0.05
+    assert np.mean(missed) <= 0.05
+
+
+def test_forced_and_empty_rows_are_no_tests() -> None:
+    frame = pd.DataFrame(
+        {
+            "feature": ["a", "b", "c", "d"],
+            "found": [72, 72, 0, 72],
+            "n": [72, 72, 0, 72],
+            "untrained_found": [1, 71, 0, np.nan],
+            "untrained_n": [72, 72, 72, np.nan],
+            "forced": [False, False, False, True],
+        },
+        index=[3, 5, 7, 9],
+    )
+    table = verdict_table(frame)
+    assert table["verdict"].tolist() == ["universal", "vacuous", "inconclusive", "forced"]
+    assert table["p"].isna().tolist() == [False, False, True, True]
+    assert table["confidence"].iloc[0] == pytest.approx(0.95)  # 2 of 2 tested rows are claimed
+    assert table["p_untrained"].isna().tolist() == [False, False, True, True]
+    assert table.index.tolist() == [3, 5, 7, 9]
+    assert table["feature"].tolist() == ["a", "b", "c", "d"]
+    assert "verdict" not in frame.columns
+    assert table.attrs["correction"] == (
+        "2 of 2 rows claimed at false discovery rate 0.05 (Benjamini-Hochberg); "
+        "intervals at confidence 0.95 (FCR)"
+    )
+
+
+def test_an_empty_table() -> None:
+    table = verdict_table(pd.DataFrame({"found": [], "n": []}))
+    assert len(table) == 0
+    assert {"verdict", "q", "low", "high"} <= set(table.columns)
+
+
+# --- bootstrap ---
+
+
+def test_the_bootstrap_respects_the_nesting() -> None:
+    """20 seeds of 50 copies each: the interval must be as wide as that of 20 values, not of 1000."""
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=20)
+    frame = pd.DataFrame(
+        {
+            "seed": np.repeat(np.arange(20), 50),
+            "neuron": np.tile(np.arange(50), 20),
+            "r": np.repeat(effects, 50),
+        }
+    ).sample(frac=1, random_state=0)
+    found = hierarchical_bootstrap(frame, "r", ("seed", "neuron"), seed=1)
+    assert found.value == pytest.approx(effects.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * effects.std() / math.sqrt(20), rel=0.1)
+    assert found == hierarchical_bootstrap(frame, "r", ("seed", "neuron"), seed=1)
+    assert found.levels == ("seed", "neuron")
+    assert json.dumps(found.to_dict())
+    assert float(found) == found.value
+
+
+def test_the_bootstrap_covers() -> None:
+    """Three levels, unequal sizes: the true mean 0 is covered in about 95% of 100 samples."""
+    hits = 0
+    for sample in range(100):
+        rng = np.random.default_rng(sample)
+        rows = []
+        for seed in range(25):
+            a = rng.normal()
+            for network in range(rng.integers(1, 4)):
+                b = rng.normal()
+                rows += [
+                    (seed, network, neuron, a + b + rng.normal()) for neuron in range(rng.integers(1, 5))
+                ]
+        frame = pd.DataFrame(rows, columns=["seed", "network", "neuron", "r"])
+        found = hierarchical_bootstrap(frame, "r", draws=200, seed=sample)
+        hits += found.low <= 0 <= found.high
+    assert 88 <= hits <= 100
+
+
+def test_another_statistic() -> None:
+    frame = pd.DataFrame({"seed": range(30), "r": np.arange(30.0)})
+    found = hierarchical_bootstrap(frame, "r", ("seed",), statistic=np.max)
+    assert found.value == 29
+    assert found.high == 29
+
+
+# --- within against across ---
+
+
+def population(
+    rng: np.random.Generator, shift: float, sizes: tuple[int, ...] = (8, 8, 5)
+) -> tuple[Array, list[str]]:
+    """Networks as points, similarity as minus their distance; groups `shift` apart."""
+    groups = [f"task{k}" for k, size in enumerate(sizes) for _ in range(size)]
+    points = rng.normal(size=(len(groups), 3)) + shift * np.array([int(g[-1]) for g in groups])[:, None]
+    return -np.linalg.norm(points[:, None] - points, axis=-1), groups
+
+
+def test_planted_groups_are_found_with_the_right_means() -> None:
+    M, groups = population(np.random.default_rng(0), 3.0)
+    found = within_across(M, groups, seed=1)
+    same = np.equal.outer(groups, groups)
+    upper = np.triu(np.ones_like(same), 1).astype(bool)
+    assert found.within == pytest.approx(M[same & upper].mean())
+    assert found.across == pytest.approx(M[~same & upper].mean())
+    assert found.effect == pytest.approx(found.within - found.across)
+    assert found.pairs_within == 28 + 28 + 10
+    assert found.pairs_across == 64 + 40 + 40
+    assert found.p == pytest.approx(1 / 2000)
+    assert 0 < found.low < found.effect < found.high
+    assert found.superiority > 0.9
+    assert found == within_across(M, groups, seed=1)
+    assert json.dumps(found.to_dict())
+
+
+def test_superiority_by_hand() -> None:
+    # Within 2 and 0; across 1, 1, 1, 0. 2 beats all four, 0 ties with one: (4 + 0.5) / 8.
+    M = np.array([[9, 2, 1, 1], [2, 9, 1, 0], [1, 1, 9, 0], [1, 0, 0, 9.0]])
+    assert within_across(M, [0, 0, 1, 1]).superiority == pytest.approx(4.5 / 8)
+
+
+def test_p_values_without_groups_are_uniform() -> None:
+    p = [
+        within_across(*population(np.random.default_rng(seed), 0.0), seed=seed, draws=199).p
+        for seed in range(200)
+    ]
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+def test_the_order_of_the_networks_and_the_names_of_the_groups_do_not_matter() -> None:
+    M, groups = population(np.random.default_rng(0), 1.0)
+    order = np.random.default_rng(1).permutation(len(M))
+    first = within_across(M, groups)
+    other = within_across(M[np.ix_(order, order)], [groups[k].upper() for k in order])
+    assert other.effect == pytest.approx(first.effect)
+    assert other.superiority == pytest.approx(first.superiority)
+
+
+def test_relabelling_that_changes_nothing_counts_against_the_claim() -> None:
+    """Two groups of two: 3 ways to pair up, one of them the data, so p is near 1/3."""
+    found = within_across(
+        np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]), ["a", "a", "b", "b"]
+    )
+    assert found.p == pytest.approx(1 / 3, abs=0.04)
+
+
+# --- errors ---
+
+
+def test_errors_say_what_is_wrong() -> None:
+    frame = pd.DataFrame({"seed": [0, 1], "r": [1.0, np.nan]})
+    cases: list[tuple[Any, str]] = [
+        (lambda: prevalence(5, 3), "found = 5 is more than n = 3: swap them?"),
+        (lambda: prevalence(-1, 3), "found = -1: give a whole number of networks, 0 or more"),
+        (lambda: prevalence(1.5, 3), "found = 1.5: give a whole number"),  # type: ignore[arg-type]
+        (lambda: prevalence(1, math.nan), "n = nan: give a whole number"),  # type: ignore[arg-type]
+        (lambda: prevalence(1, 3, 95), "confidence 95: give a number between 0 and 1"),
+        (lambda: verdict(1, 3, margins=(0.9, 0.1)), r"margins \(0.9, 0.1\): give 0 <= low < high <= 1"),
+        (lambda: verdict(1, 3, untrained=(4, 3)), "untrained found = 4 is more than untrained n = 3"),
+        (lambda: verdict_table(pd.DataFrame({"found": [1]})), "the table has no column 'n'"),
+        (lambda: verdict_table(pd.DataFrame({"found": [4], "n": [3]}, index=["x"])), "n in row 'x' = 3"),
+        (
+            lambda: verdict_table(pd.DataFrame({"found": [1], "n": [3]}), rate=0),
+            "rate 0: give a false discovery",
+        ),
+        (lambda: hierarchical_bootstrap(frame, "r", ("network",)), "no column 'network': it has seed, r"),
+        (lambda: hierarchical_bootstrap(frame, "r", ("seed",)), "column 'r' holds NaN"),
+        (
+            lambda: hierarchical_bootstrap(frame[:1], "r", ("seed",)),
+            "1 seed: an interval over seeds needs at least two",
+        ),
+        (lambda: within_across(np.eye(3), [0, 1]), r"matrix \(3, 3\) and 2 groups"),
+        (lambda: within_across(np.full((2, 2), np.nan), [0, 1]), "the matrix holds NaN"),
+        (lambda: within_across([[0, 1, 2], [0, 0, 1], [2, 1, 0]], [0, 0, 1]), "the matrix is not symmetric"),
+        (lambda: within_across(np.eye(3), [0, 1, 2]), "0 pairs within groups and 3 across"),
+        (lambda: within_across(np.eye(3), [0, 0, 0]), "3 pairs within groups and 0 across"),
+    ]
+    for call, text in cases:
+        with pytest.raises(InputError, match=text):
+            call()
+
+
+def test_groups_too_small_for_an_interval() -> None:
+    """One pair only: half of the bootstrap draws hold no pair of different networks."""
+    M = np.eye(3)
+    with pytest.raises(InputError, match="two in five bootstrap draws hold no pair within a group"):
+        within_across(M, ["a", "a", "b"], seed=0, draws=999)

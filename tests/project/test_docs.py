@@ -1,0 +1,234 @@
+"""The docs keep their word: their examples run, their tables are computed, no public name is left out."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import types
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from test_fences import DOCS, fences
+from test_house import FOLDERS, exported, pins
+from test_readme import agrees, values
+
+from mathcircuits.detect import Catalogue, Circuits, tasks
+from mathcircuits.reports import StudyConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fenced(language: str) -> list[tuple[Path, str]]:
+    """Every fenced block of that language that does not say why it is not run, with its page."""
+    return [
+        (page, fence.text)
+        for page in DOCS
+        for fence in fences(page.read_text("utf-8"))
+        if fence.language == language and not fence.reason
+    ]
+
+
+def test_what_was_found_is_written_from_its_tables() -> None:
+    spec = importlib.util.spec_from_file_location("found", ROOT / "docs" / "found.py")
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    # `must` in the template refuses words that the tables no longer bear out.
+    assert found.page() == (ROOT / "docs" / "found.md").read_text("utf-8")
+    with pytest.raises(ValueError, match="says what the tables no longer do"):
+        found.must(False)
+
+
+def api_hook() -> Any:
+    """The module that makes the API pages; docs/ is no package."""
+    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "docs" / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# The pages
+
+
+@pytest.mark.parametrize("page", sorted({page for page, _ in fenced("python")}), ids=lambda page: page.stem)
+def test_the_examples_give_what_they_say(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # One page registers tasks: not for the tests that come after it.
+    monkeypatch.setattr(tasks, "_tasks", dict(tasks))
+    found = values("\n".join(text for owner, text in fenced("python") if owner == page))
+    assert found, "examples that promise nothing are not tested"
+    assert [row for row in found if not agrees(row[1], row[2])] == []
+
+
+@pytest.mark.parametrize(("page", "text"), fenced("toml"), ids=lambda given: getattr(given, "stem", ""))
+def test_the_tables_load(page: Path, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    keys = set(tomllib.loads(text))
+    if keys == {"feature"}:
+        assert len(Catalogue.load(file)) == text.count("[[feature]]") > 0
+    elif keys <= {"circuit", "gauge"}:
+        assert len(Circuits.load(file).implementations) == len(re.findall(r"^\[\[", text, re.MULTILINE)) > 0
+    else:
+        assert StudyConfig.from_toml(file).tasks, page
+
+
+def test_the_pages_name_what_exists() -> None:
+    assert {page.stem for page in DOCS} >= {
+        "index",
+        "tour",
+        "numbers",
+        "mathematics",
+        "statistics",
+        "extending",
+    }
+    text = "\n".join(page.read_text() for page in DOCS)
+    for name in re.findall(r"`(examples/\w+\.py)`", text):
+        assert (ROOT / name).is_file(), name
+    for name in re.findall(r'(?<![.\w])circuits\["([^"]+)"\]', text):
+        importlib.import_module("mathcircuits.detect").circuits[name]
+
+
+def power_table(text: str) -> dict[tuple[float, int], int]:
+    """The table of power on the page: (true prevalence, networks) -> per cent."""
+    rows = [line.strip("| ").split("|") for line in text.splitlines() if re.match(r"\| (true|\d)", line)]
+    counts = [int(re.findall(r"\d+", cell)[0]) for cell in rows[0][1:]]
+    return {
+        (float(row[0]), n): int(cell.strip(" %"))
+        for row in rows[1:]
+        for n, cell in zip(counts, row[1:], strict=True)
+    }
+
+
+def chance_of_universal(share: float, n: int) -> float:
+    """By enumeration: the chance of every count times whether its exact interval clears the margin."""
+    from scipy.stats import beta, binom
+
+    # Clopper and Pearson's lower end at 95%, written out; `verdict` is not asked.
+    return float(sum(binom.pmf(k, n, share) for k in range(1, n + 1) if beta.ppf(0.025, k, n - k + 1) > 0.95))
+
+
+def test_the_table_of_power_is_what_enumeration_gives() -> None:
+    table = power_table((ROOT / "docs" / "statistics.md").read_text())
+    assert len(table) == 30
+    assert {(0.97, 100): 5, (0.97, 500): 57, (0.97, 1000): 88}.items() <= table.items()
+    assert table == {(s, n): round(100 * chance_of_universal(s, n)) for s, n in table}
+
+
+# Building
+
+
+def test_it_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
+    for name in ("detect", "models", "reports"):
+        page = (tmp_path / "site" / "api" / name / "index.html").read_text()
+        missing = [thing for _, thing in exported(name) if f'id="mathcircuits.{name}.{thing}"' not in page
+                   and f'.{thing}"' not in page]  # fmt: skip
+        assert not missing
+    for page in (tmp_path / "site").rglob("*.html"):
+        loaded = re.findall(r'(?:src|href)="(https?:[^"]+)"[^>]*', page.read_text())
+        assert not [address for address in loaded if "fonts." in address or address.endswith((".js", ".css"))]
+
+
+def test_the_docs_are_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(text) for text in project["optional-dependencies"]["docs"]]
+    assert {r.name for r in wanted} == {"mkdocs-material", "mkdocstrings-python"}
+    for requirement in wanted:
+        assert requirement.specifier.contains(pins()[requirement.name])
+        assert version(requirement.name) == pins()[requirement.name]
+    assert any("docs" in text for text in project["optional-dependencies"]["test"])
+
+
+# The public names
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_api_pages_hold_every_public_name(folder: str) -> None:
+    page = api_hook().api_page(folder)
+    listed = set(re.findall(rf"^::: mathcircuits\.{folder}\.(?:\w+\.)?(\w+)$", page, re.MULTILINE))
+    assert {name for _, name in exported(folder)} <= listed
+
+
+def examples(thing: object) -> list[doctest.Example]:
+    """The examples in the docstring of a class or function, of a value's class, or of what a mapping holds."""
+    if isinstance(thing, types.GenericAlias):
+        return []
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        for kind in type(thing).__mro__:
+            if kind.__module__.startswith("mathcircuits."):
+                found = doctest.DocTestParser().get_examples(kind.__doc__ or "")
+                if found:
+                    return found
+        return examples(type(next(iter(thing.values())))) if isinstance(thing, Mapping) and thing else []
+    return [
+        example
+        for example in doctest.DocTestParser().get_examples(thing.__doc__ or "")
+        if not example.options.get(doctest.SKIP)
+    ]
+
+
+@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in exported(folder)])
+def test_a_public_name_has_an_example_that_runs(folder: str, name: str) -> None:
+    thing = getattr(importlib.import_module(f"mathcircuits.{folder}"), name)
+    if isinstance(thing, types.GenericAlias):
+        pytest.skip("a type alias: there is nothing to run")
+    # test_doctests runs them; here they only have to be there.
+    assert examples(thing)
+
+
+@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in exported(folder)])
+def test_every_public_method_says_what_it_does(folder: str, name: str) -> None:
+    thing = getattr(importlib.import_module(f"mathcircuits.{folder}"), name)
+    if not inspect.isclass(thing) or isinstance(thing, types.GenericAlias):
+        return
+    silent = [
+        key
+        for key, member in vars(thing).items()
+        if not key.startswith("_")
+        and (inspect.isroutine(member) or isinstance(member, property | classmethod | staticmethod)
+             or hasattr(member, "func"))
+        and not inspect.getdoc(getattr(member, "func", member))
+    ]  # fmt: skip
+    assert not silent
+
+
+def test_a_missing_example_is_noticed() -> None:
+    class Shown:
+        """
+        >>> 1
+        1
+        """
+
+    class Silent:
+        """Nothing runs."""
+
+    class Skipped:
+        """
+        >>> 1  # doctest: +SKIP
+        1
+        """
+
+    assert examples(Shown)
+    assert not examples(Silent)
+    assert not examples(Skipped)
+    assert not examples(Silent())
+    assert not examples({"a": Silent()})

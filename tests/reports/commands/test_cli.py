@@ -1,0 +1,566 @@
+"""The command line: what it prints, what it refuses in one line with exit code 2, what it does not load."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mathcircuits.detect import Network, derived_network
+from mathcircuits.models import save
+from mathcircuits.reports.__main__ import main
+from mathcircuits.reports.commands import console
+from mathcircuits.reports.commands.inspecting import read_inputs
+
+HEAVY = {"torch", "transformer_lens", "pandas", "sklearn", "sympy", "seaborn"}
+TINY = 'tasks = ["absolute"]\nwidths = ["1x"]\nseeds = 2\nregimens = ["adam"]\nsteps = 5\n'
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command, in this process."""
+    code = main([str(argument) for argument in argv])
+    written = capsys.readouterr()
+    return code, written.out, written.err
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
+    """The one line with which a command refuses its input."""
+    code, out, err = run(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("mathcircuits: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture
+def minimum(tmp_path: Path) -> Path:
+    """A saved hand-derived minimum."""
+    return save(derived_network("minimum"), tmp_path / "minimum.safetensors")
+
+
+# What it loads
+
+
+def loaded_by(arguments: Sequence[str], code: int = 0) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mathcircuits.reports", *arguments],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr[-2000:]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["study", "--help"], 0),
+        (["--version"], 0),
+        (["catalogue", "x1 > x2"], 0),
+        (["catalogue", "order", "--json"], 0),
+        (["catalogue", "gretaerness"], 2),
+        (["tasks"], 0),
+        (["benchmark"], 0),
+    ],
+)
+def test_light_commands_load_nothing_heavy(arguments: list[str], code: int) -> None:
+    loaded = loaded_by(arguments, code)
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+
+
+def test_a_heavy_command_is_noticed() -> None:
+    assert "torch" in loaded_by(["inspect", "no/such/file.pt"], 2) & HEAVY
+
+
+# Look-ups
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for name in ("study", "inspect", "catalogue", "tasks", "report", "benchmark", "modular", "add", "doctor"):
+        assert name in out
+    assert run(capsys)[:2] == (0, out)
+    assert run(capsys, "--version")[1] == "mathcircuits 0.1.0\n"
+
+
+@pytest.mark.parametrize("query", ["greaterness", "order/greaterness", "x1 > x2", "relu(x1 - x2)"])
+def test_an_exact_hit_prints_the_whole_entry(capsys: pytest.CaptureFixture[str], query: str) -> None:
+    code, out, _ = run(capsys, "catalogue", query)
+    assert code == 0
+    fields = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert fields["id"] == "order/greaterness"
+    assert fields["formula"] == "relu(x1 - x2)"
+    assert fields["direction"] == "1.0, -1.0"
+
+
+def test_a_search_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "catalogue", "order/*")
+    assert code == 0
+    head, *rows = out.splitlines()
+    assert head.split() == ["name", "formula", "definition"]
+    assert [row.split()[0] for row in rows][:2] == ["greaterness", "maximum"]
+
+
+def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    (entry,) = json.loads(run(capsys, "catalogue", "greaterness", "--json")[1])
+    assert entry["aliases"][0] == "x1 > x2"
+    found = json.loads(run(capsys, "tasks", "--json")[1])
+    assert {task["name"]: task["hidden"] for task in found}["minimum-of-4"] == [6, 3]
+    assert [row["name"] for row in json.loads(run(capsys, "benchmark", "--json")[1])] == [
+        "detection",
+        "training",
+        "regimens",
+        "universality",
+    ]
+
+
+def test_tables_in_a_pipe_are_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "catalogue", "order")
+    assert max(map(len, out.splitlines())) > 80
+    assert "…" not in out
+    _, out, _ = run(capsys, "tasks")
+    assert any("x1 + abs(x2)" in line and line.endswith("x1 + |x2|") for line in out.splitlines())
+
+
+def test_a_terminal_gets_the_same_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.print_table(["name", "n"], [["[bold]a", "10"]])
+    out = capsys.readouterr().out
+    assert "[bold]a" in out
+    assert "10" in out
+
+
+def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'greaterness'" in refused(capsys, "catalogue", "gretaerness")
+    assert "did you mean 'training'" in refused(capsys, "benchmark", "trainign")
+    assert "No such command 'studdy'" in refused(capsys, "studdy")
+    assert "--out" in refused(capsys, "study")
+    assert "integer" in refused(capsys, "study", "--out", "x", "--seeds", "many")
+
+
+# inspect
+
+
+def test_inspect_prints_features_and_where_they_point(
+    capsys: pytest.CaptureFixture[str], minimum: Path
+) -> None:
+    code, out, _ = run(capsys, "inspect", minimum, "--task", "minimum")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "2-3-1, relu, no bias; read on [-1, 1]^2"
+    start = lines.index("layer 0")
+    head, rows = lines[start + 1], lines[start + 2 : start + 5]
+    assert head.split() == [
+        "neuron", "feature", "on", "status", "unexplained", "p", "q", "causal", "contribution", "from", "to",
+    ]  # fmt: skip
+    for row, feature, on, incoming, outgoing in zip(
+        rows,
+        ("greaterness", "positiveness", "negativeness"),
+        ("x1, x2", "x1", "x1"),
+        ("1 x1, -1 x2", "1 x1, 0 x2", "-1 x1, 0 x2"),
+        ("-1 y1", "1 y1", "-1 y1"),
+        strict=True,
+    ):
+        values = [cell.strip() for cell in row.split("  ") if cell.strip()]
+        assert values[1:4] == [feature, on, "matched"]
+        assert values[-2:] == [incoming, outgoing]
+
+
+def test_inspect_names_the_variables_of_deeper_layers(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    deep = Network([[[1], [-1]], [[2, 1], [1, 0], [0, 1], [1, 1], [1, 2]], [[1, 1, 3, 1, 1]]])
+    _, out, _ = run(capsys, "inspect", save(deep, tmp_path / "deep.npz"))
+    first, second = out.split("\nlayer 1\n")
+    assert "2 v0, 1 v1, 1 v3, 1 v4, and 1 more" in first
+    assert "2 v0, 1 v1" in second
+    assert "3 y1" in second
+
+
+def test_inspect_as_json(capsys: pytest.CaptureFixture[str], minimum: Path) -> None:
+    _, out, _ = run(capsys, "inspect", minimum, "--json", "--box", "-2", "2")
+    found = json.loads(out)
+    assert found["box"] == [[-2.0, 2.0]] * 2
+    assert found["neurons"][0]["feature"] == "greaterness"
+    assert found["formula"]["text"] == "min(x1, x2)"
+    assert found["certificate"]["upper"] < 1e-9
+    assert found["circuits"][0]["gauge"] == "x1 - relu(x1 - x2)"
+    assert found["gauge"]["circuit"] == "minimum"
+    assert [(row["live"], row["rank"]) for row in found["superposition"]] == [(3, 3)]
+
+
+def test_inspect_says_what_the_network_computes(capsys: pytest.CaptureFixture[str], minimum: Path) -> None:
+    _, out, _ = run(capsys, "inspect", minimum, "--task", "maximum", "--directions")
+    lines = [line.split() for line in out.splitlines()]
+    fields = {line[0]: " ".join(line[1:]) for line in lines if line}
+    assert fields["formula"] == "min(x1, x2)"
+    assert fields["certified"].startswith("off by at most ")
+    assert fields["certified"].endswith("e-13 anywhere on the box")
+    # min and max differ by |x1 - x2|, at most 2.
+    assert fields["maximum"] == "the network is off it by at most 2, at least 2 (by cells)"
+    assert fields["gauge"] == "x1 - relu(x1 - x2)"
+    assert "3 live neurons read 6 features of rank 3: no superposition" in out
+    assert "6 of " in out
+    header = ["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"]
+    start = lines.index(header)
+    assert len([line for line in lines[start + 1 :] if line and line[0] == "0"]) == 6
+    assert header not in [line.split() for line in run(capsys, "inspect", minimum)[1].splitlines()]
+
+
+def test_inspect_says_that_there_is_no_formula(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    smooth = Network([[[0.9]], [[0.4]]], activation="tanh")
+    file = save(smooth, tmp_path / "smooth.npz")
+    _, out, _ = run(capsys, "inspect", file, "--activation", "tanh")
+    assert "none within 0.005: its activation tanh is smooth" in out
+    assert "no circuit of the catalogue" in out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        (
+            (300, 1000, 10),
+            ("features greaterness", "directions (1000 neurons", "1000 hidden neurons, 300 inputs"),
+        ),
+        ((20, 2000, 1), ("directions (2000 neurons", "2000 hidden neurons, 20 inputs")),
+    ],
+)
+def test_inspect_names_what_is_too_costly(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sizes: tuple[int, ...], named: tuple[str, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=(b, a)) / a**0.5 for a, b in pairwise(sizes)]
+    code, out, _ = run(capsys, "inspect", save(Network(weights), tmp_path / "large.npz"))
+    assert code == 0
+    skipped = [line for line in out.splitlines() if line.startswith("not tested: ")]
+    for words in named:
+        assert any(words in line for line in skipped), words
+    # Every neuron has its row all the same.
+    assert out.split("\nlayer 0\n")[1].split("\n\n")[0].count("\n") >= sizes[1]
+
+
+def test_inspect_on_given_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).uniform(0, 1, (400, 2))
+    np.save(tmp_path / "X.npy", X)
+    code, out, _ = run(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy", "--box", "0", "1")
+    assert code == 0
+    # On positive inputs the third neuron is silent.
+    assert "dead" in out
+
+
+def test_inputs_from_text(tmp_path: Path) -> None:
+    plain, headed = tmp_path / "plain.csv", tmp_path / "headed.csv"
+    plain.write_text("1,2\n3,4\n")
+    headed.write_text("x1,x2\n1,2\n3,4\n")
+    assert read_inputs(plain).tolist() == read_inputs(headed).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+# Bad input: one line and exit code 2
+
+
+def test_a_nan_in_the_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "X.npy", np.array([[0.0, 1.0], [np.nan, 0.5]]))
+    assert "NaN" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    (tmp_path / "X.csv").write_text("x1,x2\n0,1\n0,oops\n")
+    assert "holds no inputs" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.csv")
+    assert "box" in refused(capsys, "inspect", minimum, "--box", "nan", "1")
+    assert "no/such" in refused(capsys, "inspect", minimum, "--inputs", "no/such.npy")
+
+
+def test_inputs_are_never_unpickled(
+    capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "X.npy", np.array([Bomb(tmp_path / "exploded")], dtype=object), allow_pickle=True)
+    assert "holds no inputs" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_truncated_network(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(minimum.read_bytes()[:-5])
+    message = refused(capsys, "inspect", damaged)
+    assert str(damaged) in message
+    assert "damaged" in message
+
+
+class Bomb:
+    """A pickle that writes a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("ending", ["pt", "pkl", "safetensors"])
+def test_a_pickle_that_is_no_state_dict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, ending: str
+) -> None:
+    import torch
+
+    plain, saved = tmp_path / f"plain.{ending}", tmp_path / f"saved.{ending}"
+    plain.write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    buffer = io.BytesIO()
+    torch.save(Bomb(tmp_path / "exploded"), buffer)
+    saved.write_bytes(buffer.getvalue())
+    for file in (plain, saved):
+        assert str(file) in refused(capsys, "inspect", file)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_that_are_no_numbers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "net.npz", W0=np.array([[np.nan, 1.0]]), W1=np.array([[1.0]]))
+    assert "NaN" in refused(capsys, "inspect", tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('tasks = ["minimun"]', "no task named 'minimun': did you mean 'minimum'"),
+        ("widths = [0]", "width 0: a hidden layer needs at least one neuron"),
+        ("widhts = [3]", "unknown key 'widhts': did you mean 'widths'"),
+        ('regimens = ["adma"]', "no regimen named 'adma': did you mean 'adam'"),
+        ("seeds = 0", "at least one seed"),
+        ("seeds = [", "is no TOML"),
+    ],
+)
+def test_a_wrong_configuration(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, toml: str, words: str
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(toml)
+    message = refused(capsys, "study", file, "--out", tmp_path / "out")
+    assert words in message
+    assert str(file) in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_wrong_arguments(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
+    assert "cannot be read" in refused(capsys, "study", tmp_path / "no.toml", "--out", tmp_path / "out")
+    assert "no task named" in refused(capsys, "inspect", minimum, "--task", "nonsense")
+    assert "cannot compute" in refused(capsys, "inspect", minimum, "--task", "absolute")
+    assert "does not exist" in refused(capsys, "inspect", tmp_path / "no.pt")
+    (tmp_path / "file").write_text("")
+    assert "is a file" in refused(capsys, "study", "--out", tmp_path / "file")
+    assert "workers" in refused(capsys, "study", "--out", tmp_path / "out", "--workers", "0")
+    assert refused(capsys, "report", tmp_path / "nowhere")
+
+
+def test_a_process_ends_with_the_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "inspect", str(tmp_path / "no.pt")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+# study and report
+
+
+def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(TINY)
+    out = tmp_path / "out"
+    code, printed, err = run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")
+    assert code == 0
+    # No bar in a pipe.
+    assert err == ""
+    assert printed.splitlines() == ["2 cells: 2 trained and read", str(out / "report" / "index.html")]
+    page = out / "report" / "index.html"
+    assert page.stat().st_size > 10_000
+    assert json.loads((out / "manifest.json").read_text())["seeds"] == [0, 1, 2]
+    page.unlink()
+    assert run(capsys, "report", out) == (0, f"{page}\n", "")
+    assert page.exists()
+    # Without --seeds the configuration says 2: another study.
+    message = refused(capsys, "study", tmp_path / "study.toml", "--out", out)
+    assert "seeds = 3 there, 2 here" in message
+    assert "--out" in message
+    assert run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")[1].startswith(
+        "2 cells: 2 kept"
+    )
+
+
+# modular
+
+
+def test_modular_says_which_requirements_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    options = ["--p", "5", "--seeds", "1", "--steps", "1"]
+    code, printed, err = run(capsys, "modular", "--out", tmp_path, *options)
+    assert (code, err) == (1, "")
+    grokked, single, *_, page = printed.splitlines()
+    assert grokked.startswith("FAILS: 0 of 1 seeds grok")
+    assert single.startswith("FAILS: 0% of the 0 active neurons")
+    assert page == str(tmp_path / "index.html")
+    assert (tmp_path / "tables" / "networks.csv").exists()
+
+
+def test_modular_as_json_where_all_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mathcircuits.reports import modular
+
+    monkeypatch.setattr(modular, "GROK_SHARE", 0.0)
+    monkeypatch.setattr(modular, "SINGLE_SHARE", 0.0)
+    options = ["--p", "5", "--seeds", "1", "--steps", "1", "--json"]
+    code, printed, _ = run(capsys, "modular", "--out", tmp_path, *options)
+    assert code == 0
+    found = json.loads(printed)
+    assert (found["p"], found["seeds"], found["regimen"]["steps"]) == (5, [0], 1)
+    assert json.loads((tmp_path / "summary.json").read_text()) == found
+
+
+def test_modular_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "modulus 6: give an odd prime" in refused(capsys, "modular", "--out", tmp_path, "--p", "6")
+    assert "steps = -1" in refused(capsys, "modular", "--out", tmp_path, "--steps", "-1")
+    assert "--seeds" in refused(capsys, "modular", "--out", tmp_path, "--seeds", "0")
+    assert list(tmp_path.iterdir()) == []
+
+
+# add
+
+ENTRY = '[[feature]]\nid = "mine/excess"\nformula = "relu(x1 - x2 - x3)"\ndefinition = "how much"\n'
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_add_copies_entries_that_every_look_up_reads(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(ENTRY)
+    target = own_home / "catalogue" / "mine.toml"
+    assert run(capsys, "add", file) == (0, f"{target}: excess\n", "")
+    assert target.read_text() == ENTRY
+    assert [path.name for path in target.parent.iterdir()] == ["mine.toml"]
+    # Again is no collision.
+    assert run(capsys, "add", file)[0] == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "catalogue", "excess"],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 0
+    assert "relu(x1 - x2 - x3)" in done.stdout
+
+
+GAUGE = """[[gauge]]
+circuit = "minimum"
+name = "three to one"
+weights = [[[1, -1], [-1, 1], [0.75, 0.25], [-0.75, -0.25]], [[-0.75, -0.25, 1, -1]]]
+[[circuit]]
+name = "double"
+formula = "2 * x1"
+weights = [[[1], [-1]], [[2, -2]]]
+"""
+
+
+def test_add_takes_circuits_too(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
+    file = tmp_path / "candidates.toml"
+    file.write_text(GAUGE)
+    target = own_home / "circuits" / "candidates.toml"
+    assert run(capsys, "add", file) == (0, f"{target}: double, minimum as three to one\n", "")
+    assert target.read_text() == GAUGE
+    assert run(capsys, "add", file)[0] == 0
+    script = (
+        "from mathcircuits.detect import circuits\n"
+        "print(circuits['minimum'].gauges[-1].gauge, 'double' in circuits)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ)
+    assert done.stdout == "three to one True\n"
+    # Installed, it is still no collision with itself.
+    again = subprocess.run(
+        [sys.executable, "-m", "mathcircuits.reports", "add", str(file)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_add_refuses_wrong_circuits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(GAUGE.replace("0.75, 0.25]", "0.75, 0.5]"))
+    message = refused(capsys, "add", file)
+    assert "mine.toml" in message
+    assert "off its formula" in message
+    file.write_text(GAUGE.replace("three to one", "x1 - relu(x1 - x2)"))
+    assert "is there already" in refused(capsys, "add", file)
+    assert not (own_home / "circuits").exists()
+
+
+# benchmark
+
+
+def test_benchmark_runs_and_its_code_says_whether_the_bounds_hold(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mathcircuits.reports import benchmark as package
+    from mathcircuits.reports.benchmark import Benchmark, Setting
+    from mathcircuits.reports.benchmark.scores import Bound, share
+
+    asked: list[tuple[object, ...]] = []
+
+    def tossed(name: str, *, quick: bool, out: Path | None, seed: int, **_: object) -> Benchmark:
+        asked.append((name, quick, out, seed))
+        heads = share(
+            "toss", Setting("coins"), "heads", 40, 40, Bound("heads in at most half", 0.5 if seed else 1.0)
+        )
+        return Benchmark(name, quick, seed, (heads,), {"toss": 0.1}, {})
+
+    monkeypatch.setattr(package, "run", tossed)
+    code, out, _ = run(capsys, "benchmark", "detection", "--quick", "--out", tmp_path)
+    assert code == 0
+    assert "1 of 1 requirements kept" in out
+    code, out, _ = run(capsys, "benchmark", "detection", "--seed", "1", "--json")
+    assert code == 1
+    assert json.loads(out)["passed"] is False
+    assert asked == [("detection", True, tmp_path, 0), ("detection", False, None, 1)]
+
+
+def test_add_refuses_collisions(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(ENTRY.replace("mine/excess", "mine/greaterness"))
+    assert "taken by 'order/greaterness'" in refused(capsys, "add", file)
+    file.write_text(ENTRY.replace("relu", "rleu"))
+    message = refused(capsys, "add", file)
+    assert "mine.toml, line 1" in message
+    assert "did you mean 'relu'" in message
+    assert not (own_home / "catalogue").exists()
+    file.write_text(ENTRY)
+    assert run(capsys, "add", file)[0] == 0
+    file.write_text(ENTRY.replace("how much", "by how much"))
+    assert "is there already" in refused(capsys, "add", file)
+    assert (own_home / "catalogue" / "mine.toml").read_text() == ENTRY
+
+
+def test_numbers_as_they_are_printed() -> None:
+    assert console.number(float("nan")) == "-"
+    assert console.p_value(0.0) == "< 1e-4"
+    assert console.p_value(1e-4) == "0.0001"

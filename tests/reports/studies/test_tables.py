@@ -1,0 +1,414 @@
+"""Tables from planted conditions: networks with weights known by hand, readings written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mathcircuits.detect import Network, circuits, derived_network, tasks
+from mathcircuits.detect.recognition.templates import parse_circuits
+from mathcircuits.detect.universality.orbits import Orbits
+from mathcircuits.reports.studies import comparisons, regimentables
+from mathcircuits.reports.studies import tables as made
+from mathcircuits.reports.studies.circuitry import (
+    CIRCUIT_COLUMNS,
+    KINK_COLUMNS,
+    PROGRAM_COLUMNS,
+    circuit_frame,
+    program_frame,
+    read_circuitry,
+)
+from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
+from mathcircuits.reports.studies.tables import Condition, split_arguments
+
+Weights = list[list[list[float]]]
+READ = ("layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset")
+MINIMUM = [("greaterness", "x1, x2"), ("positiveness", "x1"), ("negativeness", "x1")]
+MIRROR = [("greaterness", "x2, x1"), ("positiveness", "x2"), ("negativeness", "x2")]
+
+
+def reading(
+    labels: dict[tuple[int, str], list[tuple[str, str]]],
+    unexplained: float = 1e-6,
+    contribution: float = 0.5,
+) -> pd.DataFrame:
+    """Neurons as an Analysis gives them: (seed, population) -> one (feature, on) per neuron."""
+    rows = [
+        {
+            "seed": seed,
+            "population": population,
+            "layer": 0,
+            "neuron": k,
+            "status": "matched",
+            "feature": feature,
+            "on": on,
+            "scope": "input",
+            "r": np.sqrt(1 - unexplained),
+            "unexplained": unexplained,
+            "scale": 1.0,
+            "offset": 0.0,
+            "p": 1e-5,
+            "q": 1e-5,
+            "causal": np.nan,
+            "contribution": contribution,
+            "duplicate_of": pd.NA,
+        }
+        for (seed, population), found in labels.items()
+        for k, (feature, on) in enumerate(found)
+    ]
+    columns = ["seed", "population", *READ, "p", "q", "causal", "contribution", "duplicate_of"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -> Condition:
+    """A condition of hand-derived networks with these losses; untrained ones are drawn."""
+    task = tasks[name]
+    network = derived_network(name)
+    rng = np.random.default_rng(0)
+    seeds = tuple(range(len(losses)))
+    return Condition(
+        task=task,
+        hidden=network.sizes[1:-1],
+        width="1x",
+        regimen="adam",
+        threshold=1e-8,
+        steps=10,
+        derived=False,
+        seeds=seeds,
+        losses=np.array(losses),
+        cells=("a-cell",) * len(losses),
+        costs=np.full(len(losses), 10.0),
+        networks=tuple(network if np.isfinite(loss) else None for loss in losses),
+        untrained=tuple(Network([rng.uniform(-1, 1, w.shape) for w in network.weights]) for _ in seeds),
+        neurons=neurons,
+        directions=pd.DataFrame(columns=list(COLUMNS["directions"])),
+        **{
+            name: pd.DataFrame(columns=["seed", *columns])
+            for name, columns in (
+                ("kinks", KINK_COLUMNS),
+                ("superposition", ("layer", "live", "number", "rank", "independent", "interference")),
+                ("programs", PROGRAM_COLUMNS),
+                ("circuits", CIRCUIT_COLUMNS),
+                ("failures", ("cause", "diagnosis", "lost")),
+                ("emergence", ("feature", "on", "step", "unexplained", "held")),
+            )
+        },
+    )
+
+
+@pytest.fixture
+def orbits() -> Orbits:
+    return Orbits(tasks["minimum"])
+
+
+def counts_of(condition: Condition, orbits: Orbits) -> pd.DataFrame:
+    neurons = made.neuron_table(condition, orbits)
+    return made.prevalence_counts(condition, neurons, made.network_table(condition, neurons, orbits), orbits)
+
+
+def row_of(table: pd.DataFrame, feature: str, on: str, oriented: bool) -> pd.Series:
+    found = table[
+        (table["feature"] == feature) & (table["on"] == on) & (table["oriented"].astype(bool) == oriented)
+    ]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+# Neurons and networks
+
+
+def test_a_neuron_is_expected_in_every_mirror_image(orbits: Orbits) -> None:
+    labels = {(0, "trained"): [*MINIMUM, *MIRROR, ("positive-sum", "x1, x2"), ("greaterness", "v1, v0")]}
+    table = made.neuron_table(planted([0.0], reading(labels)), orbits)
+    assert table["expected"].tolist()[:7] == [True] * 6 + [False]
+    # A label on the network's own variables says nothing about the inputs.
+    assert table["expected"].isna().tolist() == [False] * 7 + [True]
+    assert table["network"].unique().tolist() == ["minimum/3/adam/0"]
+
+
+def test_a_neuron_is_used_from_one_percent_on(orbits: Orbits) -> None:
+    for contribution, used in ((0.01, True), (0.0099, False)):
+        neurons = reading({(0, "trained"): MINIMUM}, contribution=contribution)
+        table = made.neuron_table(planted([0.0], neurons), orbits)
+        assert table["used"].tolist() == [used] * 3
+        missing = made.network_table(planted([0.0], neurons), table, orbits)["missing"]
+        assert missing.iloc[0].count(";") == (0 if used else 2)
+
+
+def test_a_failed_network_says_what_it_lacks(orbits: Orbits) -> None:
+    condition = planted([0.0, 1e-2, np.nan], reading({(0, "trained"): MIRROR, (1, "trained"): MINIMUM[:2]}))
+    table = made.network_table(condition, made.neuron_table(condition, orbits), orbits)
+    trained = table[table["population"] == "trained"]
+    assert trained["solved"].tolist() == [True, False, False]
+    assert trained["missing"].tolist()[:2] == ["", "negativeness(x1)"]
+    # One that diverged holds nothing.
+    assert trained["missing"].iloc[2].split("; ") == [f"{f}({on})" for f, on in MINIMUM]
+    assert trained["loss"].isna().tolist() == [False, False, True]
+    assert table["parameters"].unique().tolist() == [9]
+    untrained = table[table["population"] == "untrained"]
+    assert untrained["steps"].tolist() == [0, 0, 0]
+    assert (untrained["loss"] > 1e-4).all()
+    assert not untrained["solved"].any()
+
+
+def test_the_threshold_decides() -> None:
+    condition = planted([5e-9, 5e-5], reading({(0, "trained"): MINIMUM}))
+    assert condition.solved.tolist() == [True, False]
+    assert replace(condition, threshold=1e-4).solved.tolist() == [True, True]
+    (row,) = made.success_table(condition).to_dict("records")
+    assert (row["n"], row["solved"], row["value"]) == (2, 1, 0.5)
+    # Clopper-Pearson: with 1 of 2 the low end solves (1 - p)^2 = 0.975.
+    assert row["low"] == pytest.approx(1 - np.sqrt(0.975))
+    assert row["high"] == pytest.approx(np.sqrt(0.975))
+
+
+# Prevalence
+
+
+def test_prevalence_counts_modulo_the_symmetries_and_by_orientation(orbits: Orbits) -> None:
+    neurons = reading(
+        {
+            (0, "trained"): MINIMUM,
+            (1, "trained"): MIRROR,
+            (2, "trained"): MINIMUM[1:],
+            (3, "trained"): MINIMUM,
+            (0, "untrained"): [("greaterness", "x2, x1")],
+        }
+    )
+    # The fourth did not solve its task, so it does not count.
+    table = counts_of(planted([0.0, 0.0, 0.0, 1.0], neurons), orbits)
+    either = row_of(table, "greaterness", "x1, x2", False)
+    assert (either["found"], either["n"]) == (2, 3)
+    assert (either["untrained_found"], either["untrained_n"], either["untrained_value"]) == (1, 4, 0.25)
+    assert row_of(table, "greaterness", "x1, x2", True)["found"] == 1
+    assert row_of(table, "greaterness", "x2, x1", True)["found"] == 1
+    assert row_of(table, "positiveness", "x1", False)["found"] == 3
+    # Osier's other features are listed although nobody holds them.
+    assert row_of(table, "positive-sum", "x1, x2", False)["found"] == 0
+
+
+def test_a_feature_that_is_only_near_is_not_held(orbits: Orbits) -> None:
+    neurons = reading({(0, "trained"): MINIMUM}, unexplained=1.1e-3)
+    assert counts_of(planted([0.0], neurons), orbits)["found"].sum() == 0
+    neurons = reading({(0, "trained"): MINIMUM}, unexplained=1e-3)
+    assert row_of(counts_of(planted([0.0], neurons), orbits), "greaterness", "x1, x2", False)["found"] == 1
+
+
+def test_a_kink_of_the_function_is_forced_up_to_its_side(orbits: Orbits) -> None:
+    table = counts_of(planted([0.0], reading({(0, "trained"): MINIMUM})), orbits)
+    assert row_of(table, "greaterness", "x1, x2", False)["forced"]
+    assert not row_of(table, "greaterness", "x1, x2", True)["forced"]
+    # Three neurons leave no other way; which input it is they do leave open.
+    assert row_of(table, "positiveness", "x1", False)["forced"]
+    assert not row_of(table, "positiveness", "x1", True)["forced"]
+    assert not row_of(table, "positive-sum", "x1, x2", False)["forced"]
+
+
+def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
+    seeds = range(80)
+    labels = {(seed, "trained"): MIRROR if seed % 3 else MINIMUM for seed in seeds}
+    table = made.verdicts(counts_of(planted([0.0] * 80, reading(labels)), orbits))
+    assert list(table.columns) == list(COLUMNS["prevalence"])
+    assert row_of(table, "greaterness", "x1, x2", False)["verdict"] == "forced"
+    assert row_of(table, "positiveness", "x1", False)["verdict"] == "forced"
+    assert row_of(table, "positiveness", "x1", True)["verdict"] == "partial"
+    assert row_of(table, "positive-sum", "x1, x2", False)["verdict"] == "absent"
+    few = made.verdicts(counts_of(planted([0.0] * 3, reading({(0, "trained"): MINIMUM})), orbits))
+    assert row_of(few, "positiveness", "x1", True)["verdict"] == "inconclusive"
+    assert made.verdicts(pd.DataFrame()).empty
+
+
+def test_nobody_solved() -> None:
+    orbits = Orbits(tasks["minimum"])
+    condition = planted([1.0, np.nan], reading({}))
+    table = made.verdicts(counts_of(condition, orbits))
+    assert table["n"].unique().tolist() == [0]
+    assert table["value"].isna().all()
+    assert made.ensemble_table(condition).empty
+    similarity = made.similarity_table(condition)
+    assert similarity["population"].unique().tolist() == ["untrained"]
+
+
+# Similarity and ensembles
+
+
+def test_equal_networks_are_alike_beyond_untrained_ones() -> None:
+    condition = planted([0.0] * 25 + [1.0], reading({}))
+    table = made.similarity_table(condition)
+    trained = table[table["population"] == "trained"]
+    assert trained.groupby("measure").size().tolist() == [190, 190]
+    assert np.allclose(trained["value"], 1.0)
+    assert (trained["p"] <= 1 / 191 + 1e-12).all()
+    assert (trained["null_mean"] < trained["null_q95"]).all()
+    assert (trained["null_q95"] < 1.0).all()
+    untrained = table[table["population"] == "untrained"]
+    assert untrained["p"].isna().all()
+    for measure in made.MEASURES:
+        values = untrained.loc[untrained["measure"] == measure, "value"]
+        beside = trained.loc[trained["measure"] == measure, "null_mean"]
+        assert np.allclose(beside, values.mean())
+
+
+def test_one_network_has_no_pairs() -> None:
+    assert made.similarity_table(planted([0.0], reading({}))).empty
+
+
+def test_the_ensemble_test_finds_what_was_planted() -> None:
+    table = made.ensemble_table(planted([0.0] * 5, reading({})))
+    assert set(zip(table["feature"], table["on"], strict=True)) == set(MINIMUM)
+    assert (table["q"] < 1e-3).all()
+    assert table["found"].tolist() == [5, 5, 5]
+
+
+# Shape
+
+
+def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
+    condition = planted([0.0], reading({(0, "trained"): MINIMUM}))
+    neurons = made.neuron_table(condition, orbits)
+    frames = {
+        "neurons": neurons,
+        "networks": made.network_table(condition, neurons, orbits),
+        "directions": made.direction_table(condition),
+        "success": made.success_table(condition),
+        "similarity": made.similarity_table(condition),
+        "ensembles": made.ensemble_table(condition),
+        "prevalence": made.verdicts(counts_of(condition, orbits)),
+        "programs": made.program_table(condition),
+        "circuits": made.circuit_table(condition),
+        "superposition": made.superposition_table(condition),
+        "census": made.census_table(condition, made.program_table(condition)),
+        "candidates": made.candidate_table(condition.task, [], 0),
+        "regimens": regimentables.regimen_table(
+            condition,
+            made.network_table(condition, neurons, orbits),
+            made.census_table(condition, made.program_table(condition)),
+        ),
+        "causes": regimentables.cause_table(condition),
+        "emergence": regimentables.emergence_table(condition),
+        "emergence_curves": regimentables.emergence_curve_table(condition),
+        "ladder": comparisons.ladder_table([]),
+        "pairs": comparisons.pair_table([]),
+        "contrasts": comparisons.contrast_table(empty("pairs")),
+        "transplants": comparisons.transplant_table([]),
+    }
+    assert set(frames) == set(COLUMNS)
+    for name, frame in frames.items():
+        assert list(frame.columns) == list(COLUMNS[name])
+        assert dict(frame.dtypes) == dict(empty(name).dtypes)
+        assert arrow_schema(name).names == list(COLUMNS[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("x1", ("x1",)),
+        ("x1, x2", ("x1", "x2")),
+        ("min(x1, x2), min(x3, x4)", ("min(x1, x2)", "min(x3, x4)")),
+        ("relu(max(x1, x2)), x3", ("relu(max(x1, x2))", "x3")),
+        ("", ()),
+    ],
+)
+def test_arguments_split_outside_parentheses(text: str, parts: tuple[str, ...]) -> None:
+    assert split_arguments(text) == parts
+    assert ", ".join(parts) == text
+
+
+# Programs, census, candidates
+
+
+def in_words(condition: Condition) -> Condition:
+    """The condition with its networks put into words."""
+    found = [(seed, read_circuitry(net, condition.task)) for seed, net in condition.solutions]
+    return replace(condition, programs=program_frame(found), circuits=circuit_frame(found))
+
+
+def minima(*weights: Weights) -> Condition:
+    """A condition of minimum networks with these weights, all solved."""
+    condition = planted([1e-12] * len(weights), reading({}))
+    return in_words(replace(condition, networks=tuple(Network(w) for w in weights)))
+
+
+SLIDE: Weights = [[[1.0, -1], [1, 0], [-1, 0]], [[-1.0, 1, -1]]]
+OTHER_SIDE: Weights = [[[-1.0, 1], [0, 1], [0, -1]], [[-1.0, 1, -1]]]
+HALF: Weights = [[[1.0, -1], [-1, 1], [1, 1], [-1, -1]], [[-0.5, -0.5, 0.5, -0.5]]]
+QUARTER: Weights = [[[1.0, -1], [-1, 1], [0.75, 0.25], [-0.75, -0.25]], [[-0.75, -0.25, 1.0, -1]]]
+
+
+def test_programs_of_planted_minima() -> None:
+    condition = minima(SLIDE, OTHER_SIDE, HALF, QUARTER)
+    table = made.program_table(condition)
+    assert list(table.columns) == list(COLUMNS["programs"])
+    assert set(table["formula"]) == set(table["class"]) == {"min(x1, x2)"}
+    assert table["equals_task"].all()
+    assert (table["spec_upper"] < 1e-12).all()
+    assert (table["error"] < 1e-12).all()
+    assert table["share"].round(12).tolist() == [1.0, 0.0, 0.5, 0.75]
+    # Swapping the inputs makes the second of the first; the last is in no catalogue.
+    assert table["gauge"].tolist()[:3] == ["x1 - relu(x1 - x2)"] * 2 + ["1/2 (x1 + x2) - 1/2 |x1 - x2|"]
+    assert table["named"].tolist() == [True, True, True, False]
+    circuits = made.circuit_table(condition)
+    assert circuits[["circuit", "on", "output"]].drop_duplicates().values.tolist() == [
+        ["minimum", "x1, x2", "y1"]
+    ]
+
+
+def test_the_census_counts_solved_networks() -> None:
+    condition = minima(SLIDE, OTHER_SIDE, HALF, QUARTER)
+    condition = replace(condition, losses=np.array([1e-12, 1e-12, 1e-12, 1.0]))
+    table = made.census_table(condition, made.program_table(condition))
+    assert table["n"].unique().tolist() == [3]
+    rows = {(row.level, row.name_): row for row in table.rename(columns={"name": "name_"}).itertuples()}
+    assert {key: row.found for key, row in rows.items()} == {
+        ("class", "min(x1, x2)"): 3,
+        ("gauge", "x1 - relu(x1 - x2)"): 2,
+        ("gauge", "1/2 (x1 + x2) - 1/2 |x1 - x2|"): 1,
+    }
+    # Clopper-Pearson for 3 of 3: 0.025 ** (1 / 3).
+    assert rows["class", "min(x1, x2)"].low == pytest.approx(0.025 ** (1 / 3))
+
+
+def test_the_only_form_of_the_fewest_neurons_is_forced_unless_there_are_biases() -> None:
+    def forced(condition: Condition) -> list[str]:
+        table = made.census_table(condition, made.program_table(condition))
+        return [str(name) for name in table["name"][table["forced"]]]
+
+    slides = replace(minima(SLIDE, OTHER_SIDE), hidden=(3,))
+    assert forced(slides) == ["x1 - relu(x1 - x2)"]
+    assert forced(replace(minima(SLIDE, HALF), hidden=(4,))) == []
+    biased = tuple(Network(w, [np.zeros(3), np.zeros(1)]) for w in (SLIDE, OTHER_SIDE))
+    assert forced(in_words(replace(slides, networks=biased))) == []
+
+
+def test_a_census_of_nothing_is_empty() -> None:
+    condition = in_words(planted([1.0, float("nan")], reading({})))
+    assert made.census_table(condition, made.program_table(condition)).empty
+    assert made.candidate_table(condition.task, [], 0).empty
+    assert made.candidates_toml(empty("candidates")) == ""
+
+
+def test_what_recurs_without_a_name_is_a_candidate() -> None:
+    condition = minima(SLIDE, QUARTER, QUARTER, QUARTER)
+    unnamed = made.unnamed_solutions(condition, made.program_table(condition))
+    assert [name.rpartition("/")[2] for name, _ in unnamed] == ["1", "2", "3"]
+    table = made.candidate_table(condition.task, unnamed, solved=4)
+    assert table[["circuit", "found", "n"]].values.tolist() == [["minimum", 3, 4]]
+    assert table["error"].max() < 1e-12
+    text = made.candidates_toml(table)
+    (entry,) = parse_circuits(text, "candidates.toml", circuits)
+    assert entry.name == "minimum"
+    # Two of the three alone are no recurrence.
+    assert made.candidate_table(condition.task, unnamed[:2], solved=4).empty
+    # One entry per name: the more frequent one.
+    assert made.candidates_toml(pd.concat([table.assign(found=2), table])) == text
+
+
+def test_an_entry_that_the_catalogue_would_refuse_is_not_offered() -> None:
+    good = minima(SLIDE, QUARTER, QUARTER, QUARTER)
+    table = made.candidate_table(good.task, made.unnamed_solutions(good, made.program_table(good)), solved=4)
+    assert table["entry"].notna().all()
+    assert made._ready(table["entry"][0].replace("0.75", "0.7512")) is None
+    assert made.candidates_toml(table.assign(entry=None)) == ""
