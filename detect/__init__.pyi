@@ -77,6 +77,7 @@ from .recognition.templates import Circuits as Circuits
 from .recognition.templates import circuits as circuits
 from .recognition.unfolding import Unfolding as Unfolding
 from .recognition.unfolding import unfold as unfold
+from .similarity import alignment as alignment
 from .similarity.alignment import Matching as Matching
 from .similarity.alignment import correlation_matching as correlation_matching
 from .similarity.alignment import partial_matching as partial_matching

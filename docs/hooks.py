@@ -9,14 +9,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("detect", "models", "reports")
 #: Modules that are public as a whole: `mathcircuits.detect.similarity.representations.svcca` and its siblings.
-WHOLE = {"detect": ("similarity",)}
+WHOLE = {"detect": ("similarity.representations",)}
 
 
 def public_names(package: str) -> dict[str, list[str]]:
     """Module -> the public names that it defines, in the stub's order."""
     found: dict[str, list[str]] = {}
     for node in ast.parse((ROOT / package / "__init__.pyi").read_text("utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
+        # What is taken from a package is a module of it, whose names stand in the list themselves.
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and not (ROOT / package / node.module.replace(".", "/")).is_dir()
+        ):
             found.setdefault(node.module, []).extend(alias.asname or alias.name for alias in node.names)
     return found
 

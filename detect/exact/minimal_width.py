@@ -18,16 +18,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations, product
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..networks.box import Box
 from ..networks.network import Network
-
-if TYPE_CHECKING:
-    from .canonical import CanonicalForm
 
 Array = npt.NDArray[np.float64]
 
@@ -37,6 +35,70 @@ ROUNDING = 1e-12
 _MEET_IN_THE_MIDDLE = 40
 #: Where ranks or doubled kinks matter as well, all choices are tried: at most 3^12 small matrices.
 _ALL_SIGNS = 12
+
+
+class Form(Protocol):
+    """What is asked of a normal form `A x + c + sum_j kappa_j |n_j x + d_j|` (see `canonical.CanonicalForm`)."""
+
+    @property
+    def A(self) -> Array:
+        """[outputs, inputs], the affine part."""
+        ...
+
+    @property
+    def c(self) -> Array:
+        """[outputs], the constant."""
+        ...
+
+    @property
+    def kappa(self) -> Array:
+        """[kinks, outputs], how strongly each kink bends each output."""
+        ...
+
+    @property
+    def n(self) -> Array:
+        """[kinks, inputs], the unit normals."""
+        ...
+
+    @property
+    def d(self) -> Array:
+        """[kinks], the offsets."""
+        ...
+
+    @property
+    def sides(self) -> Array:
+        """[kinks], the share of each kink's mass on its positive side, from -1 to 1."""
+        ...
+
+    @property
+    def box(self) -> Box:
+        """One (low, high) pair per input."""
+        ...
+
+    @property
+    def rounding(self) -> float:
+        """What rounding may have added to a coefficient."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """The size of the largest coefficient."""
+        ...
+
+    @property
+    def kinks(self) -> int:
+        """How many kinks there are."""
+        ...
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +127,7 @@ def ranks_of(M: Array, tolerance: float) -> npt.NDArray[np.intp]:
     return np.asarray((np.linalg.svd(M, compute_uv=False) > tolerance).sum(axis=-1))
 
 
-def smallest_plan(form: CanonicalForm, bias: bool) -> Plan:
+def smallest_plan(form: Form, bias: bool) -> Plan:
     """The cheapest choice of sides: K + rank with biases, K + doubled + 2 rank without.
 
     Raises:
@@ -190,7 +252,7 @@ def _primes(count: int) -> list[int]:
     return found
 
 
-def build_network(form: CanonicalForm, plan: Plan, bias: bool) -> Network:
+def build_network(form: Form, plan: Plan, bias: bool) -> Network:
     """The ReLU network that a plan describes.
 
     Examples:

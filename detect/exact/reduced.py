@@ -220,7 +220,7 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     # The side that leaks is a neuron of its own.
     on, out = V[:, kinked], V[:, kinked] * -slope[kinked]
     W, b, spread = W[kinked], b[kinked], spread[kinked]
-    X, flat = _plane_probes(box)
+    X, flat = plane_probes(box)
     bent = np.ones(len(b), dtype=bool)
     for k in np.flatnonzero(middle[kinked] > 0.5 * spread):
         values = np.maximum(X @ W[k] + b[k], 0.0)
@@ -273,7 +273,7 @@ def _plain(value: float, tolerance: float) -> float:
 
 
 @lru_cache(maxsize=32)
-def _plane_probes(box: Box) -> tuple[Array, Array]:
+def plane_probes(box: Box) -> tuple[Array, Array]:
     """Fixed points [n, d] of the box, and an orthonormal basis [n, d + 1] of the affine functions on them."""
     low, high = np.array(box).T
     X = np.random.default_rng(3).uniform(low, high, (256, len(box)))
@@ -332,16 +332,16 @@ def _apart(a: Reduced, b: Reduced) -> Array:
     return np.asarray(np.linalg.norm(a._vectors[:, :, None] - other, axis=-1).max(axis=(0, 3), initial=0.0))
 
 
-def _tidy(row: Array) -> Array:
+def tidy(row: Array) -> Array:
     """A direction with a largest entry of 1, entries below a ten-thousandth dropped."""
     scaled = row / np.abs(row).max()
     return np.where(np.abs(scaled) < 1e-4, 0.0, scaled)
 
 
-def _two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
+def two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
     """The plane n.x + d = 0 as the texts of an equation's two sides, both with positive coefficients."""
     top = float(np.abs(n).max())
-    scaled = _tidy(n)
+    scaled = tidy(n)
     high = linear_text(np.maximum(scaled, 0.0), names, max(d / top, 0.0))
     low = linear_text(np.maximum(-scaled, 0.0), names, max(-d / top, 0.0))
     return high, low

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..errors import FileError, InputError, MathCircuitsError, UnknownFeature
 from ..networks.box import BoxLike, as_box, as_floats, box_of, check_inputs
 from .binding import BoundFeature, bind
-from .entry_files import _Entry, _parse_entries, _read_entries, user_catalogue_files
+from .entry_files import Entry, parse_entries, read_entries, user_catalogue_files
 from .feature import Feature, Match
 from .formulas import Formula
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
@@ -96,7 +96,7 @@ class Catalogue(Registry[Feature]):
             >>> (catalogue | Catalogue.load(file))["cube"]
             Feature('cube', 'x1**3')
         """
-        return _merged(cls(), _read_entries(Path(path)))
+        return _merged(cls(), read_entries(Path(path)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -319,12 +319,12 @@ class _Installed(Catalogue):
     @cached_property
     def _features(self) -> dict[str, Feature]:  # type: ignore[override]  # filled on first use
         shipped = files("mathcircuits.detect").joinpath("data", "catalogue.toml")
-        found = _merged(Catalogue(), _parse_entries(shipped.read_text("utf-8"), "catalogue.toml"))
+        found = _merged(Catalogue(), parse_entries(shipped.read_text("utf-8"), "catalogue.toml"))
         for point in entry_points(group="mathcircuits.features"):
             with clashes_named(point):
                 found = found | _plugged_in(point)
         for path in user_catalogue_files():
-            found = _merged(found, _read_entries(path))
+            found = _merged(found, read_entries(path))
         return found._features
 
 
@@ -348,7 +348,7 @@ def _plugged_in(point: EntryPoint) -> list[Feature]:
 # The entries of a file
 
 
-def _merged(base: Catalogue, entries: Iterable[_Entry]) -> Catalogue:
+def _merged(base: Catalogue, entries: Iterable[Entry]) -> Catalogue:
     """The base and the entries; a clash names the entry's file and line."""
     merged = base | ()
     for entry in entries:

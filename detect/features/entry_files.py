@@ -72,7 +72,7 @@ _HEADER = re.compile(r"""\s*\[\[\s*(?:feature|"feature"|'feature')\s*\]\]""")
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """A feature and where it was written."""
 
     feature: Feature
@@ -80,7 +80,7 @@ class _Entry:
     line: int
 
 
-def _read_entries(path: Path) -> list[_Entry]:
+def read_entries(path: Path) -> list[Entry]:
     try:
         # Some editors begin a file with a byte order mark.
         text = path.read_text("utf-8-sig")
@@ -91,10 +91,10 @@ def _read_entries(path: Path) -> list[_Entry]:
         raise FileError(
             path, f"is no UTF-8 ({error})", "give a UTF-8 TOML file of [[feature]] tables"
         ) from None
-    return _parse_entries(text, str(path))
+    return parse_entries(text, str(path))
 
 
-def _parse_entries(text: str, source: str) -> list[_Entry]:
+def parse_entries(text: str, source: str) -> list[Entry]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -115,7 +115,7 @@ def _parse_entries(text: str, source: str) -> list[_Entry]:
     for k, (entry, line) in enumerate(zip(entries, lines, strict=True)):
         name = entry.get("id", k + 1) if isinstance(entry, dict) else k + 1
         try:
-            found.append(_Entry(_parse_entry(entry), source, line))
+            found.append(Entry(_parse_entry(entry), source, line))
         except MathCircuitsError as error:
             raise FileError(source, f"feature {name!r}: {error}", line=line) from None
     return found

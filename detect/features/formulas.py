@@ -34,7 +34,7 @@ from .grammar import (
     _walk,
     column_of,
 )
-from .printing import _print, print_sympy
+from .printing import print_formula, print_sympy
 
 if TYPE_CHECKING:
     import sympy
@@ -106,7 +106,7 @@ class Formula:
             >>> Formula("Min(x2,x1)*2").text
             'min(x2, x1) * 2'
         """
-        return _print(self.root)
+        return print_formula(self.root)
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class Formula:
                 return _OPERATORS[node.kind](*operands)
             except (OverflowError, ZeroDivisionError) as error:
                 # Of two Python numbers; arrays give infinities instead.
-                raise InputError(f"{self.text}: {_print(node)} has no value ({error})") from None
+                raise InputError(f"{self.text}: {print_formula(node)} has no value ({error})") from None
 
         with np.errstate(all="ignore"):
             result = value(self.root)
@@ -227,7 +227,7 @@ class Formula:
                     return Node("call", "relu", (children[children[0] == zero],))
             return Node(node.kind, node.value, children)
 
-        return _print(renamed(self.root))
+        return print_formula(renamed(self.root))
 
     @cached_property
     def sympy(self) -> sympy.Basic:

@@ -80,21 +80,25 @@ def print_sympy(expression: Any) -> str:
     return str(Printer().doprint(expression))
 
 
-def _print(node: Node, outer: int = 0, right: bool = False) -> str:
+def print_formula(node: Node, outer: int = 0, right: bool = False) -> str:
     if node.kind == "number":
         text, level = _print_number(node.value)
     elif node.kind == "name":
         return str(node.value)
     elif node.kind == "call":
-        return f"{node.value}({', '.join(_print(child) for child in node.children)})"
+        return f"{node.value}({', '.join(print_formula(child) for child in node.children)})"
     elif node.kind == "neg":
-        text, level = f"-{_print(node.children[0], 3)}", 3
+        text, level = f"-{print_formula(node.children[0], 3)}", 3
     else:
         level = _PRECEDENCE[node.kind]
         left, second = node.children
         between = "**" if node.kind == "**" else f" {node.kind} "
         # Powers bind to the right, the others to the left: the other side needs parentheses at equal level.
-        text = _print(left, level, node.kind == "**") + between + _print(second, level, node.kind != "**")
+        text = (
+            print_formula(left, level, node.kind == "**")
+            + between
+            + print_formula(second, level, node.kind != "**")
+        )
     # A sign behind an operator gets parentheses for the reader's sake.
     inside = level < outer or (right and level in (outer, 3) and outer > 0)
     return f"({text})" if inside else text

@@ -84,8 +84,8 @@ def clashes_named(point: EntryPoint) -> Iterator[None]:
         ...     raise InputError("the name 'pi' is taken")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.features.registry.PluginError: plug-in 'pi' (mathcircuits.features: math:pi) clashes (the name
-        'pi' is taken); mend that package, or uninstall it
+        mathcircuits.detect.features.registry.PluginError: plug-in 'pi' (mathcircuits.features: math:pi)
+        clashes (the name 'pi' is taken); mend that package, or uninstall it
     """
     try:
         yield
@@ -102,9 +102,6 @@ def plugin_error(point: EntryPoint, problem: str) -> PluginError:
         f"plug-in {point.name!r} ({point.group}: {point.value}){package} {problem}; "
         "mend that package, or uninstall it"
     )
-
-
-Item = TypeVar("Item")
 
 
 class Registry(Mapping[str, Item]):

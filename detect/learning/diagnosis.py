@@ -7,8 +7,8 @@ diverged
 solved
     The loss is below the threshold.
 not converged
-    Cautious local steps from here (`mathcircuits.detect.learning.local_descent`), which conserve what gradient descent conserves,
-    reach the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
+    Cautious local steps from here (`mathcircuits.detect.learning.local_descent`), which conserve what gradient descent
+    conserves, reach the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
 out of reach
     No network of this shape is known to compute the task: it needs biases that are not there, or the layer has fewer
     neurons than the smallest network known.
@@ -51,7 +51,7 @@ from ..networks.box import as_floats
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
-from .failure_causes import Diagnosis, _stuck
+from .failure_causes import Diagnosis, stuck_causes
 from .local_descent import descend, slopes_of
 
 Array = npt.NDArray[np.float64]
@@ -169,7 +169,7 @@ def diagnose_many(
                 )
                 found[k] = Diagnosis("not converged", None, None, text, loss)
             else:
-                found[k] = _stuck(net, task, X, Y, loss)
+                found[k] = stuck_causes(net, task, X, Y, loss)
     return [found[k] for k in range(len(nets))]
 
 

@@ -108,7 +108,7 @@ class _Neurons:
         return len(own) - affine + min(affine, outputs)
 
 
-def _stuck(net: Network, task: Task, X: Array, Y: Array, loss: float) -> Diagnosis:
+def stuck_causes(net: Network, task: Task, X: Array, Y: Array, loss: float) -> Diagnosis:
     """The cause of a network that local steps do not save."""
     needs = _needed(task, net.architecture)
     if task.needs_bias and not net.architecture.has_bias:

@@ -2,8 +2,8 @@
 
 A trained network that failed either needs more steps or is in a basin without a solution. To tell, follow its loss down
 from where it is: by gradient steps while they get on, then by Levenberg-Marquardt steps (as in
-`mathcircuits.models.fitting.levenberg`, written again in numpy: this package does without torch) that may not do what gradient
-descent does not do either:
+`mathcircuits.models.fitting.levenberg`, written again in numpy: this package does without torch) that may not do
+what gradient descent does not do either:
 
 - Gradient flow conserves |v|^2 - |w|^2 - b^2 for every neuron of ReLU or leaky ReLU with incoming weights w, bias b
   and outgoing weights v (Du, Hu and Lee 2018, https://arxiv.org/abs/1806.00900). So where the outgoing weights are the

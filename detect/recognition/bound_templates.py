@@ -21,6 +21,11 @@ from .templates import Circuit, Circuits
 
 Array = npt.NDArray[np.float64]
 
+#: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7
+#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (docs/measurements.md, A neuron's null in closed
+#: form).
+SAME_KINK = 0.03
+
 #: Choices of arguments of one template, 16 MB of values; 63 ordered pairs of inputs are 3906.
 MAX_CHOICES = 4000
 
@@ -96,14 +101,6 @@ def _bound(templates: tuple[Circuit, ...], inputs: int, box: Box, columns: tuple
             (single if circuit.outputs == 1 else several).append(bound)
     table = np.column_stack([b.values[:, 0] for b in single]) if single else np.zeros((len(X), 0))
     return Templates(X, box, tuple(single), standardised(table), tuple(several), tuple(skipped))
-
-
-Array = npt.NDArray[np.float64]
-
-#: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7
-#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (docs/measurements.md, A neuron's null in closed
-#: form).
-SAME_KINK = 0.03
 
 
 def planes_near(W: Array, b: Array, n: Array, d: Array, box: Box) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..exact.canonical import CanonicalForm, canonical_form
-from ..exact.reduced import SAME_GAUGE, Reduced, _plane_probes, _tidy, _two_sides, reduce_network
+from ..exact.reduced import SAME_GAUGE, Reduced, plane_probes, reduce_network, tidy, two_sides
 from ..features.printing import linear_text
 from ..features.symmetry import Symmetry, mirrored
 from ..networks.box import Box, BoxLike, as_box
@@ -168,7 +168,7 @@ def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
     parts = []
     shares = reduced.shares
     for g in range(len(reduced.d)):
-        high, low = _two_sides(reduced.n[g], float(reduced.d[g]), names)
+        high, low = two_sides(reduced.n[g], float(reduced.d[g]), names)
         known = shares[g][~np.isnan(shares[g])]
         if len(known) and np.abs(reduced.plus[g] + reduced.minus[g]).max() > SAME_GAUGE / 2 * size:
             on = [float(v) for v in known]
@@ -180,14 +180,14 @@ def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
                 side = f"both sides, {', '.join(f'{v:.0%}' for v in on)} where {high} > {low}"
             parts.append(f"the kink at {high} = {low} from {side}")
     carried = [
-        linear_text(_tidy(reduced.n[g]), names, float(reduced.d[g] / np.abs(reduced.n[g]).max()))
+        linear_text(tidy(reduced.n[g]), names, float(reduced.d[g] / np.abs(reduced.n[g]).max()))
         for g in range(len(reduced.d))
         if np.abs(reduced.pair[g]).max() > SAME_GAUGE / 2 * size
     ]
     if carried:
         parts.append(f"{', '.join(carried)} carried by {'a pair' if len(carried) == 1 else 'pairs'}")
     always = [
-        linear_text(_tidy(row), names) for row in reduced.affine if np.abs(row).max() > SAME_GAUGE / 2 * size
+        linear_text(tidy(row), names) for row in reduced.affine if np.abs(row).max() > SAME_GAUGE / 2 * size
     ]
     if always:
         parts.append(f"{', '.join(always)} carried by always-on neurons")
@@ -234,7 +234,7 @@ def one_scale(template: Array, values: Array) -> tuple[float, float] | None:
 @lru_cache(maxsize=4096)
 def _bound_reduced(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
     """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
-    X, _ = _plane_probes(box)
+    X, _ = plane_probes(box)
     arguments = X[:, list(columns)]
     wanted = circuit.values(arguments)
     if np.abs(circuit.network(arguments) - wanted).max() > 1e-9 * max(1.0, float(np.abs(wanted).max())):

@@ -1,3 +1,4 @@
+from . import alignment as alignment
 from .alignment import Matching as Matching
 from .alignment import correlation_matching as correlation_matching
 from .alignment import partial_matching as partial_matching
@@ -8,6 +9,13 @@ from .mechanisms import lazy_similarities as lazy_similarities
 from .mechanisms import mechanism as mechanism
 from .mechanisms import similarity_matrix as similarity_matrix
 from .pairs import pairwise as pairwise
+from .representations import cca as cca
 from .representations import cka as cka
+from .representations import mutual_knn as mutual_knn
 from .representations import procrustes as procrustes
+from .representations import r2 as r2
+from .representations import rbf_cka as rbf_cka
+from .representations import rsa as rsa
+from .representations import shape_distance as shape_distance
+from .representations import svcca as svcca
 from .weight_permutations import weight_matching as weight_matching

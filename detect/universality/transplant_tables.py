@@ -12,7 +12,7 @@ from ..features.task import Task, as_task
 from ..matching.criteria import HELD
 from ..networks.box import BoxLike
 from ..networks.network import HasNetwork, Network, as_network
-from .transplants import DECOYS, _check_task, _Side, _transplant
+from .transplants import DECOYS, Side, check_task, transplanted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,20 +73,20 @@ def transplant_matrix(
         raise InputError(
             f"tasks for {', '.join(unknown)}, which no network is called: give them under the networks' labels"
         )
-    sides: list[tuple[str, int, _Side, Task | None]] = []
+    sides: list[tuple[str, int, Side, Task | None]] = []
     for label, several in networks.items():
         task = given.get(str(label))
         listed = several if isinstance(several, Sequence) else [several]
         for number, network in enumerate(listed):
-            _check_task(task, as_network(network))
-            side = _Side(as_network(network), box if task is None else task.box, catalogue)
+            check_task(task, as_network(network))
+            side = Side(as_network(network), box if task is None else task.box, catalogue)
             sides.append((str(label), number, side, task))
     rows = []
     for donor, donor_number, given_side, _ in sides:
         for recipient, number, side, task in sides:
             if side is given_side:
                 continue
-            found = _transplant(
+            found = transplanted(
                 given_side, side, feature, on, None, layer, None, task, held, decoys, seed, (donor, recipient),
                 catalogue,
             )  # fmt: skip

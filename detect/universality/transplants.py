@@ -220,7 +220,7 @@ def transplant(
     known = as_task(task) if task is not None else None
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     first, second = as_network(donor), as_network(recipient)
-    _check_task(known, second)
+    check_task(known, second)
     own = as_box(bounds, second.inputs)
     if donor_box is None:
         if first.inputs != second.inputs and len(set(own)) > 1:
@@ -228,8 +228,8 @@ def transplant(
                 f"a donor of {first.inputs} inputs and a recipient's box {own}: give the donor's with donor_box"
             )
         donor_box = own if first.inputs == second.inputs else own[0]
-    sides = (_Side(first, donor_box, catalogue), _Side(second, own, catalogue))
-    return _transplant(
+    sides = (Side(first, donor_box, catalogue), Side(second, own, catalogue))
+    return transplanted(
         *sides, feature, on, donor_on, layer, donor_layer, known, held, decoys, seed, names, catalogue
     )
 
@@ -246,7 +246,7 @@ class _Held:
     offsets: tuple[float, ...]
 
 
-class _Side:
+class Side:
     """One network with what was read in it, and its activations on inputs that others hand it."""
 
     def __init__(self, network: Network, box: BoxLike, known: Catalogue | None) -> None:
@@ -369,9 +369,9 @@ class _Side:
             )
 
 
-def _transplant(
-    donor: _Side,
-    recipient: _Side,
+def transplanted(
+    donor: Side,
+    recipient: Side,
     feature: str | None,
     on: Sequence[str] | None,
     donor_on: Sequence[str] | None,
@@ -425,15 +425,15 @@ def _transplant(
     )
 
 
-def _check_task(task: Task | None, recipient: Network) -> None:
+def check_task(task: Task | None, recipient: Network) -> None:
     """Raise unless the loss on the task is one of the recipient."""
     if task is not None and (task.arity, task.outputs) != (recipient.inputs, recipient.outputs):
         raise InputError(f"{task} and {recipient}: the loss needs a task of the network's inputs and outputs")
 
 
 def _whole_layer(
-    donor: _Side,
-    recipient: _Side,
+    donor: Side,
+    recipient: Side,
     layer: int,
     donor_layer: int | None,
     task: Task | None,
@@ -479,8 +479,8 @@ def _whole_layer(
 
 
 def _numbers(
-    donor: _Side,
-    recipient: _Side,
+    donor: Side,
+    recipient: Side,
     pairs: Sequence[tuple[_Held, _Held]],
     task: Task | None,
     decoys: int,
@@ -576,7 +576,7 @@ def _standardised(values: Array) -> Array:
     return np.asarray(np.where(flat, 0.0, centred / np.where(flat, 1.0, sd)))
 
 
-def _last(side: _Side, held: _Held) -> bool:
+def _last(side: Side, held: _Held) -> bool:
     return held.layer == len(side.layers) - 1
 
 

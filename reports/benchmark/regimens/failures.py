@@ -3,9 +3,9 @@
 The operations are on hand-derived networks and on the smallest ones of a task's normal form with biases, in a random
 mirror image, rescaled, split and permuted. Whether a network so treated has failed is decided by stochastic gradient
 descent, continued from it: one that heals is no failure, and one put out of tune by noise or stopped early is `not
-converged` only where it does heal. Nothing here uses what `mathcircuits.detect.learning.diagnosis` goes by. But how descent
-judges (small batches, copies that must agree) was settled after full batches and single runs had been seen to
-disagree with it, and leaves out what is near the border of two basins: agreement is measured on clear cases.
+converged` only where it does heal. Nothing here uses what `mathcircuits.detect.learning.diagnosis` goes by. But
+how descent judges (small batches, copies that must agree) was settled after full batches and single runs had been
+seen to disagree with it, and leaves out what is near the border of two basins: agreement is measured on clear cases.
 """
 
 from __future__ import annotations
