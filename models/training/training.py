@@ -1,10 +1,10 @@
 """Training many networks of one shape as one tensor.
 
-Parameters are [net, out, in], activations [net, unit, sample] with the sample axis last, and the gradient is written
-out. On a CPU with a C++ compiler a step is the compiled pass of `mathcircuits.models.fitting.compiled_step`;
-for a training too short to be worth compiling, without a compiler, and on a GPU it is `gradients.step`, a few batched products whatever the
-number of networks (on a GPU no test of ours has run it). Every network has its own loss, gradient and optimiser
-state: none of them sees the others.
+Parameters are [net, out, in], activations [net, unit, sample] with the sample axis last, and the gradient is
+written out. On a CPU with a C++ compiler a step is the compiled pass of
+`mathcircuits.models.fitting.compiled_step`; for a training too short to be worth compiling, without a compiler, and
+on a GPU it is `gradients.step`, a few batched products whatever the number of networks (on a GPU no test of ours
+has run it). Every network has its own loss, gradient and optimiser state: none of them sees the others.
 
 The preset `osier` repeats Osier's notebook (docs/osier.md) draw for draw: `torch.manual_seed(seed)`; the `nn.Linear`
 layers in order; 1000 test inputs; then a fresh batch of 1000 inputs a step. All inputs are `torch.rand((n, d)) * 2 -
