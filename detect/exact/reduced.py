@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ..features.printing import linear_text
 from ..features.rationals import simple
-from ..networks.box import Box, BoxLike, as_box
+from ..networks.box import Box, BoxLike, as_box, comparison_points
 from ..networks.network import HasNetwork, Network, as_network
 from .canonical import ROUNDING, canonical_form
 from .piecewise import from_network
@@ -36,6 +36,8 @@ Array = npt.NDArray[np.float64]
 #: largest of the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within
 #: 0.05 of it (docs/measurements.md, Circuit similarity).
 SAME_GAUGE = 0.05
+#: Points at which two reduced forms are compared.
+_POINTS = 256
 #: Effective weights below this share of the largest are not written down.
 _SILENT = 1e-6
 
@@ -275,8 +277,7 @@ def _plain(value: float, tolerance: float) -> float:
 @lru_cache(maxsize=32)
 def plane_probes(box: Box) -> tuple[Array, Array]:
     """Fixed points [n, d] of the box, and an orthonormal basis [n, d + 1] of the affine functions on them."""
-    low, high = np.array(box).T
-    X = np.random.default_rng(3).uniform(low, high, (256, len(box)))
+    X = comparison_points(box, _POINTS, seed=3)
     return X, np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
 
 

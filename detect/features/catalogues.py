@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FileError, InputError, MathCircuitsError, UnknownFeature
-from ..networks.box import BoxLike, as_box, as_floats, box_of, check_inputs
+from ..networks.box import BoxLike, as_box, as_floats, box_of, check_inputs, comparison_points
 from .binding import BoundFeature, bind
 from .entry_files import Entry, parse_entries, read_entries, user_catalogue_files
 from .feature import Feature, Match
@@ -236,8 +236,7 @@ class Catalogue(Registry[Feature]):
         if bias is None or bias.size != 1 or not np.isfinite(bias).all():
             raise InputError(f"offset {offset!r}: give the neuron's bias, one finite number")
         weights = check_inputs(np.atleast_2d(given), None, "weights")
-        low, high = np.array(as_box(box, weights.shape[1])).T
-        X = np.random.default_rng(0).uniform(low, high, (_PROBES, weights.shape[1]))
+        X = comparison_points(as_box(box, weights.shape[1]), _PROBES)
         return self.identify(np.maximum(X @ weights[0] + bias.item(), 0.0), X, box=box, top=top)
 
     def to_frame(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..networks.box import BoxLike, as_box, check_inputs
+from ..networks.box import BoxLike, as_box, check_inputs, comparison_points
 from .formulas import Formula
 from .symmetry import Symmetry
 
@@ -194,7 +194,7 @@ def _check_direction(feature: Feature) -> None:
 
 def _tried(feature: Feature) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
     """Random points, the feature's values there, and what is rounding in them."""
-    X = np.random.default_rng(0).uniform(-1.0, 1.0, (_TRIALS, feature.arity))
+    X = comparison_points(as_box((-1.0, 1.0), feature.arity), _TRIALS)
     values = feature(X)
     if not np.isfinite(values).all():
         raise InputError(f"formula {feature.formula.text}: it is infinite or NaN on the box (-1, 1)")

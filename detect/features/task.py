@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import InputError, MathCircuitsError, UnknownNameError, UnknownTask, did_you_mean, near_names
-from ..networks.box import Box, as_box
+from ..networks.box import Box, as_box, comparison_points
 from ..networks.network import Network
 from .formulas import Formula, as_columns
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
@@ -99,8 +99,7 @@ class Task:
     def _check_symmetries(self) -> None:
         if not self.symmetries:
             return
-        low, high = np.array(self.box).T
-        X = np.random.default_rng(0).uniform(low, high, (_TRIALS, self.arity))
+        X = comparison_points(self.box, _TRIALS)
         values = self(X)
         # Rounding is far below 1e-9 of the largest value, a wrong symmetry far above.
         size = 1e-9 * max(1.0, float(np.abs(values).max()))

@@ -47,7 +47,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..features.task import Task, as_task
 from ..networks.architecture import Architecture
-from ..networks.box import as_floats
+from ..networks.box import as_floats, comparison_points
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
@@ -286,8 +286,7 @@ def _numbers(losses: object) -> list[float]:
 def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:
     """Inputs [n, d] of the task's box and targets [n, outputs]."""
     points = max(POINTS, min(PER_PARAMETER * _parameters(architecture), PER_PARAMETER * LARGEST))
-    low, high = np.array(task.box).T
-    X = np.random.default_rng(0).uniform(low, high, (points, task.arity))
+    X = comparison_points(task.box, points)
     return X, np.asarray(task(X), dtype=np.float64)
 
 

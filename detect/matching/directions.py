@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..features.binding import Binding, BoundFeature, bind
 from ..features.catalogues import Catalogue, catalogue
 from ..networks.architecture import Architecture, hook_post
-from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, sobol_points
+from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, comparison_points, sobol_points
 from ..networks.initialisation import untrained
 from ..networks.network import Activations
 from ..networks.stacks import Stack
@@ -104,11 +104,9 @@ def targets_for(
 
 @lru_cache(maxsize=32)
 def _box_targets(box: Box, known: Catalogue) -> Targets:
-    # Different scramblings: the test points are none of the fitted ones.
+    # The test points are none of the fitted ones: the grid of one input has no second scrambling.
     if len(box) == 1:
-        low, high = box[0]
-        rng = np.random.default_rng(1)
-        fit, test = rng.uniform(low, high, (2**_LOG2_FIT, 1)), rng.uniform(low, high, (2**_LOG2_TEST, 1))
+        fit, test = np.split(comparison_points(box, 2**_LOG2_FIT + 2**_LOG2_TEST, seed=1), [2**_LOG2_FIT])
     else:
         fit, test = sobol_points(box, _LOG2_FIT, seed=1), sobol_points(box, _LOG2_TEST, seed=2)
     return _build(fit, test, box, known)

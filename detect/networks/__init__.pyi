@@ -9,6 +9,7 @@ from .box import as_box as as_box
 from .box import as_floats as as_floats
 from .box import box_of as box_of
 from .box import check_inputs as check_inputs
+from .box import comparison_points as comparison_points
 from .box import sobol_points as sobol_points
 from .checks import several as several
 from .initialisation import lazy_networks as lazy_networks

@@ -136,6 +136,27 @@ def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.fl
     return np.asarray(low + unit * (high - low))
 
 
+def comparison_points(box: Box, count: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """Points on which functions are compared: `count` uniform draws from the box, [count, d], the same at every call.
+
+    Different piecewise-linear or smooth functions differ at almost every such point, so a few hundred tell any two
+    of a catalogue apart. Nothing is estimated from them; averages over a box are taken on `sobol_points`.
+
+    Args:
+        box: one (low, high) pair per input.
+        count: how many points.
+        seed: comparisons whose points should be independent of one another take different seeds.
+
+    Examples:
+        >>> X = comparison_points(((-1.0, 1.0), (0.0, 2.0)), 64)
+        >>> X.shape, bool((comparison_points(((-1.0, 1.0), (0.0, 2.0)), 64) == X).all())
+        ((64, 2), True)
+    """
+    # A constant has no inputs, and its box no sides.
+    low, high = np.reshape(box, (-1, 2)).T
+    return np.random.default_rng(seed).uniform(low, high, (count, len(box)))
+
+
 def box_of(X: npt.NDArray[np.floating]) -> Box:
     """The box that inputs [n, d] seem to come from: (-1, 1), or an input's own range where it leaves that.
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..exact.reduced import SAME_GAUGE, Reduced, near_planes, reduce_network
-from ..networks.box import Box, as_box
+from ..networks.box import Box, as_box, comparison_points
 from ..networks.network import Network
 from ..statistics.correlation import standardised
 from .neuron_names import PROBES
@@ -78,13 +78,12 @@ def bound_circuits(known: Circuits, inputs: int, box: Box, columns: Sequence[int
         [('x1', 'x2'), ('x1', 'x2'), ('x2', 'x1')]
     """
     chosen = tuple(range(inputs)) if columns is None else tuple(columns)
-    return _bound(tuple(known.values()), inputs, box, chosen)
+    return _bound(tuple(known.values()), box, chosen)
 
 
 @lru_cache(maxsize=32)
-def _bound(templates: tuple[Circuit, ...], inputs: int, box: Box, columns: tuple[int, ...]) -> Templates:
-    low, high = np.array(box).T
-    X = np.random.default_rng(0).uniform(low, high, (PROBES, inputs))
+def _bound(templates: tuple[Circuit, ...], box: Box, columns: tuple[int, ...]) -> Templates:
+    X = comparison_points(box, PROBES)
     single: list[BoundCircuit] = []
     several: list[BoundCircuit] = []
     skipped = []

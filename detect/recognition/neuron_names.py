@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..features.binding import bind
 from ..features.catalogues import catalogue
 from ..features.printing import linear_text
-from ..networks.box import Box, as_box
+from ..networks.box import Box, as_box, comparison_points
 from ..networks.composition import scaled_downstream
 from ..networks.network import Network
 from ..statistics.correlation import standardised
@@ -62,8 +62,7 @@ def neuron_features(
 
 @lru_cache(maxsize=16)
 def _feature_table(d: int, box: Box, deep: bool) -> tuple[Array, Array, tuple[tuple[str, str], ...]]:
-    low, high = np.array(box).T
-    X = np.random.default_rng(2).uniform(low, high, (PROBES, d))
+    X = comparison_points(box, PROBES, seed=2)
     bound = bind(tuple(catalogue.values()), d, box, depth=2 if deep else 1).features
     # The plain ridges first: with one input relu(x) is also a maximum, a threshold, ...
     ordered = sorted(bound, key=lambda b: b.competes_as != "ridge")

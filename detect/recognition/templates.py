@@ -28,6 +28,7 @@ from ..features.entry_files import user_catalogue_folder
 from ..features.formulas import Formula
 from ..features.registry import Registry, clashes_named, fold_name, items_of, load_plugin
 from ..features.task import tasks
+from ..networks.box import as_box, comparison_points
 from ..networks.composition import scaled_downstream
 from ..networks.network import Network
 from .neuron_names import ROUNDING, neuron_features
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
+#: Points at which a template is compared with its formula, another template or itself with inputs exchanged.
+_TRIALS = 64
 _CIRCUIT_KEYS = ("name", "aliases", "formula", "gauge", "weights", "biases", "functions", "source")
 _GAUGE_KEYS = ("circuit", "name", "aliases", "weights", "biases", "source")
 
@@ -88,7 +91,7 @@ class Circuit:
                 f"circuit {self.name!r}: its formula has {arity} arguments and {len(formula)} outputs, its "
                 f"network {self.network.inputs} and {self.network.outputs}: give weights of the formula's shape"
             )
-        X = np.random.default_rng(0).uniform(-1.0, 1.0, (64, arity))
+        X = comparison_points(as_box((-1.0, 1.0), arity), _TRIALS)
         wanted, got = self.values(X), self.network(X)
         off = float(np.abs(wanted - got).max())
         if not off <= ROUNDING * max(1.0, float(np.abs(wanted).max())):
@@ -134,7 +137,7 @@ class Circuit:
     @cached_property
     def symmetry(self) -> tuple[tuple[int, ...], ...]:
         """The orders of the arguments, other than their own, that leave every output unchanged."""
-        X = np.random.default_rng(1).uniform(-1.0, 1.0, (64, self.arity))
+        X = comparison_points(as_box((-1.0, 1.0), self.arity), _TRIALS, seed=1)
         own = self.values(X)
         size = ROUNDING * max(1.0, float(np.abs(own).max()))
         orders = itertools.permutations(range(self.arity))
@@ -482,7 +485,7 @@ def _merged(templates: Iterable[Circuit]) -> dict[str, Circuit]:
 def _one_function(a: Circuit, b: Circuit) -> bool:
     if (a.arity, a.outputs) != (b.arity, b.outputs):
         return False
-    X = np.random.default_rng(0).uniform(-1.0, 1.0, (64, a.arity))
+    X = comparison_points(as_box((-1.0, 1.0), a.arity), _TRIALS)
     return bool(np.allclose(a.values(X), b.values(X), rtol=0, atol=ROUNDING))
 
 

@@ -20,6 +20,7 @@ from ..features.formulas import Formula
 from ..features.symmetry import Symmetry
 from ..features.task import Task
 from ..networks.architecture import hook_post
+from ..networks.box import comparison_points
 
 Array = npt.NDArray[np.float64]
 
@@ -56,8 +57,7 @@ class Orbits:
         # A study asks for the same few labels in thousands of networks.
         self._orbits: dict[Label, tuple[Label, ...]] = {}
         self._has: dict[Label, bool] = {}
-        low, high = np.array(task.box).T
-        self._X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
+        self._X = comparison_points(task.box, _POINTS)
         bound = bind(tuple(self._entries.values()), task.arity, task.box, depth=2).features
         # Constants have no direction of their own: each stands alone.
         values = [(b, _standardised(b.values(self._X))) for b in bound]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.networks.box import as_box, as_floats, check_inputs, sobol_points
+from mathcircuits.detect.networks.box import as_box, as_floats, check_inputs, comparison_points, sobol_points
 
 UNIT = ((-1.0, 1.0), (-1.0, 1.0))
 
@@ -136,6 +136,22 @@ def test_samples_fill_the_box_evenly(d: int) -> None:
 def test_samples_depend_on_the_seed_alone() -> None:
     assert np.array_equal(sobol_points(UNIT, 5, seed=1), sobol_points(UNIT, 5, seed=1))
     assert not np.array_equal(sobol_points(UNIT, 5, seed=1), sobol_points(UNIT, 5, seed=2))
+
+
+@pytest.mark.parametrize("d", [0, 1, 3])
+def test_points_of_comparison_lie_in_the_box_and_depend_on_the_seed_alone(d: int) -> None:
+    box = tuple((-1.0 - k, 2.0 * k + 1.0) for k in range(d))
+    X = comparison_points(box, 64, seed=3)
+    assert X.shape == (64, d)
+    assert all(((low <= x) & (x <= high)).all() for (low, high), x in zip(box, X.T, strict=True))
+    assert np.array_equal(X, comparison_points(box, 64, seed=3))
+    assert d == 0 or not np.array_equal(X, comparison_points(box, 64))
+
+
+def test_points_of_comparison_stay_the_same() -> None:
+    # Kept nulls and saved tables rest on them: one generator's draws, row by row.
+    drawn = np.random.default_rng(0).uniform(size=(5, 2))
+    assert np.array_equal(comparison_points(((0.0, 1.0), (-1.0, 1.0)), 5), drawn * [1.0, 2.0] - [0.0, 1.0])
 
 
 def test_too_many_inputs_for_sobol() -> None:
