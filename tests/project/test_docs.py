@@ -61,6 +61,12 @@ def api_hook() -> Any:
     return module
 
 
+def objects(folder: str) -> list[tuple[str, str]]:
+    """The public names of a package that are no modules, as (folder, name); no object bears a module's name."""
+    modules = {file.stem for file in (ROOT / folder).rglob("*.py")}
+    return [(folder, name) for _, name in exported(folder) if name not in modules]
+
+
 # The pages
 
 
@@ -140,7 +146,7 @@ def test_it_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None
     assert "WARNING" not in done.stdout + done.stderr
     for name in ("detect", "models", "reports"):
         page = (tmp_path / "site" / "api" / name / "index.html").read_text()
-        missing = [thing for _, thing in exported(name) if f'id="mathcircuits.{name}.{thing}"' not in page
+        missing = [thing for _, thing in objects(name) if f'id="mathcircuits.{name}.{thing}"' not in page
                    and f'.{thing}"' not in page]  # fmt: skip
         assert not missing
     for page in (tmp_path / "site").rglob("*.html"):
@@ -164,8 +170,11 @@ def test_the_docs_are_pinned() -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_api_pages_hold_every_public_name(folder: str) -> None:
     page = api_hook().api_page(folder)
-    listed = set(re.findall(rf"^::: mathcircuits\.{folder}\.(?:\w+\.)?(\w+)$", page, re.MULTILINE))
-    assert {name for _, name in exported(folder)} <= listed
+    listed = set(re.findall(rf"^::: mathcircuits\.{folder}\.(?:\w+\.)*(\w+)$", page, re.MULTILINE))
+    assert {name for _, name in objects(folder)} <= listed
+    package = importlib.import_module(f"mathcircuits.{folder}")
+    left_out = [name for pair in exported(folder) if pair not in objects(folder) for name in pair[1:]]
+    assert all(inspect.ismodule(getattr(package, name)) for name in left_out)
 
 
 def examples(thing: object) -> list[doctest.Example]:
@@ -186,7 +195,7 @@ def examples(thing: object) -> list[doctest.Example]:
     ]
 
 
-@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in exported(folder)])
+@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in objects(folder)])
 def test_a_public_name_has_an_example_that_runs(folder: str, name: str) -> None:
     thing = getattr(importlib.import_module(f"mathcircuits.{folder}"), name)
     if isinstance(thing, types.GenericAlias):
@@ -195,7 +204,7 @@ def test_a_public_name_has_an_example_that_runs(folder: str, name: str) -> None:
     assert examples(thing)
 
 
-@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in exported(folder)])
+@pytest.mark.parametrize(("folder", "name"), [pair for folder in FOLDERS for pair in objects(folder)])
 def test_every_public_method_says_what_it_does(folder: str, name: str) -> None:
     thing = getattr(importlib.import_module(f"mathcircuits.{folder}"), name)
     if not inspect.isclass(thing) or isinstance(thing, types.GenericAlias):
