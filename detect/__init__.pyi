@@ -103,7 +103,8 @@ from .universality.ladder import ladder_table as ladder_table
 from .universality.ladder import ladders as ladders
 from .universality.orbits import Orbits as Orbits
 from .universality.population import Population as Population
+from .universality.transplant_record import Transplant as Transplant
 from .universality.transplant_tables import transplant_matrix as transplant_matrix
 from .universality.transplant_tables import transplant_summary as transplant_summary
-from .universality.transplants import Transplant as Transplant
+from .universality.transplants import TransplantSettings as TransplantSettings
 from .universality.transplants import transplant as transplant

@@ -7,7 +7,8 @@ from .ladder import ladders as ladders
 from .orbits import Orbits as Orbits
 from .population import Population as Population
 from .readings import COMPARED as COMPARED
+from .transplant_record import Transplant as Transplant
 from .transplant_tables import transplant_matrix as transplant_matrix
 from .transplant_tables import transplant_summary as transplant_summary
-from .transplants import Transplant as Transplant
+from .transplants import TransplantSettings as TransplantSettings
 from .transplants import transplant as transplant

@@ -9,10 +9,10 @@ from ..errors import InputError
 from ..features.binding import label_text
 from ..features.catalogues import Catalogue
 from ..features.task import Task, as_task
-from ..matching.criteria import HELD
 from ..networks.box import BoxLike
 from ..networks.network import HasNetwork, Network, as_network
-from .transplants import DECOYS, Side, check_task, transplanted
+from .transplant_sides import Side
+from .transplants import TransplantSettings, check_task, transplanted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,17 +30,14 @@ def transplant_matrix(
     *,
     tasks: Mapping[str, Task | str] | None = None,
     box: BoxLike = (-1.0, 1.0),
-    layer: int | None = None,
-    held: float = HELD,
-    decoys: int = DECOYS,
-    seed: int = 0,
+    settings: TransplantSettings | None = None,
     catalogue: Catalogue | None = None,
 ) -> pd.DataFrame:
     """Every network's feature in every other: tasks x tasks, seeds x seeds, widths x widths.
 
     Args:
         networks: one network or several by label (a task, a seed, a width).
-        feature, on, layer, held, decoys, seed, catalogue: as for `transplant`.
+        feature, on, settings, catalogue: as for `transplant`.
         tasks: the task of each label, for losses and boxes; labels without one are measured against their own
             outputs on `box`.
         box: of the labels without a task.
@@ -87,10 +84,11 @@ def transplant_matrix(
             if side is given_side:
                 continue
             found = transplanted(
-                given_side, side, feature, on, None, layer, None, task, held, decoys, seed, (donor, recipient),
-                catalogue,
-            )  # fmt: skip
+                given_side, side, feature, on=on, task=task, settings=settings or TransplantSettings()
+            )
             record = found.to_dict() | {
+                "donor": donor,
+                "recipient": recipient,
                 "on": label_text(("", found.on))[1:-1],
                 "donor_on": label_text(("", found.donor_on))[1:-1],
                 "donor_network": donor_number,

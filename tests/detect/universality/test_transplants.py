@@ -15,7 +15,7 @@ from mathcircuits.detect.universality.transplant_tables import (
     transplant_matrix,
     transplant_summary,
 )
-from mathcircuits.detect.universality.transplants import transplant
+from mathcircuits.detect.universality.transplants import TransplantSettings, transplant
 
 MINIMUM = derived_network("minimum")
 #: The mirror image of the minimum's slide form: x2 - relu(x2 - x1).
@@ -119,7 +119,9 @@ def test_another_task_width_and_number_of_inputs() -> None:
 
 def test_a_second_layer_by_its_index() -> None:
     four = derived_network("minimum-of-4")
-    found = transplant(rescaled(four), four, "greaterness", layer=1, task="minimum-of-4")
+    found = transplant(
+        rescaled(four), four, "greaterness", task="minimum-of-4", settings=TransplantSettings(layer=1)
+    )
     assert (found.on, found.layer, found.donor_layer, found.last) == (
         ("min(x1, x2)", "min(x3, x4)"),
         1,
@@ -128,13 +130,13 @@ def test_a_second_layer_by_its_index() -> None:
     )
     assert found.accuracy == pytest.approx(1, abs=1e-9)
     # A positive part of a minimum is none of an input, whatever their names.
-    first = transplant(MINIMUM, four, "positiveness", layer=1)
+    first = transplant(MINIMUM, four, "positiveness", settings=TransplantSettings(layer=1))
     assert first.reason.startswith("no used neuron of the donor holds positiveness") or not first.done
 
 
 def test_a_donor_that_is_off_is_seen() -> None:
     tilted = Network([np.array([[1, -1.05], [1, 0], [-1, 0]]), [[-1, 1, -1]]])
-    found = transplant(tilted, MINIMUM, "greaterness", task="minimum", held=0.01)
+    found = transplant(tilted, MINIMUM, "greaterness", task="minimum", settings=TransplantSettings(held=0.01))
     assert found.accuracy is not None
     assert found.decoy is not None
     assert found.decoy < 0.9 < found.accuracy < 0.9999
@@ -192,7 +194,10 @@ def test_the_record_reads_well() -> None:
 
 
 def test_equal_seeds_equal_numbers() -> None:
-    one, two, other = (transplant(rescaled(MINIMUM), HALF_SUM, "greaterness", seed=s) for s in (1, 1, 2))
+    one, two, other = (
+        transplant(rescaled(MINIMUM), HALF_SUM, "greaterness", settings=TransplantSettings(seed=s))
+        for s in (1, 1, 2)
+    )
     assert one.to_dict() == two.to_dict()
     assert one.decoys != other.decoys
 
@@ -223,6 +228,17 @@ def test_a_matrix_over_tasks_and_seeds() -> None:
     assert math.isnan(missing["accuracy"])
 
 
+def test_a_matrix_takes_arguments_boxes_and_settings() -> None:
+    nets = {"one": MINIMUM, "two": rescaled(MINIMUM)}
+    frame = transplant_matrix(nets, "greaterness", ("x2", "x1"), settings=TransplantSettings(held=0.5))
+    assert set(frame["on"]) == {"x2, x1"}
+    assert frame["reason"].str.contains(r"greaterness\(x2, x1\) at 1 - r\^2 <= 0.5").all()
+    # Where x2 is positive, so is neither negative part: only x1 is left to be split by its sign.
+    half = transplant_matrix(nets, "positiveness", box=[(-1, 1), (0.5, 1)])
+    assert half["accuracy"].to_numpy() == pytest.approx(1, abs=1e-9)
+    assert set(half["on"]) == {"x1"}
+
+
 def test_an_empty_matrix_keeps_its_columns() -> None:
     assert tuple(transplant_matrix({"one": MINIMUM}, "greaterness").columns) == TRANSPLANT_COLUMNS
 
@@ -236,13 +252,13 @@ def test_error_texts() -> None:
     with pytest.raises(
         InputError, match=r"layer 1 of the recipient: .* has 1 hidden layers with an activation"
     ):
-        transplant(MINIMUM, MINIMUM, "greaterness", layer=1)
+        transplant(MINIMUM, MINIMUM, "greaterness", settings=TransplantSettings(layer=1))
     with pytest.raises(InputError, match="layer 3 of the donor"):
-        transplant(MINIMUM, MINIMUM, "greaterness", donor_layer=3)
+        transplant(MINIMUM, MINIMUM, "greaterness", settings=TransplantSettings(donor_layer=3))
     with pytest.raises(InputError, match="held=2: give the share of variance left unexplained"):
-        transplant(MINIMUM, MINIMUM, "greaterness", held=2)
+        TransplantSettings(held=2)
     with pytest.raises(InputError, match="0 decoys: give at least one draw"):
-        transplant(MINIMUM, MINIMUM, "greaterness", decoys=0)
+        TransplantSettings(decoys=0)
     with pytest.raises(InputError, match="the loss needs a task of the network's inputs and outputs"):
         transplant(MINIMUM, MINIMUM, "greaterness", task="absolute")
     with pytest.raises(InputError, match="arguments without a feature"):
