@@ -17,9 +17,9 @@ from .exact.certificates import Certificate, certify
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
 from .matching.directions import direction_frame, read_directions
-from .matching.neuron_nulls import known_laws
 from .matching.neurons import neuron_frame, null_frame, read_stack
 from .networks.box import Box, BoxLike, as_box, check_inputs
+from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
 from .programs.program import Program, decompile
@@ -50,7 +50,7 @@ class Analysis:
 
     Examples:
         >>> from .features.task import derived_network
-        >>> a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+        >>> a = analyse(derived_network("minimum"), task="minimum", init="uniform")
         >>> a.neurons[["feature", "status"]].values.tolist()
         [['greaterness', 'matched'], ['positiveness', 'matched'], ['negativeness', 'matched']]
         >>> a
@@ -185,7 +185,7 @@ class Reading:
 
     Examples:
         >>> from .features.task import derived_network
-        >>> reading = analyse_many([derived_network("absolute")] * 2, null="uniform")
+        >>> reading = analyse_many([derived_network("absolute")] * 2, init="uniform")
         >>> reading.neurons[["network", "neuron", "status"]].values.tolist()
         [[0, 0, 'vacuous'], [0, 1, 'vacuous'], [1, 0, 'vacuous'], [1, 1, 'vacuous']]
     """
@@ -204,7 +204,7 @@ def analyse(
     *,
     box: BoxLike | None = None,
     inputs: npt.ArrayLike | None = None,
-    null: str | None = None,
+    init: str | None = None,
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
 ) -> Analysis:
@@ -215,7 +215,7 @@ def analyse(
         box: (low, high), or one pair per input; by default the task's, else (-1, 1).
         inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from
             elsewhere.
-        null: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
+        init: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
             `"normal"`; by default the larger p of both.
         task: the task that it is meant to compute, by name or as a Task.
         catalogue: the features to look for; by default the installed ones.
@@ -225,7 +225,7 @@ def analyse(
 
     Examples:
         >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
-        >>> found = analyse(minimum, task="minimum", null="uniform")
+        >>> found = analyse(minimum, task="minimum", init="uniform")
         >>> found.formula, found.circuits["form"].tolist()
         (Min(x1, x2), ['x1 - relu(x1 - x2)'])
         >>> analyse(minimum, task="absolute")
@@ -242,13 +242,13 @@ def analyse(
             f"({known.arity} inputs, {known.outputs} outputs): name another task or none"
         )
     bounds = as_box(box if box is not None else known.box if known else (-1.0, 1.0), net.inputs)
-    reading = analyse_many([net], box=bounds, inputs=inputs, null=null, catalogue=catalogue)
+    reading = analyse_many([net], box=bounds, inputs=inputs, init=init, catalogue=catalogue)
     skipped = reading.skipped
     if not _within_reach(net):
         size = f"{sum(net.sizes[1:-1])} hidden neurons, {net.inputs} inputs"
         skipped += (f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",)
     return Analysis(
-        net, known, bounds, known_laws(null),
+        net, known, bounds, known_laws(init),
         reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"),
         reading.nulls, skipped,
     )  # fmt: skip
@@ -259,7 +259,7 @@ def analyse_many(
     *,
     box: BoxLike = (-1.0, 1.0),
     inputs: npt.ArrayLike | None = None,
-    null: str | None = None,
+    init: str | None = None,
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
 ) -> Reading:
@@ -267,19 +267,19 @@ def analyse_many(
 
     Args:
         networks: at least one; all of the same architecture.
-        box, inputs, null, catalogue: as for `analyse`.
+        box, inputs, init, catalogue: as for `analyse`.
         task: gives the box where it is set.
 
     Examples:
         >>> from .features.task import derived_network
-        >>> analyse_many([derived_network("absolute")] * 3, null="uniform")
+        >>> analyse_many([derived_network("absolute")] * 3, init="uniform")
         Reading(3 networks, 6 neurons)
     """
     stack = Stack.of(networks)
     d = stack.architecture.sizes[0]
     bounds = as_box(as_task(task).box if task is not None else box, d)
     given = None if inputs is None else check_inputs(inputs, d)
-    laws = known_laws(null)
+    laws = known_laws(init)
     blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
     readings, targets, skipped = read_directions(
         stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue

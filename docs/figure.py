@@ -29,7 +29,7 @@ def main(folder: str, out: str) -> None:
     ]
     best = rows.sort_values("loss")["network"].iloc[0]
     network = study.networks(best)[best]
-    a = analyse(network, task=TASK, null="uniform")
+    a = analyse(network, task=TASK, init="uniform")
     labels = {
         (int(row.layer), int(row.neuron)): NeuronLabel(row.feature, ", ".join(row.on), row.status)
         for row in a.neurons.itertuples()

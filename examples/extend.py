@@ -52,7 +52,7 @@ print(f"{int((runs.losses < 1e-8).sum())} of {len(runs)} seeds solve {task.text}
 # %%
 for name, entries in (("shipped", catalogue), ("with mine", mine)):
     print(f"{name}:")
-    for row in analyse(best, task=task, null="uniform", catalogue=entries).neurons.itertuples():
+    for row in analyse(best, task=task, init="uniform", catalogue=entries).neurons.itertuples():
         print(f"    {row.feature}({', '.join(row.on)}): {row.status}, unexplained {row.unexplained:.1e}")
 for row in find_circuits(best, known=known).itertuples():
     print(f"circuit {row.circuit}({', '.join(row.on)}), certified to {row.certified:.1e}")

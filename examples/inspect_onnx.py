@@ -37,7 +37,7 @@ onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]),
 
 # %%
 network = load(file).to_network()
-reading = analyse(network, null="uniform")
+reading = analyse(network, init="uniform")
 columns = ["neuron", "status", "feature", "on", "unexplained", "contribution", "duplicate_of"]
 print(reading.neurons[columns].to_string(index=False))
 print(f"formula: {reading.formula}, off by at most {reading.certificate.upper:.1e} on the box")

@@ -23,7 +23,7 @@ for name in ("identity", "negation", "absolute", "addition", "subtraction", "min
     share = prevalence(len(solved), len(runs))
     print(f"{task.text}: {len(solved)} of {len(runs)} solved it ({share.low:.2f} to {share.high:.2f})")
     if solved:
-        reading = analyse(runs[solved[0]], task=name, null="uniform")
+        reading = analyse(runs[solved[0]], task=name, init="uniform")
         for row in reading.neurons.itertuples():
             print(f"    {row.feature}({', '.join(row.on)})  unexplained {row.unexplained:.1e}  {row.status}")
         print(f"    formula {reading.formula}, off by at most {reading.certificate.upper:.1e}")
@@ -32,5 +32,5 @@ for name in ("identity", "negation", "absolute", "addition", "subtraction", "min
 # The network that was derived by hand, read in the same way: its error is rounding.
 
 # %%
-derived = analyse(hand_derived("minimum"), task="minimum", null="uniform")
+derived = analyse(hand_derived("minimum"), task="minimum", init="uniform")
 print(f"by hand: {derived.formula}, off by at most {derived.certificate.upper:.0e}")

@@ -26,7 +26,6 @@ from .kinks import kink_criterion as kink_criterion
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
 from .neuron_nulls import atoms_of as atoms_of
-from .neuron_nulls import known_laws as known_laws
 from .neuron_nulls import largest_p as largest_p
 from .neuron_nulls import neuron_null as neuron_null
 from .neuron_nulls import scores_of as scores_of

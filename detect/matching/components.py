@@ -32,14 +32,14 @@ from ..errors import InputError, UnknownNameError
 from ..features.catalogues import Catalogue
 from ..networks.architecture import Architecture, hook_post
 from ..networks.box import BoxLike, box_of
-from ..networks.initialisation import untrained
+from ..networks.initialisation import known_laws, untrained
 from ..networks.network import Activations
 from ..networks.stacks import Stack
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
 from .correlations import Scores, class_scores, unit_vectors
 from .criteria import GATE
-from .neuron_nulls import NeuronNull, fit_null, known_laws, largest_p
+from .neuron_nulls import NeuronNull, fit_null, largest_p
 from .probes import Probes, probes_for
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def match_components(
     source: Activations | Stack,
     method: Method = "pca",
     *,
-    null: str | None = None,
+    init: str | None = None,
     box: BoxLike | None = None,
     inputs: npt.ArrayLike | None = None,
     catalogue: Catalogue | None = None,
@@ -182,7 +182,7 @@ def match_components(
     Args:
         source: recorded activations with their architecture, or stacked networks.
         method: `"pca"`, `"ica"` or `"nmf"`, see `find_components`.
-        null: init law of the untrained networks; None takes the larger p of all.
+        init: init law of the untrained networks; None takes the larger p of both.
         box: the inputs' box, which thresholds depend on; by default the range of the recorded inputs, or
             (-1, 1) for stacked networks.
         inputs: [n, d], instead of uniform points of the box; for stacked networks only.
@@ -205,13 +205,13 @@ def match_components(
         >>> from ..networks.network import Network
         >>> net = Network(weights=[[[1, 0], [-1, 0]], [[1, 1]]])
         >>> X = np.random.default_rng(0).uniform(-1, 1, (600, 2))
-        >>> frame = match_components(net.run(X), null="uniform")
+        >>> frame = match_components(net.run(X), init="uniform")
         >>> frame[["feature", "on"]].values.tolist()
         [['identity', ('x1',)], ['absolute', ('x1',)]]
     """
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS, f"known: {', '.join(METHODS)}")
-    laws = known_laws(null)
+    laws = known_laws(init)
     if isinstance(source, Stack):
         return _match_stack(source, method, laws, (-1.0, 1.0) if box is None else box, inputs, catalogue)
     if inputs is not None:

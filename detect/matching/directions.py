@@ -23,14 +23,13 @@ from ..features.binding import Binding, BoundFeature, bind
 from ..features.catalogues import Catalogue, catalogue
 from ..networks.architecture import Architecture, hook_post
 from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, comparison_points, sobol_points
-from ..networks.initialisation import untrained
+from ..networks.initialisation import known_laws, untrained
 from ..networks.network import Activations
 from ..networks.stacks import Stack
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
 from ..statistics.tails import FLOOR, Tail
 from .correlations import unit_vectors
-from .neuron_nulls import known_laws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +179,7 @@ def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, A
 def match_directions(
     activations: Activations,
     *,
-    null: str | None = None,
+    init: str | None = None,
     box: BoxLike | None = None,
     catalogue: Catalogue | None = None,
 ) -> pd.DataFrame:
@@ -189,7 +188,7 @@ def match_directions(
     Args:
         activations: what `record` or `Network.run` gives, with the architecture; at least 30 rows, of which a
             third fits the read-outs and the rest tests them.
-        null: init law of the untrained networks; None takes the larger p of all.
+        init: init law of the untrained networks; None takes the larger p of both.
         box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
             where it leaves that.
         catalogue: the features to look for; by default the installed ones.
@@ -204,7 +203,7 @@ def match_directions(
     Examples:
         >>> from ..networks.network import Network
         >>> net = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
-        >>> frame = match_directions(net.run(np.random.default_rng(0).uniform(-1, 1, (900, 2))), null="uniform")
+        >>> frame = match_directions(net.run(np.random.default_rng(0).uniform(-1, 1, (900, 2))), init="uniform")
         >>> frame.set_index(["feature", "on"]).loc[("greaterness", ("x1", "x2")), "readable"].item()
         True
     """
@@ -217,7 +216,7 @@ def match_directions(
     layers = {block: activations[hook_post(block)][order][None] for block in architecture.active}
     outputs = activations["hook_output"][order][None]
     readings = [
-        _read_layer(architecture, block, h[:, :cut], h[:, cut:], outputs, cut, targets, known_laws(null))
+        _read_layer(architecture, block, h[:, :cut], h[:, cut:], outputs, cut, targets, known_laws(init))
         for block, h in layers.items()
     ]
     return direction_frame(readings, targets).drop(columns="network")

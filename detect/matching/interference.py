@@ -159,7 +159,7 @@ def superposition(
     activations: Activations,
     directions: pd.DataFrame | None = None,
     *,
-    null: str | None = None,
+    init: str | None = None,
     box: BoxLike | None = None,
     catalogue: Catalogue | None = None,
 ) -> tuple[Superposition, ...]:
@@ -168,7 +168,7 @@ def superposition(
     Args:
         activations: what `record` or `Network.run` gives, with the architecture.
         directions: `match_directions` of the same activations, box and catalogue; by default it is called.
-        null, box, catalogue: as for `match_directions`.
+        init, box, catalogue: as for `match_directions`.
 
     Returns:
         One record per non-linear layer of at most 1024 neurons.
@@ -179,7 +179,7 @@ def superposition(
     Examples:
         >>> from ..networks.network import Network
         >>> net = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
-        >>> found = superposition(net.run(np.random.default_rng(0).uniform(-1, 1, (900, 2))), null="uniform")
+        >>> found = superposition(net.run(np.random.default_rng(0).uniform(-1, 1, (900, 2))), init="uniform")
         >>> found[0].verdict
         '3 live neurons read 6 features of rank 3: no superposition'
     """
@@ -187,7 +187,7 @@ def superposition(
     X = activations.inputs
     bounds = box_of(X) if box is None else box
     if directions is None:
-        directions = match_directions(activations, null=null, box=bounds, catalogue=catalogue)
+        directions = match_directions(activations, init=init, box=bounds, catalogue=catalogue)
     targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
     cut = len(targets.X_fit)
     # The same rows as the read-outs were fitted and tested on.

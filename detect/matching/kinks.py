@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..features.catalogues import Catalogue
 from ..features.task import Task, as_task
 from ..networks.box import BoxLike
-from ..networks.initialisation import lazy_networks
+from ..networks.initialisation import known_laws, lazy_networks
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
 from .correlations import unit_vectors
@@ -67,7 +67,7 @@ def kink_criterion(
     task: Task | str | None = None,
     box: BoxLike | None = None,
     held: float | None = None,
-    null: str = "uniform",
+    init: str | None = None,
     seed: int = 0,
     catalogue: Catalogue | None = None,
 ) -> KinkCriterion:
@@ -82,7 +82,8 @@ def kink_criterion(
         box: the inputs' box; by default the task's, else (-1, 1).
         held: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3% of the lazy
             panel reach 0.99.
-        null: init law of the lazy networks' hidden layers; seed: of their draws.
+        init: init law of the lazy networks' hidden layers, `"uniform"` or `"normal"`; None takes the larger lazy
+            quantile of both. seed: of their draws.
         catalogue: the features to look for; by default the installed ones.
 
     Raises:
@@ -95,7 +96,7 @@ def kink_criterion(
         (1.0, True)
     """
     net = as_network(network)
-    return kink_criteria([net], task=task, box=box, held=held, null=null, seed=seed, catalogue=catalogue)[0]
+    return kink_criteria([net], task=task, box=box, held=held, init=init, seed=seed, catalogue=catalogue)[0]
 
 
 def kink_criteria(
@@ -104,7 +105,7 @@ def kink_criteria(
     task: Task | str | None = None,
     box: BoxLike | None = None,
     held: float | None = None,
-    null: str = "uniform",
+    init: str | None = None,
     seed: int = 0,
     catalogue: Catalogue | None = None,
 ) -> list[KinkCriterion]:
@@ -112,7 +113,7 @@ def kink_criteria(
 
     Args:
         networks: at least one; all of the same architecture.
-        task, box, held, null, seed, catalogue: as for `kink_criterion`.
+        task, box, held, init, seed, catalogue: as for `kink_criterion`.
 
     Raises:
         InputError: where the last hidden layer has no activation.
@@ -133,30 +134,29 @@ def kink_criteria(
     block = architecture.active[-1]
     probes = probes_for(architecture.sizes[0], bounds, depth=depth_of(architecture, block), known=catalogue)
     if known is not None:
-        panels = [lazy_networks(stack, probes.X, known(probes.X), PANEL, null, seed)]
+        wanted = [known(probes.X)]
         groups = [stack]
     else:
-        panels = [
-            lazy_networks(stack, probes.X, network(probes.X), PANEL, null, seed) for network in networks
-        ]
+        wanted = [network(probes.X) for network in networks]
         groups = [stack[k : k + 1] for k in range(len(stack))]
     results = []
-    for group, panel in zip(groups, panels, strict=True):
-        tolerance, lazy = _beside(panel, probes, held)
+    for group, target in zip(groups, wanted, strict=True):
+        panels = [lazy_networks(stack, probes.X, target, PANEL, law, seed) for law in known_laws(init)]
+        tolerance, lazy = _beside(panels, probes, held)
         for value in _explained(group, probes, tolerance):
             passed = bool(value >= PASS and value > lazy)
             results.append(KinkCriterion(float(value), tolerance, lazy, passed))
     return results
 
 
-def _beside(panel: Stack, probes: Probes, held: float | None) -> tuple[float, float]:
-    """The tolerance of a match, and the lazy panel's 95% quantile at it."""
+def _beside(panels: Sequence[Stack], probes: Probes, held: float | None) -> tuple[float, float]:
+    """The tolerance of a match, and the lazy panels' 95% quantile at it, the largest over the init laws."""
     for tolerance in TOLERANCES if held is None else (held,):
         # A lazy network that is affine bends nowhere and explains nothing.
-        values = np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0)
-        if (values >= PASS).mean() <= _FEW:
+        values = [np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0) for panel in panels]
+        if max((lazy >= PASS).mean() for lazy in values) <= _FEW:
             break
-    return tolerance, float(np.quantile(values, 0.95))
+    return tolerance, max(float(np.quantile(lazy, 0.95)) for lazy in values)
 
 
 def _explained(stack: Stack, probes: Probes, held: float) -> Array:

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..networks.architecture import Architecture
-from ..networks.initialisation import LAWS, untrained
+from ..networks.initialisation import untrained
 from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
 from ..networks.stacks import Stack
 from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
@@ -315,11 +315,6 @@ def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
         null.draws,
         null.piecewise,
     )
-
-
-def known_laws(law: str | None) -> tuple[str, ...]:
-    """The init laws to compare with: the one that is known, or all of them, whose largest p then counts."""
-    return LAWS if law is None else (law,)
 
 
 def _to_arrays(null: NeuronNull) -> Arrays:

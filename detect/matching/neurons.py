@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..features.catalogues import Catalogue
 from ..networks.architecture import Architecture, hook_post, hook_pre
 from ..networks.box import BoxLike, box_of
+from ..networks.initialisation import known_laws
 from ..networks.network import Activations
 from ..networks.stacks import Forward, Stack
 from ..statistics.multiple_testing import benjamini_hochberg
@@ -23,7 +24,6 @@ from .mixtures import skipped as skipped_mixtures
 from .neuron_nulls import (  # fmt: skip
     NeuronNull,
     atoms_of,
-    known_laws,
     largest_p,
     neuron_null,
     scores_of,
@@ -79,7 +79,7 @@ class BlockReading:
 def match_neurons(
     activations: Activations,
     *,
-    null: str | None = None,
+    init: str | None = None,
     box: BoxLike | None = None,
     catalogue: Catalogue | None = None,
 ) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def match_neurons(
     Args:
         activations: what `mathcircuits.models.record` or `Network.run` gives: inputs, pre- and post-activations,
             and the architecture, which the null is drawn for.
-        null: the init law of the untrained networks, `"uniform"` or `"normal"`; None takes the larger p of both.
+        init: the init law of the untrained networks, `"uniform"` or `"normal"`; None takes the larger p of both.
         box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
             where it leaves that.
         catalogue: by default the installed one.
@@ -104,7 +104,7 @@ def match_neurons(
         >>> from ..networks.network import Network
         >>> net = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
         >>> X = np.random.default_rng(0).uniform(-1, 1, (512, 2))
-        >>> match_neurons(net.run(X), null="uniform")["feature"].tolist()
+        >>> match_neurons(net.run(X), init="uniform")["feature"].tolist()
         ['greaterness', 'positiveness', 'negativeness']
     """
     architecture = activations.shape()
@@ -126,7 +126,7 @@ def match_neurons(
     stack = Stack.of([network]) if network is not None else None
     outputs = activations.get("hook_output")
     forward = Forward(pre, post, (outputs if outputs is not None else np.zeros((len(rows), 1)))[None])
-    blocks = read_blocks(architecture, stack, forward, probes_by_block, known_laws(null))
+    blocks = read_blocks(architecture, stack, forward, probes_by_block, known_laws(init))
     return neuron_frame(blocks).drop(columns="network")
 
 

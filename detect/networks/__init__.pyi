@@ -12,6 +12,7 @@ from .box import check_inputs as check_inputs
 from .box import comparison_points as comparison_points
 from .box import sobol_points as sobol_points
 from .checks import several as several
+from .initialisation import known_laws as known_laws
 from .initialisation import lazy_networks as lazy_networks
 from .initialisation import untrained as untrained
 from .network import Activations as Activations

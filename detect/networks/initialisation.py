@@ -52,6 +52,11 @@ def untrained(architecture: Architecture, count: int, law: str, rng: np.random.G
     return Stack(architecture, tuple(weights), tuple(biases))
 
 
+def known_laws(init: str | None) -> tuple[str, ...]:
+    """The init laws to compare with: the one that is known, or with None all of them, whose largest p then counts."""
+    return LAWS if init is None else (init,)
+
+
 def lazy_networks(stack: Stack, X: Array, target: Array, count: int, law: str, seed: int) -> Stack:
     """Networks with random hidden layers and the least-squares read-out of the target [n, outputs] on X."""
     panel = untrained(stack.architecture, count, law, np.random.default_rng([seed, count]))

@@ -211,7 +211,7 @@ def lazy_similarities(
     level: Level = "reduced",
     tau: float = TAU,
     symmetries: Sequence[Symmetry] = (),
-    null: str = "uniform",
+    init: str | None = None,
     seed: int = 0,
 ) -> Array:
     """The null of `circuit_similarity`: with networks that compute the function by no learned mechanism [draws].
@@ -227,7 +227,8 @@ def lazy_similarities(
         draws: number of lazy networks.
         level, tau: as for `circuit_similarity`.
         symmetries: the largest value over these is taken, as in the comparison that this is the null of.
-        null: init law of the hidden layers; seed: of the draws.
+        init: init law of the hidden layers, `"uniform"` or `"normal"`; None takes of both panels the one whose 95%
+            quantile is larger. seed: of the draws.
 
     Raises:
         InputError: as for `mechanism`, and where there is no network or no draw.
@@ -239,22 +240,42 @@ def lazy_similarities(
         (40, True)
     """
     from ..features.task import as_task
+    from ..networks.initialisation import known_laws
 
     if not networks or draws < 1:
         raise InputError(f"{len(networks)} networks and {draws} draws: a null needs at least one of each")
     nets = [as_network(network) for network in networks]
     known = None if task is None else as_task(task)
     bounds = as_box(box if box is not None else known.box if known else (-1.0, 1.0), nets[0].inputs)
+    panels = [
+        _lazy_values(nets, known, bounds, draws, level, tau, symmetries, law, seed)
+        for law in known_laws(init)
+    ]
+    return max(panels, key=lambda values: float(np.quantile(values, 0.95)))
+
+
+def _lazy_values(
+    nets: Sequence[Network],
+    task: Task | None,
+    box: Box,
+    draws: int,
+    level: Level,
+    tau: float,
+    symmetries: Sequence[Symmetry],
+    law: str,
+    seed: int,
+) -> Array:
+    """The panel of `lazy_similarities` under one init law."""
     values = np.empty(draws)
     for k in range(min(draws, len(nets))):
-        own = mechanism(nets[k], box=bounds, level=level)
+        own = mechanism(nets[k], box=box, level=level)
         places = range(k, draws, len(nets))
-        panel = lazy_panel(nets[k], len(places), target=known, box=bounds, null=null, seed=seed + k)
-        best = similarity_matrix([own], [mechanism(n, box=bounds, level=level) for n in panel], tau)[0]
+        panel = lazy_panel(nets[k], len(places), target=task, box=box, init=law, seed=seed + k)
+        best = similarity_matrix([own], [mechanism(n, box=box, level=level) for n in panel], tau)[0]
         for number, symmetry in enumerate(symmetries):
-            M = _symmetry(symmetry, bounds, number)
+            M = _symmetry(symmetry, box, number)
             moved = [Network((n.weights[0] @ M, *n.weights[1:]), n.biases, n.activations) for n in panel]
-            others = [mechanism(n, box=bounds, level=level) for n in moved]
+            others = [mechanism(n, box=box, level=level) for n in moved]
             best = np.maximum(best, similarity_matrix([own], others, tau)[0])
         values[list(places)] = best
     return values
@@ -266,7 +287,7 @@ def lazy_panel(
     *,
     target: Task | None = None,
     box: BoxLike = (-1.0, 1.0),
-    null: str = "uniform",
+    init: str | None = None,
     seed: int = 0,
 ) -> list[Network]:
     """Networks of this one's shape with untrained hidden layers and the read-out that fits best (least squares).
@@ -275,21 +296,23 @@ def lazy_panel(
         network: the shape, and without a target the function.
         draws: how many.
         target: the function; by default the network's own.
-        box: the inputs' box; null: init law; seed: of the draws.
+        box: the inputs' box.
+        init: init law of the hidden layers; None draws from both in turn. seed: of the draws.
 
     Examples:
         >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
         >>> lazy_panel(minimum, 2)
         [Network(2-3-1, relu, no bias), Network(2-3-1, relu, no bias)]
     """
-    from ..networks.initialisation import lazy_networks
+    from ..networks.initialisation import known_laws, lazy_networks
     from ..networks.stacks import Stack
 
     net = as_network(network)
     X = sobol_points(as_box(box, net.inputs), 9)
     wanted = net(X) if target is None else np.asarray(target(X), dtype=np.float64)
-    stack = lazy_networks(Stack.of([net]), X, wanted, draws, null, seed)
-    return [stack.network(k) for k in range(draws)]
+    laws = known_laws(init)
+    stacks = [lazy_networks(Stack.of([net]), X, wanted, draws, law, seed) for law in laws]
+    return [stacks[k % len(laws)].network(k) for k in range(draws)]
 
 
 def mechanism(

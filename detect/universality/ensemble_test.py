@@ -19,11 +19,10 @@ from ..features.catalogues import Catalogue
 from ..matching.ablation import mean_ablation
 from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
 from ..matching.criteria import HELD, USED
-from ..matching.neuron_nulls import known_laws
 from ..matching.probes import Probes, depth_of, probes_for
 from ..networks.architecture import Architecture
 from ..networks.box import BoxLike
-from ..networks.initialisation import untrained
+from ..networks.initialisation import known_laws, untrained
 from ..networks.network import Network
 from ..networks.stacks import Stack
 from ..statistics.multiple_testing import benjamini_hochberg, poisson_binomial_tail
@@ -43,7 +42,7 @@ def match_ensemble(
     networks: Sequence[Network],
     *,
     box: BoxLike = (-1.0, 1.0),
-    null: str | None = "uniform",
+    init: str | None = None,
     held: float = HELD,
     seed: int = 0,
     catalogue: Catalogue | None = None,
@@ -58,7 +57,7 @@ def match_ensemble(
     Args:
         networks: networks of one architecture, one per seed; those that solved their task.
         box: the inputs' box.
-        null: init law of the untrained networks; None takes the larger p of all.
+        init: init law of the untrained networks; None takes the larger p of both.
         held: the largest 1 - r^2 at which a neuron holds a feature.
         seed: of the untrained draws.
         catalogue: the features to look for; by default the installed ones.
@@ -85,7 +84,7 @@ def match_ensemble(
         found = holds.sum(axis=0)
         worst = np.zeros(len(probes.features))
         expected = np.zeros(len(probes.features))
-        for law in known_laws(null):
+        for law in known_laws(init):
             rate = _null_rate(architecture, block, law, probes, held, seed)
             chance = 1.0 - (1.0 - rate[None, :]) ** used[:, None]
             p = [poisson_binomial_tail(int(found[k]), chance[:, k]) for k in range(len(found))]

@@ -22,7 +22,8 @@ class Population:
         task: for symmetries, the box and the lazy panel; None without one.
         untrained: networks of the same shapes before training; where they are fewer than 20, others are drawn.
         box: the inputs' box.
-        null: init law of untrained and lazy networks that have to be drawn.
+        init: init law of untrained and lazy networks that have to be drawn, `"uniform"` or `"normal"`; None draws
+            from both in turn.
 
     Examples:
         >>> from ..features.task import derived_network
@@ -35,7 +36,7 @@ class Population:
     task: Task | None
     untrained: tuple[Network, ...]
     box: Box
-    null: str
+    init: str | None
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Population:
         task: Task | str | None = None,
         untrained: Sequence[Network | HasNetwork] = (),
         box: BoxLike | None = None,
-        null: str = "uniform",
+        init: str | None = None,
     ) -> None:
         """Check and collect.
 
@@ -71,7 +72,7 @@ class Population:
             box if box is not None else known.box if known is not None else (-1.0, 1.0), nets[0].inputs
         )
         for attribute, value in (
-            ("name", name), ("networks", nets), ("task", known), ("untrained", blank), ("box", bounds), ("null", null),
+            ("name", name), ("networks", nets), ("task", known), ("untrained", blank), ("box", bounds), ("init", init),
         ):  # fmt: skip
             object.__setattr__(self, attribute, value)
 

@@ -17,6 +17,7 @@ from ..features.catalogues import Catalogue
 from ..features.symmetry import Symmetry, mirrored
 from ..networks.architecture import hook_post
 from ..networks.box import sobol_points
+from ..networks.initialisation import known_laws
 from ..networks.initialisation import untrained as draw_untrained
 from ..networks.network import Network
 from ..networks.nonlinearities import leaky_slope
@@ -84,8 +85,9 @@ class Read:
         given = self.population.untrained[:wanted]
         rng = np.random.default_rng([self.settings.seed, 1])
         shapes = [network.architecture for network in self.solved]
+        laws = known_laws(self.population.init)
         drawn = (
-            draw_untrained(shapes[k % len(shapes)], 1, self.population.null, rng).network(0)
+            draw_untrained(shapes[k % len(shapes)], 1, laws[k // len(shapes) % len(laws)], rng).network(0)
             for k in range(COMPARED - len(given))
         )
         return (*given, *drawn)
@@ -100,7 +102,7 @@ class Read:
             network = self.solved[places[0]]
             p = self.population
             found += lazy_panel(
-                network, each, target=p.task, box=p.box, null=p.null, seed=self.settings.seed + number
+                network, each, target=p.task, box=p.box, init=p.init, seed=self.settings.seed + number
             )
         return tuple(found[:LAZY])
 

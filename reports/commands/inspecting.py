@@ -114,7 +114,7 @@ def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) 
 
     Examples:
         >>> from mathcircuits.detect import derived_network
-        >>> ranks_of(analyse(derived_network("minimum"), null="uniform"))["verdict"].tolist()
+        >>> ranks_of(analyse(derived_network("minimum"), init="uniform"))["verdict"].tolist()
         ['3 live neurons read 6 features of rank 3: no superposition']
     """
     from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
@@ -179,7 +179,7 @@ def computed(analysis: Analysis) -> dict[str, str]:
 
     Examples:
         >>> from mathcircuits.detect import derived_network
-        >>> a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+        >>> a = analyse(derived_network("minimum"), task="minimum", init="uniform")
         >>> for name, text in computed(a).items(): print(f"{name}: {text}")
         formula: min(x1, x2)
         certified: off by at most 1.8e-13 anywhere on the box

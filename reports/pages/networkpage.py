@@ -97,7 +97,7 @@ def network_page(
 
     Examples:
         >>> from mathcircuits.detect import analyse, derived_network
-        >>> text = network_page(analyse(derived_network("absolute"), task="absolute", null="uniform"), title="abs")
+        >>> text = network_page(analyse(derived_network("absolute"), task="absolute", init="uniform"), title="abs")
         >>> text.count("<svg role"), "off by at most" in text
         (2, True)
     """

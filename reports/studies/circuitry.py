@@ -25,6 +25,8 @@ from mathcircuits.detect import (
 )
 from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
 
+from .config import INIT
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -267,7 +269,7 @@ def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
     last = bool(shape.active) and shape.active[-1] == len(shape.activations) - 1
     if not last or is_affine(task):
         return [dict.fromkeys(KINK_COLUMNS) for _ in networks]
-    found = kink_criteria(networks, task=task)
+    found = kink_criteria(networks, task=task, init=INIT)
     return [
         # Where nothing bends, neither the task nor the network, there is nothing to pass.
         {

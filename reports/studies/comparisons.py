@@ -20,7 +20,7 @@ from mathcircuits.detect.similarity import mechanism, pairwise, similarity_matri
 from mathcircuits.detect.universality import COMPARED, Ladder, Orbits, Population, ladders, transplant_matrix
 from mathcircuits.detect.universality import ladder_table as judged_together
 
-from .config import relative_width
+from .config import INIT, relative_width
 from .schema import empty, typed
 from .tables import Condition
 
@@ -71,7 +71,11 @@ class Sample:
     def population(self) -> Population:
         """What the ladder compares."""
         return Population(
-            self.name, list(self.solutions.values()), task=self.task, untrained=list(self.untrained.values())
+            self.name,
+            list(self.solutions.values()),
+            task=self.task,
+            untrained=list(self.untrained.values()),
+            init=INIT,
         )
 
 

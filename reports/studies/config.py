@@ -30,6 +30,8 @@ SEED_TASKS = (
 _MULTIPLE = re.compile(r"([1-9]\d{0,3})x")
 #: What stands in the place of a regimen's name for a network that nobody trained.
 DERIVED = "derived"
+#: The init law of a study's networks is known: nn.Linear's default.
+INIT = "uniform"
 #: In `regimens` by width: the regimens of every width that is not named.
 OTHER = "other"
 

@@ -10,6 +10,7 @@ import numpy as np
 from mathcircuits.detect import Network, Task, tasks
 
 from .circuitry import chosen_to_read, circuit_frame, kink_frame, kink_rows, program_frame, read_circuitry
+from .config import INIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +27,6 @@ FOLLOWED = 20
 _DIAGNOSING, _FOLLOWING = 5.0, 10.0
 #: Failures that are diagnosed at any size.
 _DIAGNOSED_LEAST = 3
-#: The init law of a study's networks is known: nn.Linear's default.
-_LAW = "uniform"
 
 Population = Literal["trained", "untrained", "derived"]
 
@@ -90,7 +89,7 @@ def read_features(
     own: Population = "derived" if cell.derived else "trained"
     members: list[tuple[int, Population]] = [(seed, own) for seed in known]
     members += [(seed, "untrained") for seed in untrained]
-    reading = analyse_many([*known.values(), *untrained.values()], box=task.box, task=task, null=_LAW)
+    reading = analyse_many([*known.values(), *untrained.values()], box=task.box, task=task, init=INIT)
     frames = {"neurons": reading.neurons, "directions": reading.directions}
     for name, frame in frames.items():
         at = frame["network"].to_numpy(dtype=int)

@@ -24,6 +24,7 @@ from mathcircuits.detect.similarity import pairwise
 from mathcircuits.detect.universality import Orbits, match_ensemble
 
 from .circuitry import forced_gauge, gauge_kind
+from .config import INIT
 from .schema import empty, typed
 
 Array = npt.NDArray[np.float64]
@@ -319,7 +320,7 @@ def ensemble_table(condition: Condition) -> pd.DataFrame:
     """
     if not condition.solutions:
         return empty("ensembles")
-    frame = match_ensemble([network for _, network in condition.solutions], box=condition.task.box)
+    frame = match_ensemble([network for _, network in condition.solutions], box=condition.task.box, init=INIT)
     frame = frame[frame["found"] > 0]
     frame = frame.assign(on=[", ".join(on) for on in frame["on"]], **condition.about)
     return typed(frame, "ensembles")

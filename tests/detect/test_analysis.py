@@ -14,7 +14,7 @@ from mathcircuits.detect.matching.neurons import NEURON_COLUMNS
 
 
 def test_a_hand_derived_network_is_read_whole() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
     assert a.neurons.columns.tolist() == list(NEURON_COLUMNS)
     assert a.directions.columns.tolist() == list(DIRECTION_COLUMNS)
     assert repr(a) == "Analysis(2-3-1, task=minimum, 3 of 3 neurons matched)"
@@ -24,7 +24,7 @@ def test_a_hand_derived_network_is_read_whole() -> None:
 
 
 def test_the_json_is_strict_and_round_trips_the_tables() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
     data = json.loads(a.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert data["neurons"][0]["on"] == ["x1", "x2"]
     assert data["neurons"][0]["causal"] is None  # missing in the last layer
@@ -36,9 +36,9 @@ def test_the_json_is_strict_and_round_trips_the_tables() -> None:
 def test_many_networks_read_together_are_read_as_each_alone() -> None:
     rng = np.random.default_rng(0)
     nets = [Network([rng.normal(size=(4, 2)), rng.normal(size=(1, 4))]) for _ in range(3)]
-    together = analyse_many(nets, null="uniform")
+    together = analyse_many(nets, init="uniform")
     for k, net in enumerate(nets):
-        alone = analyse(net, null="uniform")
+        alone = analyse(net, init="uniform")
         same = (
             together.neurons[together.neurons["network"] == k].drop(columns="network").reset_index(drop=True)
         )
@@ -57,17 +57,17 @@ def test_the_unknown_init_law_takes_both() -> None:
 
 def test_the_tasks_box_is_the_default_and_another_moves_the_thresholds() -> None:
     clip = derived_network("clip")
-    assert analyse(clip, task="clip", null="uniform").neurons["feature"].tolist() == [
+    assert analyse(clip, task="clip", init="uniform").neurons["feature"].tolist() == [
         "above-low",
         "above-high",
     ]
-    wide = analyse(clip, box=(-2, 2), null="uniform").neurons
+    wide = analyse(clip, box=(-2, 2), init="uniform").neurons
     assert (wide["unexplained"] > 1e-3).all()  # the quarters of that box lie elsewhere
 
 
 def test_inputs_from_elsewhere_replace_the_box() -> None:
     one_hot = np.tile(np.eye(2), (40, 1))
-    a = analyse(derived_network("minimum"), inputs=one_hot, null="uniform")
+    a = analyse(derived_network("minimum"), inputs=one_hot, init="uniform")
     assert len(a.neurons) == 3
     assert a.neurons["status"].isin(["matched", "unmatched", "vacuous", "linear", "dead"]).all()
 
@@ -90,13 +90,13 @@ def test_networks_of_different_shapes_are_read_apart() -> None:
 
 
 def test_a_purely_linear_network_has_no_rows() -> None:
-    a = analyse(Network([[[1.0, 2.0]]]), null="uniform")
+    a = analyse(Network([[[1.0, 2.0]]]), init="uniform")
     assert len(a.neurons) == len(a.directions) == 0
     assert json.loads(a.to_json())["neurons"] == []
 
 
 def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", null="uniform")
+    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
     assert str(a.formula) == "Min(x1, x2)"
     assert a.certificate.spec == "minimum"
     assert a.certificate.upper < 1e-9
@@ -110,13 +110,13 @@ def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() 
 
 
 def test_without_a_task_the_formula_is_what_is_certified() -> None:
-    a = analyse(derived_network("absolute"), null="uniform")
+    a = analyse(derived_network("absolute"), init="uniform")
     assert a.certificate.spec == "abs(x1)"
     assert a.certificate.upper < 1e-9
 
 
 def test_a_smooth_network_has_no_formula_and_says_why() -> None:
-    a = analyse(Network([[[1.0]], [[1.0]]], activation="tanh"), null="uniform")
+    a = analyse(Network([[[1.0]], [[1.0]]], activation="tanh"), init="uniform")
     assert a.formula is None
     data = json.loads(a.to_json())["formula"]
     assert data["text"] is None
@@ -125,7 +125,7 @@ def test_a_smooth_network_has_no_formula_and_says_why() -> None:
 
 def test_what_is_too_costly_is_skipped_by_name() -> None:
     wide = Network([np.random.default_rng(0).normal(size=(1030, 2)), np.ones((1, 1030))])
-    a = analyse(wide, null="uniform")
+    a = analyse(wide, init="uniform")
     assert any(
         "circuits, formula and certificate (1030 hidden neurons, 2 inputs" in text for text in a.skipped
     )

@@ -102,7 +102,7 @@ THINGS: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
         ["positiveness", EVIL, "0.990000", "0.0199", "0.012"],
     ),
     "Analysis": (
-        lambda _: analyse(MINIMUM, null="uniform", task=Task(EVIL, 2, ("min(x1, x2)",))),
+        lambda _: analyse(MINIMUM, init="uniform", task=Task(EVIL, 2, ("min(x1, x2)",))),
         ["greaterness", "matched", "min(x1, x2)", "largest error", "2-3-1", EVIL],
     ),
     "Certificate": (
@@ -159,7 +159,7 @@ def test_a_repr_says_what_is_true() -> None:
     assert repr(circuits["minimum"]) == "Circuit('minimum', 'min(x1, x2)', as x1 - relu(x1 - x2))"
     proof = repr(certify(MINIMUM, "x1"))
     assert proof == "Certificate(max |net - x1| = 2 at (1, -1) on [-1, 1]^2, by cells)"
-    assert repr(analyse(MINIMUM, null="uniform")) == "Analysis(2-3-1, 3 of 3 neurons matched)"
+    assert repr(analyse(MINIMUM, init="uniform")) == "Analysis(2-3-1, 3 of 3 neurons matched)"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def on_both(setting: Setting, lazy: int, seed: int, trainings: Trainings) -> lis
     """Shares that pass among solved trained networks and among fresh lazy ones."""
     s = setting
     networks = trainings.solved(TASK, s.width, bias=bool(s.bias))
-    criteria = kink_criteria(networks, task=TASK) if networks else []
+    criteria = kink_criteria(networks, task=TASK, init="uniform") if networks else []
     task = as_task(TASK)
     X = probes_for(task.arity, task.box).X
     # Seeds of the panel that the criterion itself draws are small numbers: these meet none of them.
@@ -44,7 +44,7 @@ def on_both(setting: Setting, lazy: int, seed: int, trainings: Trainings) -> lis
     # Only the architecture is looked at.
     architecture = shape(task.arity, s.width, 1, bool(s.bias))
     stack = lazy_networks(Stack(architecture, (), ()), X, task(X), lazy, "uniform", fresh)
-    panel = kink_criteria([stack.network(k) for k in range(lazy)], task=TASK)
+    panel = kink_criteria([stack.network(k) for k in range(lazy)], task=TASK, init="uniform")
     at = replace(s, population="lazy")
     held = panel[0].held
     return [

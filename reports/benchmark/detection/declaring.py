@@ -88,7 +88,7 @@ def declare(stack: Stack, laws: Sequence[str]) -> Declarations:
 
     Args:
         stack: networks of one architecture.
-        laws: init laws, of which the largest p counts (see `nulls.known_laws`).
+        laws: init laws, of which the largest p counts (see `known_laws`).
 
     Examples:
         >>> from mathcircuits.detect import derived_network

@@ -7,8 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from mathcircuits.detect.matching import known_laws
-from mathcircuits.detect.networks import Stack, untrained
+from mathcircuits.detect.networks import Stack, known_laws, untrained
 from mathcircuits.models import train
 
 from ..scores import Bound, Job, Score, Setting, describe, share

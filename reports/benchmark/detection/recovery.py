@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import analyse_many
-from mathcircuits.detect.matching import known_laws, probes_for
+from mathcircuits.detect.matching import probes_for
+from mathcircuits.detect.networks import known_laws
 
 from ..scores import Bound, Job, Score, Setting, describe, mean_share, share
 from .allowance import allowed
@@ -227,7 +228,7 @@ def rotated_layer(setting: Setting, count: int, seed: int) -> list[Score]:
     rng = generator(seed, describe(s))
     made = plant(s.inputs, s.width, s.planted, 0.0, count, rng, bias=True)
     stack = rotate_layer(made, rng)
-    reading = analyse_many([stack.network(k) for k in range(count)], null="uniform")
+    reading = analyse_many([stack.network(k) for k in range(count)], init="uniform")
     features = probes_for(s.inputs).features
     here = replace(s, layer=1, law="uniform")
     directions = reading.directions[reading.directions["layer"] == 1].set_index(["network", "feature", "on"])[
@@ -260,7 +261,7 @@ def mixtures(setting: Setting, count: int, seed: int) -> list[Score]:
     """Neurons that mix two features: declared as a single one, or seen as several."""
     s = setting
     made, mixes = plant_mixtures(s.inputs, s.width, 3, count, generator(seed, describe(s)))
-    reading = analyse_many([made.stack.network(k) for k in range(count)], null="uniform")
+    reading = analyse_many([made.stack.network(k) for k in range(count)], init="uniform")
     status = reading.neurons["status"].to_numpy().reshape(mixes.shape)[mixes]
     here = replace(s, layer=1, law="uniform")
     return [

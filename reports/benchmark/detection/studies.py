@@ -56,7 +56,7 @@ def on_trained(setting: Setting, seed: int, trainings: Trainings) -> list[Score]
             solved,
             Score(PART, s, "q of greaterness", 1.0, n=0, bound=FOUND, note="no seed solved the task"),
         ]
-    frame = match_ensemble(networks, null=s.law, seed=seed).set_index(["feature", "on"])
+    frame = match_ensemble(networks, init=s.law, seed=seed).set_index(["feature", "on"])
     rows = frame.loc[list(NEEDED)]
     return [
         solved,
@@ -82,7 +82,7 @@ def on_nothing(setting: Setting, effort: Effort, seed: int, taught: Trainings) -
                     for number in range(effort.teachers)
                 ]
             found = sum(
-                bool((match_ensemble(networks, null=s.law, seed=seed + k % _NULLS)["q"] <= ALPHA).any())
+                bool((match_ensemble(networks, init=s.law, seed=seed + k % _NULLS)["q"] <= ALPHA).any())
                 for k, networks in enumerate(studies)
             )
             scores.append(share(PART, s, "studies with a finding", found, len(studies)))

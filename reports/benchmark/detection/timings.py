@@ -62,8 +62,8 @@ def default_study(effort: Effort, seed: int) -> list[Score]:
             networks = _untrained(task.arity, widths, task.outputs, generator(seed, describe(s)))
 
             def read(networks: list[Network] = networks, name: str = name) -> None:
-                analyse_many(networks, task=name, null="uniform")
-                kink_criteria(networks, task=name)
+                analyse_many(networks, task=name, init="uniform")
+                kink_criteria(networks, task=name, init="uniform")
 
             read()  # draws the nulls
             milliseconds = 1e3 * processor_seconds(read) / len(networks)
@@ -91,7 +91,7 @@ def wide_layer(effort: Effort, seed: int) -> list[Score]:
     recorded = network.run(rng.uniform(-1.0, 1.0, (effort.rows, WIDE_INPUTS)))
 
     def read() -> None:
-        match_neurons(recorded, null="uniform", box=(-1.0, 1.0))
+        match_neurons(recorded, init="uniform", box=(-1.0, 1.0))
 
     read()  # draws the null
     s = Setting("untrained", inputs=WIDE_INPUTS, bias=True, layers=1, width=effort.units)

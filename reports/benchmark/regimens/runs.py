@@ -237,7 +237,7 @@ def labelled_shares(networks: Sequence[Network], task: Task) -> list[float]:
     shapes = {network.architecture: None for network in networks}
     for shape in shapes:
         at = [k for k, network in enumerate(networks) if network.architecture == shape]
-        frame = analyse_many([networks[k] for k in at], box=task.box, task=task, null="uniform").neurons
+        frame = analyse_many([networks[k] for k in at], box=task.box, task=task, init="uniform").neurons
         used = frame[frame["contribution"] >= USED]
         held = (used["unexplained"] <= HELD).groupby(used["network"]).mean()
         for number, share in held.items():

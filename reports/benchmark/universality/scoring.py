@@ -46,7 +46,7 @@ def score(
     *,
     solved: float = SOLVED,
     name: str = THEIRS,
-    null: str = "uniform",
+    init: str | None = None,
     seed: int = 0,
 ) -> VerdictResult:
     """Verdicts and ladders of networks, judged as those of the benchmark are.
@@ -56,7 +56,7 @@ def score(
             `to_network()`, torch modules, paths.
         solved: the fresh mean squared error below which a network has solved its task; the others do not count.
         name: stands in the column `regimen`.
-        null: init law of the untrained networks beside them.
+        init: init law of the untrained networks beside them, `"uniform"` or `"normal"`; None draws from both in turn.
         seed: of these.
 
     Returns:
@@ -91,7 +91,7 @@ def score(
     for task_name, sources in networks_by_task.items():
         task = tasks[task_name]
         orbits = Orbits(task)
-        for condition in _conditions(task, sources, solved, name, null, seed):
+        for condition in _conditions(task, sources, solved, name, init, seed):
             neurons = made.neuron_table(condition, orbits)
             networks = made.network_table(condition, neurons, orbits)
             programs = made.program_table(condition)
@@ -113,7 +113,7 @@ def score(
     return VerdictResult(
         "networks",
         "",
-        {**reading_versions(), "solved": solved, "null": null, "seed": seed},
+        {**reading_versions(), "solved": solved, "init": init, "seed": seed},
         condition_rows(tables),
         verdict_rows(tables, untrained),
         comparisons.ladder_table(samples),
@@ -164,7 +164,7 @@ def untrained_circuits(networks: Iterable[Network], task: Task) -> tuple[Counter
 
 
 def _conditions(
-    task: Task, sources: Sequence[Any], solved: float, name: str, null: str, seed: int
+    task: Task, sources: Sequence[Any], solved: float, name: str, init: str | None, seed: int
 ) -> list[Condition]:
     """The networks of one task, those with equally many hidden layers together."""
     from mathcircuits.models.files import read_network
@@ -179,23 +179,26 @@ def _conditions(
                 f"{task.outputs}): put it with another task"
             )
         groups.setdefault(len(network.sizes) - 2, []).append(network)
-    return [_condition(task, groups[depth], solved, name, null, seed) for depth in sorted(groups)]
+    return [_condition(task, groups[depth], solved, name, init, seed) for depth in sorted(groups)]
 
 
 def _condition(
-    task: Task, networks: Sequence[Network], solved: float, name: str, null: str, seed: int
+    task: Task, networks: Sequence[Network], solved: float, name: str, init: str | None, seed: int
 ) -> Condition:
     import pandas as pd
 
-    from mathcircuits.detect.networks import untrained
+    from mathcircuits.detect.networks import known_laws, untrained
     from mathcircuits.models import Regimen
 
     from ...studies.config import relative_width
     from ...studies.tables import Condition
 
     known = dict(enumerate(networks))
+    laws = known_laws(init)
     beside = {
-        k: untrained(network.architecture, 1, null, np.random.default_rng([seed, k])).network(0)
+        k: untrained(network.architecture, 1, laws[k % len(laws)], np.random.default_rng([seed, k])).network(
+            0
+        )
         for k, network in known.items()
     }
     # The widest of each layer, as where a regimen compresses.

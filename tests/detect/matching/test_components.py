@@ -132,7 +132,7 @@ def test_wrong_activations_are_refused() -> None:
 
 
 def test_non_negative_components_of_a_minimum_network_are_its_neurons() -> None:
-    frame = match_components(Stack.of([MINIMUM]), "nmf", null="uniform")
+    frame = match_components(Stack.of([MINIMUM]), "nmf", init="uniform")
     assert list(frame.columns) == ["network", *COMPONENT_COLUMNS]
     assert set(zip(frame["feature"], frame["on"], strict=True)) == {
         ("greaterness", ("x1", "x2")),
@@ -142,7 +142,7 @@ def test_non_negative_components_of_a_minimum_network_are_its_neurons() -> None:
     assert (frame["unexplained"] < 1e-4).all()
     assert (frame["q"] <= 0.05).all()
     # Its principal components lie across them and are nothing that the catalogue knows.
-    other = match_components(Stack.of([MINIMUM]), "pca", null="uniform")
+    other = match_components(Stack.of([MINIMUM]), "pca", init="uniform")
     assert (other["unexplained"] > 0.01).all()
     assert (other["q"] == 1.0).all()
 
@@ -151,7 +151,7 @@ def test_a_feature_across_neurons_is_found() -> None:
     # |x1 - x2| and x1 - x2 are in no neuron of this layer, which holds the two sides.
     net = Network([[[1.0, -1.0], [-2.0, 2.0]], [[1.0, 1.0]]])
     X = np.random.default_rng(0).uniform(-1, 1, (800, 2))
-    frame = match_components(net.run(X), null="uniform").set_index("component")
+    frame = match_components(net.run(X), init="uniform").set_index("component")
     assert frame["feature"].tolist() == ["difference", "absolute-difference"]
     # On 800 random points the two sides differ in variance by 5%, so that the components turn a little.
     assert (frame["unexplained"] < 1e-2).all()
@@ -164,8 +164,8 @@ def test_a_feature_across_neurons_is_found() -> None:
 def test_activations_and_stacks_agree() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     box = (-1.0, 1.0)
-    alone = match_components(MINIMUM.run(X), "nmf", null="uniform", box=box)
-    stacked = match_components(Stack.of([MINIMUM] * 2), "nmf", null="uniform", box=box, inputs=X)
+    alone = match_components(MINIMUM.run(X), "nmf", init="uniform", box=box)
+    stacked = match_components(Stack.of([MINIMUM] * 2), "nmf", init="uniform", box=box, inputs=X)
     for k in (0, 1):
         rows = stacked[stacked["network"] == k].drop(columns="network").reset_index(drop=True)
         assert rows[["feature", "on", "converged"]].equals(alone[["feature", "on", "converged"]])
@@ -176,11 +176,11 @@ def test_deep_layers_and_both_laws() -> None:
     first = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
     net = Network([first, [[1.0, -1.0, -1.0, 1.0], [-1.0, 1.0, 1.0, -1.0]], [[1.0, 1.0]]])
     stack = Stack.of([net])
-    frame = match_components(stack, null="uniform")
+    frame = match_components(stack, init="uniform")
     # Four independent halves: x1 and x2 tie, and so do |x1| and |x2|; any turn between them is as good.
     assert frame.loc[frame["layer"] == 1, "feature"].tolist() == ["difference", "absolute-difference"]
     both = match_components(stack)
-    alone = match_components(stack, null="normal")
+    alone = match_components(stack, init="normal")
     assert np.allclose(both["p"], np.maximum(frame["p"], alone["p"]))
 
 
@@ -193,7 +193,7 @@ def test_untrained_components_are_seldom_matched(
 ) -> None:
     shape = Architecture((d, width, 1), ("relu",), (bias, False))
     stack = untrained(shape, networks, "uniform", np.random.default_rng([11, d, width]))
-    frame = match_components(stack, method, null="uniform")
+    frame = match_components(stack, method, init="uniform")
     assert ((frame["p"] > 0) & (frame["p"] <= 1)).all()
     assert (frame["q"] >= frame["p"] - 1e-15).all()
     called = (frame.groupby("network")["q"].min() <= 0.05).sum()
@@ -217,10 +217,10 @@ def test_the_null_is_conditional_on_the_shape() -> None:
 
 def test_a_dead_layer_has_no_components() -> None:
     dead = Network([[[0.0, 0.0], [0.0, 0.0]], [[1.0, 1.0]]], [[-1.0, -1.0], None])
-    frame = match_components(Stack.of([dead]), null="uniform")
+    frame = match_components(Stack.of([dead]), init="uniform")
     assert frame.empty
     assert list(frame.columns) == ["network", *COMPONENT_COLUMNS]
-    assert match_components(Stack.of([Network([[[1.0]]])]), null="uniform").empty
+    assert match_components(Stack.of([Network([[[1.0]]])]), init="uniform").empty
 
 
 def test_wide_layers_are_skipped_by_name() -> None:
@@ -230,7 +230,7 @@ def test_wide_layers_are_skipped_by_name() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
     post = np.maximum(X @ np.array([[1.0, -1.0, 0.0], [0.0, 1.0, 1.0]]), 0)
     values = {"hook_input": X, hook_post(0): np.zeros((50, 1100)), hook_post(1): post, hook_pre(1): post}
-    frame = match_components(Activations(values, wide), null="uniform")
+    frame = match_components(Activations(values, wide), init="uniform")
     assert set(frame["layer"]) == {1}
 
 

@@ -124,7 +124,7 @@ def test_r2_alone_is_useless_in_a_wide_layer() -> None:
 
 def test_activations_are_read_as_their_network_is() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (900, 2))
-    frame = match_directions(derived_network("minimum").run(X), null="uniform", box=(-1, 1))
+    frame = match_directions(derived_network("minimum").run(X), init="uniform", box=(-1, 1))
     assert frame.columns.tolist() == list(DIRECTION_COLUMNS)
     readable = frame.set_index(["feature", "on"])["readable"]
     assert readable[("greaterness", ("x1", "x2"))]

@@ -47,13 +47,13 @@ def layer(units: list[list[float]], targets: Targets) -> tuple[Array, Array]:
 def test_three_neurons_of_a_minimum_network_read_six_features_of_rank_three() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (3000, 2))
     activations = Network(MINIMUM).run(X)
-    directions = match_directions(activations, null="uniform")
+    directions = match_directions(activations, init="uniform")
     read = set(directions.loc[directions["readable"], "feature"])
     assert read == {"positiveness", "negativeness", "greaterness", "identity", "absolute", "minimum"}
-    (found,) = superposition(activations, directions, null="uniform")
+    (found,) = superposition(activations, directions, init="uniform")
     assert (found.live, found.number, found.rank, found.independent) == (3, 6, 3, 3)
     assert found.verdict == "3 live neurons read 6 features of rank 3: no superposition"
-    assert superposition(activations, null="uniform") == (found,)
+    assert superposition(activations, init="uniform") == (found,)
 
 
 def test_orthogonal_neurons_do_not_interfere() -> None:

@@ -86,6 +86,15 @@ def test_the_tolerance_is_the_first_that_few_lazy_networks_meet() -> None:
     )
 
 
+def test_where_the_init_law_is_unknown_the_higher_lazy_quantile_counts() -> None:
+    net = derived_network("minimum")
+    uniform, normal, both = (
+        kink_criterion(net, task="minimum", held=1e-2, init=init).lazy for init in ("uniform", "normal", None)
+    )
+    assert uniform != normal
+    assert both == max(uniform, normal)
+
+
 def test_at_most_one_lazy_network_in_twenty_passes_at_any_width() -> None:
     probes = probes_for(2)
     for width in (8, 32):

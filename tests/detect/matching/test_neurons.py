@@ -165,11 +165,11 @@ def test_substitution_is_one_for_the_feature_and_less_for_what_only_resembles_it
 def test_recorded_activations_give_what_the_weights_give() -> None:
     net = derived_network("minimum")
     X = np.random.default_rng(1).uniform(-1, 1, (700, 2))
-    frame = match_neurons(net.run(X), null="uniform", box=(-1, 1))
+    frame = match_neurons(net.run(X), init="uniform", box=(-1, 1))
     assert frame.columns.tolist() == list(NEURON_COLUMNS)
     assert frame["feature"].tolist() == ["greaterness", "positiveness", "negativeness"]
     without = Activations(dict(net.run(X)), architecture=net.architecture)
-    bare = match_neurons(without, null="uniform", box=(-1, 1))
+    bare = match_neurons(without, init="uniform", box=(-1, 1))
     assert bare["feature"].tolist() == frame["feature"].tolist()
     assert bare["contribution"].isna().all()
     assert frame["contribution"].notna().all()
@@ -217,10 +217,10 @@ def test_a_deep_neuron_that_adds_two_features_is_polysemantic_and_a_first_layer_
 def test_the_null_frame_says_what_is_vacuous_and_what_could_have_been_reached() -> None:
     from mathcircuits.detect import analyse
 
-    nulls = analyse(derived_network("absolute"), null="uniform").nulls.set_index("competes_as")
+    nulls = analyse(derived_network("absolute"), init="uniform").nulls.set_index("competes_as")
     assert nulls.loc["ridge", "exact"] == 1.0
     assert nulls.loc["ridge", "attainable"] == 1.0
-    plane = analyse(derived_network("minimum"), null="uniform").nulls.set_index("competes_as")
+    plane = analyse(derived_network("minimum"), init="uniform").nulls.set_index("competes_as")
     assert plane.loc["ridge", "exact"] == 0.0
     assert plane.loc["ridge", "attainable"] < 0.01
     assert plane.loc["ridge", "at_gate"] == pytest.approx(0.235, abs=0.02)  # closed form: 2.42 sqrt(0.01)

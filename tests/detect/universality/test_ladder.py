@@ -33,6 +33,7 @@ from mathcircuits.detect.universality.ladder import (
     share_interval,
 )
 from mathcircuits.detect.universality.population import Population
+from mathcircuits.detect.universality.readings import Read, Settings
 from mathcircuits.detect.universality.rungs import RUNGS, Measured
 
 MINIMUM = derived_network("minimum")
@@ -216,13 +217,34 @@ def test_lazy_networks_compute_the_task_by_chance_directions() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
     assert max(float(((n(X) - tasks["minimum"](X)) ** 2).mean()) for n in panel) < 1e-3
     values = lazy_similarities(
-        [MINIMUM, HALF_SUM], task="minimum", draws=5, symmetries=tasks["minimum"].symmetries
+        [MINIMUM, HALF_SUM], task="minimum", draws=5, symmetries=tasks["minimum"].symmetries, init="uniform"
     )
-    first = lazy_panel(MINIMUM, 3, target=tasks["minimum"])
+    first = lazy_panel(MINIMUM, 3, target=tasks["minimum"], init="uniform")
     expected = [circuit_similarity(MINIMUM, n, symmetries=tasks["minimum"].symmetries) for n in first]
     assert values[[0, 2, 4]] == pytest.approx(expected)
     with pytest.raises(InputError, match="0 networks and 5 draws"):
         lazy_similarities([], draws=5)
+
+
+def test_where_the_init_law_is_unknown_both_are_drawn() -> None:
+    uniform, normal, both = (lazy_panel(MINIMUM, 4, init=init) for init in ("uniform", "normal", None))
+    assert [[np.array_equal(n.weights[0], m.weights[0]) for m in both] for n in (*uniform, *normal)] == [
+        [n % 2 == law and n == m for m in range(4)] for law in range(2) for n in range(4)
+    ]
+    panels = [lazy_similarities([MINIMUM], draws=60, init=init) for init in ("uniform", "normal", None)]
+    # The panel that is harder to exceed.
+    q95 = [float(np.quantile(panel, 0.95)) for panel in panels]
+    assert q95[0] != q95[1]
+    assert q95[2] == max(q95)
+    settings = Settings(1e-8, 0.5, 1e-3, 30, 0, None)
+    uniform, normal, both = (
+        Read(Population("p", [MINIMUM], init=init), settings).untrained
+        for init in ("uniform", "normal", None)
+    )
+    first = [n.weights[0].max() for n in both]
+    # Bounded by 1 / sqrt(2) in the uniform law alone.
+    assert max(n.weights[0].max() for n in uniform) < 0.5**0.5 < max(first[1::2])
+    assert max(first[::2]) < 0.5**0.5 < max(n.weights[0].max() for n in normal)
 
 
 def test_a_mirrored_network_is_the_network_of_mirrored_inputs() -> None:

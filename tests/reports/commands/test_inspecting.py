@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def solved() -> str:
-    analysis = analyse(derived_network("minimum"), task="minimum", null="uniform")
+    analysis = analyse(derived_network("minimum"), task="minimum", init="uniform")
     return network_page(
         analysis, title="minimum.npz", ranks=inspecting.ranks_of(analysis), gauge=inspecting.gauge_within(analysis),
         data=inspecting.analysis_data(analysis, inspecting.ranks_of(analysis)),
@@ -100,27 +100,27 @@ def test_its_data_are_to_download(solved: str) -> None:
 
 
 def test_a_failed_network_is_diagnosed() -> None:
-    said = plain(network_page(analyse(FAILED, task="minimum", null="uniform"), title="failed"))
+    said = plain(network_page(analyse(FAILED, task="minimum", init="uniform"), title="failed"))
     assert re.search(r"It does not solve minimum: [a-z -]+\. [A-Z].+\.", said)
     assert "No circuit of the catalogue was found in it." in said
     # What was read as no task has none to fail.
-    assert "does not solve" not in plain(network_page(analyse(FAILED, null="uniform"), title="free"))
+    assert "does not solve" not in plain(network_page(analyse(FAILED, init="uniform"), title="free"))
 
 
 def test_what_cannot_be_had_is_said() -> None:
     smooth = Network([[[0.9], [0.3]], [[0.4, 1.0]]], activation="tanh")
-    said = plain(network_page(analyse(smooth, null="uniform"), title="smooth"))
+    said = plain(network_page(analyse(smooth, init="uniform"), title="smooth"))
     assert "none within 0.005: its activation tanh is smooth" in said
     assert "It has none here: " in said
     deep = plain(
         network_page(
-            analyse(Network([[[1, 1, 1], [-1, -1, -1]], [[1, 0], [0, 1]], [[1, -1]]]), null="uniform"),
+            analyse(Network([[[1, 1, 1], [-1, -1, -1]], [[1, 0], [0, 1]], [[1, -1]]]), init="uniform"),
             title="deep",
         )
     )
     assert "It has none here: " in deep
     assert "Each neuron's incoming weights" in deep
-    linear = plain(network_page(analyse(Network([[[1.0, 2.0]]]), null="uniform"), title="linear"))
+    linear = plain(network_page(analyse(Network([[[1.0, 2.0]]]), init="uniform"), title="linear"))
     assert "x1 + 2 * x2" in linear
 
 
@@ -128,7 +128,7 @@ def test_a_wide_network_has_its_tables_and_no_graph() -> None:
     # The tables of a small network beside the weights of a wide one: the nulls of width 520 take half a minute.
     wide = Network([np.linspace(-1, 1, 520)[:, None], np.ones((1, 520))])
     skipped = ("circuits, formula and certificate (520 hidden neurons)",)
-    analysis = replace(analyse(derived_network("absolute"), null="uniform"), network=wide, skipped=skipped)
+    analysis = replace(analyse(derived_network("absolute"), init="uniform"), network=wide, skipped=skipped)
     text = network_page(analysis, title="wide")
     said = plain(text)
     assert "No graph: a layer of more than 48 neurons" in said
@@ -140,7 +140,7 @@ def test_a_wide_network_has_its_tables_and_no_graph() -> None:
 
 
 def test_a_title_is_no_markup() -> None:
-    text = network_page(analyse(derived_network("absolute"), null="uniform"), title="<b>&'x")
+    text = network_page(analyse(derived_network("absolute"), init="uniform"), title="<b>&'x")
     assert "<b>&" not in text
     assert "&lt;b&gt;" in text
 
@@ -166,7 +166,7 @@ def test_inspect_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    analysis = analyse(derived_network("absolute"), null="uniform")
+    analysis = analyse(derived_network("absolute"), init="uniform")
     with pytest.raises(FileError, match=r"is a folder; name a file in it, such as network\.html"):
         write_network_page(analysis, tmp_path, title="a")
     (tmp_path / "file").write_text("")

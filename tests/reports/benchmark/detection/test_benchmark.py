@@ -16,6 +16,7 @@ from mathcircuits.detect import InputError, UnknownNameError, analyse_many, deri
 from mathcircuits.detect.matching import neuron_nulls as nulls
 from mathcircuits.detect.matching.correlations import live_and_bent, unit_vectors
 from mathcircuits.detect.matching.probes import probes_for
+from mathcircuits.detect.networks import known_laws
 from mathcircuits.detect.networks.initialisation import untrained
 from mathcircuits.detect.networks.stacks import Stack
 from mathcircuits.detect.statistics.multiple_testing import benjamini_hochberg
@@ -93,8 +94,8 @@ def test_the_short_path_declares_what_analyse_declares(
         tuple(np.concatenate(pair) for pair in zip(stack.weights, made.weights, strict=True)),
         tuple(np.concatenate(pair) for pair in zip(stack.biases, made.biases, strict=True)),
     )
-    declared = declare(both, nulls.known_laws(law))
-    frame = analyse_many([both.network(k) for k in range(len(both))], null=law).neurons
+    declared = declare(both, known_laws(law))
+    frame = analyse_many([both.network(k) for k in range(len(both))], init=law).neurons
     matched = (frame["status"] == "matched").to_numpy().reshape(len(both), -1)
     np.testing.assert_array_equal(declared.matched(), matched)
     assert 0 < matched[:count].any(axis=1).mean() < 0.5 < matched[count:].any(axis=1).mean()
@@ -165,7 +166,7 @@ def test_planted_neurons_are_turned_by_the_angle(angle: float) -> None:
 def test_split_neurons_are_copies_and_dead_ones_are_dead() -> None:
     made = plant(2, 10, 3, 0.5, 20, np.random.default_rng(0), bias=True, split=2, dead=3)
     assert ((made.truth != NOTHING).sum(axis=1) == 5).all()
-    frame = analyse_many([made.stack.network(k) for k in range(20)], null="uniform").neurons
+    frame = analyse_many([made.stack.network(k) for k in range(20)], init="uniform").neurons
     assert (frame["status"] == "dead").groupby(frame["network"]).sum().min() >= 3
     assert (frame["duplicate_of"].notna().groupby(frame["network"]).sum() >= 2).all()
 
