@@ -54,5 +54,5 @@ for name, entries in (("shipped", catalogue), ("with mine", mine)):
     print(f"{name}:")
     for row in analyse(best, task=task, init="uniform", catalogue=entries).neurons.itertuples():
         print(f"    {row.feature}({', '.join(row.on)}): {row.status}, unexplained {row.unexplained:.1e}")
-for row in find_circuits(best, known=known).itertuples():
+for row in find_circuits(best, catalogue=known).itertuples():
     print(f"circuit {row.circuit}({', '.join(row.on)}), certified to {row.certified:.1e}")

@@ -107,7 +107,7 @@ def read_direction(
         Direction(absolute(x1), layer 0; 1 - R^2 = 1e-15, over 2 neurons, nearest neuron ...)
     """
     net = as_network(network)
-    targets = targets_for(net.inputs, box, known=catalogue)
+    targets = targets_for(net.inputs, box, catalogue=catalogue)
     label = f"{feature}({', '.join(on)})"
     labels = [bound.label for bound in targets.features]
     if label not in labels:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..features.binding import Binding, BoundFeature, bind
-from ..features.catalogues import Catalogue, catalogue
+from ..features.catalogues import Catalogue
+from ..features.catalogues import catalogue as installed
 from ..networks.architecture import Architecture, hook_post
 from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, comparison_points, sobol_points
 from ..networks.initialisation import known_laws, untrained
@@ -80,7 +81,11 @@ class Targets:
 
 
 def targets_for(
-    inputs: int, box: BoxLike = (-1.0, 1.0), *, X: npt.ArrayLike | None = None, known: Catalogue | None = None
+    inputs: int,
+    box: BoxLike = (-1.0, 1.0),
+    *,
+    X: npt.ArrayLike | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Targets:
     """The read-out targets on a box, or on given inputs, of which a third fits and the rest tests.
 
@@ -90,7 +95,7 @@ def targets_for(
         (1024, 2048, True)
     """
     bounds = as_box(box, inputs)
-    entries = catalogue if known is None else known
+    entries = installed if catalogue is None else catalogue
     if X is None:
         return _box_targets(bounds, entries)
     given = check_inputs(X, inputs)
@@ -210,7 +215,7 @@ def match_directions(
     architecture = activations.shape()
     X = activations.inputs
     bounds = box_of(X) if box is None else box
-    targets = targets_for(X.shape[1], bounds, X=X, known=catalogue)
+    targets = targets_for(X.shape[1], bounds, X=X, catalogue=catalogue)
     order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
     cut = len(order) // 3
     layers = {block: activations[hook_post(block)][order][None] for block in architecture.active}
@@ -264,8 +269,8 @@ def read_directions(
         )
     if not blocks:
         # Nothing is read: the targets of the real inputs would take minutes to lay out.
-        return [], targets_for(1, known=catalogue), tuple(left_out)
-    targets = targets_for(architecture.sizes[0], box, X=inputs, known=catalogue)
+        return [], targets_for(1, catalogue=catalogue), tuple(left_out)
+    targets = targets_for(architecture.sizes[0], box, X=inputs, catalogue=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
     # One chunk of activations stays below about 100 MB.

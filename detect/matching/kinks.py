@@ -132,7 +132,9 @@ def kink_criteria(
     known = as_task(task) if task is not None else None
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     block = architecture.active[-1]
-    probes = probes_for(architecture.sizes[0], bounds, depth=depth_of(architecture, block), known=catalogue)
+    probes = probes_for(
+        architecture.sizes[0], bounds, depth=depth_of(architecture, block), catalogue=catalogue
+    )
     if known is not None:
         wanted = [known(probes.X)]
         groups = [stack]

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..features.binding import BoundFeature, bind
-from ..features.catalogues import Catalogue, catalogue
+from ..features.catalogues import Catalogue
+from ..features.catalogues import catalogue as installed
 from ..networks.architecture import Architecture
 from ..networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
 
@@ -74,7 +75,7 @@ def probes_for(
     *,
     X: npt.ArrayLike | None = None,
     depth: int = 1,
-    known: Catalogue | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Probes:
     """The probes of a box (Sobol points), or of given inputs.
 
@@ -82,7 +83,7 @@ def probes_for(
         inputs: the number of inputs d.
         box: their box; X: inputs [n, d] that replace uniform points of the box.
         depth: 1 for features of the inputs, 2 with positive parts of minima and maxima (see `binding.bind`).
-        known: the catalogue; by default the installed one.
+        catalogue: the catalogue; by default the installed one.
 
     Raises:
         InputError: where the inputs do not fit the box, or no feature varies on them.
@@ -92,7 +93,7 @@ def probes_for(
         Probes(n=512, d=2, features=81, classes=8)
     """
     bounds = as_box(box, inputs)
-    entries = catalogue if known is None else known
+    entries = installed if catalogue is None else catalogue
     if X is None:
         return _sobol_probes(bounds, depth, entries)
     given = check_inputs(X, inputs)

@@ -134,7 +134,7 @@ def candidates(
     networks: Sequence[Network | HasNetwork],
     *,
     box: BoxLike = (-1.0, 1.0),
-    known: Circuits | None = None,
+    catalogue: Circuits | None = None,
     least: int = LEAST,
     symmetries: Iterable[Symmetry] = (),
 ) -> list[Candidate]:
@@ -147,7 +147,7 @@ def candidates(
     Args:
         networks: ReLU networks with the same number of inputs.
         box: (low, high), or one pair per input.
-        known: circuits; by default the installed ones.
+        catalogue: circuits; by default the installed ones.
         least: how many networks make a candidate.
         symmetries: input symmetries; networks that they turn into each other are one.
 
@@ -157,7 +157,7 @@ def candidates(
     Examples:
         >>> half = Network([[[1, -1], [-2, 2], [1, 1], [-1, -1]], [[-0.5, -0.25, 0.5, -0.5]]])
         >>> smaller = circuits.without("minimum", "1/2 (x1 + x2) - 1/2 |x1 - x2|")
-        >>> found = candidates([half, half], known=smaller)
+        >>> found = candidates([half, half], catalogue=smaller)
         >>> found
         [Candidate('0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2)', a gauge of minimum, 2 networks)]
         >>> candidates([half, half])
@@ -174,7 +174,7 @@ def candidates(
     if not nets:
         return []
     bounds = as_box(box, nets[0].inputs)
-    entries = circuits if known is None else known
+    entries = circuits if catalogue is None else catalogue
     images = tuple(symmetries)
     items = [item for k, net in enumerate(nets) for item in _items(k, net, bounds, entries, images)]
     found = []

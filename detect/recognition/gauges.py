@@ -89,7 +89,7 @@ def gauge_of(
     network: Network | HasNetwork,
     box: BoxLike = (-1.0, 1.0),
     symmetries: Iterable[Symmetry] = (),
-    known: Circuits | None = None,
+    catalogue: Circuits | None = None,
 ) -> Gauge:
     """Which implementation of its function a one-hidden-layer ReLU network is.
 
@@ -98,7 +98,7 @@ def gauge_of(
         box: (low, high), or one pair per input.
         symmetries: input symmetries; implementations that they turn into each other then bear one name, the
             first of them in the catalogue.
-        known: circuits; by default the installed ones.
+        catalogue: circuits; by default the installed ones.
 
     Raises:
         InputError: for another activation, or more than one hidden layer with an activation.
@@ -113,7 +113,7 @@ def gauge_of(
     """
     net = as_network(network)
     bounds = as_box(box, net.inputs)
-    entries = circuits if known is None else known
+    entries = circuits if catalogue is None else catalogue
     form, reduced = canonical_form(net, bounds), reduce_network(net, bounds)
     found = _class_of(net, bounds, entries)
     if found is None:

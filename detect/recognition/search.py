@@ -76,7 +76,7 @@ def find_circuits(
     analysis: Any,
     *,
     box: BoxLike | None = None,
-    known: Circuits | None = None,
+    catalogue: Circuits | None = None,
     time_limit: float = 1.0,
 ) -> pd.DataFrame:
     """The catalogue's circuits inside a network, outputs first.
@@ -84,7 +84,7 @@ def find_circuits(
     Args:
         analysis: an Analysis, a Network or anything with `to_network()`.
         box: (low, high), or one pair per input; by default the analysis's, else (-1, 1).
-        known: circuits; by default the installed ones.
+        catalogue: circuits; by default the installed ones.
         time_limit: seconds for each certificate that has to be searched for (three inputs and more); it
             holds when it stops early.
 
@@ -105,7 +105,7 @@ def find_circuits(
     import pandas as pd
 
     network, bounds = network_and_box(analysis, box)
-    entries = circuits if known is None else known
+    entries = circuits if catalogue is None else catalogue
     found = recognise(network, bounds, entries, time_limit)
     on = np.empty(len(found), dtype=object)
     on[:] = [f.on for f in found]

@@ -82,7 +82,7 @@ def unfold(
     *,
     box: BoxLike = (-1.0, 1.0),
     tolerance: float = 1e-6,
-    known: Circuits | None = None,
+    catalogue: Circuits | None = None,
     time_limit: float = 10.0,
 ) -> Unfolding:
     """The equivalent network whose neurons each hold a single feature of the catalogue.
@@ -94,7 +94,7 @@ def unfold(
         network: a Network or anything with `to_network()`, of ReLU or purely linear layers.
         box: (low, high), or one pair per input.
         tolerance: the largest difference, in units of the output, that may be certified.
-        known: circuits; by default the installed ones.
+        catalogue: circuits; by default the installed ones.
         time_limit: seconds for a certificate that has to be searched for.
 
     Raises:
@@ -114,7 +114,7 @@ def unfold(
     if not is_piecewise_linear(net) or any(name not in ("relu", "identity") for name in net.activations):
         names = ", ".join(sorted(set(net.activations) - {"relu", "identity"}))
         return _none(f"its layers of {names} are no sums of the catalogue's ReLU features")
-    entries = circuits if known is None else known
+    entries = circuits if catalogue is None else catalogue
     reasons, refused = [], None
     for build in (_from_templates, _from_normal_form):
         made = build(net, bounds, entries)

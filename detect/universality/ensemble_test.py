@@ -79,7 +79,9 @@ def match_ensemble(
     architecture = stack.architecture
     parts = []
     for layer, block in enumerate(architecture.active):
-        probes = probes_for(architecture.sizes[0], box, depth=depth_of(architecture, block), known=catalogue)
+        probes = probes_for(
+            architecture.sizes[0], box, depth=depth_of(architecture, block), catalogue=catalogue
+        )
         holds, used = _held_features(stack, block, probes, held)
         found = holds.sum(axis=0)
         worst = np.zeros(len(probes.features))

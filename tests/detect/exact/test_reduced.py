@@ -144,7 +144,7 @@ def test_unknown_functions_have_no_circuit() -> None:
     assert np.isnan(gauge.distance)
     assert gauge.text == "relu(x1 - 0.3*x2)"
     without = gauge_of(
-        derived_network("minimum"), known=circuits.without("minimum").without("minimum-older-form")
+        derived_network("minimum"), catalogue=circuits.without("minimum").without("minimum-older-form")
     )
     assert without.circuit is None
 

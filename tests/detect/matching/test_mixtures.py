@@ -152,7 +152,7 @@ def test_what_no_ridge_resembles_has_no_features() -> None:
 
 
 def test_a_catalogue_without_ridges() -> None:
-    probes = probes_for(2, known=catalogue.search("smooth"))
+    probes = probes_for(2, catalogue=catalogue.search("smooth"))
     found = decompose(probes.X[:, 0], probes)
     assert (found.features, found.alternatives) == ((), 0)
 
@@ -162,7 +162,7 @@ def test_a_ridge_that_the_catalogue_holds_twice_counts_once(tmp_path: Path) -> N
     file.write_text(
         '[[feature]]\nid = "mine/twice"\nformula = "2 * relu(x1)"\ndefinition = "again"\nclass = "ridge"\n'
     )
-    probes = probes_for(2, known=catalogue | Catalogue.load(file))
+    probes = probes_for(2, catalogue=catalogue | Catalogue.load(file))
     assert "twice(x1)" in [f.label for f in probes.features if f.competes_as == "ridge"]
     x1, x2 = probes.X.T
     found = decompose(np.maximum(x1, 0) + np.maximum(x1 - x2, 0), probes)

@@ -58,7 +58,7 @@ def test_a_tiny_box_has_features_too() -> None:
 
 def test_a_feature_without_a_value_is_left_out() -> None:
     mine = Catalogue([of("inverse", "1 / x1"), of("cube", "x1**3"), of("huge", "exp(1e6 * x1)")])
-    given = probes_for(1, X=np.linspace(-1, 1, 101)[:, None], known=mine)
+    given = probes_for(1, X=np.linspace(-1, 1, 101)[:, None], catalogue=mine)
     assert [feature.feature.name for feature in given.features] == ["cube"]
 
 
@@ -68,7 +68,7 @@ def test_nothing_varies() -> None:
     ):
         probes_for(2, X=np.ones((3, 2)))
     with pytest.raises(InputError, match="no feature of the catalogue varies on these 512 inputs"):
-        probes_for(1, known=Catalogue())
+        probes_for(1, catalogue=Catalogue())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_key_tells_all_apart() -> None:
         probes_for(2, (-2, 2), X=X),  # thresholds move with the box, though the inputs stay
         probes_for(2, X=swapped),
         probes_for(2, X=X[:-1]),
-        probes_for(2, known=mine),
+        probes_for(2, catalogue=mine),
         probes_for(1),
         probes_for(2, X=probes_for(2).X),  # given, not drawn from the box
     ]
@@ -113,7 +113,7 @@ def test_the_same_probes_have_one_key() -> None:
     assert (
         probes_for(2, X=X).key == probes_for(2, X=np.asfortranarray(X)).key == probes_for(2, X=X.tolist()).key
     )
-    assert probes_for(2, known=Catalogue(catalogue.values())).key == probes_for(2).key
+    assert probes_for(2, catalogue=Catalogue(catalogue.values())).key == probes_for(2).key
 
 
 def test_thresholds_follow_the_box() -> None:
@@ -127,7 +127,7 @@ def test_thresholds_follow_the_box() -> None:
 
 
 def test_what_is_too_many_is_named() -> None:
-    probes = probes_for(200, X=np.random.default_rng(0).uniform(-1, 1, (20, 200)), known=Catalogue(
+    probes = probes_for(200, X=np.random.default_rng(0).uniform(-1, 1, (20, 200)), catalogue=Catalogue(
         [catalogue["positiveness"], catalogue["greaterness"]]))  # fmt: skip
     assert probes.skipped == ("greaterness",)
     assert len(probes.features) == 200

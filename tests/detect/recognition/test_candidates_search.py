@@ -36,7 +36,7 @@ def test_the_half_sum_form_comes_back_from_training() -> None:
     runs = train("minimum", hidden=(12,), seeds=range(4), regimen={"preset": "adam", "decay": 1e-3})
     networks = [runs[k].to_network() for k in range(4)]
     assert candidates(networks, symmetries=[Symmetry.parse(["x2", "x1"])]) == []
-    (found,) = candidates(networks, known=LESS)
+    (found,) = candidates(networks, catalogue=LESS)
     assert found.text == "0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2)"
     assert (found.count, found.networks) == (4, (0, 1, 2, 3))
     assert found.circuit is LESS["minimum"]
@@ -45,8 +45,8 @@ def test_the_half_sum_form_comes_back_from_training() -> None:
     assert found.error < 0.01
     # The entry, added to the catalogue, names those networks.
     grown = LESS | parse_circuits(found.toml, "candidate.toml", LESS)
-    assert {gauge_of(network, known=grown).name for network in networks} == {found.text}
-    assert candidates(networks, known=grown) == []
+    assert {gauge_of(network, catalogue=grown).name for network in networks} == {found.text}
+    assert candidates(networks, catalogue=grown) == []
 
 
 # Planted
@@ -55,7 +55,7 @@ def test_the_half_sum_form_comes_back_from_training() -> None:
 def test_noise_is_averaged_and_snapped() -> None:
     rng = np.random.default_rng(0)
     networks = [noisy(half_sum(), rng) for _ in range(6)]
-    (found,) = candidates([*networks, derived_network("minimum")], known=LESS)
+    (found,) = candidates([*networks, derived_network("minimum")], catalogue=LESS)
     assert found.text == "0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2)"
     assert found.networks == (0, 1, 2, 3, 4, 5)
     assert found.network.weights[1].tolist() == [[-0.5, -0.5, 0.5, -0.5]]
@@ -72,7 +72,7 @@ def test_a_new_function_is_a_circuit_of_its_own() -> None:
     assert found.name.startswith("candidate-")
     assert found.error < 1e-9
     grown = circuits | parse_circuits(found.toml, "candidate.toml", circuits)
-    assert gauge_of(network, known=grown).circuit is grown[found.name]
+    assert gauge_of(network, catalogue=grown).circuit is grown[found.name]
     assert certify(network, found.text).upper < 1e-9
 
 
@@ -99,15 +99,15 @@ def test_mirror_images_are_one_under_the_tasks_symmetries() -> None:
     for gauge in ("x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)"):
         known = known.without("minimum", gauge)
     one, two = derived_network("minimum"), circuits["minimum"].others[0].network
-    assert candidates([one, two], known=known) == []
-    (found,) = candidates([one, two], known=known, symmetries=[Symmetry.parse(["x2", "x1"])])
+    assert candidates([one, two], catalogue=known) == []
+    (found,) = candidates([one, two], catalogue=known, symmetries=[Symmetry.parse(["x2", "x1"])])
     assert found.count == 2
     assert found.text in ("x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)")
 
 
 def test_two_outputs() -> None:
     known = circuits.without("sort-2", "1/2 (x1 + x2) -+ 1/2 |x1 - x2|")
-    (found,) = candidates([derived_network("sort-2")] * 2, known=known)
+    (found,) = candidates([derived_network("sort-2")] * 2, catalogue=known)
     assert found.circuit is known["sort-2"]
     assert found.text == "0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2); 0.5 * x1 + 0.5 * x2 + 0.5 * abs(x1 - x2)"
     assert (known | parse_circuits(found.toml, "candidate.toml", known))["sort-2"].gauges[
@@ -121,8 +121,8 @@ def test_two_outputs() -> None:
 def test_what_is_known_or_rare_is_none() -> None:
     assert candidates([]) == []
     assert candidates([derived_network("minimum")] * 3) == []
-    assert candidates([half_sum()], known=LESS) == []
-    assert len(candidates([half_sum()], known=LESS, least=1)) == 1
+    assert candidates([half_sum()], catalogue=LESS) == []
+    assert len(candidates([half_sum()], catalogue=LESS, least=1)) == 1
     assert candidates([Network([[[1.0]], [[1.0]]], activation="tanh")] * 2) == []
     assert candidates([Network([[[1.0]]])] * 2) == []
 
@@ -148,7 +148,7 @@ def test_a_reduced_network_is_a_network_again() -> None:
 
 
 def test_shown_in_a_notebook() -> None:
-    (found,) = candidates([half_sum()] * 2, known=LESS)
+    (found,) = candidates([half_sum()] * 2, catalogue=LESS)
     assert "[[gauge]]" in found._repr_html_()
     assert (
         repr(found) == "Candidate('0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2)', a gauge of minimum, 2 networks)"

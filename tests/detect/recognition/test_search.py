@@ -273,7 +273,7 @@ def test_other_functions_are_none() -> None:
     assert len(find_circuits(Network([[[0.0, 0.0]], [[1.0]]]))) == 0
     # Without its template the minimum is not found; the identity that its pair passes on is.
     known = circuits.without("minimum").without("minimum-older-form")
-    assert triples(find_circuits(MINIMUM, known=known)) == [("identity", ("x1",), "part of y1")]
+    assert triples(find_circuits(MINIMUM, catalogue=known)) == [("identity", ("x1",), "part of y1")]
 
 
 # What is certified
