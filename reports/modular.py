@@ -58,7 +58,7 @@ class ModularStudy:
 
     Examples:
         >>> small = ModularRegimen(embedding=8, width=12, steps=50)
-        >>> study = modular_study(7, seeds=range(2), regimen=small, null_networks=20)
+        >>> study = modular_study(7, seeds=range(2), regimen=small, draws=20)
         >>> study, list(study.networks.columns[:4])
         (ModularStudy(p = 7, 2 seeds, ... grokked), ['seed', 'grokked', 'train_step', 'test_step'])
     """
@@ -182,7 +182,7 @@ class ModularStudy:
             f"A network fits its training pairs by step {rows['train_step'].median():.0f} and understands the others "
             f"by step {rows['test_step'].median():.0f} (medians).",
             f"Before training {percent(before)} of the same networks' active neurons are of a single frequency. In "
-            f"{null.networks} further untrained networks the largest share of one frequency among "
+            f"{null.draws} further untrained networks the largest share of one frequency among "
             f"{len(null.share)} active neurons is {number(float(null.share.max()))} at the input and "
             f"{number(float(null.share_out.max()))} at the output.",
             f"Incoming and outgoing weights agree: {percent(float(rows['same'].mean()))} of the active neurons have "
@@ -262,7 +262,7 @@ def modular_study(
     seeds: Iterable[int] = range(10),
     *,
     regimen: ModularRegimen | None = None,
-    null_networks: int = 100,
+    draws: int = 100,
     progress: Callable[[int, int], None] | None = None,
 ) -> ModularStudy:
     """Train, read and compare. Ten seeds of p = 31 take about 15 seconds of one core.
@@ -271,7 +271,7 @@ def modular_study(
         p: the modulus, an odd prime.
         seeds: of the networks; verdicts need 72 or more.
         regimen: how they are trained; None is `ModularRegimen()`.
-        null_networks: untrained networks behind the p-values, at least 20.
+        draws: how many untrained networks stand behind the p-values, at least 20.
         progress: called as `progress(done, seeds)`.
 
     Raises:
@@ -279,7 +279,7 @@ def modular_study(
     """
     numbers = list(seeds)
     runs = train_modular(p, seeds=numbers, regimen=regimen, progress=progress)
-    null = fourier_null(runs.config.architecture, networks=null_networks)
+    null = fourier_null(runs.config.architecture, draws=draws)
     before = train_modular(p, seeds=numbers, regimen=regimen, steps=0)
     further = untrained_networks(runs.config.architecture, max(0, UNTRAINED - len(numbers)), seed=1)
     trained, untrained, others = (
@@ -295,7 +295,7 @@ def modular_report(
     seeds: Iterable[int] = range(10),
     *,
     regimen: ModularRegimen | None = None,
-    null_networks: int = 100,
+    draws: int = 100,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Train networks to add modulo p, read them, and write what was found.
@@ -317,13 +317,11 @@ def modular_report(
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
         >>> small = ModularRegimen(embedding=8, width=12, steps=50)
-        >>> page = modular_report(folder, 7, range(2), regimen=small, null_networks=20)
+        >>> page = modular_report(folder, 7, range(2), regimen=small, draws=20)
         >>> page.name, page.stat().st_size < 1_000_000
         ('index.html', True)
     """
-    return write_modular(
-        modular_study(p, seeds, regimen=regimen, null_networks=null_networks, progress=progress), out
-    )
+    return write_modular(modular_study(p, seeds, regimen=regimen, draws=draws, progress=progress), out)
 
 
 def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:
@@ -400,7 +398,7 @@ def _drawn(study: ModularStudy) -> dict[str, Drawn]:
     found["shares"] = (
         figure,
         "One frequency to a neuron",
-        f"Active neurons of all seeds, beside those of {study.null.networks} untrained networks; dotted: 90%.",
+        f"Active neurons of all seeds, beside those of {study.null.draws} untrained networks; dotted: 90%.",
         shares,
     )
 

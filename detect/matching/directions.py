@@ -142,7 +142,7 @@ def _build(fit: Array, test: Array, box: Box, known: Catalogue) -> Targets:
 
 
 def _known(given: Catalogue | None) -> Catalogue:
-    return catalogue if given is None else given
+    return installed if given is None else given
 
 
 @lru_cache(maxsize=8)

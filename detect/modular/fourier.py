@@ -123,7 +123,7 @@ class FourierReading:
 
     Examples:
         >>> from .tables import planted
-        >>> reading = read_fourier(planted(11, [1, 3]), networks=20)
+        >>> reading = read_fourier(planted(11, [1, 3]), draws=20)
         >>> reading.used, reading.accuracy, int(reading.neurons["fourier"].sum()) == len(reading.neurons)
         ((1, 3), 1.0, True)
     """
@@ -158,13 +158,13 @@ class FourierReading:
 
 
 def read_fourier(
-    network: Network | HasNetwork, *, null: FourierNull | None = None, networks: int = 100, seed: int = 0
+    network: Network | HasNetwork, *, null: FourierNull | None = None, draws: int = 100, seed: int = 0
 ) -> FourierReading:
     """Which Fourier features a network that adds modulo p holds, in neurons and as directions, and what they do.
 
     Args:
         network: 2 p one-hot inputs (a, then b), one non-linear hidden layer (linear ones are multiplied out), p logits.
-        null: untrained networks of its shape; None draws `networks` of them.
+        null: untrained networks of its shape; None draws `draws` of them.
         seed: of the null and of the read-out's split.
 
     Raises:
@@ -172,7 +172,7 @@ def read_fourier(
 
     Examples:
         >>> from .tables import planted
-        >>> reading = read_fourier(planted(11, [1, 3]), networks=20)
+        >>> reading = read_fourier(planted(11, [1, 3]), draws=20)
         >>> reading
         FourierReading(p = 11; frequencies 1, 3; 100% of the active neurons of one frequency)
         >>> float(np.abs(reading.neurons["phase_error"]).max().round(9))
@@ -183,7 +183,7 @@ def read_fourier(
     net = as_network(network)
     tables = Tables.of(net)
     if null is None:
-        null = fourier_null(net.architecture, networks=networks, seed=seed)
+        null = fourier_null(net.architecture, draws=draws, seed=seed)
     hidden = tables.hidden()
     written = written_variance(tables, hidden)
     active = active_neurons(written)

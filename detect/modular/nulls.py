@@ -35,11 +35,11 @@ class FourierNull:
         share_out: the same of outgoing weights.
         readout: held-out R^2 of reading cos and sin of a, of b and of a + b from the layer, over networks and
             frequencies [3, draws].
-        networks: how many were drawn.
+        draws: how many networks were drawn.
 
     Examples:
         >>> from .tables import planted
-        >>> null = fourier_null(planted(11, [1, 2]).architecture, networks=30)
+        >>> null = fourier_null(planted(11, [1, 2]).architecture, draws=30)
         >>> null, null.p_share([0.3, 0.9]).round(3).tolist()
         (FourierNull(30 untrained networks; 95% quantiles: share 0.54, read-out -0.23), [0.851, 0.002])
     """
@@ -47,7 +47,7 @@ class FourierNull:
     share: Array
     share_out: Array
     readout: Array
-    networks: int
+    draws: int
 
     def p_share(self, share: npt.ArrayLike) -> Array:
         """The chance that an untrained neuron's share is at least as large, `(1 + draws above) / (1 + draws)`."""
@@ -63,7 +63,7 @@ class FourierNull:
 
     def __repr__(self) -> str:
         share, readout = (float(np.quantile(v, 0.95)) for v in (self.share, self.readout[2]))
-        drawn = f"{self.networks} untrained networks"
+        drawn = f"{self.draws} untrained networks"
         return f"FourierNull({drawn}; 95% quantiles: share {share:.2f}, read-out {readout:.2f})"
 
 
@@ -73,25 +73,26 @@ def _exceedance(draws: Array, values: npt.ArrayLike) -> Array:
     return np.asarray(np.where(np.isnan(given), np.nan, (1.0 + above) / (1.0 + len(draws))))
 
 
-def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int = 0) -> FourierNull:
+def fourier_null(architecture: Architecture, *, draws: int = 100, seed: int = 0) -> FourierNull:
     """Draw the null: untrained networks of that shape, read as a trained one is.
 
     Args:
-        architecture: the shape; networks: how many to draw (100 with 64 neurons give p down to 2e-4); seed: of
-            the draws.
+        architecture: the shape.
+        draws: how many networks to draw (100 with 64 neurons give p down to 2e-4).
+        seed: of the draws.
 
     Raises:
         InputError: for fewer than 20 networks, which would leave no p below 0.05 for a read-out.
 
     Examples:
         >>> from .tables import planted
-        >>> fourier_null(planted(11, [1, 2]).architecture, networks=20)
+        >>> fourier_null(planted(11, [1, 2]).architecture, draws=20)
         FourierNull(...)
     """
-    if networks < 20:
-        raise InputError(f"{networks} untrained networks: give at least 20, or no p-value can be small")
+    if draws < 20:
+        raise InputError(f"{draws} untrained networks: give at least 20, or no p-value can be small")
     shares, outs, reads = [], [], []
-    for k, network in enumerate(untrained_networks(architecture, networks, seed=seed)):
+    for k, network in enumerate(untrained_networks(architecture, draws, seed=seed)):
         tables = Tables.of(network)
         hidden = tables.hidden()
         active = active_neurons(written_variance(tables, hidden))
@@ -102,7 +103,7 @@ def fourier_null(architecture: Architecture, *, networks: int = 100, seed: int =
         np.sort(np.concatenate(shares)),
         np.sort(np.concatenate(outs)),
         np.sort(np.concatenate(reads, axis=1), axis=1),
-        networks,
+        draws,
     )
 
 

@@ -165,7 +165,7 @@ def fourier_verdicts(
     Examples:
         >>> from .tables import planted
         >>> from .fourier import read_fourier
-        >>> readings = [read_fourier(planted(11, [1 + k % 5]), networks=20, seed=k) for k in range(3)]
+        >>> readings = [read_fourier(planted(11, [1 + k % 5]), draws=20, seed=k) for k in range(3)]
         >>> table = fourier_verdicts(readings)
         >>> table.loc[0, "feature"], int(table.loc[0, "found"]), table["found"].tolist()[1:]
         ('some Fourier feature', 3, [1, 1, 1, 0, 0])

@@ -46,7 +46,7 @@ class TransplantSettings:
         layer, donor_layer: non-linear layers from 0; None for the first that holds the feature (0 for a whole layer of
             the recipient).
         held: the largest 1 - r^2 of a carrier.
-        decoys: draws of each kind of decoy.
+        draws: of each kind of decoy.
         seed: of the pairing and the decoys.
 
     Raises:
@@ -60,7 +60,7 @@ class TransplantSettings:
     layer: int | None = None
     donor_layer: int | None = None
     held: float = HELD
-    decoys: int = DECOYS
+    draws: int = DECOYS
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,9 +68,9 @@ class TransplantSettings:
             raise InputError(
                 f"held={self.held!r}: give the share of variance left unexplained, between 0 and 1"
             )
-        if self.decoys < 1:
+        if self.draws < 1:
             raise InputError(
-                f"{self.decoys} decoys: give at least one draw of each kind, no number stands alone"
+                f"{self.draws} decoys: give at least one draw of each kind, no number stands alone"
             )
 
 
@@ -257,7 +257,7 @@ def _scored(
     settings: TransplantSettings,
 ) -> Transplant:
     """The record with its numbers."""
-    scores = scores_of(donor, recipient, pairs, task=task, decoys=settings.decoys, seed=settings.seed)
+    scores = scores_of(donor, recipient, pairs, task=task, decoys=settings.draws, seed=settings.seed)
     return replace(
         blank,
         accuracy=scores.accuracy,

@@ -39,7 +39,7 @@ def made_up(understood: tuple[bool, ...] = (True, True, True)) -> ModularStudy:
     runs = ModularRuns(
         P, regimen, tuple(range(n)), weights, mask, np.array([0, 50]), test * 0 + 1, test * 0 + 1, test
     )
-    null = fourier_null(runs.config.architecture, networks=20)
+    null = fourier_null(runs.config.architecture, draws=20)
     before = [read_fourier(net, null=null) for net in untrained_networks(nets[0].architecture, n)]
     return ModularStudy(
         runs, tuple(read_fourier(net, null=null) for net in runs.networks()), tuple(before), (), null
@@ -103,7 +103,7 @@ def test_the_files_are_whole_and_fetch_nothing(understood: tuple[bool, ...], tmp
 
 
 def test_a_training_that_learns_nothing_is_reported_as_such(tmp_path: Path) -> None:
-    study = modular_study(7, range(2), regimen=SMALL, null_networks=20)
+    study = modular_study(7, range(2), regimen=SMALL, draws=20)
     assert len(study.untrained) == 2
     assert len(study.others) == 70
     assert all(reading.accuracy < 0.5 for reading in (*study.untrained, *study.others))
@@ -112,7 +112,7 @@ def test_a_training_that_learns_nothing_is_reported_as_such(tmp_path: Path) -> N
 
 def test_a_layer_too_wide_to_be_read_is_reported_without_read_outs() -> None:
     # 96 neurons on 121 pairs: two thirds of the pairs are fewer than the neurons.
-    reading = read_fourier(planted(P, [1], each=96), networks=20)
+    reading = read_fourier(planted(P, [1], each=96), draws=20)
     assert reading.frequencies["r2"].isna().all()
     assert reading.frequencies["q"].isna().all()
     assert reading.used == (1,)

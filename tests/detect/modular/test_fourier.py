@@ -25,7 +25,7 @@ from mathcircuits.detect.modular.tables import (
 )
 
 RNG = np.random.default_rng(0)
-NULL = fourier_null(planted(11, [1, 2]).architecture, networks=40)
+NULL = fourier_null(planted(11, [1, 2]).architecture, draws=40)
 
 
 def wave(p: int, k: int, phi: float = 0.0) -> np.ndarray:
@@ -117,7 +117,7 @@ def test_no_odd_prime_no_modulus(p: object) -> None:
 
 @pytest.mark.parametrize(("p", "ks"), [(7, [1]), (7, [2, 3]), (11, [4]), (13, [1, 5, 6]), (31, [3, 14])])
 def test_what_is_planted_is_found_and_nothing_else(p: int, ks: list[int]) -> None:
-    reading = read_fourier(planted(p, ks), null=fourier_null(planted(p, ks).architecture, networks=40))
+    reading = read_fourier(planted(p, ks), null=fourier_null(planted(p, ks).architecture, draws=40))
     assert reading.used == tuple(ks)
     assert reading.single == 1.0
     assert reading.accuracy == reading.accuracy_used == 1.0
@@ -173,7 +173,7 @@ def test_dead_and_mixed_neurons_are_not_fourier_neurons() -> None:
 
 
 def test_ablating_a_frequency_takes_its_wave_and_leaves_the_others() -> None:
-    reading = read_fourier(planted(31, [2, 7, 9]), networks=20)
+    reading = read_fourier(planted(31, [2, 7, 9]), draws=20)
     rows = reading.frequencies.set_index("frequency").loc[[2, 7, 9]]
     assert (rows["component_without"] < 1e-9).all()
     # Harmonics of the ablated neurons may have reached the others' waves, no more.
@@ -241,7 +241,7 @@ def test_the_null_is_that_of_a_random_direction() -> None:
     shape = Network(
         [np.ones((64, 62)), np.ones((48, 64)), np.ones((31, 48))], activation=["identity", "relu"]
     ).architecture
-    null = fourier_null(shape, networks=20)
+    null = fourier_null(shape, draws=20)
     rng = np.random.default_rng(0)
     gamma = rng.gamma(2, size=(100_000, 15))
     theory = np.quantile(gamma.max(axis=1) / gamma.sum(axis=1), [0.1, 0.5, 0.9])
@@ -269,7 +269,7 @@ def test_p_of_untrained_neurons_is_uniform() -> None:
 
 def test_too_small_a_null_is_refused() -> None:
     with pytest.raises(InputError, match="19 untrained networks: give at least 20"):
-        fourier_null(planted(7, [1]).architecture, networks=19)
+        fourier_null(planted(7, [1]).architecture, draws=19)
 
 
 # Relabelling and arbitrariness
@@ -355,6 +355,6 @@ def test_verdicts_separate_the_family_from_its_members() -> None:
 def test_verdicts_on_nothing_or_on_two_moduli_are_refused() -> None:
     with pytest.raises(InputError, match=r"0 readings with moduli \[\]"):
         fourier_verdicts([])
-    two = [read_fourier(planted(p, [1]), networks=20) for p in (7, 11)]
+    two = [read_fourier(planted(p, [1]), draws=20) for p in (7, 11)]
     with pytest.raises(InputError, match=r"moduli \[7, 11\]: give at least one, all of one modulus"):
         fourier_verdicts(two)

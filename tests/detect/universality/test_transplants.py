@@ -258,7 +258,7 @@ def test_error_texts() -> None:
     with pytest.raises(InputError, match="held=2: give the share of variance left unexplained"):
         TransplantSettings(held=2)
     with pytest.raises(InputError, match="0 decoys: give at least one draw"):
-        TransplantSettings(decoys=0)
+        TransplantSettings(draws=0)
     with pytest.raises(InputError, match="the loss needs a task of the network's inputs and outputs"):
         transplant(MINIMUM, MINIMUM, "greaterness", task="absolute")
     with pytest.raises(InputError, match="arguments without a feature"):

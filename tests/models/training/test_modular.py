@@ -129,7 +129,7 @@ def test_one_network_groks_by_a_few_frequencies() -> None:
     assert runs.grokked.all()
     fitted, understood = runs.step_of(runs.train_accuracy)[0], runs.step_of(runs.test_accuracy)[0]
     assert fitted < understood < 600
-    reading = read_fourier(runs.networks()[0], networks=20)
+    reading = read_fourier(runs.networks()[0], draws=20)
     assert reading.single >= 0.8
     assert 3 <= len(reading.used) <= 12
     assert reading.accuracy_used > 0.99
