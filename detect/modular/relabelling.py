@@ -143,7 +143,7 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
 
 
 def fourier_verdicts(
-    readings: Sequence[FourierReading], untrained: Sequence[FourierReading] = (), *, rate: float = 0.05
+    readings: Sequence[FourierReading], untrained: Sequence[FourierReading] = (), *, alpha: float = 0.05
 ) -> pd.DataFrame:
     """Verdicts that keep the family apart from its members: some Fourier feature, and each single frequency.
 
@@ -154,7 +154,7 @@ def fourier_verdicts(
     Args:
         readings: of networks that solve the task.
         untrained: of untrained networks of the same shape.
-        rate: false discovery rate over the frequencies.
+        alpha: false discovery rate over the frequencies.
 
     Returns:
         `kind, feature, frequency` (missing for the family) and the columns of `verdict_table`.
@@ -197,7 +197,7 @@ def fourier_verdicts(
             }
             for k in features
         ]
-        return verdict_table(pd.DataFrame(entries), rate=rate)
+        return verdict_table(pd.DataFrame(entries), alpha=alpha)
 
     family, members = rows("family", [None]), rows("frequency", range(1, (p - 1) // 2 + 1))
     table = pd.concat(

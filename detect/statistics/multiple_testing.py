@@ -60,30 +60,30 @@ class Selection(NamedTuple):
     words: str
 
 
-def select(p: npt.ArrayLike, rate: float) -> Selection:
+def select(p: npt.ArrayLike, alpha: float) -> Selection:
     """Claims at a false discovery rate, with the confidence that keeps the false coverage rate of their intervals.
 
-    With R of m claimed, intervals at confidence `1 - rate R / m` miss in at most `rate` of the claimed rows on average
-    (Benjamini & Yekutieli, J. Am. Stat. Assoc. 100, 2005).
+    With R of m claimed, intervals at confidence `1 - alpha R / m` miss in at most `alpha` of the claimed rows on
+    average (Benjamini & Yekutieli, J. Am. Stat. Assoc. 100, 2005).
 
     Args:
         p: p-values [m]; NaN means "not tested".
-        rate: false discovery rate, between 0 and 1.
+        alpha: false discovery rate, between 0 and 1.
 
     Raises:
-        InputError: for a rate outside (0, 1), and as `benjamini_hochberg`.
+        InputError: for an alpha outside (0, 1), and as `benjamini_hochberg`.
 
     Examples:
         >>> select([0.001, 0.5], 0.05).words
         '1 of 2 rows claimed at false discovery rate 0.05 (Benjamini-Hochberg); intervals at confidence 0.975 (FCR)'
     """
-    if not 0 < rate < 1:
-        raise InputError(f"rate {rate}: give a false discovery rate between 0 and 1, such as 0.05")
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha {alpha}: give a false discovery rate between 0 and 1, such as 0.05")
     q = benjamini_hochberg(p)
-    tested, claimed = int((~np.isnan(q)).sum()), int((q <= rate).sum())
-    confidence = 1 - rate * max(claimed, 1) / max(tested, 1)
+    tested, claimed = int((~np.isnan(q)).sum()), int((q <= alpha).sum())
+    confidence = 1 - alpha * max(claimed, 1) / max(tested, 1)
     words = (
-        f"{claimed} of {tested} rows claimed at false discovery rate {rate:g} (Benjamini-Hochberg); "
+        f"{claimed} of {tested} rows claimed at false discovery rate {alpha:g} (Benjamini-Hochberg); "
         f"intervals at confidence {confidence:.4g} (FCR)"
     )
     return Selection(q, claimed, tested, confidence, words)

@@ -206,24 +206,21 @@ def verdict(
     return Verdict(name, share.low, share.high, reason, share.value, found, n, share.confidence, p_untrained)
 
 
-def verdict_table(
-    frame: pd.DataFrame, *, rate: float = 0.05, margins: tuple[float, float] = MARGINS, alpha: float = ALPHA
-) -> pd.DataFrame:
+def verdict_table(frame: pd.DataFrame, *, alpha: float = 0.05) -> pd.DataFrame:
     """Verdicts on many features at once, with false discoveries controlled over all of them.
 
     Each row's margin test asks for the claim that its counts support best: universal (one-sided, prevalence
     above the upper margin), absent (below the lower one) or partial (both ends inside); its p-value is
     twice the smallest of the three one-sided ones, so that a single row agrees with `verdict`.
-    Benjamini-Hochberg over the rows keeps the expected share of wrong claims at `rate`. The intervals are
-    widened to match: at confidence `1 - rate R / m` with R of m rows claimed, which controls the false
+    Benjamini-Hochberg over the rows keeps the expected share of wrong claims at `alpha`. The intervals are
+    widened to match: at confidence `1 - alpha R / m` with R of m rows claimed, which controls the false
     coverage rate (Benjamini & Yekutieli 2005), and a row is claimed exactly when its widened interval
     clears the margins. Forced rows and rows without networks are not tests and do not count in m.
 
     Args:
         frame: one row per feature with columns `found` and `n`, and if known `untrained_found`, `untrained_n`
             and `forced`; all others are carried along.
-        rate: false discovery rate.
-        margins, alpha: as for `verdict`.
+        alpha: false discovery rate.
 
     Returns:
         the frame with `value, low, high, confidence, verdict, reason, p_untrained, p, q` added (p and q
@@ -255,14 +252,14 @@ def verdict_table(
         untrained = [None if _is_missing(f) or _is_missing(n) else (f, n) for f, n in both]
     p = np.array(
         [
-            math.nan if skip or n == 0 else _margin_p(found, n, margins)
+            math.nan if skip or n == 0 else _margin_p(found, n)
             for (found, n), skip in zip(pairs, forced, strict=True)
         ]
     )
-    selection = select(p, rate)
+    selection = select(p, alpha)
     confidence = selection.confidence
     found_verdicts = [
-        verdict(found, n, u, skip, confidence=confidence, margins=margins, alpha=alpha)
+        verdict(found, n, u, skip, confidence=confidence)
         for (found, n), u, skip in zip(pairs, untrained, forced, strict=True)
     ]
     table = frame.copy()
@@ -332,7 +329,7 @@ def _clopper_pearson(
     return low, high
 
 
-def _margin_p(found: int, n: int, margins: tuple[float, float]) -> float:
+def _margin_p(found: int, n: int) -> float:
     """Twice the smallest one-sided p of the three claims: above, below, inside the margins."""
     from scipy.special import bdtr, bdtrc
 
@@ -342,7 +339,7 @@ def _margin_p(found: int, n: int, margins: tuple[float, float]) -> float:
     def at_most(chance: float) -> float:
         return float(bdtr(found, n, chance))
 
-    lower, upper = margins
+    lower, upper = MARGINS
     return min(1.0, 2 * min(at_least(upper), at_most(lower), max(at_least(lower), at_most(upper))))
 
 

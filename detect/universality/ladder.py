@@ -283,24 +283,24 @@ def ladders(
     return tuple(found[pair] for pair in sorted(found))
 
 
-def ladder_table(found: Sequence[Ladder], *, rate: float = 0.05) -> pd.DataFrame:
+def ladder_table(found: Sequence[Ladder], *, alpha: float = 0.05) -> pd.DataFrame:
     """The rungs of several ladders as one frame, judged together.
 
     As `verdict_table` does for features: each rung's test is of the claim that its pairs support best (the same,
     different or vacuous in more than the majority, or none of these), Benjamini-Hochberg over all rungs keeps the
-    expected share of wrong claims at `rate`, and intervals are widened to confidence `1 - rate R / m` with R of m rungs
-    claimed (Benjamini & Yekutieli 2005), so that a rung is claimed exactly when its widened interval clears the
+    expected share of wrong claims at `alpha`, and intervals are widened to confidence `1 - alpha R / m` with R of m
+    rungs claimed (Benjamini & Yekutieli 2005), so that a rung is claimed exactly when its widened interval clears the
     majority. Rungs that cannot be compared are no tests.
 
     Args:
         found: ladders, at whatever confidence they were made.
-        rate: false discovery rate.
+        alpha: false discovery rate.
 
     Returns:
         columns `COLUMNS`, one row per ladder and rung; `attrs["correction"]` says in words what was controlled.
 
     Raises:
-        InputError: for a rate outside (0, 1).
+        InputError: for an alpha outside (0, 1).
 
     Examples:
         >>> from ..features.task import derived_network
@@ -311,7 +311,7 @@ def ladder_table(found: Sequence[Ladder], *, rate: float = 0.05) -> pd.DataFrame
         'intervals at confidence 0.95 (FCR)'
     """
     p = np.array([_missing(rung.p) for one in found for rung in one.rungs], dtype=np.float64)
-    selection = select(p, rate)
+    selection = select(p, alpha)
     frame = _frame([one.at(selection.confidence) for one in found])
     frame["q"] = selection.q
     frame.attrs["correction"] = selection.words

@@ -350,8 +350,8 @@ def test_errors_say_what_is_wrong() -> None:
         (lambda: verdict_table(pd.DataFrame({"found": [1]})), "the table has no column 'n'"),
         (lambda: verdict_table(pd.DataFrame({"found": [4], "n": [3]}, index=["x"])), "n in row 'x' = 3"),
         (
-            lambda: verdict_table(pd.DataFrame({"found": [1], "n": [3]}), rate=0),
-            "rate 0: give a false discovery",
+            lambda: verdict_table(pd.DataFrame({"found": [1], "n": [3]}), alpha=0),
+            "alpha 0: give a false discovery",
         ),
         (lambda: hierarchical_bootstrap(frame, "r", ("network",)), "no column 'network': it has seed, r"),
         (lambda: hierarchical_bootstrap(frame, "r", ("seed",)), "column 'r' holds NaN"),
