@@ -30,13 +30,13 @@ from .learning.closed_rules import PredictionScore as PredictionScore
 from .learning.closed_rules import Rule as Rule
 from .learning.closed_rules import closed_rule as closed_rule
 from .learning.closed_rules import score_predictions as score_predictions
+from .learning.diagnosis import Diagnosis as Diagnosis
 from .learning.diagnosis import diagnose as diagnose
 from .learning.diagnosis import diagnose_many as diagnose_many
 from .learning.diagnosis import lost_at as lost_at
 from .learning.diagnosis import lost_at_many as lost_at_many
 from .learning.emergence import Emergence as Emergence
 from .learning.emergence import emergence_of as emergence_of
-from .learning.failure_causes import Diagnosis as Diagnosis
 from .learning.success_model import SuccessModel as SuccessModel
 from .learning.success_model import initial_features as initial_features
 from .matching.components import match_components as match_components

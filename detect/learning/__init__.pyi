@@ -2,12 +2,12 @@ from .closed_rules import PredictionScore as PredictionScore
 from .closed_rules import Rule as Rule
 from .closed_rules import closed_rule as closed_rule
 from .closed_rules import score_predictions as score_predictions
+from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
 from .diagnosis import diagnose_many as diagnose_many
 from .diagnosis import lost_at as lost_at
 from .diagnosis import lost_at_many as lost_at_many
 from .emergence import Emergence as Emergence
 from .emergence import emergence_of as emergence_of
-from .failure_causes import Diagnosis as Diagnosis
 from .success_model import SuccessModel as SuccessModel
 from .success_model import initial_features as initial_features

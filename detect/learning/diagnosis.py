@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,9 @@ from ..networks.box import as_floats, comparison_points
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
-from .failure_causes import Diagnosis, stuck_causes
+from .failure_causes import cause_of
+from .failure_records import Cause, Diverged, NotConverged, NotPiecewiseLinear, Solved, TooLarge
+from .failure_words import sentence
 from .local_descent import descend, slopes_of
 
 Array = npt.NDArray[np.float64]
@@ -77,6 +80,40 @@ TRIES = 200
 LARGEST = 1000
 #: Values of Jacobians held at once: 32 MiB.
 HELD = 2**22
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """Why a network failed (see the module for the definitions).
+
+    Attributes:
+        cause: one of `CAUSES`.
+        layer: the hidden layer of the neuron, counted from 0 over layers with an activation; None where no single
+            neuron is to blame.
+        neuron: the neuron, counted from 0.
+        sentence: the reason in words, with the numbers that decided.
+        loss: the mean squared error, NaN where it diverged.
+
+    Examples:
+        >>> diagnose(Network([[[1.0], [0.5]], [[0.5, 1.0]]]), "absolute")
+        Diagnosis(same side, layer 0, neuron 0: neurons 0 and 1 of layer 0 do the same work, both on the
+        side of relu(x1), so that of the 2 that the task needs 1 is there; nothing holds relu(-x1))
+    """
+
+    cause: str
+    layer: int | None
+    neuron: int | None
+    sentence: str
+    loss: float
+
+    @classmethod
+    def of(cls, found: Cause, loss: float) -> Diagnosis:
+        """A cause with its words."""
+        return cls(found.cause, found.layer, found.neuron, sentence(found), loss)
+
+    def __repr__(self) -> str:
+        place = "" if self.neuron is None else f", layer {self.layer}, neuron {self.neuron}"
+        return f"Diagnosis({self.cause}{place}: {self.sentence})"
 
 
 def diagnose(
@@ -142,7 +179,7 @@ def diagnose_many(
     shapes: dict[Architecture, list[int]] = {}
     for k, (net, own) in enumerate(zip(nets, given, strict=True)):
         if net is None or (own is not None and not np.isfinite(own)):
-            found[k] = Diagnosis("diverged", None, None, "its weights or its loss are not finite", np.nan)
+            found[k] = Diagnosis.of(Diverged(), np.nan)
         else:
             shapes.setdefault(net.architecture, []).append(k)
     for architecture, places in shapes.items():
@@ -152,24 +189,20 @@ def diagnose_many(
         known = [m if given[k] is None else given[k] for k, m in zip(places, measured, strict=True)]
         final = np.array(known, dtype=float)
         stuck = np.flatnonzero(final >= threshold)
-        for row in np.flatnonzero(final < threshold):
-            text = f"its loss is {final[row]:.2g}, below {threshold:.2g}"
-            found[places[row]] = Diagnosis("solved", None, None, text, float(final[row]))
         reached = _reach(stack, stuck, X, Y, threshold)
-        for row in stuck:
-            k, loss = places[row], float(final[row])
-            net = nets[k]
+        for row, k in enumerate(places):
+            net, loss = nets[k], float(final[row])
             assert net is not None
-            if reached is None:
-                found[k] = Diagnosis("unknown", None, None, _unreadable(architecture), loss)
+            cause: Cause
+            if loss < threshold:
+                cause = Solved(loss=loss, threshold=threshold)
+            elif reached is None:
+                cause = _unreadable(architecture)
             elif reached[row] < threshold:
-                text = (
-                    f"local steps from here lead from a loss of {loss:.2g} to one below {threshold:.2g}: it was "
-                    "stopped too early, and nothing is lost"
-                )
-                found[k] = Diagnosis("not converged", None, None, text, loss)
+                cause = NotConverged(loss=loss, threshold=threshold)
             else:
-                found[k] = stuck_causes(net, task, X, Y, loss)
+                cause = cause_of(net, task, X, Y)
+            found[k] = Diagnosis.of(cause, loss)
     return [found[k] for k in range(len(nets))]
 
 
@@ -312,13 +345,7 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
     return reached
 
 
-def _unreadable(architecture: Architecture) -> str:
+def _unreadable(architecture: Architecture) -> NotPiecewiseLinear | TooLarge:
     if slopes_of(architecture.activations) is None:
-        names = ", ".join(dict.fromkeys(architecture.activations))
-        return (
-            f"its activations ({names}) are not piecewise linear, and the causes known are of ReLU networks"
-        )
-    return (
-        f"its {_parameters(architecture)} parameters are more than the {LARGEST} up to which local steps are tried, so "
-        "that it is not known whether more training would help"
-    )
+        return NotPiecewiseLinear(activations=architecture.activations)
+    return TooLarge(parameters=_parameters(architecture), largest=LARGEST)

@@ -1,8 +1,8 @@
-"""The causes for which a network fails its task, each with its check."""
+"""Which cause a network fails its task for: the checks, each of which answers with a record of its numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,10 +13,23 @@ from ..errors import InputError
 from ..exact.canonical import ROUNDING, CanonicalForm, canonical_form
 from ..features.symmetry import Symmetry, mirrored
 from ..features.task import Task
-from ..networks.architecture import Architecture
+from ..networks.architecture import Architecture, hook_post, hook_pre
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import apply_nonlinearity
+from .failure_records import (
+    Affine,
+    AffinePartWrong,
+    Cause,
+    Dead,
+    IsAffine,
+    Misplaced,
+    MisplacedByExclusion,
+    NeedsBiases,
+    SameSide,
+    TooNarrow,
+    WrongSign,
+)
 from .local_descent import residuals_and_jacobian, slopes_of
 
 Array = npt.NDArray[np.float64]
@@ -42,35 +55,6 @@ IN_PLACE = 0.99
 
 #: Kinks whose effect on the function is below this share of its scale on the box are not named.
 NAMED = 0.05
-
-
-@dataclass(frozen=True, repr=False)
-class Diagnosis:
-    """Why a network failed (see the module for the definitions).
-
-    Attributes:
-        cause: one of `CAUSES`.
-        layer: the hidden layer of the neuron, counted from 0 over layers with an activation; None where no single
-            neuron is to blame.
-        neuron: the neuron, counted from 0.
-        sentence: the reason in words, with the numbers that decided.
-        loss: the mean squared error, NaN where it diverged.
-
-    Examples:
-        >>> diagnose(Network([[[1.0], [0.5]], [[0.5, 1.0]]]), "absolute")
-        Diagnosis(same side, layer 0, neuron 0: neurons 0 and 1 of layer 0 do the same work, both on the
-        side of relu(x1), so that of the 2 that the task needs 1 is there; nothing holds relu(-x1))
-    """
-
-    cause: str
-    layer: int | None
-    neuron: int | None
-    sentence: str
-    loss: float
-
-    def __repr__(self) -> str:
-        place = "" if self.neuron is None else f", layer {self.layer}, neuron {self.neuron}"
-        return f"Diagnosis({self.cause}{place}: {self.sentence})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,74 +92,86 @@ class _Neurons:
         return len(own) - affine + min(affine, outputs)
 
 
-def stuck_causes(net: Network, task: Task, X: Array, Y: Array, loss: float) -> Diagnosis:
-    """The cause of a network that local steps do not save."""
+def cause_of(net: Network, task: Task, X: Array, Y: Array) -> Cause:
+    """The cause of a network that local steps do not save.
+
+    Args:
+        net: the network, piecewise linear.
+        task: what it should have learned.
+        X, Y: points [n, d] of the task's box and its values [n, outputs].
+
+    Examples:
+        >>> from ..features.task import as_task
+        >>> task, X = as_task("absolute"), np.linspace(-1, 1, 64)[:, None]
+        >>> found = cause_of(Network([[[1.0], [0.5]], [[0.5, 1.0]]]), task, X, np.abs(X))
+        >>> found.cause, found.neurons, found.ridge, found.lacking
+        ('same side', (0, 1), Affine(weights=(1.0,), offset=0.0), (Affine(weights=(-1.0,), offset=0.0),))
+    """
     needs = _needed(task, net.architecture)
     if task.needs_bias and not net.architecture.has_bias:
-        text = f"the task {task.name!r} needs biases, and this network has none"
-        return Diagnosis("out of reach", None, None, text, loss)
+        return NeedsBiases(task=task.name)
     for layer, (block, need) in enumerate(zip(net.architecture.active, needs, strict=True)):
         width = net.sizes[block + 1]
         if need is not None and width < need:
-            text = f"layer {layer} has {width} neurons, and the smallest network known for {task.name!r} has {need}"
-            return Diagnosis("out of reach", layer, None, text, loss)
+            return TooNarrow(layer=layer, task=task.name, width=width, needed=need)
     if not net.architecture.active:
-        return Diagnosis(
-            "out of reach", None, None, "it has no layer with an activation, so it is affine", loss
-        )
+        return IsAffine()
     layers = _read(net, task, X, Y, needs)
-    for check in (_dead, _locked_sign, _same_side, _any_sign):
+    checks: tuple[Callable[[Network, Task, _Neurons, Array], Cause | None], ...] = (
+        _dead,
+        _locked_sign,
+        _same_side,
+        _any_sign,
+    )
+    for check in checks:
         for neurons in layers:
             found = check(net, task, neurons, X)
             if found is not None:
-                cause, neuron, text = found
-                return Diagnosis(cause, neurons.layer, neuron, text, loss)
-    return _misplaced(net, task, layers, X, loss)
+                return found
+    return _misplaced(net, task, layers, X)
 
 
-def _dead(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
+def _dead(net: Network, task: Task, neurons: _Neurons, X: Array) -> Dead | None:
     distinct = neurons.distinct(net.outputs)
     if not neurons.dead.any() or (neurons.needed is not None and distinct >= neurons.needed):
         return None
-    k = int(np.flatnonzero(neurons.dead)[0])
-    text = (
-        f"{_named(np.flatnonzero(neurons.dead), neurons.layer)} never active on the box, so that no gradient reaches "
-        f"{'it' if neurons.dead.sum() == 1 else 'them'}, and {_short(distinct, neurons.needed)}"
+    dead = tuple(np.flatnonzero(neurons.dead).tolist())
+    return Dead(
+        layer=neurons.layer,
+        neuron=dead[0],
+        neurons=dead,
+        distinct=distinct,
+        needed=neurons.needed,
+        lacking=_lacking(net, task, neurons, X),
     )
-    return "dead neuron", k, text + _lacking(net, task, neurons, X)
 
 
-def _locked_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
+def _locked_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> WrongSign | None:
     return _wrong_signed(net, neurons, neurons.locked & ((neurons.pull == -np.inf) | ~neurons.used))
 
 
-def _any_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> tuple[str, int, str] | None:
+def _any_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> WrongSign | None:
     return _wrong_signed(net, neurons, neurons.pull > -np.inf)
 
 
-def _wrong_signed(
-    net: Network, neurons: _Neurons, among: npt.NDArray[np.bool_]
-) -> tuple[str, int, str] | None:
+def _wrong_signed(net: Network, neurons: _Neurons, among: npt.NDArray[np.bool_]) -> WrongSign | None:
     wrong = among & (neurons.pull < WRONG) & ~neurons.dead
     if not wrong.any():
         return None
     # The one whose sign, turned, would change most is named.
     k = int(np.where(wrong, neurons.mass * np.abs(neurons.pull).clip(1.0, 1e9), -1.0).argmax())
     incoming = np.hypot(np.linalg.norm(net.weights[neurons.block][k]), net.bias_vectors[neurons.block][k])
-    outgoing = np.linalg.norm(net.weights[neurons.block + 1][:, k])
-    lock = (
-        f": they are longer than its incoming ones ({outgoing:.3g} and {incoming:.3g}), so that gradient descent "
-        "cannot turn them"
-        if neurons.locked[k]
-        else ""
+    return WrongSign(
+        layer=neurons.layer,
+        neuron=k,
+        against=bool(neurons.pull[k] == -np.inf),
+        locked=bool(neurons.locked[k]),
+        outgoing=float(np.linalg.norm(net.weights[neurons.block + 1][:, k])),
+        incoming=float(incoming),
     )
-    against = neurons.pull[k] == -np.inf
-    sense = "against that of the others on its side" if against else "opposite to what the target wants"
-    text = f"the outgoing weights of neuron {k} of layer {neurons.layer} have a sign {sense}{lock}"
-    return "wrong-signed neuron", k, text
 
 
-def _same_side(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[str, int, str] | None:
+def _same_side(net: Network, task: Task, neurons: _Neurons, X: Array) -> SameSide | None:
     distinct = neurons.distinct(net.outputs)
     again = np.flatnonzero((neurons.head >= 0) & (neurons.head != np.arange(len(neurons.head))))
     if not len(again) or (neurons.needed is not None and distinct >= neurons.needed):
@@ -184,45 +180,39 @@ def _same_side(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[s
     heads, counts = np.unique(neurons.head[again], return_counts=True)
     head = int(heads[counts.argmax()])
     group = np.flatnonzero(neurons.head == head)
-    k = int(group[neurons.mass[group].argmin()])
     first = net.architecture.active[0] == 0 and neurons.layer == 0
-    side = f", both on the side of {_ridge(net, head)}" if first and len(group) == 2 else ""
-    side = f", all on the side of {_ridge(net, head)}" if first and len(group) > 2 else side
-    needed = neurons.needed
-    count = (
-        f"so that of the {needed} that the task needs {distinct} {'is' if distinct == 1 else 'are'} there"
-        if needed is not None
-        else f"so that {distinct} of {len(neurons.head)} are left"
+    return SameSide(
+        layer=neurons.layer,
+        neuron=int(group[neurons.mass[group].argmin()]),
+        neurons=tuple(group.tolist()),
+        ridge=_scaled(net.weights[0][head], net.bias_vectors[0][head]) if first else None,
+        width=len(neurons.head),
+        distinct=distinct,
+        needed=neurons.needed,
+        lacking=_lacking(net, task, neurons, X),
     )
-    text = f"neurons {_and(group)} of layer {neurons.layer} do the same work{side}, {count}"
-    return "same side", k, text + _lacking(net, task, neurons, X)
 
 
-def _misplaced(net: Network, task: Task, layers: list[_Neurons], X: Array, loss: float) -> Diagnosis:
-    cause = "kink in the wrong place"
+def _misplaced(
+    net: Network, task: Task, layers: list[_Neurons], X: Array
+) -> Misplaced | MisplacedByExclusion | AffinePartWrong:
     target = _form(task)
     if target is None or len(layers) > 1:
-        text = "by exclusion: enough neurons are alive, distinct and of the right sign, but local steps solve nothing"
-        return Diagnosis(cause, None, None, text, loss)
+        return MisplacedByExclusion()
     form = canonical_form(net, task.box).simplify(NAMED * target.scale)
     own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
     alike = _alike(own, wanted) >= IN_PLACE
     missing, extra = np.flatnonzero(~alike.any(axis=0)), np.flatnonzero(~alike.any(axis=1))
     if not len(missing) and not len(extra):
-        text = "a local minimum with every kink in its place; the affine part is what is wrong"
-        return Diagnosis("unknown", None, None, text, loss)
-    parts, neuron = [], None
-    if len(extra):
-        j = int(extra[np.abs(form.kappa[extra]).max(axis=1).argmax()])
-        post = net.run(X)[f"blocks.{net.architecture.active[0]}.mlp.hook_post"]
-        sides = np.stack([np.maximum(s * (X @ form.n[j] + form.d[j]), 0.0) for s in (1.0, -1.0)], axis=1)
-        neuron = int(_alike(post, sides).max(axis=1).argmax())
-        parts.append(
-            f"neuron {neuron} bends the function along {_plane(form, j)}, where the task does not bend"
-        )
-    if len(missing):
-        parts.append(f"nothing bends along {_plane(target, int(missing[0]))}, where the task does")
-    return Diagnosis(cause, None if neuron is None else 0, neuron, "; ".join(parts), loss)
+        return AffinePartWrong()
+    lacked = _scaled(target.n[missing[0]], target.d[missing[0]]) if len(missing) else None
+    if not len(extra):
+        return Misplaced(extra=None, missing=lacked)
+    j = int(extra[np.abs(form.kappa[extra]).max(axis=1).argmax()])
+    post = net.run(X)[hook_post(net.architecture.active[0])]
+    sides = np.stack([np.maximum(s * (X @ form.n[j] + form.d[j]), 0.0) for s in (1.0, -1.0)], axis=1)
+    neuron = int(_alike(post, sides).max(axis=1).argmax())
+    return Misplaced(layer=0, neuron=neuron, extra=_scaled(form.n[j], form.d[j]), missing=lacked)
 
 
 def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None, ...]) -> list[_Neurons]:
@@ -239,7 +229,7 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
     for layer, block in enumerate(net.architecture.active):
         into, out = net.weights[block], net.weights[block + 1]
         b = net.bias_vectors[block]
-        post, pre = record[f"blocks.{block}.mlp.hook_post"], record[f"blocks.{block}.mlp.hook_pre"]
+        post, pre = record[hook_post(block)], record[hook_pre(block)]
         if block == 0:
             low, high = _range(into, b, task.box)
             size = np.abs(into).sum(axis=1) + np.abs(b)
@@ -256,10 +246,20 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
             for side in (1.0, -1.0)
         )
         head, mass = _groups(post, out, dead, always)
-        locked = (out * out).sum(axis=0) > (into * into).sum(axis=1) + b * b
-        used = along.std(axis=1) >= USED * Y.std()
-        pull = _pull(along, across, residual[0], head)
-        layers.append(_Neurons(layer, block, dead, pull, locked, used, head, mass, always, needs[layer]))
+        layers.append(
+            _Neurons(
+                layer=layer,
+                block=block,
+                dead=dead,
+                pull=_pull(along, across, residual[0], head),
+                locked=(out * out).sum(axis=0) > (into * into).sum(axis=1) + b * b,
+                used=along.std(axis=1) >= USED * Y.std(),
+                head=head,
+                mass=mass,
+                always=always,
+                needed=needs[layer],
+            )
+        )
     return layers
 
 
@@ -349,7 +349,7 @@ def _form(task: Task) -> CanonicalForm | None:
     return canonical_form(derived, task.box)
 
 
-def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> str:
+def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[Affine, ...]:
     """Which of the hand-derived first-layer features no neuron holds, in the mirror image that lacks least."""
     derived = task.derived_network
     if (
@@ -358,54 +358,22 @@ def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> str:
         or net.architecture.active[0]
         or derived.architecture.active[:1] != (0,)
     ):
-        return ""
+        return ()
     if derived.architecture.has_bias != net.architecture.has_bias:
-        return ""
-    post = net.run(X)["blocks.0.mlp.hook_post"]
-    best: list[str] | None = None
+        return ()
+    post = net.run(X)[hook_post(0)]
+    best: list[Affine] | None = None
     for symmetry in (Symmetry(tuple(range(task.arity)), (1,) * task.arity), *task.symmetries):
-        wanted = derived.run(symmetry(X))["blocks.0.mlp.hook_post"]
+        wanted = derived.run(symmetry(X))[hook_post(0)]
         held = (_alike(wanted, post) >= SAME_WORK).any(axis=1)
         if best is None or (~held).sum() < len(best):
             W = mirrored(derived, symmetry).weights[0]
-            best = [_affine(W[j], derived.bias_vectors[0][j]) for j in np.flatnonzero(~held)]
-    return f"; nothing holds {' or '.join(f'relu({text})' for text in best)}" if best else ""
+            b = derived.bias_vectors[0]
+            best = [Affine(tuple(W[j].tolist()), float(b[j])) for j in np.flatnonzero(~held)]
+    return tuple(best or ())
 
 
-def _ridge(net: Network, neuron: int) -> str:
-    """A first-layer neuron as text, its largest weight scaled to 1."""
-    w, b = net.weights[0][neuron], net.bias_vectors[0][neuron]
+def _scaled(w: Array, b: float) -> Affine:
+    """An affine function whose largest weight is scaled to 1 or -1."""
     peak = float(np.abs(w).max())
-    return f"relu({_affine(w / peak, b / peak)})"
-
-
-def _plane(form: CanonicalForm, j: int) -> str:
-    peak = float(np.abs(form.n[j]).max())
-    return f"{_affine(form.n[j] / peak, form.d[j] / peak)} = 0"
-
-
-def _affine(w: Array, b: float) -> str:
-    terms = [(float(v), f"x{k + 1}") for k, v in enumerate(w)] + [(float(b), "")]
-    text = ""
-    for value, name in terms:
-        size = f"{abs(value):.2g}"
-        if float(size) < 0.005:  # what two digits would show as 0.00
-            continue
-        body = name if size == "1" and name else f"{size} {name}".strip()
-        text += (f" {'-' if value < 0 else '+'} " if text else "-" if value < 0 else "") + body
-    return text or "0"
-
-
-def _short(distinct: int, needed: int | None) -> str:
-    live = f"{distinct} distinct one{'s are' if distinct != 1 else ' is'} left"
-    return live if needed is None else f"{live} of the {needed} that the task needs"
-
-
-def _named(neurons: npt.NDArray[np.intp], layer: int) -> str:
-    many = len(neurons) > 1
-    return f"neuron{'s' if many else ''} {_and(neurons)} of layer {layer} {'are' if many else 'is'}"
-
-
-def _and(numbers: Iterable[int]) -> str:
-    texts = [str(int(number)) for number in numbers]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return Affine(tuple((w / peak).tolist()), float(b / peak))
