@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from math import perm
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..exact.reduced import SAME_GAUGE, Reduced, near_planes, reduce_network
+from ..exact.reduced import Reduced, near_planes, reduce_network
 from ..networks.box import Box, as_box, comparison_points
 from ..networks.network import Network
 from ..statistics.correlation import standardised
@@ -30,23 +30,77 @@ SAME_KINK = 0.03
 MAX_CHOICES = 4000
 
 
+class Planes(NamedTuple):
+    """Hyperplanes n.x + d = 0: unit normals n [k, inputs], offsets d [k]."""
+
+    n: Array
+    d: Array
+
+
 @dataclass(frozen=True, eq=False)
 class BoundCircuit:
     """A circuit on a choice of inputs.
 
     Attributes:
         circuit: the template; columns: the inputs, counted from 0, that its arguments are.
+        inputs: how many there are to choose among.
         values: [n, outputs] at the probes.
+
+    Examples:
+        >>> from .templates import circuits
+        >>> minimum = BoundCircuit.at(circuits["minimum"], (0, 2), np.zeros((1, 3)))
+        >>> (minimum.planes.n * np.sqrt(2)).round(9).tolist(), minimum.affine.tolist()
+        ([[1.0, 0.0, -1.0]], [0.5, 0.0, 0.5])
     """
 
     circuit: Circuit
     columns: tuple[int, ...]
+    inputs: int
     values: Array = field(repr=False)
+
+    @classmethod
+    def at(cls, circuit: Circuit, columns: tuple[int, ...], X: Array) -> BoundCircuit:
+        """The circuit on those columns of the points X [n, inputs]."""
+        return cls(circuit, columns, X.shape[1], circuit.values(X[:, list(columns)]))
 
     @property
     def on(self) -> tuple[str, ...]:
         """The arguments as texts."""
         return tuple(f"x{c + 1}" for c in self.columns)
+
+    @property
+    def reduced(self) -> Reduced:
+        """The normal form that gauges are told apart in, of a template of depth 1."""
+        return reduced_template(self.circuit, self.columns, self.inputs)
+
+    @cached_property
+    def planes(self) -> Planes:
+        """The hyperplanes at which a template of depth 1 bends; none for a deeper one."""
+        if self.circuit.depth != 1:
+            return Planes(np.zeros((0, self.inputs)), np.zeros(0))
+        reduced = self.reduced
+        kinked = np.abs(reduced.plus + reduced.minus).max(axis=1, initial=0.0) > 0
+        return Planes(reduced.n[kinked], reduced.d[kinked])
+
+    @cached_property
+    def heights(self) -> Array:
+        """kappa of the normal form of a template of depth 1, one per kink, first output."""
+        kappa = (self.reduced.plus + self.reduced.minus)[:, 0] / 2
+        return np.asarray(kappa[kappa != 0])
+
+    @cached_property
+    def affine(self) -> Array:
+        """[inputs] the affine part of the normal form, first output, without its constant; 0 for a deeper one."""
+        if self.circuit.depth != 1:
+            return np.zeros(self.inputs)
+        reduced = self.reduced
+        carried = (reduced.pair + (reduced.plus - reduced.minus) / 2)[:, 0] @ reduced.n
+        return np.asarray(reduced.affine[0] + carried)
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is a linear function of depth 1, and not constant."""
+        return not len(self.planes.d) and bool(self.affine.any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +150,7 @@ def _bound(templates: tuple[Circuit, ...], box: Box, columns: tuple[int, ...]) -
         for choice in itertools.permutations(columns, circuit.arity):
             if any(tuple(choice[k] for k in order) < choice for order in circuit.symmetry):
                 continue
-            bound = BoundCircuit(circuit, choice, circuit.values(X[:, list(choice)]))
+            bound = BoundCircuit.at(circuit, choice, X)
             (single if circuit.outputs == 1 else several).append(bound)
     table = np.column_stack([b.values[:, 0] for b in single]) if single else np.zeros((len(X), 0))
     return Templates(X, box, tuple(single), standardised(table), tuple(several), tuple(skipped))
@@ -115,70 +169,30 @@ def planes_near(W: Array, b: Array, n: Array, d: Array, box: Box) -> npt.NDArray
     return near_planes(W / length[:, None], b / length, n, d, box)
 
 
-def linear_carriers(reduced: Reduced, columns: Sequence[int]) -> Reduced:
-    """The pairs and always-on neurons that carry a linear function of some inputs, and nothing else."""
-    outside = np.ones(reduced.n.shape[1], dtype=bool)
-    outside[list(columns)] = False
-    own = np.abs(reduced.n[:, outside]).max(axis=1, initial=0.0) <= SAME_KINK
-    none = np.zeros((int(own.sum()), reduced.plus.shape[1]))
-    return replace(
-        reduced, n=reduced.n[own], d=reduced.d[own], plus=none, minus=none, pair=reduced.pair[own],
-        affine=np.where(outside, 0.0, reduced.affine),
-    )  # fmt: skip
+def placed_network(circuit: Circuit, columns: Sequence[int], inputs: int) -> Network:
+    """The circuit's network with the inputs `columns` of `inputs` as its arguments.
 
-
-def gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) -> tuple[str | None, float]:
-    """The gauge by the sides of the kinks alone: in a sum nobody says which carrier belongs to which part."""
-    best: tuple[str | None, float] = (None, math.inf)
-    own = reduced.scaled(1 / scale)
-    for implementation in bound.circuit.gauges:
-        if implementation.network.biases is not None and "always-on" in implementation.gauge:
-            continue
-        template = reduced_template(implementation, bound.columns, reduced.n.shape[1])
-        kinked = np.abs(template.plus + template.minus).max(axis=1) > 0
-        bare = replace(
-            template, n=template.n[kinked], d=template.d[kinked], plus=template.plus[kinked],
-            minus=template.minus[kinked], pair=0 * template.pair[kinked], affine=0 * template.affine,
-        )  # fmt: skip
-        away = replace(own, affine=0 * own.affine, box=template.box).distance(bare) if kinked.any() else 0.0
-        if away < best[1] - 1e-9:
-            best = implementation.gauge, away
-    return (best[0] if best[1] <= SAME_GAUGE else None), best[1]
+    Examples:
+        >>> from .templates import circuits
+        >>> placed_network(circuits["minimum"], (0, 2), 3).weights[0].tolist()
+        [[1.0, 0.0, -1.0], [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]]
+    """
+    net = circuit.network
+    first = np.zeros((net.sizes[1], inputs))
+    first[:, list(columns)] = net.weights[0]
+    return Network([first, *net.weights[1:]], net.biases, net.activations)
 
 
 @lru_cache(maxsize=4096)
-def reduced_template(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Reduced:
-    """A template of depth 1 on some of the inputs, in the normal form that gauges are told apart in."""
-    W = np.zeros((circuit.network.sizes[1], inputs))
-    W[:, list(columns)] = circuit.network.weights[0]
-    net = Network([W, *circuit.network.weights[1:]], circuit.network.biases)
-    # A box in which all kinks of a template lie.
-    return reduce_network(net, as_box((-1.0, 1.0), inputs))
+def reduced_template(
+    circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box | None = None
+) -> Reduced:
+    """A template of depth 1 on some of the inputs, in the normal form that gauges are told apart in.
 
-
-@lru_cache(maxsize=4096)
-def template_planes(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> tuple[Array, Array]:
-    """The hyperplanes at which a template of depth 1 bends; none for a deeper one."""
-    if circuit.depth != 1:
-        return np.zeros((0, inputs)), np.zeros(0)
-    reduced = reduced_template(circuit, columns, inputs)
-    kinked = np.abs(reduced.plus + reduced.minus).max(axis=1, initial=0.0) > 0
-    return reduced.n[kinked], reduced.d[kinked]
-
-
-@lru_cache(maxsize=4096)
-def template_heights(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Array:
-    """kappa of the template's normal form, one per kink, first output."""
-    reduced = reduced_template(circuit, columns, inputs)
-    kappa = (reduced.plus + reduced.minus)[:, 0] / 2
-    return np.asarray(kappa[kappa != 0])
-
-
-@lru_cache(maxsize=4096)
-def template_affine(circuit: Circuit, columns: tuple[int, ...], inputs: int) -> Array:
-    """The affine part of a depth-1 template's normal form, first output, without its constant."""
-    if circuit.depth != 1:
-        return np.zeros(inputs)
-    reduced = reduced_template(circuit, columns, inputs)
-    carried = (reduced.pair + (reduced.plus - reduced.minus) / 2)[:, 0] @ reduced.n
-    return np.asarray(reduced.affine[0] + carried)
+    Args:
+        circuit: the template; columns: the inputs, counted from 0, that its arguments are.
+        inputs: how many there are.
+        box: by default (-1, 1), a box in which all kinks of a template lie.
+    """
+    whole = as_box((-1.0, 1.0), inputs) if box is None else box
+    return reduce_network(placed_network(circuit, columns, inputs), whole)

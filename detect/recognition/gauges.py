@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from ..features.printing import linear_text
 from ..features.symmetry import Symmetry, mirrored
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
-from .bound_templates import BoundCircuit, bound_circuits
+from .bound_templates import BoundCircuit, bound_circuits, reduced_template
 from .templates import Circuit, Circuits, circuits
 
 Array = npt.NDArray[np.float64]
@@ -127,33 +128,74 @@ def gauge_of(
         options += [
             nearest_gauge(reduce_network(i, bounds), bound.circuit, bound.columns, scale) for i in images
         ]
-        named = [option for option in options if option[0] is not None]
-        best = min(named, key=lambda option: gauges.index(str(option[0]))) if named else best
+        named = [option for option in options if option.name is not None]
+        best = min(named, key=lambda option: gauges.index(str(option.name))) if named else best
     return Gauge(form, reduced, bound.circuit, bound.on, scale, *best)
 
 
-def nearest_gauge(
-    reduced: Reduced, circuit: Circuit, columns: Sequence[int], scale: float
-) -> tuple[str | None, float]:
-    """The implementation whose effective weights are nearest: its name (None beyond 0.05) and the distance.
+class NearestGauge(NamedTuple):
+    """The implementation of a circuit that a network is nearest to.
+
+    Attributes:
+        name: the catalogue's name of it; None beyond `SAME_GAUGE`.
+        distance: of the effective weights, relative; infinite where there is none to compare with.
+    """
+
+    name: str | None
+    distance: float
+
+
+def nearest_gauge(reduced: Reduced, circuit: Circuit, columns: Sequence[int], scale: float) -> NearestGauge:
+    """The implementation whose effective weights are nearest.
 
     Args:
         reduced: of the network; circuit: one of depth 1, whose arguments are the inputs `columns`.
         scale: the network computes `scale * circuit + offset`.
     """
     own = reduced.scaled(1 / scale)
-    best: tuple[str | None, float] = (None, math.inf)
     # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
-    first = _bound_reduced(circuit, tuple(columns), reduced.n.shape[1], reduced.box)
+    first = _on_box(circuit, tuple(columns), reduced.n.shape[1], reduced.box)
     unit = None if first is None else first.size
+    distances = []
     for implementation in circuit.gauges:
-        template = _bound_reduced(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
+        template = _on_box(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
         if template is not None:
-            away = own.distance(template, unit)
-            # Strictly nearer: equal ones go by the catalogue's order.
-            if away < best[1] - 1e-9:
-                best = implementation.gauge, away
-    return (best[0] if best[1] <= SAME_GAUGE else None), best[1]
+            distances.append((implementation.gauge, own.distance(template, unit)))
+    return _nearest(distances)
+
+
+def nearest_gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) -> NearestGauge:
+    """The implementation nearest by the sides of its kinks alone.
+
+    In a sum of circuits nothing tells which carrier of an affine part belongs to which circuit.
+
+    Args:
+        reduced: of the network, `scale * bound` and an affine part; bound: a template of depth 1.
+    """
+    own = reduced.scaled(1 / scale)
+    distances = []
+    for implementation in bound.circuit.gauges:
+        if implementation.network.biases is not None and "always-on" in implementation.gauge:
+            continue
+        template = reduced_template(implementation, bound.columns, bound.inputs)
+        kinked = np.abs(template.plus + template.minus).max(axis=1) > 0
+        bare = replace(
+            template, n=template.n[kinked], d=template.d[kinked], plus=template.plus[kinked],
+            minus=template.minus[kinked], pair=0 * template.pair[kinked], affine=0 * template.affine,
+        )  # fmt: skip
+        away = replace(own, affine=0 * own.affine, box=template.box).distance(bare) if kinked.any() else 0.0
+        distances.append((implementation.gauge, away))
+    return _nearest(distances)
+
+
+def _nearest(distances: Iterable[tuple[str, float]]) -> NearestGauge:
+    """The nearest of implementations by name, in the catalogue's order."""
+    best = NearestGauge(None, math.inf)
+    for name, away in distances:
+        # Strictly nearer: equal ones go by the catalogue's order.
+        if away < best.distance - 1e-9:
+            best = NearestGauge(name, away)
+    return best if best.distance <= SAME_GAUGE else NearestGauge(None, best.distance)
 
 
 def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
@@ -203,24 +245,29 @@ def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit
         if bound.circuit.outputs != network.outputs or bound.circuit.depth > 1:
             continue
         fit = one_scale(bound.values, Y)
-        if fit is None or fit[1] > SAME_FUNCTION:
+        if fit is None or fit.unexplained > SAME_FUNCTION:
             continue
         # Of two that fit equally well the one with a positive scale: -x1 is a negation.
-        key = round(fit[1], 9) + (1e-6 if fit[0] < 0 else 0.0)
+        key = round(fit.unexplained, 9) + (1e-6 if fit.scale < 0 else 0.0)
         if best is None or key < best[0]:
-            best = key, bound, fit[0]
+            best = key, bound, fit.scale
     return None if best is None else best[1:]
 
 
-def one_scale(template: Array, values: Array) -> tuple[float, float] | None:
-    """The least-squares `values = scale * template + offsets` with one scale: scale, unexplained share.
+class ScaleFit(NamedTuple):
+    """`values = scale * template + offsets`, and the share of the values' variance that this leaves."""
 
-    None where either is constant.
+    scale: float
+    unexplained: float
+
+
+def one_scale(template: Array, values: Array) -> ScaleFit | None:
+    """The least-squares `values = scale * template + offsets` with one scale; None where either is constant.
 
     Examples:
         >>> t = np.array([[0.0], [1.0], [2.0]])
         >>> one_scale(t, 3 * t + 1)
-        (3.0, 0.0)
+        ScaleFit(scale=3.0, unexplained=0.0)
     """
     T, Y = template - template.mean(axis=0), values - values.mean(axis=0)
     power, total = float((T * T).sum()), float((Y * Y).sum())
@@ -228,18 +275,15 @@ def one_scale(template: Array, values: Array) -> tuple[float, float] | None:
         return None
     scale = float((T * Y).sum()) / power
     rest = Y - scale * T
-    return (scale, float((rest * rest).sum()) / total) if scale else None
+    return ScaleFit(scale, float((rest * rest).sum()) / total) if scale else None
 
 
 @lru_cache(maxsize=4096)
-def _bound_reduced(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
+def _on_box(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
     """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
     X, _ = plane_probes(box)
     arguments = X[:, list(columns)]
     wanted = circuit.values(arguments)
     if np.abs(circuit.network(arguments) - wanted).max() > 1e-9 * max(1.0, float(np.abs(wanted).max())):
         return None
-    first = np.zeros((circuit.network.sizes[1], inputs))
-    first[:, list(columns)] = circuit.network.weights[0]
-    net = circuit.network
-    return reduce_network(Network([first, *net.weights[1:]], net.biases, net.activations), box)
+    return reduced_template(circuit, columns, inputs, box)

@@ -1,4 +1,4 @@
-"""Where a network's variables are: its linear layers multiplied out, and what can be recognised between two layers."""
+"""A network's variables and their values: linear layers multiplied out, and what lies between two layers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..exact.reduced import Reduced, reduce_arrays
 from ..features.printing import linear_text
+from ..networks.box import Box
 from ..networks.network import Network
-from ..networks.nonlinearities import leaky_slope
+from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
 
 Array = npt.NDArray[np.float64]
 
@@ -50,10 +52,45 @@ class Site:
         return self.prefix + linear_text(shown, [f"{self.letter}{k}" for k in range(len(units))])
 
 
-def folded(
-    network: Network,
-) -> tuple[list[tuple[Array, Array]], list[float], list[Site]]:
-    """The hidden layers and the read-out with linear layers multiplied out, slopes, and all sites."""
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A combination of the variables at a site, or several of the network's outputs together.
+
+    Attributes:
+        site: where it is.
+        units: [u] its coefficients over the variables there; [k, u] for k outputs.
+        values: [n] or [n, k], its values at the points of a trace.
+    """
+
+    site: Site
+    units: Array
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedNetwork:
+    """A piecewise-linear network with its linear layers multiplied out.
+
+    Attributes:
+        layers: (W, b) of each hidden layer with a kink, and of the read-out.
+        slopes: of the hidden layers' nonlinearities where they are negative; 0 for a ReLU.
+        sites: where its variables are, from the inputs up.
+    """
+
+    layers: tuple[tuple[Array, Array], ...]
+    slopes: tuple[float, ...]
+    sites: tuple[Site, ...]
+
+
+def folded(network: Network) -> FoldedNetwork:
+    """A network's hidden layers, read-out and sites, with linear layers multiplied out.
+
+    Examples:
+        >>> narrow = Network([[[1.0, 1.0]], [[2.0], [-2.0]], [[1.0, 1.0]]], None, ["identity", "relu"])
+        >>> f = folded(narrow)
+        >>> f.layers[0][0].tolist(), f.slopes, [site.label(np.ones(1)) for site in f.sites]
+        ([[2.0, 2.0], [-2.0, -2.0]], (0.0,), ['y1'])
+    """
     layers: list[tuple[Array, Array]] = []
     slopes: list[float] = []
     sites: list[Site] = []
@@ -78,4 +115,51 @@ def folded(
         if name:
             slopes.append(0.0 if name == "relu" else float(leaky_slope(name) or 0.0))
             M, m = np.eye(len(W)), np.zeros(len(W))
-    return layers, slopes, sites
+    return FoldedNetwork(tuple(layers), tuple(slopes), tuple(sites))
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A network and its values at fixed points of a box.
+
+    Attributes:
+        network: as it was given; folded: with its linear layers multiplied out.
+        box: (low, high) per input; X: [n, d] the points.
+        pre: per hidden layer [n, m], before the nonlinearity.
+        post: [n, d] the points, then per hidden layer [n, m], after the nonlinearity.
+        affine: [n, d + 1] an orthonormal basis of the affine functions on the points.
+    """
+
+    network: Network
+    folded: FoldedNetwork
+    box: Box
+    X: Array
+    pre: tuple[Array, ...]
+    post: tuple[Array, ...]
+    affine: Array
+
+    @classmethod
+    def of(cls, network: Network, box: Box, X: Array) -> Trace:
+        """Run a piecewise-linear network at the points X [n, d]."""
+        own = folded(network)
+        pre: list[Array] = []
+        post = [X]
+        for (W, b), slope in zip(own.layers[:-1], own.slopes, strict=True):
+            pre.append(post[-1] @ W.T + b)
+            name = "relu" if slope == 0 else f"leaky_relu({slope!r})"
+            post.append(apply_nonlinearity(name, pre[-1]))
+        basis = np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
+        return cls(network, own, box, X, tuple(pre), tuple(post), basis)
+
+    def values(self, site: Site) -> Array:
+        """[n, u] the variables at a site."""
+        return np.asarray(self.post[site.level] @ site.M.T + site.m)
+
+    def reduced(self, site: Site, units: Array) -> Reduced:
+        """The reduced network of combinations [k, u] of the variables behind the first hidden layer."""
+        (W, b), slope = self.folded.layers[0], self.folded.slopes[0]
+        return reduce_arrays(W, b, np.full(len(b), slope), units @ site.M, units @ site.m, self.box)
+
+    def off_affine(self, values: Array) -> Array:
+        """What is left of values [n] beside the best affine function of the inputs."""
+        return np.asarray(values - self.affine @ (self.affine.T @ values))
