@@ -67,7 +67,7 @@ def parts_of(trace: Trace, templates: Templates, variable: Variable) -> list[Fou
 def _heights(reduced: Reduced) -> Array:
     """kappa [G] of the first output's kinks, 0 where there is none but for rounding."""
     kappa = (reduced.plus + reduced.minus)[:, 0] / 2
-    return np.asarray(np.where(np.abs(kappa) > 1e-9 * max(reduced.size, 1e-300), kappa, 0.0))
+    return np.where(np.abs(kappa) > 1e-9 * max(reduced.size, 1e-300), kappa, 0.0)
 
 
 def _fitting(templates: Templates, reduced: Reduced, kappa: Array) -> list[_Part]:
@@ -101,7 +101,7 @@ def _affine_beside(fitting: Sequence[_Part], reduced: Reduced, kappa: Array) -> 
     """[inputs] what the fitting parts have to account for beside their kinks: all but other kinks' affine parts."""
     takeable = {g for part in fitting for g in part.planes}
     carried = (reduced.pair + (reduced.plus - reduced.minus) / 2)[:, 0]
-    affine = reduced.affine[0].copy()
+    affine: Array = reduced.affine[0].copy()
     for g in range(len(kappa)):
         if not kappa[g]:
             affine += reduced.pair[g, 0] * reduced.n[g]
