@@ -327,64 +327,94 @@ def modular_report(
 def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:
     """Write a study's page, summary, tables and figures; see `modular_report`."""
     folder = Path(out)
-    drawn = _drawn(study)
+    drawn = _drawings(study)
     for name in ("networks", "frequencies", "neurons", "removal", "verdicts"):
         with atomic(folder / "tables" / f"{name}.csv") as file:
             getattr(study, name).to_csv(file, index=False)
     with atomic(folder / "tables" / "history.csv") as file:
         study.runs.history.to_csv(file, index=False)
-    for name, (figure, _, _, _) in drawn.items():
-        write_figure(figure, folder / "figures" / f"{name}.svg")
+    for name, drawing in drawn.items():
+        write_figure(drawing.figure, folder / "figures" / f"{name}.svg")
     write_json(folder / "summary.json", study.to_dict())
     with atomic(folder / "index.html") as file:
         file.write_text(_page(study, drawn), "utf-8")
     return folder / "index.html"
 
 
-#: Figure, heading, what is to be seen, and its data.
-Drawn = tuple[Figure, str, str, pd.DataFrame]
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """A figure of the page.
+
+    Attributes:
+        figure, heading: the figure, and what stands above it.
+        caption: what is to be seen.
+        data: what is drawn.
+    """
+
+    figure: Figure
+    heading: str
+    caption: str
+    data: pd.DataFrame
 
 
-def _drawn(study: ModularStudy) -> dict[str, Drawn]:
+def _drawings(study: ModularStudy) -> dict[str, _Drawing]:
     """The figures by name, in the order of the page."""
-    runs, neurons = study.runs, study.neurons
-    found: dict[str, Drawn] = {}
+    found = {
+        "grokking": _grokking(study),
+        "frequencies": _frequencies(study),
+        "power": _powers(study),
+        "shares": _shares(study),
+        "causes": _causes(study),
+    }
+    if len(study.verdicts):
+        found["prevalence"] = _prevalence(study)
+    return found
 
+
+def _grokking(study: ModularStudy) -> _Drawing:
+    runs = study.runs
     figure, (ax,) = blank(7.0, 2.6)
     figures.grokking_curves(runs.history, ax)
-    found["grokking"] = (
-        figure,
-        "When they understand",
-        f"Accuracy on the {percent(runs.regimen.share)} of pairs trained on (dashed) and on the others; a thin line "
-        "per seed, the median thick.",
-        runs.history,
+    return _Drawing(
+        figure=figure,
+        heading="When they understand",
+        caption=f"Accuracy on the {percent(runs.regimen.share)} of pairs trained on (dashed) and on the others; a thin "
+        "line per seed, the median thick.",
+        data=runs.history,
     )
 
-    figure, (ax,) = blank(7.0, min(8.0, 1.0 + 0.2 * len(runs)))
+
+def _frequencies(study: ModularStudy) -> _Drawing:
+    figure, (ax,) = blank(7.0, min(8.0, 1.0 + 0.2 * len(study.runs)))
     figures.frequency_map(study.frequencies, ax)
-    found["frequencies"] = (
-        figure,
-        "Which frequencies each seed uses",
-        "A cell is filled where mean-ablating the frequency's neurons costs at least 1% of the logits' variance; the "
-        "darker, the more.",
-        study.frequencies,
+    return _Drawing(
+        figure=figure,
+        heading="Which frequencies each seed uses",
+        caption="A cell is filled where mean-ablating the frequency's neurons costs at least 1% of the logits' "
+        "variance; the darker, the more.",
+        data=study.frequencies,
     )
 
+
+def _powers(study: ModularStudy) -> _Drawing:
+    runs = study.runs
     best = int(np.argmax(runs.test_accuracy[-1]))
     reading, before = study.readings[best], study.untrained[best]
     figure, axes = blank(7.0, 3.6, columns=2)
     for one, ax, title in ((before, axes[0], "before training"), (reading, axes[1], "after training")):
         figures.power_map(_power(one), ax)
         ax.set_title(f"seed {runs.seeds[best]}, {title}")
-    found["power"] = (
-        figure,
-        "Neuron by frequency",
-        "Power of each active neuron's incoming weights by frequency, as shares of the neuron's own; rows sorted by "
-        "their strongest frequency.",
-        _power(reading).rename_axis("neuron").reset_index(),
+    return _Drawing(
+        figure=figure,
+        heading="Neuron by frequency",
+        caption="Power of each active neuron's incoming weights by frequency, as shares of the neuron's own; rows "
+        "sorted by their strongest frequency.",
+        data=_power(reading).rename_axis("neuron").reset_index(),
     )
 
-    active = neurons[neurons["active"]]
+
+def _shares(study: ModularStudy) -> _Drawing:
+    active = study.neurons[study.neurons["active"]]
     sides = []
     for side, label in (("share", "input"), ("share_out", "output")):
         null = study.null.share if side == "share" else study.null.share_out
@@ -395,13 +425,15 @@ def _drawn(study: ModularStudy) -> dict[str, Drawn]:
     for ax, side in zip(axes, ("input", "output"), strict=True):
         label = f"share of {side} power on one frequency"
         figures.share_histogram(shares[shares["side"] == side], ax, label=label, bar=SINGLE)
-    found["shares"] = (
-        figure,
-        "One frequency to a neuron",
-        f"Active neurons of all seeds, beside those of {study.null.draws} untrained networks; dotted: 90%.",
-        shares,
+    return _Drawing(
+        figure=figure,
+        heading="One frequency to a neuron",
+        caption=f"Active neurons of all seeds, beside those of {study.null.draws} untrained networks; dotted: 90%.",
+        data=shares,
     )
 
+
+def _causes(study: ModularStudy) -> _Drawing:
     used = study.frequencies["used"]
     reads = pd.concat(
         [
@@ -416,26 +448,26 @@ def _drawn(study: ModularStudy) -> dict[str, Drawn]:
     if len(reads):
         figures.share_histogram(reads, axes[0], label="held-out R^2 of cos and sin of a + b")
     figures.removal_curves(study.removal, axes[1])
-    found["causes"] = (
-        figure,
-        "As directions, and as causes",
-        "Left: how well the frequencies in use are read linearly from the hidden layer (below -0.5 drawn there). "
-        "Right: accuracy as a network's frequencies are ablated, the strongest first.",
-        study.removal,
+    return _Drawing(
+        figure=figure,
+        heading="As directions, and as causes",
+        caption="Left: how well the frequencies in use are read linearly from the hidden layer (below -0.5 drawn "
+        "there). Right: accuracy as a network's frequencies are ablated, the strongest first.",
+        data=study.removal,
     )
 
-    if len(study.verdicts):
-        members = study.verdicts[study.verdicts["kind"] == "frequency"]
-        figure, (ax,) = blank(7.0, 2.6)
-        figures.frequency_prevalence(members, float(members["value"].mean()), ax)
-        found["prevalence"] = (
-            figure,
-            "No frequency is preferred",
-            "The share of networks that use each frequency, its interval widened for the number of frequencies, and "
-            "the share of a blind choice (dotted).",
-            members,
-        )
-    return found
+
+def _prevalence(study: ModularStudy) -> _Drawing:
+    members = study.verdicts[study.verdicts["kind"] == "frequency"]
+    figure, (ax,) = blank(7.0, 2.6)
+    figures.frequency_prevalence(members, float(members["value"].mean()), ax)
+    return _Drawing(
+        figure=figure,
+        heading="No frequency is preferred",
+        caption="The share of networks that use each frequency, its interval widened for the number of frequencies, "
+        "and the share of a blind choice (dotted).",
+        data=members,
+    )
 
 
 def _power(reading: FourierReading) -> pd.DataFrame:
@@ -494,7 +526,7 @@ _VERDICTS = (
 )
 
 
-def _page(study: ModularStudy, drawn: dict[str, Drawn]) -> str:
+def _page(study: ModularStudy, drawn: dict[str, _Drawing]) -> str:
     runs = study.runs
     networks = study.networks.assign(
         **{name: study.networks[name].astype("Int64").astype(object) for name in ("train_step", "test_step")}
@@ -513,12 +545,12 @@ def _page(study: ModularStudy, drawn: dict[str, Drawn]) -> str:
     views = [
         {
             "name": name,
-            "heading": heading,
-            "svg": Markup(inline_svg(figure, f"{heading}. {caption}")),
-            "caption": caption,
-            "csv": csv_uri(data),
+            "heading": drawing.heading,
+            "svg": Markup(inline_svg(drawing.figure, f"{drawing.heading}. {drawing.caption}")),
+            "caption": drawing.caption,
+            "csv": csv_uri(drawing.data),
         }
-        for name, (figure, heading, caption, data) in drawn.items()
+        for name, drawing in drawn.items()
     ]
     return render(
         "modular.html",

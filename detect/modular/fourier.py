@@ -16,6 +16,7 @@ Which of them a network holds is therefore arbitrary; that it holds some is not.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -178,8 +179,6 @@ def read_fourier(
         >>> float(np.abs(reading.neurons["phase_error"]).max().round(9))
         0.0
     """
-    import pandas as pd
-
     net = as_network(network)
     tables = Tables.of(net)
     if null is None:
@@ -189,50 +188,124 @@ def read_fourier(
     active = active_neurons(written)
     if not active.any():
         raise InputError(f"{net} writes the same logits whatever its inputs: there is nothing to read")
-    power_a, power_b, power_out = spectrum(tables.a), spectrum(tables.b), spectrum(tables.out)
-    power = power_a + power_b
+    neurons = _neurons_table(tables, written, active, null)
+    layer = _Layer(
+        tables=tables,
+        hidden=hidden,
+        logits=tables.logits(hidden),
+        target=sums_of(tables.p),
+        frequency=neurons["frequency"].to_numpy(),
+        fourier=neurons["fourier"].to_numpy(),
+    )
+    frequencies = _frequencies_table(layer, null, seed)
+    used = frequencies[frequencies["used"]].sort_values("contribution", ascending=False)
+    strongest = used["frequency"].tolist()
+    removal = _removal_table(layer, strongest)
+    return FourierReading(
+        p=tables.p,
+        neurons=neurons,
+        frequencies=frequencies,
+        power=_input_power(tables),
+        accuracy=layer.accuracy(layer.logits),
+        loss=layer.loss(layer.logits),
+        accuracy_used=layer.accuracy(layer.without(~layer.holding(strongest))),
+        accuracy_others=float(removal["accuracy"].iloc[-1]),
+        explained=float(components(layer.logits).sum() / layer.variance),
+        removal=removal,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A network's hidden layer, and what its logits become without some of the neurons.
+
+    Attributes:
+        tables: what each neuron sees and writes.
+        hidden: activations [neurons, p^2]; logits: [p^2, p]; target: the sums [p^2].
+        frequency: the strongest at each neuron's input [neurons].
+        fourier: whether that makes it a Fourier neuron [neurons].
+    """
+
+    tables: Tables
+    hidden: Array
+    logits: Array
+    target: npt.NDArray[np.int64]
+    frequency: npt.NDArray[np.int64]
+    fourier: Mask
+
+    @cached_property
+    def variance(self) -> float:
+        """Of the logits, over pairs and answers."""
+        return float(((self.logits - self.logits.mean()) ** 2).sum(axis=1).mean()) / self.tables.p
+
+    def holding(self, frequencies: Sequence[int]) -> Mask:
+        """The Fourier neurons of some frequencies [neurons]."""
+        return self.fourier & np.isin(self.frequency, frequencies)
+
+    def without(self, out: Mask) -> Array:
+        """The logits with some neurons at their means."""
+        return self.tables.logits(
+            np.where(out[:, None], self.hidden.mean(axis=1, keepdims=True), self.hidden)
+        )
+
+    def accuracy(self, logits: Array) -> float:
+        """The share of all pairs that these logits answer rightly."""
+        return float((logits.argmax(axis=1) == self.target).mean())
+
+    def loss(self, logits: Array) -> float:
+        """Their cross-entropy on all pairs, in nats."""
+        return _cross_entropy(logits, self.target)
+
+
+def _input_power(tables: Tables) -> Array:
+    """Of both input tables, by neuron and frequency [neurons, (p - 1) / 2]."""
+    return np.asarray(spectrum(tables.a) + spectrum(tables.b))
+
+
+def _neurons_table(tables: Tables, written: Array, active: Mask, null: FourierNull) -> pd.DataFrame:
+    """One row a neuron (see `FourierReading.neurons`); `written` is each one's variance in the logits."""
+    import pandas as pd
+
+    power, power_out = _input_power(tables), spectrum(tables.out)
     share = largest_share(power)
-    k_in, k_out = power.argmax(axis=1) + 1, power_out.argmax(axis=1) + 1
-    phi_a, phi_b = phases(tables.a, k_in), phases(tables.b, k_in)
-    phi_out = phases(tables.out, k_in)
+    frequency = power.argmax(axis=1) + 1
+    phase_a, phase_b = phases(tables.a, frequency), phases(tables.b, frequency)
+    phase_out = phases(tables.out, frequency)
     p_values = np.full(len(share), np.nan)
     p_values[active] = null.p_share(share[active])
     q_values = benjamini_hochberg(p_values)
-    fourier = active & (np.nan_to_num(share, nan=0.0) >= SINGLE) & (np.nan_to_num(q_values, nan=1.0) <= ALPHA)
-    neurons = pd.DataFrame(
+    single = np.nan_to_num(share, nan=0.0) >= SINGLE
+    return pd.DataFrame(
         {
             "neuron": np.arange(len(share)),
             "active": active,
-            "frequency": k_in,
+            "frequency": frequency,
             "share": share,
-            "frequency_out": k_out,
+            "frequency_out": power_out.argmax(axis=1) + 1,
             "share_out": largest_share(power_out),
-            "phase_a": phi_a,
-            "phase_b": phi_b,
-            "phase_out": phi_out,
-            "phase_error": _wrapped(phi_out - phi_a - phi_b),
+            "phase_a": phase_a,
+            "phase_b": phase_b,
+            "phase_out": phase_out,
+            "phase_error": _wrapped(phase_out - phase_a - phase_b),
             "written": written / written.sum(),
             "p": p_values,
             "q": q_values,
-            "fourier": fourier,
+            "fourier": active & single & (np.nan_to_num(q_values, nan=1.0) <= ALPHA),
         }
     )
-    base = tables.logits(hidden)
-    target = sums_of(tables.p)
 
-    def without(out: Mask) -> Array:
-        return tables.logits(np.where(out[:, None], hidden.mean(axis=1, keepdims=True), hidden))
 
-    def right(logits: Array) -> float:
-        return float((logits.argmax(axis=1) == target).mean())
+def _frequencies_table(layer: _Layer, null: FourierNull, seed: int) -> pd.DataFrame:
+    """One row a frequency (see `FourierReading.frequencies`); the seed is of the read-out's split."""
+    import pandas as pd
 
-    variance = float(((base - base.mean()) ** 2).sum(axis=1).mean()) / tables.p
+    p, base = layer.tables.p, layer.logits
     waves = components(base)
-    ks = np.arange(1, (tables.p - 1) // 2 + 1)
+    ks = np.arange(1, (p - 1) // 2 + 1)
     rows = []
     for k in ks:
-        holds = fourier & (k_in == k)
-        ablated = without(holds)
+        holds = layer.holding([k])
+        ablated = layer.without(holds)
         contribution = float(((ablated - base) ** 2).mean(axis=0).sum() / base.var(axis=0).sum())
         left, other = components(ablated), ks != k
         rows.append(
@@ -241,47 +314,35 @@ def read_fourier(
                 "neurons": int(holds.sum()),
                 "contribution": contribution,
                 "used": contribution >= USED,
-                "component": waves[k - 1] / variance,
+                "component": waves[k - 1] / layer.variance,
                 "component_without": left[k - 1] / waves[k - 1],
                 "others_without": left[other].sum() / waves[other].sum(),
-                "accuracy_without": right(ablated),
-                "loss_without": _cross_entropy(ablated, target),
-                "accuracy_only": right(without(~holds)) if holds.any() else math.nan,
+                "accuracy_without": layer.accuracy(ablated),
+                "loss_without": layer.loss(ablated),
+                "accuracy_only": layer.accuracy(layer.without(~holds)) if holds.any() else math.nan,
             }
         )
-    r2 = readout_or_missing(hidden, tables.p, seed=seed)
+    r2 = readout_or_missing(layer.hidden, p, seed=seed)
     p_read = null.p_readout(r2)
-    frequencies = pd.DataFrame(rows).assign(
+    return pd.DataFrame(rows).assign(
         **dict(zip(("r2_a", "r2_b", "r2"), r2, strict=True)),
         **dict(zip(("p_a", "p_b", "p"), p_read, strict=True)),
         q=benjamini_hochberg(p_read[2]),
     )
-    strongest = (
-        frequencies[frequencies["used"]].sort_values("contribution", ascending=False)["frequency"].tolist()
-    )
-    steps = [
-        (removed, without(fourier & np.isin(k_in, strongest[:removed])))
-        for removed in range(len(strongest) + 1)
-    ]
-    removal = pd.DataFrame(
+
+
+def _removal_table(layer: _Layer, strongest: Sequence[int]) -> pd.DataFrame:
+    """Used frequencies, the strongest first, ablated one after the other (see `FourierReading.removal`)."""
+    import pandas as pd
+
+    logits = [layer.without(layer.holding(strongest[:removed])) for removed in range(len(strongest) + 1)]
+    return pd.DataFrame(
         {
-            "removed": [removed for removed, _ in steps],
+            "removed": range(len(logits)),
             "frequency": pd.array([None, *strongest], dtype="Int64"),
-            "accuracy": [right(logits) for _, logits in steps],
-            "loss": [_cross_entropy(logits, target) for _, logits in steps],
+            "accuracy": [layer.accuracy(one) for one in logits],
+            "loss": [layer.loss(one) for one in logits],
         }
-    )
-    return FourierReading(
-        p=tables.p,
-        neurons=neurons,
-        frequencies=frequencies,
-        power=power,
-        accuracy=right(base),
-        loss=_cross_entropy(base, target),
-        accuracy_used=right(without(~(fourier & np.isin(k_in, strongest)))),
-        accuracy_others=float(removal["accuracy"].iloc[-1]),
-        explained=float(waves.sum() / variance),
-        removal=removal,
     )
 
 

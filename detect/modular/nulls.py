@@ -100,10 +100,10 @@ def fourier_null(architecture: Architecture, *, draws: int = 100, seed: int = 0)
         outs.append(largest_share(spectrum(tables.out))[active])
         reads.append(readout_or_missing(hidden, tables.p, seed=k))
     return FourierNull(
-        np.sort(np.concatenate(shares)),
-        np.sort(np.concatenate(outs)),
-        np.sort(np.concatenate(reads, axis=1), axis=1),
-        draws,
+        share=np.sort(np.concatenate(shares)),
+        share_out=np.sort(np.concatenate(outs)),
+        readout=np.sort(np.concatenate(reads, axis=1), axis=1),
+        draws=draws,
     )
 
 

@@ -226,27 +226,32 @@ def train_modular(
         )
     logged = np.unique(np.append(np.arange(0, how.steps, how.log_every), how.steps)).astype(np.int64)
     per_chunk = max(1, CHUNK_VALUES // (how.width * p * p))
-    parts: list[tuple[list[Tensor], Tensor, Array]] = []
+    place = torch.device("cpu" if device is None else device)
+    layers: list[list[Tensor]] = []
+    masks: list[Tensor] = []
+    histories: list[Array] = []
     for start in range(0, len(numbers), per_chunk):
         group = numbers[start : start + per_chunk]
         weights, mask = _started(p, how, group, chosen)
-        place = torch.device("cpu" if device is None else device)
         moved = [weight.to(place) for weight in weights]
         with torch.no_grad():
-            found = _fit(moved, mask.to(place), p, how, logged)
-        parts.append(([weight.cpu() for weight in moved], mask, found))
+            histories.append(_fit(moved, mask.to(place), p, how, logged))
+        layers.append([weight.cpu() for weight in moved])
+        masks.append(mask)
         if progress is not None:
             progress(start + len(group), len(numbers))
-    joined = [torch.cat([part[0][k] for part in parts]).numpy() for k in range(3)]
-    history = np.concatenate([part[2] for part in parts], axis=2)
+    embedding, hidden, readout = (torch.cat(parts).numpy() for parts in zip(*layers, strict=True))
+    losses, train_accuracy, test_accuracy = np.concatenate(histories, axis=2)
     return ModularRuns(
-        p,
-        how,
-        tuple(numbers),
-        (joined[0], joined[1], joined[2]),
-        torch.cat([part[1] for part in parts]).numpy(),
-        logged,
-        *history,
+        p=p,
+        regimen=how,
+        seeds=tuple(numbers),
+        weights=(embedding, hidden, readout),
+        trained_on=torch.cat(masks).numpy(),
+        steps=logged,
+        losses=losses,
+        train_accuracy=train_accuracy,
+        test_accuracy=test_accuracy,
     )
 
 
