@@ -3,8 +3,8 @@ from .canonical import NeuronCount as NeuronCount
 from .canonical import canonical_form as canonical_form
 from .certificates import Certificate as Certificate
 from .certificates import certify as certify
+from .criteria import SAME_GAUGE as SAME_GAUGE
 from .exact_vertices import Check as Check
 from .layerwise import normalise_layers as normalise_layers
 from .piecewise import is_piecewise_linear as is_piecewise_linear
-from .reduced import SAME_GAUGE as SAME_GAUGE
 from .uniqueness import has_only_form as has_only_form

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from ..networks.box import Box
 from .cells import rounding_bounds
+from .criteria import PARALLEL
 from .piecewise import PiecewiseLinear
 
 Array = npt.NDArray[np.float64]
@@ -225,7 +226,7 @@ def _edges(node: _Node, positive: Index, negative: Index) -> tuple[Index, Index]
         outer = node.normals[:, :, None] * node.normals[:, None, :]
         gram = np.tensordot(common, outer, 1)
         # Unit normals: an eigenvalue this small means normals parallel to rounding.
-        edge = np.linalg.eigvalsh(gram)[:, 1] > 1e-14
+        edge = np.linalg.eigvalsh(gram)[:, 1] > PARALLEL
         p, q = p[edge], q[edge]
     return p, q
 

@@ -32,15 +32,13 @@ from ..features.symmetry import Symmetry
 from ..networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.nonlinearities import leaky_slope
+from ..statistics.criteria import EQUAL, ROUNDING
 from .cells import TooManyCells, polygon_cells
+from .criteria import LEADING, PARALLEL
 from .minimal_width import build_network, smallest_plan
 from .piecewise import Layer, PiecewiseLinear, from_network
 
 Array = npt.NDArray[np.float64]
-
-#: Relative size below which two numbers that went through a few hundred roundings (1e-16 each) count as
-#: equal.
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ class CanonicalForm:
         return min(_parameter_distance(image, other) for image in self._images(symmetries))
 
     def equals(
-        self, other: CanonicalForm, tolerance: float = 1e-9, symmetries: Iterable[Symmetry] = ()
+        self, other: CanonicalForm, tolerance: float = EQUAL, symmetries: Iterable[Symmetry] = ()
     ) -> bool:
         """Whether both are the same form: `parameter_distance` at most `tolerance` times the larger scale.
 
@@ -406,8 +404,8 @@ def _coincident(n: Array, d: Array, height: Array, reach: Array) -> tuple[npt.ND
     scaled = np.concatenate([n * reach, d[:, None]], axis=1)
     unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     cosine = unit @ unit.T
-    # A screen only: vectors that differ by 1e-12 relative have 1 - |cos| below 1e-15.
-    rows, columns = np.nonzero(np.triu(np.abs(cosine) > 1 - 1e-14, 1))
+    # A screen only: vectors that differ by `ROUNDING` have 1 - |cos| below 1e-15.
+    rows, columns = np.nonzero(np.triu(np.abs(cosine) > 1 - PARALLEL, 1))
     if not len(rows):
         return group, sign
     s = np.sign(cosine[rows, columns])
@@ -430,7 +428,7 @@ def _ordered(
     """The form with its display signs and order."""
     if len(d):
         # The first entry above a millionth leads: rounding noise must not choose the sign.
-        lead = np.take_along_axis(n, (np.abs(n) > 1e-6).argmax(axis=1)[:, None], 1)[:, 0]
+        lead = np.take_along_axis(n, (np.abs(n) > LEADING).argmax(axis=1)[:, None], 1)[:, 0]
         sign = np.where(lead < 0, -1.0, 1.0)
         n, d, sides = n * sign[:, None], d * sign, sides * sign
         # Nine digits, so that rounding does not reorder what is equal.

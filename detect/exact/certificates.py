@@ -26,6 +26,7 @@ from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
 from .branch_and_bound import Search, branch_and_bound
 from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
+from .criteria import BOUNDS_MEET, ONE_NUMBER
 from .piecewise import (
     NotPiecewiseLinear,
     PiecewiseLinear,
@@ -39,8 +40,6 @@ from .piecewise import (
 if TYPE_CHECKING:
     from .exact_vertices import Check
 
-#: Bounds this close, in the output's units, count as the maximum itself.
-EXACT = 1e-9
 #: Branch and bound keeps polytopes by their vertices, and a box has 2^d of them.
 _MOST_DIMENSIONS = 8
 #: Sections of a box by more planes than this cost more than branch and bound.
@@ -88,7 +87,7 @@ class Certificate:
     @property
     def exact(self) -> bool:
         """Whether the bounds are within 1e-9 of each other."""
-        return self.upper - self.lower <= EXACT
+        return self.upper - self.lower <= BOUNDS_MEET
 
     def within(self, tolerance: float) -> bool | None:
         """Whether the error is at most `tolerance` all over the box; None where the bounds leave it open.
@@ -184,7 +183,7 @@ class Certificate:
         pairs = [f"[{low:g}, {high:g}]" for low, high in self.box]
         box = f"{pairs[0]}^{len(pairs)}" if len(pairs) > 1 and len(set(pairs)) == 1 else " x ".join(pairs)
         # Within rounding of each other one number says it.
-        if self.upper - self.lower <= 1e-5 * self.upper:
+        if self.upper - self.lower <= ONE_NUMBER * self.upper:
             bounds = f"max |net - {self.spec}| = {self.upper:.6g} at ({at})"
         elif self.exact:
             bounds = f"max |net - {self.spec}| <= {self.upper:.2g}"

@@ -24,7 +24,9 @@ from ..features.grammar import Node
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import leaky_slope
+from ..statistics.criteria import ROUNDING
 from .branch_and_bound import Search
+from .criteria import BOUNDS_MEET, LAST_PLACE, OUTWARD
 
 Array = npt.NDArray[np.float64]
 
@@ -122,7 +124,7 @@ def subdivide(
     while True:
         top = max(best, settled, float(upper.max(initial=0.0)))
         # Closer than this, relative to the error itself, no reader can tell the bounds apart.
-        done = top - best <= 1e-9 * max(1.0, best)
+        done = top - best <= BOUNDS_MEET * max(1.0, best)
         decided = tolerance is not None and (best > tolerance or top <= tolerance)
         if done or decided or nodes >= node_limit or time.monotonic() > deadline:
             return Search(best, top, point, nodes, done)
@@ -276,9 +278,11 @@ def _tanh(z: Span) -> Span:
         t = np.tanh(v)
         return np.asarray((1 - t) * (1 + t))
 
-    # 1 - tanh is exact to a unit near 1, which 1e-15 covers.
+    # 1 - tanh is exact to a unit near 1, which `LAST_PLACE` covers.
     return z.apply(
-        low, high, (np.maximum(slope(farthest) - 1e-15, 0.0), np.minimum(slope(nearest) + 1e-15, 1.0))
+        low,
+        high,
+        (np.maximum(slope(farthest) - LAST_PLACE, 0.0), np.minimum(slope(nearest) + LAST_PLACE, 1.0)),
     )
 
 
@@ -290,7 +294,7 @@ def _erf(z: Span) -> Span:
     farthest = np.maximum(np.abs(z.low), np.abs(z.high))
     factor = 2 / math.sqrt(math.pi)
     steep = factor * np.exp(-(farthest**2)), factor * np.exp(-(nearest**2))
-    return z.apply(low, high, (steep[0] * (1 - 1e-14), steep[1] * (1 + 1e-14)))
+    return z.apply(low, high, (steep[0] * (1 - OUTWARD), steep[1] * (1 + OUTWARD)))
 
 
 def _exp(z: Span) -> Span:
@@ -313,15 +317,15 @@ def _wave_range(z: Span, shift: int) -> tuple[Array, Array]:
         lambda v: -np.cos(v),
     )
     a, b = (functions[shift % 4](v) for v in (z.low, z.high))
-    # A crest lies at quarter (1 - shift) + 2 pi k; 1e-12 of a turn is far above the rounding of the division.
-    margin = 1e-12 * (1 + np.maximum(np.abs(z.low), np.abs(z.high)))
+    # A crest lies at quarter (1 - shift) + 2 pi k; this share of a turn is far above the rounding of the division.
+    margin = ROUNDING * (1 + np.maximum(np.abs(z.low), np.abs(z.high)))
 
     def holds(turn: int) -> npt.NDArray[np.bool_]:
         start = quarter * (turn - shift)
         ends = (z.low - margin - start) / (4 * quarter), (z.high + margin - start) / (4 * quarter)
         return np.asarray(np.floor(ends[1]) >= np.ceil(ends[0]))
 
-    low, high = np.minimum(a, b) - 1e-15, np.maximum(a, b) + 1e-15
+    low, high = np.minimum(a, b) - LAST_PLACE, np.maximum(a, b) + LAST_PLACE
     return np.where(holds(3), -1.0, np.maximum(low, -1.0)), np.where(holds(1), 1.0, np.minimum(high, 1.0))
 
 
@@ -349,7 +353,7 @@ def _reciprocal(z: Span) -> Span:
     a, b = np.where(unsafe, -np.inf, 1 / z.high), np.where(unsafe, np.inf, 1 / z.low)
     least, most = np.minimum(np.abs(z.low), np.abs(z.high)), np.maximum(np.abs(z.low), np.abs(z.high))
     steep = np.where(unsafe, -np.inf, -1 / least**2), np.where(unsafe, np.inf, -1 / most**2)
-    return z.apply(_down(a), _up(b), (steep[0] * (1 + 1e-14), steep[1] * (1 - 1e-14)))
+    return z.apply(_down(a), _up(b), (steep[0] * (1 + OUTWARD), steep[1] * (1 - OUTWARD)))
 
 
 def _exchange(a: Span, b: Span) -> tuple[Span, Span]:

@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.nonlinearities import leaky_slope
-from .canonical import ROUNDING
+from ..statistics.criteria import ROUNDING
 from .cells import TooManyCells, polygon_cells
 from .piecewise import from_network
 

@@ -26,11 +26,10 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..networks.box import Box
 from ..networks.network import Network
+from ..statistics.criteria import ROUNDING
 
 Array = npt.NDArray[np.float64]
 
-#: As in `canonical`: numbers that went through a few hundred roundings agree to this, relative.
-ROUNDING = 1e-12
 #: Signs are tried in two halves of up to 2^20 sums each (8 MB): 40 kinks.
 _MEET_IN_THE_MIDDLE = 40
 #: Where ranks or doubled kinks matter as well, all choices are tried: at most 3^12 small matrices.

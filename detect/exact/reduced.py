@@ -24,7 +24,9 @@ from ..features.printing import linear_text
 from ..features.rationals import simple
 from ..networks.box import Box, BoxLike, as_box, comparison_points
 from ..networks.network import HasNetwork, Network, as_network
-from .canonical import ROUNDING, canonical_form
+from ..statistics.criteria import EQUAL, ROUNDING, TINY
+from .canonical import canonical_form
+from .criteria import AFFINE_RESIDUAL, LEADING, SAME_HYPERPLANE, SILENT, WRITTEN_DIGITS
 from .piecewise import from_network
 
 if TYPE_CHECKING:
@@ -32,14 +34,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
-#: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the
-#: largest of the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within
-#: 0.05 of it (docs/measurements.md, Circuit similarity).
-SAME_GAUGE = 0.05
 #: Points at which two reduced forms are compared.
 _POINTS = 256
-#: Effective weights below this share of the largest are not written down.
-_SILENT = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +68,7 @@ class Reduced:
     def shares(self) -> Array:
         """[G, out] the share of each kink's mass on its positive side, in [0, 1]; NaN where there is no kink."""
         mass = self.plus + self.minus
-        kinked = np.abs(mass) > _SILENT * self.size
+        kinked = np.abs(mass) > SILENT * self.size
         return np.where(kinked, self.plus / np.where(kinked, mass, 1.0), np.nan)
 
     @property
@@ -145,7 +141,7 @@ class Reduced:
         self,
         names: Sequence[str] | None = None,
         output: int = 0,
-        digits: float = 1e-4,
+        digits: float = WRITTEN_DIGITS,
         *,
         exact: bool = False,
     ) -> str:
@@ -161,7 +157,7 @@ class Reduced:
         """
         d = self.n.shape[1]
         names = [f"x{k + 1}" for k in range(d)] if names is None else list(names)
-        size = max(self.size, 1e-300)
+        size = max(self.size, TINY)
         linear, constant = self.affine[output].copy(), float(self.constant[output])
         kinks: list[tuple[float, str]] = []
         for g in range(len(self.d)):
@@ -171,10 +167,10 @@ class Reduced:
             p, m, t = (float(a[g, output]) for a in (self.plus, self.minus, self.pair))
             linear, constant = linear + t * self.n[g], constant + t * float(self.d[g])
             sides = [(p, 1.0, "relu"), (m, -1.0, "relu")]
-            if abs(p - m) <= max(digits, 1e-9) * size:
+            if abs(p - m) <= max(digits, EQUAL) * size:
                 sides = [((p + m) / 2, 1.0, "abs")]
             for value, sign, name in sides:
-                if abs(value) > max(_SILENT, digits) * size:
+                if abs(value) > max(SILENT, digits) * size:
                     inner = linear_text([sign * v for v in normal], names, sign * offset, exact=exact)
                     kinks.append((_plain(value * top, digits), f"{name}({inner})"))
         linear = np.array([_plain(v, digits) if abs(v) > digits * size else 0.0 for v in linear])
@@ -246,13 +242,13 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     np.add.at(minus, group[~same], on[~same])
     np.add.at(plus, group[~same], out[~same])
     # The plane of a group is its members' mean by mass.
-    weight = mass + 1e-12 * (mass.max(initial=0.0) or 1.0)
+    weight = mass + ROUNDING * (mass.max(initial=0.0) or 1.0)
     planes = np.zeros((G, W.shape[1] + 1))
     np.add.at(planes, group, (sign * weight)[:, None] * np.concatenate([n, d[:, None]], axis=1))
     planes /= np.linalg.norm(planes[:, :-1], axis=1)[:, None] if G else 1.0
     normals, offsets = planes[:, :-1], planes[:, -1]
     if G:
-        first = np.take_along_axis(normals, (np.abs(normals) > 1e-6).argmax(axis=1)[:, None], 1)[:, 0]
+        first = np.take_along_axis(normals, (np.abs(normals) > LEADING).argmax(axis=1)[:, None], 1)[:, 0]
         turn = first < 0
         normals = np.where(turn[:, None], -normals, normals)
         offsets = np.where(turn, -offsets, offsets)
@@ -336,7 +332,7 @@ def _apart(a: Reduced, b: Reduced) -> Array:
 def tidy(row: Array) -> Array:
     """A direction with a largest entry of 1, entries below a ten-thousandth dropped."""
     scaled = row / np.abs(row).max()
-    return np.where(np.abs(scaled) < 1e-4, 0.0, scaled)
+    return np.where(np.abs(scaled) < WRITTEN_DIGITS, 0.0, scaled)
 
 
 def two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
@@ -346,13 +342,3 @@ def two_sides(n: Array, d: float, names: Sequence[str]) -> tuple[str, str]:
     high = linear_text(np.maximum(scaled, 0.0), names, max(d / top, 0.0))
     low = linear_text(np.maximum(-scaled, 0.0), names, max(-d / top, 0.0))
     return high, low
-
-
-#: Hyperplanes this close count as one at the reduced level: 5 degrees, and the same in offset per half-width
-#: of the box. Trained pairs are never quite antiparallel (docs/measurements.md, Circuit similarity).
-SAME_HYPERPLANE = math.radians(5.0)
-
-
-#: An atom whose residual off the affine functions is below this share of its variance is an affine part that
-#: happens to have a kink in a corner of the box (docs/measurements.md, Circuit similarity; reduced level only).
-AFFINE_RESIDUAL = 0.01

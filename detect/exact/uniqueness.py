@@ -14,9 +14,11 @@ import numpy as np
 from ..features.symmetry import Symmetry, mirrored
 from ..features.task import Task, as_task
 from ..networks.network import Network
+from ..statistics.criteria import ROUNDING
 from .canonical import canonical_form
-from .minimal_width import ROUNDING, Plan, build_network, ranks_of, smallest_plan
-from .reduced import SAME_GAUGE, reduce_network
+from .criteria import SAME_GAUGE
+from .minimal_width import Plan, build_network, ranks_of, smallest_plan
+from .reduced import reduce_network
 
 #: Choices of sides that are tried: 3^8 small matrices.
 _KINKS = 8

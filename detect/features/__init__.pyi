@@ -2,6 +2,7 @@ from .binding import BoundFeature as BoundFeature
 from .binding import Label as Label
 from .catalogues import Catalogue as Catalogue
 from .catalogues import catalogue as catalogue
+from .criteria import SOLVED as SOLVED
 from .entry_files import user_catalogue_folder as user_catalogue_folder
 from .feature import Feature as Feature
 from .feature import Match as Match

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import FileError, InputError, MathCircuitsError, UnknownFeature
 from ..networks.box import BoxLike, as_box, as_floats, box_of, check_inputs, comparison_points
+from ..statistics.criteria import ROUNDING
 from .binding import BoundFeature, bind
 from .entry_files import Entry, parse_entries, read_entries, user_catalogue_files
 from .feature import Feature, Match
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Points on which a formula or a neuron's weights are turned into values when no inputs are given.
 _PROBES = 2048
-#: A spread below this share of the largest value is rounding.
-_CONSTANT = 1e-12
 _COLUMNS = ["id", "name", "formula", "definition", "arity", "aliases", "tags", "class", "circuits", "source"]
 
 
@@ -179,7 +178,7 @@ class Catalogue(Registry[Feature]):
         h0 = h - h.mean()
         sd_h = float(h0.std())
         # Rounding leaves a constant with a spread of about 1e-16 of its size.
-        if sd_h <= _CONSTANT:
+        if sd_h <= ROUNDING:
             return []
         bounds = as_box(box, X.shape[1]) if box is not None else box_of(X)
         binding = bind(tuple(self._features.values()), X.shape[1], bounds)
@@ -334,7 +333,7 @@ def _correlation(unit: npt.NDArray[np.float64], values: npt.NDArray[np.float64])
         return -1.0
     scaled = values / size
     sd = float(scaled.std())
-    return float(np.clip(unit @ (scaled - scaled.mean()) / sd, -1.0, 1.0)) if sd > _CONSTANT else -1.0
+    return float(np.clip(unit @ (scaled - scaled.mean()) / sd, -1.0, 1.0)) if sd > ROUNDING else -1.0
 
 
 def _plugged_in(point: EntryPoint) -> list[Feature]:

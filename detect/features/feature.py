@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..networks.box import BoxLike, as_box, check_inputs, comparison_points
+from ..statistics.criteria import EQUAL
 from .formulas import Formula
 from .symmetry import Symmetry
 
@@ -198,5 +199,5 @@ def _tried(feature: Feature) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
     values = feature(X)
     if not np.isfinite(values).all():
         raise InputError(f"formula {feature.formula.text}: it is infinite or NaN on the box (-1, 1)")
-    # Rounding is far below 1e-9 of the largest value, a wrong symmetry or direction far above.
-    return X, values, 1e-9 * max(1.0, float(np.abs(values).max()))
+    # Rounding is far below this share of the largest value, a wrong symmetry or direction far above.
+    return X, values, EQUAL * max(1.0, float(np.abs(values).max()))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .criteria import SAME_NUMBER
 from .grammar import _PRECEDENCE, FUNCTIONS, Node
 
 if TYPE_CHECKING:
@@ -164,4 +165,4 @@ def _in_full(value: float) -> str:
     if float(text) == value:
         return text
     near = Fraction(value).limit_denominator(_DENOMINATOR)
-    return str(near) if abs(float(near) - value) <= 1e-14 * value else repr(value)
+    return str(near) if abs(float(near) - value) <= SAME_NUMBER * value else repr(value)

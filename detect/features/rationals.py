@@ -17,6 +17,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from .criteria import PER_DENOMINATOR
+
 Array = npt.NDArray[np.float64]
 
 #: A denominator beyond this is no insight: fractions with denominators up to 24 are 1/276 apart at most near
@@ -60,8 +62,8 @@ def nearest_fractions(values: Array, most: int) -> tuple[npt.NDArray[np.intp], n
     """
     q = np.arange(1, most + 1)
     p = np.rint(values[..., None] * q)
-    # A part in 10^9 more for each denominator, so that 2/4 does not win over 1/2 by its rounding.
-    best = (np.abs(p / q - values[..., None]) + 1e-9 * q).argmin(axis=-1)
+    # 2/4 must not win over 1/2 by its rounding.
+    best = (np.abs(p / q - values[..., None]) + PER_DENOMINATOR * q).argmin(axis=-1)
     return np.take_along_axis(p, best[..., None], -1)[..., 0].astype(np.intp), q[best]
 
 

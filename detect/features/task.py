@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError, MathCircuitsError, UnknownNameError, UnknownTask, did_you_mean, near_names
 from ..networks.box import Box, as_box, comparison_points
 from ..networks.network import Network
+from ..statistics.criteria import EQUAL
 from .formulas import Formula, as_columns
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
 from .symmetry import Symmetry, spanned
@@ -101,8 +102,8 @@ class Task:
             return
         X = comparison_points(self.box, _TRIALS)
         values = self(X)
-        # Rounding is far below 1e-9 of the largest value, a wrong symmetry far above.
-        size = 1e-9 * max(1.0, float(np.abs(values).max()))
+        # Rounding is far below this share of the largest value, a wrong symmetry far above.
+        size = EQUAL * max(1.0, float(np.abs(values).max()))
         for symmetry in self.symmetries:
             if not symmetry.maps(self.box):
                 raise InputError(f"task {self.name!r}: {symmetry} leads out of its box; leave it out")

@@ -46,6 +46,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..features.criteria import SOLVED
 from ..features.task import Task, as_task
 from ..networks.architecture import Architecture
 from ..networks.box import as_floats, comparison_points
@@ -79,7 +80,7 @@ TRIES = 200
 #: Parameters up to which local steps are affordable: a step solves equations of this size, 0.1 s here.
 LARGEST = 1000
 #: Values of Jacobians held at once: 32 MiB.
-HELD = 2**22
+CHUNK_VALUES = 2**22
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +122,7 @@ def diagnose(
     task: Task | str,
     *,
     loss: float | None = None,
-    threshold: float = 1e-8,
+    threshold: float = SOLVED,
 ) -> Diagnosis:
     """Why a network did not solve its task.
 
@@ -150,7 +151,7 @@ def diagnose_many(
     task: Task | str,
     *,
     losses: Sequence[float] | npt.NDArray[np.floating] | None = None,
-    threshold: float = 1e-8,
+    threshold: float = SOLVED,
 ) -> list[Diagnosis]:
     """`diagnose` for many networks of any shapes; those of one shape are followed down together, which is faster.
 
@@ -211,7 +212,7 @@ def lost_at(
     networks: Sequence[Network | HasNetwork | None],
     task: Task | str,
     *,
-    threshold: float = 1e-8,
+    threshold: float = SOLVED,
 ) -> int | None:
     """The step at which a network was lost: the first from which on local steps no longer lead to a solution.
 
@@ -241,7 +242,7 @@ def lost_at_many(
     runs: Iterable[Sequence[Network | HasNetwork | None]],
     task: Task | str,
     *,
-    threshold: float = 1e-8,
+    threshold: float = SOLVED,
 ) -> list[int | None]:
     """`lost_at` for many runs with checkpoints at the same steps.
 
@@ -334,7 +335,7 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
     if slopes_of(stack.architecture.activations) is None or size > LARGEST:
         return None
     reached = np.full(len(stack), np.inf)
-    chunk = max(1, HELD // (size * Y.size))
+    chunk = max(1, CHUNK_VALUES // (size * Y.size))
     for at in range(0, len(rows), chunk):
         part = rows[at : at + chunk]
         own = Stack(

@@ -24,6 +24,7 @@ from ..matching.criteria import HELD
 from ..networks.box import BoxLike
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import EQUAL
 from ..statistics.verdicts import prevalence
 from ..universality.holders import by_architecture, carriers
 from ..universality.orbits import Orbits
@@ -309,7 +310,7 @@ def _summary(about: dict[str, str], first: pd.DataFrame, end: int, confidence: f
     rows = []
     for quantile in QUANTILES:
         # The smallest step by which at least this share of the seeds has it.
-        value = times[max(math.ceil(quantile * n - 1e-9), 1) - 1]
+        value = times[max(math.ceil(quantile * n - EQUAL), 1) - 1]
         low, high = _quantile_interval(times, quantile, confidence)
         named = (("the quantile", value), ("its lower end", low), ("its upper end", high))
         beyond = [name for name, t in named if t == math.inf]

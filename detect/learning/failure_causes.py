@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..exact.canonical import ROUNDING, CanonicalForm, canonical_form
+from ..exact.canonical import CanonicalForm, canonical_form
 from ..features.symmetry import Symmetry, mirrored
 from ..features.task import Task
 from ..networks.architecture import Architecture, hook_post, hook_pre
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import apply_nonlinearity
+from ..statistics.criteria import ROUNDING
+from .criteria import IN_PLACE, MOVES_OUTPUT, NAMED_KINK, SAME_WORK, WRONG_SIGN
 from .failure_records import (
     Affine,
     AffinePartWrong,
@@ -34,28 +36,6 @@ from .local_descent import residuals_and_jacobian, slopes_of
 
 Array = npt.NDArray[np.float64]
 
-#: r^2 of two activations from which the neurons do the same work: bias-free in two dimensions 22 degrees, half of what
-#: lies between a circuit's own features (greaterness and positiveness: 45 degrees, 0.38; the kinks of clip: 0.56), so
-#: that neurons that are merging but have not merged are found.
-SAME_WORK = 0.8
-
-
-#: The best multiple of a neuron's outgoing weights below which their sign is wrong. It is 1 at a minimum and -1 for a
-#: sign that was turned; where a neighbour is missing, it can fall to 0 and a little below.
-WRONG = -0.5
-
-
-#: Share of the target's spread below which a neuron is not used: 1% of the variance (docs/statistics.md, Criteria).
-USED = 0.1
-
-
-#: r^2 from which a kink is in its place: the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees.
-IN_PLACE = 0.99
-
-
-#: Kinks whose effect on the function is below this share of its scale on the box are not named.
-NAMED = 0.05
-
 
 @dataclass(frozen=True, eq=False)
 class _Neurons:
@@ -67,7 +47,7 @@ class _Neurons:
         pull: [h] the best multiple of each neuron's outgoing weights, all else held; -inf where it works against its
             group.
         locked: [h] whether gradient descent cannot turn their sign.
-        used: [h] whether the neuron moves the output by at least `USED` of the target's spread.
+        used: [h] whether the neuron moves the output by at least `MOVES_OUTPUT` of the target's spread.
         head: [h] the first neuron that does the same work, itself where there is none; -1 without a direction.
         mass: [h] outgoing length times spread.
         always: [h] whether it is active on (nearly) the whole box.
@@ -155,7 +135,7 @@ def _any_sign(net: Network, _task: Task, neurons: _Neurons, _X: Array) -> WrongS
 
 
 def _wrong_signed(net: Network, neurons: _Neurons, among: npt.NDArray[np.bool_]) -> WrongSign | None:
-    wrong = among & (neurons.pull < WRONG) & ~neurons.dead
+    wrong = among & (neurons.pull < WRONG_SIGN) & ~neurons.dead
     if not wrong.any():
         return None
     # The one whose sign, turned, would change most is named.
@@ -199,7 +179,7 @@ def _misplaced(
     target = _form(task)
     if target is None or len(layers) > 1:
         return MisplacedByExclusion()
-    form = canonical_form(net, task.box).simplify(NAMED * target.scale)
+    form = canonical_form(net, task.box).simplify(NAMED_KINK * target.scale)
     own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
     alike = _alike(own, wanted) >= IN_PLACE
     missing, extra = np.flatnonzero(~alike.any(axis=0)), np.flatnonzero(~alike.any(axis=1))
@@ -253,7 +233,7 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
                 dead=dead,
                 pull=_pull(along, across, residual[0], head),
                 locked=(out * out).sum(axis=0) > (into * into).sum(axis=1) + b * b,
-                used=along.std(axis=1) >= USED * Y.std(),
+                used=along.std(axis=1) >= MOVES_OUTPUT * Y.std(),
                 head=head,
                 mass=mass,
                 always=always,

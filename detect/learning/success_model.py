@@ -24,6 +24,7 @@ from ..features.task import Task, as_task
 from ..networks.architecture import Architecture
 from ..networks.network import HasNetwork, Network
 from ..networks.stacks import Stack
+from ..statistics.criteria import EQUAL
 from .closed_rules import PredictionScore, as_stack, check_solved, score_predictions
 
 if TYPE_CHECKING:
@@ -307,6 +308,6 @@ def _best_read_out(active: Array, gram: Array, Y: Array, *, bias: bool) -> Array
         mean, centre = active.mean(axis=2), float(Y.mean())
         gram = gram - mean[:, :, None] * mean[:, None, :]
         c, y = c - mean * centre, y - centre**2
-    # Directions below 1e-9 of the largest are rounding; what lies along them is not fitted.
-    inverse = np.linalg.pinv(gram, rcond=1e-9, hermitian=True)
+    # Directions below this share of the largest are rounding; what lies along them is not fitted.
+    inverse = np.linalg.pinv(gram, rcond=EQUAL, hermitian=True)
     return np.asarray(y - (c[:, None, :] @ inverse @ c[:, :, None])[:, 0, 0])

@@ -5,13 +5,14 @@ from .correlations import live_and_bent as live_and_bent
 from .correlations import unit_vectors as unit_vectors
 from .criteria import ALPHA as ALPHA
 from .criteria import GATE as GATE
+from .criteria import HELD as HELD
+from .criteria import READ as READ
 from .criteria import USED as USED
 from .criteria import VACUOUS as VACUOUS
 from .decoding import Direction as Direction
 from .decoding import Interchange as Interchange
 from .decoding import interchange_effect as interchange_effect
 from .decoding import read_direction as read_direction
-from .directions import READ as READ
 from .directions import direction_frame as direction_frame
 from .directions import match_directions as match_directions
 from .directions import read_directions as read_directions

@@ -38,7 +38,7 @@ from ..networks.stacks import Stack
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
 from .correlations import Scores, class_scores, unit_vectors
-from .criteria import GATE
+from .criteria import GATE, TRAINED_RANK
 from .neuron_nulls import NeuronNull, fit_null, largest_p
 from .probes import Probes, probes_for
 
@@ -54,8 +54,6 @@ METHODS: tuple[str, ...] = get_args(Method)
 MAX_COMPONENTS = 8
 #: Wider layers are left out, as read-outs are (`directions.MAX_WIDTH`).
 MAX_WIDTH = 1024
-#: Singular values below this share of the largest are no dimension of the layer: training reaches about 1e-6.
-_RANK = 1e-6
 #: Rows beyond this are thinned evenly: the null fits components of hundreds of layers on as many.
 _MAX_ROWS = 1024
 #: scikit-learn's own default limits. Where there is nothing independent to find FastICA seldom converges; the
@@ -127,7 +125,7 @@ def find_components(
     if not varying:
         return Components(np.empty((n, 0)), np.empty(0), True)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    count = min(most, int((singular > _RANK * singular[0]).sum()))
+    count = min(most, int((singular > TRAINED_RANK * singular[0]).sum()))
     if method == "pca":
         # What sklearn.decomposition.PCA gives, up to sign, without a second singular value decomposition.
         values, share, converged = left[:, :count] * singular[:count], singular[:count] ** 2 / n, True

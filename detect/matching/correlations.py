@@ -12,7 +12,8 @@ from ..features.binding import BoundFeature
 from ..features.catalogues import catalogue
 from ..features.formulas import Formula
 from ..networks.nonlinearities import leaky_slope
-from ..statistics.tails import FLOOR
+from ..statistics.criteria import FLOOR, ROUNDING, TINY
+from .criteria import SPREAD
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]
@@ -55,7 +56,7 @@ def live_and_bent(
         return np.ones_like(high, dtype=bool), (low < 0.0) & (high > 0.0)
     spread = post.max(axis=-2) - post.min(axis=-2)
     # A smooth activation never is affine; without any spread there is nothing to match.
-    varies = spread > 1e-9
+    varies = spread > SPREAD
     return varies, varies
 
 
@@ -82,10 +83,10 @@ def unit_vectors(values: Array) -> tuple[Array, Array, Array]:
     # Samples last: sums run along memory. `unit` is handed back as a view in the order that came in.
     rows = np.ascontiguousarray(np.swapaxes(values, -1, -2))
     mean = rows.mean(axis=-1)
-    size = np.maximum(np.abs(rows).max(axis=-1), 1e-300)
+    size = np.maximum(np.abs(rows).max(axis=-1), TINY)
     rows = rows - mean[..., None]
     sd = np.sqrt(np.einsum("...mn,...mn->...m", rows, rows) / n)
-    flat = sd <= 1e-12 * size
+    flat = sd <= ROUNDING * size
     rows *= np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, sd * np.sqrt(n)))[..., None]
     return mean, np.where(flat, 0.0, sd), np.swapaxes(rows, -1, -2)
 
@@ -147,7 +148,7 @@ def upstream_scores(
     spread = np.einsum("Nkn,Nkn->Nk", table, table) - n * table.mean(axis=2) ** 2
     norm = np.sqrt(np.maximum(spread, 0.0))
     r = np.swapaxes(unit, 1, 2) @ np.swapaxes(table, 1, 2)
-    r *= np.where(norm > 1e-9, 1.0 / np.maximum(norm, 1e-9), 0.0)[:, None, :]
+    r *= np.where(norm > SPREAD, 1.0 / np.maximum(norm, SPREAD), 0.0)[:, None, :]
     best = np.round(r, 12).argmax(axis=2)
     top = np.take_along_axis(r, best[..., None], axis=2)[..., 0]
     return np.where(top > 0.0, np.clip(1.0 - top**2, FLOOR, 1.0), 1.0), best
@@ -157,7 +158,7 @@ def upstream_table(variables: Array, features: tuple[BoundFeature, ...]) -> Arra
     """The values of upstream features, ridges all, on variables [N, n, width]: [N, K, n]."""
     rows = np.ascontiguousarray(np.swapaxes(variables, 1, 2))
     sd = rows.std(axis=2, keepdims=True)
-    rows /= np.where(sd > 1e-12, sd, 1.0)
+    rows /= np.where(sd > ROUNDING, sd, 1.0)
     directions = np.zeros((len(features), rows.shape[1]))
     for k, bound in enumerate(features):
         for weight, name in zip(bound.feature.direction or (), bound.on, strict=True):

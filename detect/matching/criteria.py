@@ -1,34 +1,65 @@
-"""The thresholds that say when a neuron holds, uses or has matched a feature."""
+"""The thresholds that say when a neuron holds, uses or has matched a feature, and when a layer can be read.
+
+Shares of variance are 1 - r^2 or 1 - R^2, without a unit.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+# Neurons
 
 #: Only classes with 1 - r^2 at most this compete: about 4.7 degrees between two ridges (docs/statistics.md, Criteria).
+#: Used by matching (neurons, their null, mixtures, components) and the benchmark.
 GATE = 1e-2
-
-
-#: A class that an untrained network matches exactly with more than this probability proves nothing.
-VACUOUS = 0.05
-
-
-#: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/statistics.md,
-#: Criteria).
-USED = 0.01
-
-
-#: The false discovery rate, per network, at which a neuron is declared matched.
-ALPHA = 0.05
-
-
 #: A neuron holds a feature where at most this share of its variance is not the feature's (docs/statistics.md,
-#: Criteria): about 1.5 degrees between two ridges.
+#: Criteria): about 1.5 degrees between two ridges. Used by universality, learning (emergence), studies and pages.
 HELD = 1e-3
+#: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/statistics.md,
+#: Criteria). Used by modular, universality, studies and pages.
+USED = 0.01
+#: The false discovery rate at which something is declared found in one network: over its neurons, over its undecided
+#: neurons for mixtures, over the features read out, over the active neurons of modular addition (docs/statistics.md,
+#: What is controlled). A probability. Used by matching, modular and the benchmark.
+ALPHA = 0.05
+#: A class that an untrained network matches exactly with more than this probability proves nothing. Used by matching
+#: (neurons) and the benchmark.
+VACUOUS = 0.05
+#: What training can reach: attainability is the p that a neuron at this 1 - r^2 would get. Used by the null of neurons.
+REACHED = 1e-6
+#: A neuron is a copy of an earlier one where scaling that one leaves at most this share of its square: training
+#: reaches about 1e-6, 0.05 degrees between two ridges. Used by matching (neurons).
+COPY = 1e-6
+#: A smooth neuron is live where its values range over more than this on the probes, and an upstream feature exists
+#: where the norm of its values, over variables of variance 1, is above it; both absolute, in units of activation.
+#: Used by matching (correlations).
+SPREAD = 1e-9
+
+# Mixtures
+
+#: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
+UNEXPLAINED = 1e-3
+#: The least effective number of features, a count (docs/statistics.md, Mixtures): shares of 0.79 and 0.21 reach it.
+EFFECTIVE = 1.5
+#: Unit vectors whose Gram determinant is below this are dependent, so that a mixture of them has no coefficients.
+DEPENDENT = 1e-8
+
+# Directions and layers
+
+#: Held-out 1 - R^2 at which a feature counts as read, and how many decades below untrained networks' median it has to
+#: lie (docs/measurements.md, Directions: together with `ALPHA` they remove every control feature). Used by matching
+#: (directions, superposition) and studies.
+READ, DECADES = 1e-3, 1.0
+#: Singular values below this share of the largest are no dimension of a trained layer: training reaches about 1e-6.
+#: Used by matching (components) and recognition (combinations of variables).
+TRAINED_RANK = 1e-6
+
+# Kinks
+
+#: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
+#: criterion of trained networks: 95% of trained minimum networks reach it), and more than in 95% of lazy networks.
+PASS = 0.99
+#: The 1 - r^2 at which a neuron counts as matched: the first of these at which few lazy networks reach `PASS`. With
+#: enough random directions some fall on the catalogue's: of bias-free networks of width 32 a quarter would do so at
+#: 1e-3. Training reaches 1e-7 and better.
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 3e-7)
+#: An output whose bent part has at most this share of its square is affine up to rounding.
+AFFINE_OUTPUT = 1e-18

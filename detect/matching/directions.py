@@ -27,19 +27,17 @@ from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, compariso
 from ..networks.initialisation import known_laws, untrained
 from ..networks.network import Activations
 from ..networks.stacks import Stack
+from ..statistics.criteria import EQUAL, FLOOR, TINY
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
-from ..statistics.tails import FLOOR, Tail
+from ..statistics.tails import Tail
 from .correlations import unit_vectors
+from .criteria import ALPHA, DECADES, READ
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-#: Held-out 1 - R^2 at which a feature counts as read; one decade below untrained networks' median; the
-#: false discovery rate over features (docs/measurements.md, Directions: together they remove every control
-#: feature).
-READ, DECADES, ALPHA = 1e-3, 1.0, 0.05
 #: Fit on 2**10 points, test on 2**11 others.
 _LOG2_FIT, _LOG2_TEST = 10, 11
 #: Ridge penalty per sample on standardised activations: it only keeps collinear neurons from blowing up.
@@ -124,11 +122,11 @@ def _build(fit: Array, test: Array, box: Box, known: Catalogue) -> Targets:
         values = feature.values(np.vstack([fit, test]))
         held = values[len(fit) :]
         sd = held.std()
-        if sd <= 1e-9 * max(1.0, float(np.abs(values).max())) or values[: len(fit)].std() == 0:
+        if sd <= EQUAL * max(1.0, float(np.abs(values).max())) or values[: len(fit)].std() == 0:
             continue
         unit = (held - held.mean()) / (sd * np.sqrt(len(held)))
-        # 1e-9: exact up to rounding, as -x and x, or a mean and a sum, are.
-        if len(units) and float(np.abs(units @ unit).max()) > 1.0 - 1e-9:
+        # Exact up to rounding, as -x and x, or a mean and a sum, are.
+        if len(units) and float(np.abs(units @ unit).max()) > 1.0 - EQUAL:
             continue
         units = np.vstack([units, unit])
         features.append(feature)
@@ -345,7 +343,7 @@ def _residual(fit: Array, test: Array, y_fit: Array, y_test: Array) -> Array:
     centre, y_centre = fit.mean(axis=0), y_fit.mean(axis=0)
     z = fit - centre
     gram = z.T @ z
-    gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-300)
+    gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), TINY)
     weights = np.linalg.solve(gram, z.T @ (y_fit - y_centre))
     return np.asarray(((y_test - y_centre - (test - centre) @ weights) ** 2).mean(axis=0))
 

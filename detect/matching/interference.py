@@ -35,17 +35,16 @@ from ..networks.architecture import hook_post, hook_pre
 from ..networks.box import BoxLike, box_of
 from ..networks.network import Activations
 from ..networks.stacks import Stack
+from ..statistics.criteria import EQUAL
 from .correlations import live_and_bent, unit_vectors
-from .directions import MAX_WIDTH, READ, Targets, held_out_errors, match_directions, targets_for
+from .criteria import READ
+from .directions import MAX_WIDTH, Targets, held_out_errors, match_directions, targets_for
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-#: Singular values below this share of the largest are rounding: float64 keeps 1e-16, and a thousand values
-#: lose some.
-_ROUNDING = 1e-9
 SUPERPOSITION_COLUMNS = (
     "layer", "live", "number", "rank", "independent", "interference", "worst", "encoders", "worst_encoders",
     "correlation", "verdict",
@@ -133,7 +132,7 @@ def layer_superposition(
     singular = np.linalg.svd(table, compute_uv=False)
     rest = 1.0 - np.cumsum(singular**2) / (singular**2).sum()
     rank = int(np.argmax(rest <= READ)) + 1
-    independent = int((singular > _ROUNDING * singular[0]).sum())
+    independent = int((singular > EQUAL * singular[0]).sum())
     if number == 1:
         return Superposition(layer, int(live.sum()), 1, rank, independent, None, None, None, None, None)
     chosen = replace(targets, fit=targets.fit[:, readable], test=targets.test[:, readable])

@@ -22,19 +22,15 @@ from ..networks.box import BoxLike
 from ..networks.initialisation import known_laws, lazy_networks
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
+from ..statistics.criteria import RANK
 from .correlations import unit_vectors
+from .criteria import AFFINE_OUTPUT, PASS, TOLERANCES
 from .probes import Probes, depth_of, probes_for
 
 Array = npt.NDArray[np.float64]
-#: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
-#: criterion of trained networks: 95% of trained minimum networks reach it), and more than 95% of lazy networks do.
-PASS = 0.99
 #: Lazy networks of a panel: their 95% quantile is then known to about one percent of them.
 PANEL = 400
-#: The 1 - r^2 at which a neuron counts as matched: the first of these at which few lazy networks reach 0.99. With
-#: enough random directions some fall on the catalogue's: of bias-free networks of width 32 a quarter would do
-#: so at 1e-3. Training reaches 1e-7 and better.
-TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 3e-7)
+#: A share of lazy networks that is few.
 _FEW = 0.03
 _BENT = ("ridge", "magnitude", "threshold", "composed")
 
@@ -184,7 +180,7 @@ def _explained(stack: Stack, probes: Probes, held: float) -> Array:
         f = forward.outputs[k]
         bend = f - q @ (q.T @ f)
         total = float((bend**2).sum())
-        if total <= 1e-18 * float((f**2).sum()):  # rounding: the output is affine
+        if total <= AFFINE_OUTPUT * float((f**2).sum()):  # rounding: the output is affine
             continue
         r = unit[k].T @ probes.unit[:, bent]
         best = r.argmax(axis=1)
@@ -202,4 +198,4 @@ def _explained(stack: Stack, probes: Probes, held: float) -> Array:
 def _basis(columns: Array) -> Array:
     """An orthonormal basis of the columns' span (dead variables make it narrower than they are)."""
     u, s, _ = np.linalg.svd(columns, full_matrices=False)
-    return np.asarray(u[:, s > 1e-10 * s[0]])
+    return np.asarray(u[:, s > RANK * s[0]])

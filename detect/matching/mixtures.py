@@ -41,21 +41,16 @@ from ..features.binding import BoundFeature
 from ..networks.architecture import Architecture
 from ..networks.initialisation import untrained
 from ..networks.nonlinearities import apply_nonlinearity
+from ..statistics.criteria import EQUAL, FLOOR
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
-from ..statistics.tails import FLOOR, Tail
+from ..statistics.tails import Tail
 from .correlations import class_scores, live_and_bent, unit_vectors
-from .criteria import GATE
+from .criteria import ALPHA, DEPENDENT, EFFECTIVE, GATE, UNEXPLAINED
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-#: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
-UNEXPLAINED = 1e-3
-#: The least effective number of features (docs/statistics.md, Mixtures): shares of 0.79 and 0.21 reach it.
-EFFECTIVE = 1.5
-#: The false discovery rate, per network over the neurons that were tried, at which a neuron is polysemantic.
-ALPHA = 0.05
 #: The largest combination that is tried (docs/statistics.md, Mixtures).
 MAX_FEATURES = 3
 #: A feature with a smaller share is fitted noise: 5% of noise on 512 probes gives spurious shares of 0.004.
@@ -65,8 +60,6 @@ _SMALLEST_SHARE = 0.02
 _KINKS = 5
 #: More ridges than half of the probes would fit anything: beyond 8 inputs the neurons are not decomposed.
 _MAX_ATOMS = 256
-#: Two atoms are one where they agree to rounding; three with a smaller Gram determinant are dependent.
-_SAME, _DEPENDENT = 1e-9, 1e-8
 #: Untrained neurons per null: eight candidates need p below 0.05 / 8, which 25 of 4 000 draws reach.
 _DRAWS, _LEAST_NETWORKS = 4_000, 50
 #: Multiply-adds of the null's forward passes. Wide networks are drawn fewer times, with more neurons each:
@@ -134,7 +127,7 @@ class Mixture:
         pairs = zip(self.coefficients, self.features, strict=True)
         terms = " + ".join(f"{a:.3g} {f.label}" for a, f in pairs)
         offset = (
-            f" {'-' if self.offset < 0 else '+'} {abs(self.offset):.3g}" if abs(self.offset) > 1e-9 else ""
+            f" {'-' if self.offset < 0 else '+'} {abs(self.offset):.3g}" if abs(self.offset) > EQUAL else ""
         )
         ways = f"{self.alternatives} way{'' if self.alternatives == 1 else 's'}"
         p = "" if self.p is None else f", p={self.p:.2g}"
@@ -335,7 +328,7 @@ def _dictionary(probes: Probes) -> _Dictionary:
         if feature.competes_as != "ridge":
             continue
         # A feature of somebody's own catalogue may be another one, scaled.
-        if not chosen or float((probes.unit[:, chosen].T @ probes.unit[:, k]).max()) < 1.0 - _SAME:
+        if not chosen or float((probes.unit[:, chosen].T @ probes.unit[:, k]).max()) < 1.0 - EQUAL:
             chosen.append(k)
     if not chosen:
         nothing = np.empty(0, dtype=np.intp)
@@ -344,7 +337,7 @@ def _dictionary(probes: Probes) -> _Dictionary:
     # relu(u) = u / 2 + |u| / 2: off the affine functions the two sides of a kink are one function.
     affine = np.column_stack([np.ones(len(probes.X)), probes.X])
     _, _, bend = unit_vectors(unit - affine @ np.linalg.lstsq(affine, unit, rcond=None)[0])
-    same = bend.T @ bend > 1.0 - _SAME
+    same = bend.T @ bend > 1.0 - EQUAL
     first = same.argmax(axis=1)
     kink = np.unique(first, return_inverse=True)[1]
     return _Dictionary(np.array(chosen, dtype=np.intp), unit, unit.T @ unit, kink.astype(np.intp))
@@ -443,7 +436,7 @@ def _best_subsets(
         size = subsets.shape[1]
         c = correlation[:, subsets]
         g = gram[:, subsets[:, :, None], subsets[:, None, :]]
-        usable = present[:, subsets].all(axis=2) & (np.linalg.det(g) > _DEPENDENT)
+        usable = present[:, subsets].all(axis=2) & (np.linalg.det(g) > DEPENDENT)
         g = np.where(usable[:, :, None, None], g, np.eye(size))
         a = np.linalg.solve(g, c[..., None])[..., 0]
         # Where a weight of the unconstrained solution is negative, the constrained optimum is a smaller set.

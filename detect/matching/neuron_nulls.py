@@ -29,6 +29,7 @@ from ..networks.architecture import Architecture
 from ..networks.initialisation import untrained
 from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
 from ..networks.stacks import Stack
+from ..statistics.criteria import TINY
 from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
 from ..statistics.tails import Tail
 from .correlations import (
@@ -41,12 +42,10 @@ from .correlations import (
     upstream_features,
     upstream_scores,
 )
-from .criteria import GATE
+from .criteria import GATE, REACHED
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]
-#: What training can reach: attainability is the p that a neuron at this 1 - r^2 would get.
-REACHED = 1e-6
 #: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 160 000 draws
 #: 1 000 lie below it, which fixes it to 3%.
 _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
@@ -294,7 +293,7 @@ def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
     if not len(ranks):
         factor = at_most
     else:
-        at = np.maximum(t[ranks - 1], 1e-300)
+        at = np.maximum(t[ranks - 1], TINY)
         factor = min(at_most, float(((ranks + np.sqrt(ranks)) / n / at).max()))
     start = int(0.01 * n)
     if passed > start >= 50:

@@ -15,10 +15,11 @@ from ..networks.box import BoxLike, box_of
 from ..networks.initialisation import known_laws
 from ..networks.network import Activations
 from ..networks.stacks import Forward, Stack
+from ..statistics.criteria import TINY
 from ..statistics.multiple_testing import benjamini_hochberg
 from .ablation import mean_ablation, substitution
 from .correlations import box_bounds, live_and_bent, unit_vectors, upstream_table
-from .criteria import ALPHA, GATE, VACUOUS  # fmt: skip
+from .criteria import ALPHA, COPY, GATE, VACUOUS
 from .mixtures import decompose_block, polysemantic
 from .mixtures import skipped as skipped_mixtures
 from .neuron_nulls import (  # fmt: skip
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-#: A neuron is a copy of an earlier one where scaling that one leaves at most this share of its square:
-#: training reaches about 1e-6, 0.05 degrees between two ridges.
-_COPY = 1e-6
 #: Multiply-adds that the causal checks of one layer may cost.
 _CAUSAL_BUDGET = 5e10
 NEURON_COLUMNS = (
@@ -305,7 +303,7 @@ def _feature_moments(
         table = upstream_table(previous, upstream)
         network = beyond // width
         columns = table[network, label[beyond] - known]
-        mean[beyond], sd[beyond] = columns.mean(axis=1), np.maximum(columns.std(axis=1), 1e-300)
+        mean[beyond], sd[beyond] = columns.mean(axis=1), np.maximum(columns.std(axis=1), TINY)
     return mean, sd
 
 
@@ -336,7 +334,7 @@ def _duplicates(post: Array, live: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp
     cosine = unit.transpose(0, 2, 1) @ unit
     width = post.shape[2]
     earlier = np.tril(np.ones((width, width), dtype=bool), -1)
-    copies = (1.0 - cosine**2 <= _COPY) & (cosine > 0) & earlier & live[:, :, None] & live[:, None, :]
+    copies = (1.0 - cosine**2 <= COPY) & (cosine > 0) & earlier & live[:, :, None] & live[:, None, :]
     return np.where(copies.any(axis=2), copies.argmax(axis=2), -1)
 
 

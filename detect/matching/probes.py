@@ -16,6 +16,7 @@ from ..features.catalogues import Catalogue
 from ..features.catalogues import catalogue as installed
 from ..networks.architecture import Architecture
 from ..networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
+from ..statistics.criteria import EQUAL
 
 if TYPE_CHECKING:
     pass
@@ -25,8 +26,6 @@ Array = npt.NDArray[np.float64]
 LOG2_PROBES = 9
 #: Given inputs beyond this many rows are thinned evenly; more points change no correlation visibly.
 MAX_PROBES = 10_000
-#: A feature whose spread on the probes is below this share of its size is constant there.
-_CONSTANT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +113,7 @@ def _build(X: Array, box: Box, depth: int, known: Catalogue, *, sampled: bool) -
         values = feature.values(X)
         size = float(np.abs(values).max())
         # A feature that is infinite or NaN on an input (1 / x1 at 0) is no function of these inputs.
-        if np.isfinite(size) and values.std() > _CONSTANT * size:
+        if np.isfinite(size) and values.std() > EQUAL * size:
             order.setdefault(feature.competes_as, []).append((feature, values))
     if not order:
         raise InputError(

@@ -25,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..matching.criteria import USED
+from ..matching.criteria import ALPHA, USED
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.multiple_testing import benjamini_hochberg
+from .criteria import SINGLE
 from .nulls import (
     FourierNull,
     active_neurons,
@@ -44,15 +45,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-
-#: A neuron is of a single frequency where that frequency has this share of its input power. Trained
-#: neurons lie near 1 and untrained ones near 0.2 (docs/figures.md, Modular addition).
-SINGLE = 0.9
-
-
-#: Level of the false discovery rate over a network's active neurons (docs/statistics.md, What is controlled).
-ALPHA = 0.05
 
 
 # What the logits are made of

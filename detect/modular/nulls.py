@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..networks.architecture import Architecture
+from ..statistics.criteria import RANK
+from .criteria import ACTIVE
 from .spectra import spectrum
 from .tables import Tables, sums_of, untrained_networks
 
@@ -18,12 +20,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-
-#: Active neurons carry this share of what all neurons write into the logits, summed as variances: those left out
-#: together change the logits by a hundredth of their variance, which is what one neuron must do to be *used*
-#: (docs/statistics.md, Criteria).
-ACTIVE = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +174,7 @@ def readout_r2(hidden: npt.ArrayLike, p: int, *, seed: int = 0) -> Array:
     # Columns scaled alike: the rank must not hang on the units of the neurons.
     size = np.linalg.norm(design[fit], axis=0)
     design = design / np.where(size > 0, size, 1.0)
-    weights = np.linalg.lstsq(design[fit], targets[fit], rcond=1e-10)[0]
+    weights = np.linalg.lstsq(design[fit], targets[fit], rcond=RANK)[0]
     error = ((targets[test] - design[test] @ weights) ** 2).sum(axis=0)
     spread = ((targets[test] - targets[test].mean(axis=0)) ** 2).sum(axis=0)
     both = error.reshape(2, 3, ks).sum(axis=0), spread.reshape(2, 3, ks).sum(axis=0)

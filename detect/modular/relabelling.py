@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .fourier import ALPHA, FourierReading
+from ..matching.criteria import ALPHA
+from ..statistics.criteria import DISCOVERY_RATE, ROUNDING
+from .fourier import FourierReading
 from .tables import check_modulus
 
 if TYPE_CHECKING:
@@ -127,9 +129,9 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
         ]
     )
     # Equal up to rounding counts as at least as large.
-    p = (1 + int((null[:, 0] >= chi_square * (1 - 1e-12)).sum())) / (1 + draws)
-    above = (1 + int((null[:, 1] >= overlap - 1e-12).sum())) / (1 + draws)
-    below = (1 + int((null[:, 1] <= overlap + 1e-12).sum())) / (1 + draws)
+    p = (1 + int((null[:, 0] >= chi_square * (1 - ROUNDING)).sum())) / (1 + draws)
+    above = (1 + int((null[:, 1] >= overlap - ROUNDING).sum())) / (1 + draws)
+    below = (1 + int((null[:, 1] <= overlap + ROUNDING).sum())) / (1 + draws)
     return Arbitrariness(
         chi_square,
         p,
@@ -143,7 +145,10 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
 
 
 def fourier_verdicts(
-    readings: Sequence[FourierReading], untrained: Sequence[FourierReading] = (), *, alpha: float = 0.05
+    readings: Sequence[FourierReading],
+    untrained: Sequence[FourierReading] = (),
+    *,
+    alpha: float = DISCOVERY_RATE,
 ) -> pd.DataFrame:
     """Verdicts that keep the family apart from its members: some Fourier feature, and each single frequency.
 

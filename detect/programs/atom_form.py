@@ -35,6 +35,8 @@ from ..features.rationals import (
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import leaky_slope
+from ..statistics.criteria import ROUNDING
+from .criteria import MISSES, SPANNED
 
 Array = npt.NDArray[np.float64]
 #: A row over (1, inputs, atoms): the constant under -1, input k under k, atom j under d + j.
@@ -46,8 +48,6 @@ POINTS = 512
 _MOST_CORNERS = 8
 #: A row may be rounded by this much of its size; farther off it is another kink.
 _FARTHEST = 0.1
-#: What a deeper row may miss of its pre-activation, relative: rounding, a trained network's noise, and more.
-_MISSES = (1e-9, 1e-3, 1e-2, 3e-2)
 #: More atoms than this in one row are no formula that anybody reads.
 MOST_ATOMS = 12
 #: How often the slack for the coefficients is halved: from the tolerance to a thousandth of it.
@@ -154,7 +154,7 @@ def sketches(
     seen: set[tuple[int, ...]] = set()
     for most in DENOMINATORS:
         # A single layer's rows are known and not fitted, so there is nothing that may miss.
-        for miss in _MISSES if len(f.layers) > 1 else _MISSES[:1]:
+        for miss in MISSES if len(f.layers) > 1 else MISSES[:1]:
             pool = _pool(f, values, table, most, miss, constant)
             if tuple(pool) in seen:
                 continue
@@ -185,7 +185,7 @@ def simpler_than_chance(table: Atoms, outputs: Sequence[Row], error: float) -> b
 
     scale = max((abs(float(v)) * size(k) for row in outputs for k, v in row.items()), default=1.0)
     # Below rounding, digits are noise.
-    error = max(error, 1e-12 * scale)
+    error = max(error, ROUNDING * scale)
     used = used_atoms(table.rows, d, outputs)
     # How much the outputs move with |z|, through the later atoms too.
     strength = {j: max(abs(float(row.get(d + j, 0))) for row in outputs) for j in used}
@@ -335,7 +335,7 @@ def _paths(
     while residual > stop and len(chosen) < most:
         lengths = (columns**2).sum(axis=0)
         # A column that the others span to half the digits of a float adds nothing but its rounding.
-        free = lengths > 1e-16 * sizes
+        free = lengths > SPANNED * sizes
         gains = np.where(free, (columns.T @ rest) ** 2, 0.0) / np.where(free, lengths, 1.0)
         best = int(gains.argmax())
         if gains[best] <= 0:

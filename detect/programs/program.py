@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..exact.certificates import EXACT, Certificate, certify
+from ..exact.certificates import Certificate, certify
+from ..exact.criteria import BOUNDS_MEET
 from ..exact.piecewise import from_formulas
 from ..features.formulas import Formula
 from ..features.grammar import Node
@@ -48,6 +49,7 @@ from .atom_form import (
     simpler_than_chance,
     sketches,
 )
+from .criteria import PROGRAM_ERROR
 from .lengths import complexity, description_length, largest_denominator
 from .rewriting import Phraser
 from .source import latex_source, python_source
@@ -167,7 +169,7 @@ class Program:
             points.append(FrontPoint(_complexity(formulas), proof.upper, text))
         kept: list[FrontPoint] = []
         for point in sorted(points):
-            if not kept or point.error < kept[-1].error - EXACT:
+            if not kept or point.error < kept[-1].error - BOUNDS_MEET:
                 kept.append(point)
         return tuple(kept)
 
@@ -216,7 +218,7 @@ def decompile(
     network: Network | HasNetwork,
     *,
     box: BoxLike = (-1.0, 1.0),
-    tolerance: float = 5e-3,
+    tolerance: float = PROGRAM_ERROR,
     time_limit: float = 10.0,
 ) -> Program:
     """The simplest formula found that is within a tolerance of the network everywhere on the box.

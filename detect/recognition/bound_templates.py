@@ -21,10 +21,6 @@ from .templates import Circuit, Circuits
 
 Array = npt.NDArray[np.float64]
 
-#: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7
-#: degrees, at which a neuron leaves 1e-3 of its variance unexplained (docs/measurements.md, A neuron's null in closed
-#: form).
-SAME_KINK = 0.03
 
 #: Choices of arguments of one template, 16 MB of values; 63 ordered pairs of inputs are 3906.
 MAX_CHOICES = 4000

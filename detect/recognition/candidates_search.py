@@ -20,13 +20,17 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..exact.certificates import certify
+from ..exact.criteria import SAME_GAUGE
 from ..exact.piecewise import is_piecewise_linear
-from ..exact.reduced import SAME_GAUGE, Reduced, near_planes, reduce_network
+from ..exact.reduced import Reduced, near_planes, reduce_network
+from ..features.criteria import SAME_NUMBER
 from ..features.formulas import Formula
 from ..features.rationals import simple
 from ..features.symmetry import Symmetry, mirrored
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import EQUAL
+from .criteria import RECURRING_FRACTIONS, TRAINING_NOISE
 from .gauges import gauge_of
 from .search import recognise
 from .templates import Circuit, Circuits, circuits
@@ -35,9 +39,6 @@ Array = npt.NDArray[np.float64]
 
 #: A circuit that occurs once is no recurrence.
 LEAST = 2
-#: Terms below this share of the largest are what training left, not part of what recurs: half of what two
-#: networks of one gauge may differ by.
-_NOISE = SAME_GAUGE / 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -307,7 +308,7 @@ def _lengths(items: Sequence[_Item]) -> tuple[Array, float]:
     most = max((len(d) for images in every for _, d in images), default=0)
     table = [[np.pad(own, (0, most - len(own))) for own, _ in images] for images in every]
     furthest = max((float(np.abs(d).max(initial=0.0)) for images in every for _, d in images), default=0.0)
-    return np.array(table), math.hypot(1.0, furthest) * (1 + 1e-9)
+    return np.array(table), math.hypot(1.0, furthest) * (1 + EQUAL)
 
 
 def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box: Box) -> Candidate | None:
@@ -319,7 +320,7 @@ def _candidate(group: list[tuple[_Item, Reduced]], members: tuple[int, ...], box
     outputs = range(snapped.plus.shape[1])
     try:
         formula = tuple(
-            Formula(Formula(snapped.text(output=k, digits=1e-9, exact=True)).text) for k in outputs
+            Formula(Formula(snapped.text(output=k, digits=EQUAL, exact=True)).text) for k in outputs
         )
     except InputError:
         return None
@@ -398,19 +399,19 @@ def _onto(circuit: Circuit, mean: Reduced) -> Reduced | None:
         shares[k] = [simple(float(v), SAME_GAUGE, 4) if v == v else v for v in share]
         whole = np.where(np.isnan(shares[k]), np.nan, shares[k] * 12)
         bent = np.abs(mass[k]) > 0
-        if np.isnan(shares[k][bent]).any() or np.abs(whole[bent] - np.round(whole[bent])).max() > 1e-9:
+        if np.isnan(shares[k][bent]).any() or np.abs(whole[bent] - np.round(whole[bent])).max() > EQUAL:
             return None
     shares = np.nan_to_num(shares)  # of outputs that do not bend there: their mass is 0
     plus, minus = shares * mass, (1 - shares) * mass
     linear = linear - ((plus - minus) / 2).T @ n
     constant = constant - ((plus - minus) / 2).T @ d
     # What is left goes through the mean's own pairs, else through always-on neurons.
-    strong = np.abs(mean.pair).max(axis=1, initial=0.0) > _NOISE * 2 * mean.size
+    strong = np.abs(mean.pair).max(axis=1, initial=0.0) > TRAINING_NOISE * 2 * mean.size
     lines = np.array([[_near(v / np.abs(row).max()) for v in row] for row in mean.n[strong]])
     pair = np.zeros((0, mass.shape[1]))
     if strong.any():
         lines = lines / np.linalg.norm(lines, axis=1)[:, None]
-        if len(lines) == 1 and np.linalg.matrix_rank(linear, tol=1e-9) == 1:
+        if len(lines) == 1 and np.linalg.matrix_rank(linear, tol=EQUAL) == 1:
             # A line within 10 degrees of what it has to carry is that line.
             row = linear[int(np.abs(linear).max(axis=1).argmax())]
             row = row / np.linalg.norm(row)
@@ -418,22 +419,22 @@ def _onto(circuit: Circuit, mean: Reduced) -> Reduced | None:
         pair = np.linalg.lstsq(lines.T, linear.T, rcond=None)[0]
         linear = linear - pair.T @ lines
     lines = lines.reshape(-1, n.shape[1])
-    always = np.abs(mean.affine).max(initial=0.0) > _NOISE * 2 * mean.size
-    rest = np.abs(linear) > 1e-9 * T.size
+    always = np.abs(mean.affine).max(initial=0.0) > TRAINING_NOISE * 2 * mean.size
+    rest = np.abs(linear) > EQUAL * T.size
     if rest.any() and not always:
         return None
     none = np.zeros_like(pair)
     return Reduced(
         np.concatenate([n, lines]), np.concatenate([d, np.zeros(len(lines))]), np.concatenate([plus, none]),
         np.concatenate([minus, none]), np.concatenate([np.zeros_like(plus), pair]), np.where(rest, linear, 0.0),
-        np.where(np.abs(constant) > 1e-9 * T.size, constant, 0.0), mean.box,
+        np.where(np.abs(constant) > EQUAL * T.size, constant, 0.0), mean.box,
     )  # fmt: skip
 
 
 def _snapped(mean: Reduced) -> Reduced:
     """Simple rationals for all constants, faint terms dropped; an entry without one keeps four digits."""
     size = mean.size
-    kept = np.flatnonzero(_weights(mean) > _NOISE * size)
+    kept = np.flatnonzero(_weights(mean) > TRAINING_NOISE * size)
     n: list[Array] = []
     d: list[float] = []
     plus: list[Array] = []
@@ -460,7 +461,7 @@ def _snapped(mean: Reduced) -> Reduced:
 
 def _near(value: float) -> float:
     """The simplest fraction within what networks of one gauge differ by; up to quarters where it is loose."""
-    for tolerance, most in ((1e-6, 12), (1e-3, 6), (_NOISE, 4)):
+    for tolerance, most in RECURRING_FRACTIONS:
         found = simple(value, tolerance, most)
         if found != value or float(value).is_integer():
             return found
@@ -469,7 +470,7 @@ def _near(value: float) -> float:
 
 def _unrounded(values: Array) -> Array:
     """Simple fractions where rounding has blurred them."""
-    flat = [simple(float(v), 1e-14) + 0.0 for v in values.ravel()]
+    flat = [simple(float(v), SAME_NUMBER) + 0.0 for v in values.ravel()]
     return np.array(flat).reshape(values.shape)
 
 

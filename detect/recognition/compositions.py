@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from ..exact.reduced import Reduced, reduce_arrays
 from ..statistics.correlation import standardised
+from ..statistics.criteria import TINY
 from .bound_templates import MAX_CHOICES
-from .found import WRITTEN, FoundCircuit, bracketed, simple_fit
-from .gauges import SAME_FUNCTION, nearest_gauge
+from .criteria import HEARD, SAME_FUNCTION, WRITTEN
+from .found import FoundCircuit, bracketed, simple_fit
+from .gauges import nearest_gauge
 from .templates import Circuit, Circuits
 from .variables import Trace, Variable
 
@@ -109,7 +111,7 @@ def _reduced_in(trace: Trace, variable: Variable, U: Array) -> Reduced | None:
     V = variable.units @ site.M
     pre, post = trace.pre[site.level - 1], trace.post[site.level]
     heard = np.abs(V) * post.std(axis=0)
-    used = heard > 1e-6 * max(float(heard.max()), 1e-300)
+    used = heard > HEARD * max(float(heard.max()), TINY)
     design = np.column_stack([U, np.ones(len(U))])
     fit, *_ = np.linalg.lstsq(design, pre[:, used], rcond=None)
     rest = pre[:, used] - design @ fit

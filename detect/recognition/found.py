@@ -15,6 +15,7 @@ from ..features.printing import linear_text
 from ..features.rationals import simple
 from ..networks.composition import chained, side_by_side
 from ..networks.network import Network
+from ..statistics.criteria import EQUAL
 from .gauges import NearestGauge
 from .templates import Circuit
 from .variables import Site, Variable
@@ -22,8 +23,6 @@ from .variables import Site, Variable
 Array = npt.NDArray[np.float64]
 
 CIRCUIT_COLUMNS = ("circuit", "on", "output", "form", "gauge", "distance", "certified")
-#: How exactly a form's numbers are meant; what they are off by together is in `certified`.
-WRITTEN = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,8 +178,8 @@ def simple_fit(template: Array, values: Array) -> Fit:
     scale = float(T @ Y / (T @ T))
     off = float(np.std(Y - scale * T))
     spread = float(T.std())
-    scale = simple(scale, 3 * off / (spread * max(1.0, abs(scale))) + 1e-9)
-    offset = simple(float(values.mean() - scale * centre), 3 * off + 1e-9)
+    scale = simple(scale, 3 * off / (spread * max(1.0, abs(scale))) + EQUAL)
+    offset = simple(float(values.mean() - scale * centre), 3 * off + EQUAL)
     return Fit(scale, offset)
 
 

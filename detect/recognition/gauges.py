@@ -13,19 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..exact.canonical import CanonicalForm, canonical_form
-from ..exact.reduced import SAME_GAUGE, Reduced, plane_probes, reduce_network, tidy, two_sides
+from ..exact.criteria import SAME_GAUGE
+from ..exact.reduced import Reduced, plane_probes, reduce_network, tidy, two_sides
 from ..features.printing import linear_text
 from ..features.symmetry import Symmetry, mirrored
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import EQUAL, TINY
 from .bound_templates import BoundCircuit, bound_circuits, reduced_template
+from .criteria import FLAT_POWER, NEGATIVE_SCALE, SAME_FUNCTION
 from .templates import Circuit, Circuits, circuits
 
 Array = npt.NDArray[np.float64]
-
-#: A template is the network's function where it leaves at most this share of its variance unexplained: what
-#: counts as holding a feature (docs/statistics.md, Criteria). How good it is then, the certificate says.
-SAME_FUNCTION = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +192,7 @@ def _nearest(distances: Iterable[tuple[str, float]]) -> NearestGauge:
     best = NearestGauge(None, math.inf)
     for name, away in distances:
         # Strictly nearer: equal ones go by the catalogue's order.
-        if away < best.distance - 1e-9:
+        if away < best.distance - EQUAL:
             best = NearestGauge(name, away)
     return best if best.distance <= SAME_GAUGE else NearestGauge(None, best.distance)
 
@@ -206,7 +205,7 @@ def describe(reduced: Reduced, names: Sequence[str] | None = None) -> str:
         'the kink at x1 = x2 from the side x1 > x2; x1 carried by a pair'
     """
     names = [f"x{k + 1}" for k in range(reduced.n.shape[1])] if names is None else list(names)
-    size = max(reduced.size, 1e-300)
+    size = max(reduced.size, TINY)
     parts = []
     shares = reduced.shares
     for g in range(len(reduced.d)):
@@ -248,7 +247,7 @@ def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit
         if fit is None or fit.unexplained > SAME_FUNCTION:
             continue
         # Of two that fit equally well the one with a positive scale: -x1 is a negation.
-        key = round(fit.unexplained, 9) + (1e-6 if fit.scale < 0 else 0.0)
+        key = round(fit.unexplained, 9) + (NEGATIVE_SCALE if fit.scale < 0 else 0.0)
         if best is None or key < best[0]:
             best = key, bound, fit.scale
     return None if best is None else best[1:]
@@ -271,7 +270,7 @@ def one_scale(template: Array, values: Array) -> ScaleFit | None:
     """
     T, Y = template - template.mean(axis=0), values - values.mean(axis=0)
     power, total = float((T * T).sum()), float((Y * Y).sum())
-    if power <= 1e-24 * T.size or total <= 1e-24 * max(1.0, float(np.abs(values).max()) ** 2):
+    if power <= FLAT_POWER * T.size or total <= FLAT_POWER * max(1.0, float(np.abs(values).max()) ** 2):
         return None
     scale = float((T * Y).sum()) / power
     rest = Y - scale * T
@@ -284,6 +283,6 @@ def _on_box(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -
     X, _ = plane_probes(box)
     arguments = X[:, list(columns)]
     wanted = circuit.values(arguments)
-    if np.abs(circuit.network(arguments) - wanted).max() > 1e-9 * max(1.0, float(np.abs(wanted).max())):
+    if np.abs(circuit.network(arguments) - wanted).max() > EQUAL * max(1.0, float(np.abs(wanted).max())):
         return None
     return reduced_template(circuit, columns, inputs, box)

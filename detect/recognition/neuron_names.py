@@ -14,13 +14,12 @@ from ..networks.box import Box, as_box, comparison_points
 from ..networks.composition import scaled_downstream
 from ..networks.network import Network
 from ..statistics.correlation import standardised
+from ..statistics.criteria import EQUAL
 
 Array = npt.NDArray[np.float64]
 
 #: Points at which functions are compared: 512 tell any two of a few hundred apart.
 PROBES = 512
-#: Relative size of what a few hundred roundings leave.
-ROUNDING = 1e-9
 
 
 def neuron_features(
@@ -47,7 +46,7 @@ def neuron_features(
         for j in range(len(W)):
             best = int(scores[j].argmax()) if table.shape[1] else 0
             text = f"relu({linear_text(W[j], below, float(b[j]))})"
-            if table.shape[1] and scores[j, best] > 1 - ROUNDING:
+            if table.shape[1] and scores[j, best] > 1 - EQUAL:
                 layer.append((text if k == 0 else labels[best][0], labels[best][1]))
                 continue
             used = np.flatnonzero(W[j])

@@ -24,31 +24,25 @@ import numpy.typing as npt
 
 from ..exact.piecewise import is_piecewise_linear
 from ..features.rationals import simple
+from ..matching.criteria import TRAINED_RANK
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.correlation import standardised
+from ..statistics.criteria import EQUAL
 from .bound_templates import BoundCircuit, Templates, bound_circuits, planes_near
 from .compositions import Compositions, composed
-from .found import CIRCUIT_COLUMNS, WRITTEN, BuiltOf, FoundCircuit, signature, simple_fit
-from .gauges import SAME_FUNCTION, NearestGauge, nearest_gauge, one_scale
+from .criteria import ABSENT, CANCELLATION, NO_REST, SAME_FIT, SAME_FUNCTION, SAME_KINKS, WRITTEN
+from .found import CIRCUIT_COLUMNS, BuiltOf, FoundCircuit, signature, simple_fit
+from .gauges import NearestGauge, nearest_gauge, one_scale
 from .substitution import substitution_bound
 from .sums import parts_of, passed_on
 from .templates import Circuit, Circuits, circuits
-from .variables import ABSENT, Site, Trace, Variable
+from .variables import Site, Trace, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-
-#: The kink criterion: the share of the variance off the affine functions that the template's own kinks have to
-#: account for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (docs/measurements.md, The kink
-#: criterion of trained networks).
-SAME_KINKS = 0.99
-#: Combinations of variables: singular values below this share of the largest are rounding or training noise.
-_RANK = 1e-6
-#: A combination whose terms are this many times larger than what is left of them says nothing.
-_CANCELLATION = 100.0
 
 
 def find_circuits(
@@ -214,8 +208,7 @@ class _Walk:
         ]
         found = [] if above is None else [above]
         if options:
-            # 1e-7: rounding of 1 - r^2, and far below what tells two functions apart.
-            least = min(unexplained[k] for k in options) + 1e-7
+            least = min(unexplained[k] for k in options) + SAME_FIT
             equal = [k for k in options if unexplained[k] <= least]
             equal = [k for k in equal if r[k] >= 0] or equal
             bound = self.by_structure([self.templates.single[k] for k in equal], variable.site, found)
@@ -269,7 +262,7 @@ class _Walk:
             fit = one_scale(bound.values, Z[:, rows])
             if fit is None or fit.unexplained > SAME_FUNCTION or fit.scale < 0:
                 continue
-            scale = simple(fit.scale, 3 * math.sqrt(fit.unexplained) + 1e-9)
+            scale = simple(fit.scale, 3 * math.sqrt(fit.unexplained) + EQUAL)
             variable = Variable(site, np.eye(Z.shape[1])[rows], Z[:, rows])
             one = FoundCircuit.unwritten(bound.circuit, bound.columns, variable, scale)
             if site.level == 1:
@@ -318,7 +311,7 @@ class _Walk:
             units = right[:rank].T @ (coordinates[:, k] / size[:rank])
             units = _sparse(units, centred, self.templates.table[:, k])
             terms = np.abs(units) * centred.std(axis=0)
-            if terms.max() > _CANCELLATION * (centred @ units).std():
+            if terms.max() > CANCELLATION * (centred @ units).std():
                 continue
             if kinks_agree(self.trace, site, units, bound):
                 used = int((np.abs(units) > ABSENT * np.abs(units).max()).sum())
@@ -368,7 +361,7 @@ def _largest_each(found: list[FoundCircuit]) -> list[FoundCircuit]:
     best: dict[tuple[str, tuple[str, ...]], FoundCircuit] = {}
     for f in found:
         key = (f.circuit.name, f.on)
-        if key not in best or abs(f.scale) > abs(best[key].scale) + 1e-9:
+        if key not in best or abs(f.scale) > abs(best[key].scale) + EQUAL:
             best[key] = f
     return list(best.values())
 
@@ -380,7 +373,7 @@ def _centred(Z: Array) -> Array:
 def _rank(Z: Array) -> int:
     """The number of directions in which variables [n, u] vary, up to rounding and training noise."""
     size = np.linalg.svd(_centred(Z), compute_uv=False)
-    return int((size > _RANK * size[0]).sum())
+    return int((size > TRAINED_RANK * size[0]).sum())
 
 
 def _unexplained(target: Array, columns: Array) -> float:
@@ -403,7 +396,7 @@ def _sparse(units: Array, Z: Array, target: Array) -> Array:
         fit, *_ = np.linalg.lstsq(Z[:, trial], target, rcond=None)
         rest = target - Z[:, trial] @ fit
         own = target - Z @ current
-        if float(rest @ rest) <= max(4 * float(own @ own), 1e-12):
+        if float(rest @ rest) <= max(4 * float(own @ own), NO_REST):
             kept, current = trial, np.zeros(len(units))
             current[trial] = fit
     return current

@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..exact.reduced import SAME_GAUGE, Reduced, near_planes
+from ..exact.criteria import SAME_GAUGE
+from ..exact.reduced import Reduced, near_planes
 from ..features.printing import linear_text
 from ..features.rationals import simple
-from .bound_templates import SAME_KINK, BoundCircuit, Templates
-from .found import WRITTEN, FoundCircuit
+from ..statistics.criteria import EQUAL, TINY
+from .bound_templates import BoundCircuit, Templates
+from .criteria import LEFT_OVER, SAME_KINK, SCALE_DIGITS, WRITTEN
+from .found import FoundCircuit
 from .gauges import NearestGauge, nearest_gauge, nearest_gauge_of_kinks
 from .variables import Site, Trace, Variable
 
 Array = npt.NDArray[np.float64]
-
-#: What is left of the affine part below this share of the largest part is noise: what trained networks leave
-#: is far below, another template's share far above.
-_LEFT_OVER = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ def parts_of(trace: Trace, templates: Templates, variable: Variable) -> list[Fou
     kappa = _heights(reduced)
     fitting = _fitting(templates, reduced, kappa)
     chosen, left = _cover(fitting, _affine_beside(fitting, reduced, kappa))
-    left = np.where(np.abs(left) > _LEFT_OVER * max((abs(p.scale) for p in chosen), default=0.0), left, 0.0)
+    left = np.where(np.abs(left) > LEFT_OVER * max((abs(p.scale) for p in chosen), default=0.0), left, 0.0)
     # A part whose inputs carry more than it accounts for is another function.
     chosen = [part for part in chosen if not left[list(part.bound.columns)].any()]
     if not chosen:
@@ -67,7 +66,7 @@ def parts_of(trace: Trace, templates: Templates, variable: Variable) -> list[Fou
 def _heights(reduced: Reduced) -> Array:
     """kappa [G] of the first output's kinks, 0 where there is none but for rounding."""
     kappa = (reduced.plus + reduced.minus)[:, 0] / 2
-    return np.where(np.abs(kappa) > 1e-9 * max(reduced.size, 1e-300), kappa, 0.0)
+    return np.where(np.abs(kappa) > EQUAL * max(reduced.size, TINY), kappa, 0.0)
 
 
 def _fitting(templates: Templates, reduced: Reduced, kappa: Array) -> list[_Part]:
@@ -133,10 +132,10 @@ def _found_part(part: _Part, reduced: Reduced, variable: Variable) -> FoundCircu
         reduced, n=reduced.n[g], d=reduced.d[g], plus=reduced.plus[g], minus=reduced.minus[g],
         pair=0 * reduced.pair[g], affine=0 * reduced.affine, constant=0 * reduced.constant,
     )  # fmt: skip
-    scale = simple(part.scale, 1e-6)
+    scale = simple(part.scale, SCALE_DIGITS)
     carried = (own.plus - own.minus)[:, 0] / 2 @ own.n
     linear = scale * bound.affine - carried
-    whole = replace(own, affine=np.where(np.abs(linear) > 1e-9 * abs(scale), linear, 0.0)[None])
+    whole = replace(own, affine=np.where(np.abs(linear) > EQUAL * abs(scale), linear, 0.0)[None])
     found = FoundCircuit.unwritten(bound.circuit, bound.columns, variable, scale, whole=False)
     return found.written(whole.text(digits=WRITTEN), nearest_gauge_of_kinks(whole, bound, scale))
 
@@ -150,7 +149,7 @@ def _found_linear(
             continue
         scale = float(left @ bound.affine / (bound.affine @ bound.affine))
         if scale > 0 and np.abs(left - scale * bound.affine).max() <= SAME_KINK * scale:
-            scale = simple(scale, 1e-6)
+            scale = simple(scale, SCALE_DIGITS)
             found = FoundCircuit.unwritten(bound.circuit, bound.columns, variable, scale, whole=False)
             carried = _linear_carriers(reduced, bound.columns)
             return [found.written(found.form, nearest_gauge(carried, bound.circuit, bound.columns, scale))]
@@ -212,7 +211,7 @@ def passed_on(
 
 def _pure_pairs(reduced: Reduced) -> list[int]:
     """The hyperplanes whose neurons carry a linear function, and no kink but for what training left."""
-    size = max(reduced.size, 1e-300)
+    size = max(reduced.size, TINY)
     kinks = np.maximum(np.abs(reduced.plus), np.abs(reduced.minus)).max(axis=1, initial=0.0)
     pairs = np.abs(reduced.pair).max(axis=1, initial=0.0)
     return np.flatnonzero((pairs > SAME_GAUGE * size) & (kinks <= SAME_KINK * size)).tolist()

@@ -31,7 +31,8 @@ from ..features.task import tasks
 from ..networks.box import as_box, comparison_points
 from ..networks.composition import scaled_downstream
 from ..networks.network import Network
-from .neuron_names import ROUNDING, neuron_features
+from ..statistics.criteria import EQUAL
+from .neuron_names import neuron_features
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -94,7 +95,7 @@ class Circuit:
         X = comparison_points(as_box((-1.0, 1.0), arity), _TRIALS)
         wanted, got = self.values(X), self.network(X)
         off = float(np.abs(wanted - got).max())
-        if not off <= ROUNDING * max(1.0, float(np.abs(wanted).max())):
+        if not off <= EQUAL * max(1.0, float(np.abs(wanted).max())):
             raise InputError(
                 f"circuit {self.name!r}: its weights are off its formula {self.text!r} by {off:.3g} on "
                 "[-1, 1]; mend either"
@@ -139,7 +140,7 @@ class Circuit:
         """The orders of the arguments, other than their own, that leave every output unchanged."""
         X = comparison_points(as_box((-1.0, 1.0), self.arity), _TRIALS, seed=1)
         own = self.values(X)
-        size = ROUNDING * max(1.0, float(np.abs(own).max()))
+        size = EQUAL * max(1.0, float(np.abs(own).max()))
         orders = itertools.permutations(range(self.arity))
         same = (o for o in orders if np.abs(self.values(X[:, list(o)]) - own).max() <= size)
         return tuple(order for order in same if order != tuple(range(self.arity)))
@@ -486,7 +487,7 @@ def _one_function(a: Circuit, b: Circuit) -> bool:
     if (a.arity, a.outputs) != (b.arity, b.outputs):
         return False
     X = comparison_points(as_box((-1.0, 1.0), a.arity), _TRIALS)
-    return bool(np.allclose(a.values(X), b.values(X), rtol=0, atol=ROUNDING))
+    return bool(np.allclose(a.values(X), b.values(X), rtol=0, atol=EQUAL))
 
 
 def _parse_entry(

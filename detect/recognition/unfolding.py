@@ -24,6 +24,8 @@ from ..features.printing import linear_text
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.composition import side_by_side
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import ROUNDING
+from .criteria import UNFOLDED
 from .found import FoundCircuit
 from .neuron_names import neuron_features
 from .search import recognise
@@ -81,7 +83,7 @@ def unfold(
     network: Network | HasNetwork,
     *,
     box: BoxLike = (-1.0, 1.0),
-    tolerance: float = 1e-6,
+    tolerance: float = UNFOLDED,
     catalogue: Circuits | None = None,
     time_limit: float = 10.0,
 ) -> Unfolding:
@@ -187,7 +189,7 @@ def _from_normal_form(network: Network, box: Box, known: Circuits) -> Network | 
         rows.append((side * n / top, side * float(d) / top, 2 * top * kappa))
         affine = affine - side * np.outer(kappa, n)
         constant = constant - side * kappa * d
-    floor = 8 * max(form.rounding, 1e-12 * form.scale)
+    floor = 8 * max(form.rounding, ROUNDING * form.scale)
     for direction in _directions(np.where(np.abs(affine) <= floor, 0.0, affine), box):
         out = affine @ direction / float(direction @ direction)
         rows += [(direction, 0.0, out), (-direction, 0.0, -out)]

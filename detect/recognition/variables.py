@@ -12,11 +12,9 @@ from ..features.printing import linear_text
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
+from .criteria import ABSENT
 
 Array = npt.NDArray[np.float64]
-
-#: A weight of a combination below this share of the largest is not part of it.
-ABSENT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,11 +24,11 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
-from .mechanisms import TAU, Mechanism, mechanism, quadrature
+from ..statistics.criteria import ROUNDING
+from .criteria import TAU
+from .mechanisms import Mechanism, mechanism, quadrature
 
 Array = npt.NDArray[np.float64]
-#: Relative size of what rounding leaves behind.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,7 +103,7 @@ def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
     sd = h.std(axis=0)
     mass = sd[:, None] * net.weights[2].T
     size = float(np.abs(mass).max(initial=0.0))
-    live = (sd > _ROUNDING * np.abs(z).max(axis=0)) & (np.abs(mass).max(axis=1) > _ROUNDING * size)
+    live = (sd > ROUNDING * np.abs(z).max(axis=0)) & (np.abs(mass).max(axis=1) > ROUNDING * size)
     below: Mechanism = mechanism(lower, box=bounds)
     centred = h[:, live] - h[:, live].mean(axis=0)
     return DeepMechanism(

@@ -36,6 +36,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..networks.architecture import hook_post
 from ..networks.network import Activations, LayerActivations
+from ..statistics.criteria import ROUNDING
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -48,8 +49,6 @@ Null = Literal["rows"] | Sequence[tuple[LayerLike, LayerLike]] | npt.NDArray[np.
 ROWS_PER_UNIT = 10
 #: With fewer null draws than this no result can reach p = 0.05.
 FEWEST_DRAWS = 19
-#: Values this close are a tie: a null draw that equals the observed value up to rounding counts against it.
-TIE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ class Measure:
     def close(self, value: Array | float, than: float) -> npt.NDArray[np.bool_]:
         """Whether values are at least as close as another, ties by rounding included."""
         sign = 1.0 if self.same > self.different else -1.0
-        return np.asarray(sign * np.asarray(value) >= sign * than - TIE)
+        return np.asarray(sign * np.asarray(value) >= sign * than - ROUNDING)
 
     def flags(self, x: Prepared, y: Prepared) -> tuple[str, ...]:
         """What a reader has to know before taking the value at its word."""

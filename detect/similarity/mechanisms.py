@@ -31,9 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..exact.reduced import AFFINE_RESIDUAL, SAME_HYPERPLANE
+from ..exact.criteria import AFFINE_RESIDUAL, SAME_HYPERPLANE
 from ..networks.box import Box, BoxLike, as_box, sobol_points
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import EQUAL, ROUNDING
+from .criteria import TAU
 
 if TYPE_CHECKING:
     from ..features.symmetry import Symmetry
@@ -42,11 +44,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 Level = Literal["reduced", "canonical", "atoms"]
 LEVELS: tuple[Level, ...] = ("atoms", "reduced", "canonical")
-
-#: The shape deficit 1 - r at which the kernel is 1/e: about 9 degrees between ReLU neurons at d = 2.
-TAU = 0.02
-#: Relative size of what rounding leaves behind.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -348,7 +345,7 @@ def mechanism(
     (W, V), (b, _) = net.weights, net.bias_vectors
     centre, half = np.array(bounds).mean(axis=1), np.diff(np.array(bounds), axis=1)[:, 0] / 2
     middle, reach = W @ centre + b, np.abs(W) @ half
-    slack = _ROUNDING * (np.abs(W) @ np.abs(centre) + np.abs(b) + reach)
+    slack = ROUNDING * (np.abs(W) @ np.abs(centre) + np.abs(b) + reach)
     on, dead = middle - reach >= -slack, middle + reach <= slack
     bent = np.flatnonzero(~on & ~dead)
     affine = (X @ W[on & ~dead].T + b[on & ~dead]) @ V[:, on & ~dead].T
@@ -387,7 +384,7 @@ def _measure(level: Level, box: Box, outputs: Sequence[_Parts]) -> Mechanism:
         table = table - table.mean(axis=1, keepdims=True)
         deviations = table.std(axis=1)
         # What only rounding leaves is no atom; its shape would be noise.
-        kept = deviations > _ROUNDING * largest
+        kept = deviations > ROUNDING * largest
         masses.append(deviations[kept] * np.array(signs)[kept])
         lengths = deviations[kept, None] * math.sqrt(table.shape[1])
         shapes.append(table[kept] * np.array(signs)[kept, None] / lengths)
@@ -424,7 +421,7 @@ def _reduced(part: _Parts, flat: Array) -> _Parts:
         else:
             kept = [strong, weak]
         for coefficient, values in kept:
-            if abs(coefficient) <= _ROUNDING * abs(strong[0]):
+            if abs(coefficient) <= ROUNDING * abs(strong[0]):
                 affine += values
                 continue
             rest = values - flat @ (values @ flat)
@@ -440,7 +437,7 @@ def _hyperplanes(part: _Parts) -> list[tuple[Array, list[tuple[float, Array]]]]:
     """Neurons by hyperplane: (plane, [(coefficient, summed values) on its side, the same on the other])."""
     merged = _grouped(
         [(plane, c, c * f) for (plane, c), f in zip(part.atoms, part.functions, strict=True)],
-        1e-9,
+        EQUAL,
         oriented=True,
     )
     # Strongest first, ties by position: the groups depend on the measure, not on the order of the neurons.

@@ -15,7 +15,9 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
-from .measures import TIE, Array, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
+from ..statistics.criteria import ROUNDING
+from .criteria import EQUIDISTANT
+from .measures import Array, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
 
 
 def cka(
@@ -310,7 +312,7 @@ def cka_measure(unbiased: bool = True) -> Measure:
         rows = (X, squares[:, None], others[:, None])
         own = _hsic(rows, rows)
         # Zero where all rows are equally far apart (one-hot rows are), up to rounding of terms below 1.
-        if own * len(X) * (len(X) - 3) <= 1e-13:
+        if own * len(X) * (len(X) - 3) <= EQUIDISTANT:
             return Prepared(layer, empty="all rows are equally far apart")
         return Prepared(layer, rows, scalars=(math.sqrt(own),))
 
@@ -342,7 +344,7 @@ def rbf_cka_measure(bandwidth: float = 1.0, unbiased: bool = True) -> Measure:
             means = K.mean(axis=0)
             K = K - means[:, None] - means + means.mean()
         norm = float(np.linalg.norm(K))
-        if norm <= 1e-12 * n:
+        if norm <= ROUNDING * n:
             return Prepared(layer, empty="all rows are equally far apart")
         return Prepared(layer, table=K / norm)
 
@@ -390,7 +392,7 @@ def svcca_measure(share: float = 0.99) -> Measure:
     def prepare(layer: Layer) -> Prepared:
         U, s = _basis(layer)
         held = np.cumsum(s**2) / (s**2).sum()
-        return Prepared(layer, (U[:, : 1 + int(np.searchsorted(held, share - TIE))],))
+        return Prepared(layer, (U[:, : 1 + int(np.searchsorted(held, share - ROUNDING))],))
 
     return Measure(f"svcca({share:g})", prepare, _mean_correlation, crowded=_wider)
 
@@ -436,14 +438,14 @@ def rsa_measure(distance: str = "correlation", compare: str = "spearman") -> Mea
                 notes = (f"{silent} rows without variance over the units are put at distance 1",)
         else:
             distances = pdist(layer.values, distance)
-        distances = np.round(distances / distances.max(initial=TIE), 12)  # ties stay ties
+        distances = np.round(distances / distances.max(initial=ROUNDING), 12)  # ties stay ties
         if compare == "spearman":
             from scipy.stats import rankdata
 
             distances = rankdata(distances)
         distances = distances - distances.mean()
         norm = float(np.linalg.norm(distances))
-        if norm <= TIE * len(distances):
+        if norm <= ROUNDING * len(distances):
             return Prepared(layer, empty="all rows are equally far apart", notes=notes)
         return Prepared(layer, table=squareform(distances / norm), notes=notes)
 

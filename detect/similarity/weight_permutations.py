@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from ..errors import InputError
 from ..networks.box import check_inputs
 from ..networks.network import HasNetwork, Network, as_network
+from ..statistics.criteria import ROUNDING
 from .measures import Array, Index
 
 
@@ -183,7 +184,7 @@ def _descend(a: Sequence[Array], b: Sequence[Array], orders: list[Index]) -> int
             best = linear_sum_assignment(gain, maximize=True)[1]
             units = np.arange(len(best))
             # A gain at rounding level is a tie: without this the descent could go round for ever.
-            if gain[units, best].sum() > gain[units, orders[layer]].sum() + 1e-12 * np.abs(gain).sum():
+            if gain[units, best].sum() > gain[units, orders[layer]].sum() + ROUNDING * np.abs(gain).sum():
                 orders[layer], moved = best, True
         if len(orders) == 1:
             break

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .criteria import ROUNDING, TINY
+
 Array = npt.NDArray[np.float64]
 
 
@@ -17,7 +19,7 @@ def standardised(values: Array) -> Array:
     """
     centred = values - values.mean(axis=0)
     length = np.linalg.norm(centred, axis=0)
-    flat = length <= 1e-12 * np.sqrt(len(values)) * np.maximum(
-        np.abs(values).max(axis=0, initial=0.0), 1e-300
+    flat = length <= ROUNDING * np.sqrt(len(values)) * np.maximum(
+        np.abs(values).max(axis=0, initial=0.0), TINY
     )
     return np.where(flat, 0.0, centred / np.where(flat, 1.0, length))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .criteria import EQUAL, ROUNDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,7 @@ def within_across(
         raise InputError(
             "the matrix holds NaN or infinite values: leave those networks out, and say how many"
         )
-    if not np.allclose(M[off], M.T[off], rtol=1e-9, atol=1e-12):
+    if not np.allclose(M[off], M.T[off], rtol=EQUAL, atol=ROUNDING):
         raise InputError("the matrix is not symmetric: average a two-way measure with its transpose first")
     np.fill_diagonal(M, 0.0)
     _, labels = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
@@ -212,7 +213,7 @@ def within_across(
     rng = np.random.default_rng(seed)
     effect = effect_of(np.arange(len(M)))
     # Rounding must not decide between the data and a relabelling that amounts to the same groups.
-    slack = 1e-12 * max(1.0, float(np.abs(M).max()))
+    slack = ROUNDING * max(1.0, float(np.abs(M).max()))
     permuted = np.array([effect_of(rng.permutation(len(M))) for _ in range(draws)])
     p = (1 + int((permuted >= effect - slack).sum())) / (1 + draws)
 

@@ -8,12 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .criteria import EQUAL, EXACT_MATCH, FLOOR, ROUNDING, TINY
 
 Array = npt.NDArray[np.float64]
-#: Below this, 1 - r^2 of two float64 vectors is rounding: an exact match.
-EXACT = 1e-11
-#: Rounding of 1 - r^2 itself; statistics are held above it, so that their logarithm is finite.
-FLOOR = 1e-15
 #: At so few exact draws the mass at 0 cannot be told from the tail's own.
 _ATOM_DRAWS = 5
 
@@ -58,15 +55,15 @@ class Tail:
         n = len(given)
         if n < 100:
             raise InputError(f"{n} null draws: at least 100 are needed to fit a tail")
-        # 1e-9: a statistic such as 1 - r^2 may round to just outside.
-        outside = ~((given >= -1e-9) & (given <= 1.0 + 1e-9))
+        # A statistic such as 1 - r^2 may round to just outside.
+        outside = ~((given >= -EQUAL) & (given <= 1.0 + EQUAL))
         if outside.any():
             raise InputError(
                 f"{int(outside.sum())} of {n} null draws are NaN or outside [0, 1]: leave out neurons that "
                 "have no statistic, such as dead ones"
             )
         ordered = np.sort(np.clip(given, FLOOR, 1.0))
-        exact = int(np.searchsorted(ordered, EXACT))
+        exact = int(np.searchsorted(ordered, EXACT_MATCH))
         atom = exact / n if exact >= _ATOM_DRAWS else 0.0
         fitted = ordered[exact:] if atom else ordered
         k = min(max(50, int(tail_share * n)), len(fitted) - 1)
@@ -76,11 +73,11 @@ class Tail:
         excess = np.log(cut) - np.log(fitted[:k])
         mean, variance = float(excess.mean()), float(excess.var())
         # Draws that are all one value say nothing about what lies below them: no tail is made up.
-        if variance <= 1e-12:
+        if variance <= ROUNDING:
             return cls(*_thin(ordered), 0.0, 0.0, 0.0, 1.0, atom)
         moments = 0.5 * (1.0 - mean**2 / variance)
         shape = min(max(0.0, moments + 1.0 / np.sqrt(k)), 0.9)
-        return cls(*_thin(ordered), cut, (exact + k) / n, shape, max(mean * (1.0 - shape), 1e-9), atom)
+        return cls(*_thin(ordered), cut, (exact + k) / n, shape, max(mean * (1.0 - shape), EQUAL), atom)
 
     def p(self, u: npt.ArrayLike) -> Array:
         """P(U <= u) under the null, for u of any shape, in (0, 1]; NaN where u is NaN."""
@@ -93,7 +90,7 @@ class Tail:
             else:
                 survival = np.exp(-excess / self.scale)
             body = np.where(values < self.cut, self.atom + (self.cut_mass - self.atom) * survival, body)
-        return np.asarray(np.clip(body, max(self.atom, 1e-300), 1.0))
+        return np.asarray(np.clip(body, max(self.atom, TINY), 1.0))
 
 
 def _thin(ordered: Array) -> tuple[Array, Array]:

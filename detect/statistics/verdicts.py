@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .criteria import DISCOVERY_RATE, FISHER_LEVEL, MARGINS
 from .multiple_testing import select
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 VerdictName = Literal["universal", "absent", "partial", "inconclusive", "vacuous", "forced"]
 
-#: A feature is absent below the first prevalence and universal above the second.
-MARGINS = (0.05, 0.95)
-#: The level of Fisher's test against the untrained population (docs/statistics.md, The verdict).
-ALPHA = 0.05
 #: A verdict that would take more networks than this counts as out of reach.
 _OUT_OF_REACH = 1_000_000
 
@@ -147,7 +144,7 @@ def verdict(
     *,
     confidence: float = 0.95,
     margins: tuple[float, float] = MARGINS,
-    alpha: float = ALPHA,
+    alpha: float = FISHER_LEVEL,
 ) -> Verdict:
     """What the counts allow to say: tested against the margins, not declared.
 
@@ -206,7 +203,7 @@ def verdict(
     return Verdict(name, share.low, share.high, reason, share.value, found, n, share.confidence, p_untrained)
 
 
-def verdict_table(frame: pd.DataFrame, *, alpha: float = 0.05) -> pd.DataFrame:
+def verdict_table(frame: pd.DataFrame, *, alpha: float = DISCOVERY_RATE) -> pd.DataFrame:
     """Verdicts on many features at once, with false discoveries controlled over all of them.
 
     Each row's margin test asks for the claim that its counts support best: universal (one-sided, prevalence

@@ -23,11 +23,14 @@ import numpy as np
 from ..errors import InputError
 from ..features.binding import Label
 from ..features.catalogues import Catalogue
+from ..features.criteria import SOLVED
 from ..features.task import Task
 from ..matching.criteria import HELD
 from ..networks.network import HasNetwork, Network
+from ..statistics.criteria import DISCOVERY_RATE, EQUAL
 from ..statistics.multiple_testing import benjamini_hochberg, select
 from ..statistics.verdicts import prevalence
+from .criteria import MAJORITY
 from .orbits import Orbits
 from .population import Population
 from .readings import COMPARED, Kind, Read, Settings
@@ -38,11 +41,6 @@ if TYPE_CHECKING:
 
 RungVerdict = Literal["same", "different", "partial", "inconclusive", "vacuous", "not comparable"]
 
-#: The fresh mean squared error below which a network has solved its task (docs/statistics.md, Criteria).
-SOLVED = 1e-8
-#: What holds for more than two thirds of the pairs is the condition's verdict: the largest simple fraction that 20
-#: networks of one condition (10 disjoint pairs, all alike: 0.69 to 1) can settle. 0.95 takes 144 networks.
-MAJORITY = 2 / 3
 
 COLUMNS = (
     "a", "b", "rung", "verdict", "share", "low", "high", "confidence", "different", "vacuous", "pairs", "effective",
@@ -283,7 +281,7 @@ def ladders(
     return tuple(found[pair] for pair in sorted(found))
 
 
-def ladder_table(found: Sequence[Ladder], *, alpha: float = 0.05) -> pd.DataFrame:
+def ladder_table(found: Sequence[Ladder], *, alpha: float = DISCOVERY_RATE) -> pd.DataFrame:
     """The rungs of several ladders as one frame, judged together.
 
     As `verdict_table` does for features: each rung's test is of the claim that its pairs support best (the same,
@@ -414,7 +412,7 @@ def _claim_p(shares: Sequence[float], effective: int, majority: float) -> float:
 def _whole(share: float, effective: int) -> tuple[int, int]:
     """The whole counts on either side of a share; rounding must not turn 10 of 10 into 9."""
     found = share * effective
-    return math.floor(found + 1e-9), math.ceil(found - 1e-9)
+    return math.floor(found + EQUAL), math.ceil(found - EQUAL)
 
 
 def _feature_table(one: Read, other: Read) -> pd.DataFrame:

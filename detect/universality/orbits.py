@@ -21,13 +21,13 @@ from ..features.symmetry import Symmetry
 from ..features.task import Task
 from ..networks.architecture import hook_post
 from ..networks.box import comparison_points
+from ..statistics.criteria import EQUAL, ROUNDING
+from .criteria import KINK_JUMP, KINK_STEP
 
 Array = npt.NDArray[np.float64]
 
 #: 256 points tell any two of a few thousand different features apart; nothing is estimated from them.
 _POINTS = 256
-#: 1 - r below this is one function: rounding leaves 1e-15, and different features differ by more than 1e-3.
-_EQUAL = 1e-9
 
 
 class Orbits:
@@ -109,7 +109,7 @@ class Orbits:
 
     def name_of(self, values: Array) -> Label | None:
         """The label with these standardised values [256], or None where the catalogue has none."""
-        at = np.flatnonzero(values @ self._table > 1 - _EQUAL)
+        at = np.flatnonzero(values @ self._table > 1 - EQUAL)
         return self.labels[at[0]] if len(at) else None
 
     @cached_property
@@ -149,7 +149,7 @@ class Orbits:
         table = np.column_stack(held) if held else np.zeros((_POINTS, 0))
         best: tuple[str, ...] | None = None
         for images in self._mirrored:
-            lacking = [text for text, values in images if not (values @ table > 1 - _EQUAL).any()]
+            lacking = [text for text, values in images if not (values @ table > 1 - EQUAL).any()]
             if best is None or len(lacking) < len(best):
                 best = tuple(dict.fromkeys(lacking))
         return best or ()
@@ -190,11 +190,11 @@ class Orbits:
         weights, offset = ridge
         if self.task.arity == 1 and not bias:
             on_its_side = np.asarray(self.task(np.sign(weights)[None, :]), dtype=float)
-            return offset == 0 and bool(np.abs(on_its_side).max() > _EQUAL)
+            return offset == 0 and bool(np.abs(on_its_side).max() > EQUAL)
         if oriented or not self._bends(weights, offset):
             return False
         other_side = _standardised(np.maximum(-self._X @ weights - offset, 0.0))
-        return any(bool(self.values(member) @ other_side > 1 - _EQUAL) for member in self.orbit(label))
+        return any(bool(self.values(member) @ other_side > 1 - EQUAL) for member in self.orbit(label))
 
     def _only_form(self, hidden: tuple[int, ...], bias: bool) -> bool:
         """Whether networks of these sizes compute the task in the way of its hand-derived one, and in no other."""
@@ -206,7 +206,7 @@ class Orbits:
         if not self.has(label):
             return (label,)
         images = np.array([self.values(label, symmetry) for symmetry in self.group])
-        at = np.flatnonzero((images @ self._table > 1 - _EQUAL).any(axis=0))
+        at = np.flatnonzero((images @ self._table > 1 - EQUAL).any(axis=0))
         return tuple(self.labels[k] for k in at) or (label,)
 
     def _of_inputs(self, text: str) -> bool:
@@ -250,7 +250,7 @@ class Orbits:
         if not active.any():
             return None
         offset = float(np.median((values - self._X @ weights)[active]))
-        return weights, (0.0 if abs(offset) < _EQUAL else offset)
+        return weights, (0.0 if abs(offset) < EQUAL else offset)
 
     def _bends(self, weights: Array, offset: float) -> bool:
         """Whether the task's function has a kink along the hyperplane weights.x + offset = 0."""
@@ -262,14 +262,14 @@ class Orbits:
         if not len(inside):
             return False
         # A piecewise-linear function's second difference is 0 off its kinks, there step times jump of slope.
-        step = 1e-6
+        step = KINK_STEP
         bend = self.task(inside + step * normal) + self.task(inside - step * normal) - 2 * self.task(inside)
-        return bool((np.abs(bend).max(axis=1) > 1e-3 * step).all())
+        return bool((np.abs(bend).max(axis=1) > KINK_JUMP * step).all())
 
 
 def _standardised(values: Array) -> Array:
     """Centred and of unit length; zeros where the values are constant up to rounding."""
     centred = values - values.mean()
     length = float(np.linalg.norm(centred))
-    constant = length <= 1e-12 * max(1.0, float(np.abs(values).max()))
+    constant = length <= ROUNDING * max(1.0, float(np.abs(values).max()))
     return np.zeros_like(centred) if constant else centred / length

@@ -28,18 +28,13 @@ from ..features.symmetry import Symmetry
 from ..similarity.deep_mechanisms import deep_similarities
 from ..similarity.mechanisms import similarity_matrix
 from ..similarity.pairs import cka_values, unit_values
+from ..statistics.criteria import EQUAL
+from .criteria import OTHER_CIRCUIT, SAME_CIRCUIT, SAME_FEATURES
 from .readings import LAZY_PARTNERS, Kind, Read
 
 Array = npt.NDArray[np.float64]
 RungName = Literal["function", "subspace", "units", "features", "circuit"]
 
-#: The circuit similarities from which on two networks use the same mechanism, and up to which not
-#: (docs/statistics.md, Criteria).
-SAME_CIRCUIT, OTHER_CIRCUIT = 0.9, 0.3
-#: More features are shared than not.
-SAME_FEATURES = 0.5
-#: Values this close to a bar are on it.
-_TIE = 1e-9
 
 _POPULATIONS: tuple[Kind, Kind] = ("solved", "untrained")
 
@@ -104,7 +99,7 @@ def _against_untrained(name: RungName, measure: str, words: str) -> Callable[[Re
             _pairs(_best_over_images(one, other, kind, measure), one is other) for kind in _POPULATIONS
         )
         q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-        same, different = values > q95 + _TIE, values < q05 - _TIE
+        same, different = values > q95 + EQUAL, values < q05 - EQUAL
         about = (
             f"median {words} {np.median(values):.3g}, 90% of untrained pairs {q05:.3g} to {q95:.3g}"
             f"{_layers_compared(one, other)}"
@@ -143,9 +138,9 @@ def _features(one: Read, other: Read) -> Measured:
 
     (values, nothing), (null, _) = (jaccard(kind) for kind in _POPULATIONS)
     q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-    alike = values >= SAME_FEATURES - _TIE
-    same = alike & (values > q95 + _TIE)
-    different = (values <= _TIE) & ~nothing
+    alike = values >= SAME_FEATURES - EQUAL
+    same = alike & (values > q95 + EQUAL)
+    different = (values <= EQUAL) & ~nothing
     vacuous = (alike & ~same) | nothing
     about = f"median Jaccard index {np.median(values):.3g}, 95% of untrained pairs up to {q95:.3g}"
     if nothing.mean() > 0.5:
@@ -176,7 +171,7 @@ def _circuit(one: Read, other: Read) -> Measured:
     null = np.concatenate(panels)
     q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
     alike = values >= SAME_CIRCUIT
-    same = alike & (values > q95 + _TIE)
+    same = alike & (values > q95 + EQUAL)
     different = values <= OTHER_CIRCUIT
     about = f"median similarity {np.median(values):.3g}, 95% of lazy networks up to {q95:.3g}"
     if not one.shallow:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features.task import Task
+from ..statistics.criteria import ROUNDING, TINY
 from .transplant_sides import INPUT, HeldFeature, Side
 
 Array = npt.NDArray[np.float64]
@@ -130,5 +131,5 @@ def _standardised(values: Array) -> Array:
     """Columns of mean 0 and standard deviation 1; zeros where a column is constant."""
     centred = values - values.mean(axis=0)
     sd = centred.std(axis=0)
-    flat = sd <= 1e-12 * np.maximum(np.abs(values).max(axis=0), 1e-300)
+    flat = sd <= ROUNDING * np.maximum(np.abs(values).max(axis=0), TINY)
     return np.asarray(np.where(flat, 0.0, centred / np.where(flat, 1.0, sd)))

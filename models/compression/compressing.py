@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from mathcircuits.detect import Certificate, InputError, Network, Task, certify
 from mathcircuits.detect.exact import is_piecewise_linear
-from mathcircuits.detect.features import as_task
+from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.detect.networks import (
     Box,
     BoxLike,
@@ -38,11 +38,12 @@ from mathcircuits.detect.networks import (
 )
 
 from ..fitting.batches import generator_of, targets_of
+from ..fitting.criteria import LEAST_LOSS
 from ..fitting.gradients import Layout
-from ..fitting.levenberg import EXACT
 from ..fitting.regimens import Compression
 from ..networks.config import MLPConfig, check_seed
-from .elimination import FINISHED, Limits, State, eliminated, kicked, polished
+from .criteria import COARSE, FINISHED, MARGIN
+from .elimination import Limits, State, eliminated, kicked, polished
 from .readable_weights import readable_forms
 from .redundancy import merged
 
@@ -54,9 +55,6 @@ CHECKED = 4096
 REFITTED = 1024
 #: Networks that go together: more would only take memory, 4096 points each.
 TOGETHER = 256
-#: A kick's network has to come this far below the tolerance on the points it was fitted to, since unseen ones
-#: show more (docs/measurements.md, Elimination: 1e-10 at a tolerance of 1e-8).
-MARGIN = 1e-2
 #: Parts of given data: fitted, and checked on the way; the rest is held out for the last check.
 FITTED, CHOSEN = 0.6, 0.2
 #: Fewer rows leave nothing to hold out that would say anything.
@@ -64,8 +62,6 @@ FEWEST_ROWS = 10
 #: Parameters up to which networks are fitted by Levenberg-Marquardt, whose step costs their square times twice
 #: their number: 0.1 s for 1000 on one core. Larger ones are made smaller by linear algebra alone until then.
 LARGEST_FITTED = 1000
-#: What a neuron of such a network may differ from the others, in turn (see `redundancy.SLIGHT`).
-COARSE = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 #: Parameters up to which weights are made readable: nobody reads more.
 LARGEST_READ = 200
 #: How often elimination starts anew from a solved network, on other points.
@@ -169,7 +165,7 @@ def compress(
     network: Network | HasNetwork,
     target: Task | str | tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     *,
-    tolerance: float = 1e-8,
+    tolerance: float = SOLVED,
     box: BoxLike | None = None,
     seed: int = 0,
     settings: Compression | None = None,
@@ -217,7 +213,7 @@ def compress_all(
     settings: Compression | None = None,
     seeds: Sequence[int] | None = None,
     *,
-    tolerance: float = 1e-8,
+    tolerance: float = SOLVED,
     progress: bool | None = None,
 ) -> list[Compressed]:
     """Compress many networks of a task at once, each on its own.
@@ -495,7 +491,7 @@ class _Run:
             settings.iterations,
             accepted=(settings.threshold * variance).clamp(min=tolerance),
             exact=torch.full((len(rows),), tolerance * MARGIN, dtype=torch.float64),
-            finished=(FINISHED * y.square().mean(dim=(1, 2))).clamp(min=EXACT),
+            finished=(FINISHED * y.square().mean(dim=(1, 2))).clamp(min=LEAST_LOSS),
         )
 
     def draw(self, purpose: str, rows: Sequence[int], count: int) -> tuple[Tensor, Tensor]:

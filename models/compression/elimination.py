@@ -23,16 +23,13 @@ from torch import Tensor
 from ..fitting.gradients import residuals_and_jacobian
 from ..fitting.levenberg import JACOBIAN_VALUES, levenberg
 from ..networks.config import MLPConfig
+from .criteria import PRECISION
 
 #: What is added to the Hessian's diagonal, as a share of its mean (docs/measurements.md, Elimination).
 RIDGE = 1e-6
 #: From the fourth deletion tried on, Levenberg-Marquardt gets twice the steps (docs/measurements.md,
 #: Elimination).
 PATIENT_FROM = 3
-#: While neurons go, a loss this far below the limit is as good as none; the digits behind it come at the end.
-PRECISION = 1e-8
-#: A polish ends at this share of the targets' variance: two decades above what rounding leaves of it.
-FINISHED = 1e-28
 #: Values of a network's Jacobian on new points, beyond the first of them: 16 MiB.
 MANY_VALUES = 2**21
 #: Copies of each deletion in a kick: whether they are compensated, and the noise on all other parameters, as a

@@ -27,24 +27,19 @@ from torch import Tensor
 from mathcircuits.detect import Network
 from mathcircuits.detect.features import code_length, saved_bits, simplest_fraction
 from mathcircuits.detect.networks import Box, hook_pre
+from mathcircuits.detect.statistics import EQUAL
 
 from ..fitting.gradients import Layout, residuals_and_jacobian
-from ..fitting.levenberg import LARGEST, REFUSED, TAKEN
+from ..fitting.levenberg import DAMPING, LARGEST, REFUSED, TAKEN
 from ..networks.config import MLPConfig
+from .criteria import CLOSE, EXACT_FIT, PRECISIONS
 
 Array = npt.NDArray[np.float64]
 
-#: Two planes that a mean squared error of 1e-8 cannot tell apart differ by up to its cube root, 2e-3, since a
-#: sliver of width w between them costs about w^3.
-CLOSE = 2e-3
 #: Kinks whose sides are all tried: 3^7 = 2187 choices. Beyond, the network's own.
 ALL_SIDES = 7
-#: A fit is exact where the mean squared error is this share of the targets' mean square.
-SETTLED = 1e-18
 #: Bases tried for what is passed through.
 BASES = 64
-#: Precisions at which weights are set to fractions, in turn: the slivers of `CLOSE`, and a fit's own.
-PRECISIONS = (CLOSE, 1e-5)
 
 
 def readable_forms(network: Network, box: Box, x: Tensor, y: Tensor) -> Iterator[Network]:
@@ -241,7 +236,7 @@ def _best_layer(w: Array, b: Array, v: Array, c: Array, domain: _Domain, last: b
             if len(built[0]) > len(w):
                 continue
             bits = _layer_bits(*built, last)
-            if bits < fewest - 1e-9:
+            if bits < fewest - EQUAL:
                 best, fewest = built, bits
     return best
 
@@ -375,7 +370,7 @@ def sparsified(network: Network, x: Tensor, y: Tensor) -> Network:
 
     What two neurons share can be carried by either, to any share; with one weight at 0 the others are settled.
     """
-    allowed = 100 * _loss(network, x, y) + SETTLED * float(y.square().mean())
+    allowed = 100 * _loss(network, x, y) + EXACT_FIT * float(y.square().mean())
     tried: set[int] = set()
     while True:
         vector = _vector(network)
@@ -409,7 +404,7 @@ def refitted(
     at = torch.from_numpy(np.flatnonzero(free & ~_scales(network)))
     if not len(at):
         return network
-    damping = 1e-3
+    damping = DAMPING
     with torch.no_grad():
         residual, jacobian = (t[0] for t in residuals_and_jacobian(vector[None], x, y, config))
         for _ in range(iterations):

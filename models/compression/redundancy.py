@@ -16,11 +16,9 @@ import scipy.linalg
 from mathcircuits.detect import Network
 from mathcircuits.detect.networks import apply_nonlinearity
 
-Array = npt.NDArray[np.float64]
+from .criteria import SLIGHT
 
-#: What a neuron may differ from a combination of the others, as a share of what the layer's largest sends on:
-#: float32 training leaves copies that differ in the sixth digit, and 1e-6 squared is far below any tolerance.
-SLIGHT = 1e-7
+Array = npt.NDArray[np.float64]
 
 
 def merged(network: Network, X: Array, slight: float = SLIGHT) -> tuple[Network, list[list[int]]]:

@@ -3,7 +3,6 @@ from .compiled_step import built as built
 from .compiled_step import find_compiler as find_compiler
 from .compiled_step import fused_step as fused_step
 from .compiled_step import kernel_folder as kernel_folder
-from .ensemble import SOLVED as SOLVED
 from .ensemble import Ensemble as Ensemble
 from .gradients import Layout as Layout
 from .polishing import polish as polish

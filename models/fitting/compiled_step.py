@@ -39,6 +39,7 @@ from mathcircuits.detect.folders import home_folder
 from mathcircuits.detect.networks import leaky_slope
 
 from ..networks.config import MLPConfig
+from .criteria import ADAM_EPSILON
 
 LOGGER = logging.getLogger("mathcircuits")
 #: Seconds that a training would take without the compiler from which on it is compiled. Compiling takes fifteen times
@@ -113,7 +114,7 @@ class Rule:
     momentum: float = 0.0
     beta1: float = 0.9
     beta2: float = 0.999
-    epsilon: float = 1e-8
+    epsilon: float = ADAM_EPSILON
 
 
 class FusedStep:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import InputError, Network
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.networks import (
     HOOK_INPUT,
     HOOK_OUTPUT,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from ..networks.mlp import MLP
 
 Array = npt.NDArray[Any]
-#: A network has solved its task below this mean squared error on fresh points (docs/statistics.md, Criteria).
-SOLVED = 1e-8
 
 
 @dataclass(frozen=True, eq=False, repr=False)

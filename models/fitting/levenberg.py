@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..networks.config import MLPConfig
+from .criteria import LEAST_LOSS
 from .gradients import residuals, residuals_and_jacobian
 
 #: The damping at the start, and its factors after a step that was taken and one that was refused
@@ -22,8 +23,6 @@ from .gradients import residuals, residuals_and_jacobian
 DAMPING, TAKEN, REFUSED = 1e-3, 0.2, 5.0
 #: The damping's range: below, the equations are Gauss-Newton's to rounding; above, a step is lost in rounding.
 SMALLEST, LARGEST = 1e-15, 1e12
-#: A mean squared error that double precision cannot lower: the square of its rounding.
-EXACT = 1e-32
 #: Values of the Jacobians (networks x parameters x residuals) that are held at once: 64 MiB.
 JACOBIAN_VALUES = 2**23
 
@@ -35,7 +34,7 @@ def levenberg(
     config: MLPConfig,
     iterations: int,
     *,
-    enough: float | Tensor = EXACT,
+    enough: float | Tensor = LEAST_LOSS,
     tries: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Levenberg-Marquardt on all networks, each on its own.

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mathcircuits.detect import InputError, MathCircuitsError, Task, UnknownNameError
 from mathcircuits.detect.errors import did_you_mean, near_names
 
+from .criteria import ADAM_EPSILON, DELETION_STANDS, RESCUED
+
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 #: What Levenberg-Marquardt does without: it takes no gradient steps.
@@ -81,7 +83,7 @@ class Rescue(Settings):
 
     phases: int = Field(default=15, ge=0)
     steps: int = Field(default=300, ge=1)
-    threshold: float = Field(default=1e-6, gt=0)
+    threshold: float = Field(default=RESCUED, gt=0)
     accept: float = Field(default=1.0, ge=1)
 
 
@@ -121,7 +123,11 @@ class Compression(Settings):
     def for_depth(self, hidden_layers: int) -> Compression:
         """The settings with what is None filled in for that many hidden layers."""
         deep = hidden_layers > 1
-        filled: dict[str, Any] = {"points": (256, 768)[deep], "threshold": (1e-6, 1e-5)[deep], "kick": deep}
+        filled: dict[str, Any] = {
+            "points": (256, 768)[deep],
+            "threshold": DELETION_STANDS[deep],
+            "kick": deep,
+        }
         given = self.model_dump()
         return Compression(**{k: filled[k] if v is None else v for k, v in given.items()})
 
@@ -186,7 +192,7 @@ class Regimen(Settings):
     lr: float = Field(default=0.02, gt=0)
     momentum: Share = 0.0
     betas: tuple[Share, Share] = (0.9, 0.999)
-    epsilon: float = Field(default=1e-8, gt=0)
+    epsilon: float = Field(default=ADAM_EPSILON, gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
     steps: int = Field(default=3000, ge=0)
     batch: int = Field(default=256, ge=1)

@@ -1,4 +1,4 @@
-from .modular import GROKKED as GROKKED
+from .criteria import GROKKED as GROKKED
 from .modular import ModularRegimen as ModularRegimen
 from .modular import ModularRuns as ModularRuns
 from .modular import train_modular as train_modular

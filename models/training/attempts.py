@@ -24,13 +24,15 @@ from mathcircuits.detect import InputError, Network, Task
 from ..compression.compressing import compress_all
 from ..fitting.batches import uniform_points
 from ..fitting.compiled_step import FusedStep
+from ..fitting.criteria import LEAST_LOSS
 from ..fitting.evaluation import TEST_POINTS, losses_on
 from ..fitting.gradients import Layout, residuals
-from ..fitting.levenberg import EXACT, levenberg
+from ..fitting.levenberg import levenberg
 from ..fitting.polishing import points_of
 from ..fitting.regimens import Regimen
 from ..fitting.steps import fit_in_chunks, started
 from ..networks.config import MLPConfig
+from .criteria import POLISHED
 from .neuron_restarts import restart_neurons
 
 #: Iterations of a round of polish (docs/measurements.md, Rescue), and its points. A network can fit the sliver
@@ -38,8 +40,6 @@ from .neuron_restarts import restart_neurons
 #: many. At 4-6-3-1, of 99 rescued networks at minimum-of-4 one round brings 58 below 1e-8, a second with such points
 #: 99; five rounds of 2048 uniform points 98, in three times the time.
 ROUND, POINTS, CANDIDATES = 25, 512, 2**16
-#: The loss below which a polish is done: errors of 1e-12, near what double precision holds.
-POLISHED = 1e-24
 #: A round has to bring the loss to this share or fit its own points to this loss, or it was the last: one that
 #: converges divides by thousands, and one that fits its points to that waits for others alone.
 WORTHWHILE, FITTED = 0.5, 1e-10
@@ -286,7 +286,7 @@ def _levenberg(
     _, before = levenberg(start, x, y, config, 0)
     tries = torch.zeros(len(members), dtype=torch.int64)
     # what has to verify need not be exact; what has not goes as far as it can
-    enough = EXACT if regimen.verification is None else POLISHED
+    enough = LEAST_LOSS if regimen.verification is None else POLISHED
     end, after = levenberg(start, x, y, config, plan.steps, enough=enough, tries=tries)
     if plan.bar is not None:
         plan.bar.update(int(tries.sum()))

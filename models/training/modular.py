@@ -29,8 +29,10 @@ from torch import Tensor
 from mathcircuits.detect import InputError, Network
 from mathcircuits.detect.modular import check_modulus, sums_of
 
+from ..fitting.criteria import ADAM_EPSILON
 from ..fitting.regimens import Settings
 from ..networks.config import MLPConfig, initial_parameters
+from .criteria import GROKKED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-#: A network has grokked above this accuracy on the pairs that it was not trained on.
-GROKKED = 0.99
 #: Values of one activation tensor (nets x units x pairs) worked on at once: 1 MiB of float32, as in `training`.
 CHUNK_VALUES = 2**18
 
@@ -77,7 +77,7 @@ class ModularRegimen(Settings):
     share: float = Field(default=0.8, gt=0, lt=1)
     lr: float = Field(default=0.02, gt=0)
     betas: tuple[Share, Share] = (0.9, 0.98)
-    epsilon: float = Field(default=1e-8, gt=0)
+    epsilon: float = Field(default=ADAM_EPSILON, gt=0)
     decay: float = Field(default=1.0, ge=0)
     steps: int = Field(default=1500, ge=0)
     log_every: int = Field(default=25, ge=1)

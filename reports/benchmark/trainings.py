@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from mathcircuits.detect import Network, Task
-from mathcircuits.detect.features import as_task
+from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.models import Ensemble, train
-from mathcircuits.models.fitting import SOLVED
 
 
 class Trainings:

@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import UnknownTask, catalogue, tasks
+from mathcircuits.detect.matching import HELD
 
 from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
 from ..studies.config import width_order
 
-#: A network holds a feature if a used neuron does so at this unexplained share or less (docs/statistics.md, Criteria).
-HELD = 1e-3
 Tables = Mapping[str, pd.DataFrame]
 #: A read-out that leaves this share is exact up to rounding.
 _EXACT = 1e-12

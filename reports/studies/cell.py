@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from mathcircuits.detect import catalogue, circuits, tasks
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, relative_width
@@ -39,9 +40,8 @@ READINGS = (
 )
 #: Raised when a change to this package's code changes what is read in the same weights.
 READING = 5
-#: A network has solved its task below this fresh mean squared error (docs/statistics.md, Criteria) ...
-SOLVED = 1e-8
-#: ... or below this where Osier's own training is repeated, which stops earlier.
+#: Where Osier's own training is repeated, which stops earlier, a network has solved its task below this mean squared
+#: error instead of `SOLVED`.
 SOLVED_OSIER = 1e-4
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 
 from mathcircuits.detect import Network, Task, catalogue, prevalence, verdict_table
 from mathcircuits.detect.features import Label
+from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.networks import hook_post, sobol_points
 from mathcircuits.detect.similarity import pairwise
 from mathcircuits.detect.universality import Orbits, match_ensemble
@@ -30,11 +31,6 @@ from .schema import empty, typed
 Array = npt.NDArray[np.float64]
 Population = Literal["trained", "untrained", "derived"]
 
-#: A neuron is used where ablating it to its mean costs this share of the output's variance (docs/statistics.md,
-#: Criteria).
-USED = 0.01
-#: A used neuron holds a feature at this unexplained share or less (docs/statistics.md, Criteria).
-HELD = 1e-3
 #: Networks of one condition that are compared pair by pair: 190 pairs show what 50 would, and can be drawn.
 COMPARED = 20
 #: What recurs three times is no accident of a pair, and 5% of the solved networks is what `absent` ends at.

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from mathcircuits.detect import Network
+from mathcircuits.detect.matching import ALPHA
 from mathcircuits.detect.networks import untrained
 from mathcircuits.detect.universality import match_ensemble
 
@@ -19,8 +20,6 @@ PART = "ensemble test"
 TASKS = ("minimum", "absolute-difference")
 #: What both tasks turn on: the kink at x1 = x2, from either side.
 NEEDED = (("greaterness", ("x1", "x2")), ("greaterness", ("x2", "x1")))
-#: Findings in a study of seeds that hold nothing: q at which a feature counts as found.
-ALPHA = 0.05
 #: Width of the networks that were taught off the catalogue, which the null networks share.
 TAUGHT_WIDTH = 8
 #: Seeds of an untrained study, as in the studies that do.

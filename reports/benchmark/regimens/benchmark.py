@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathcircuits.detect import tasks
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import as_regimen
-from mathcircuits.models.fitting import SOLVED
 
+from ...studies.cell import SOLVED_OSIER
 from ...studies.regimentables import CERTIFIED
 from ..pieces import FOLDER, Done, Piece, cores, work_off
 from ..results import Benchmark
@@ -49,7 +50,6 @@ NOTEBOOK = {
     "subtraction": 0.587,
     "minimum": 0.570,
 }
-NOTEBOOK_SOLVED = 1e-4
 #: Labels of the comparison and whether each starts at minimal width; `lm-restarts` grows up to the wide one.
 SIDE_BY_SIDE = (
     ("osier", "osier", True),
@@ -285,7 +285,7 @@ def _osier_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
     scores = []
     for runs in _osier_runs(size, seed):
         rows, s = frames[runs.name][: runs.count], runs.setting
-        success = share(OSIER, s, "loss below 1e-4", int((rows["loss"] < NOTEBOOK_SOLVED).sum()), len(rows))
+        success = share(OSIER, s, "loss below 1e-4", int((rows["loss"] < SOLVED_OSIER).sum()), len(rows))
         wanted = NOTEBOOK[runs.task]
         ends = [abs(end - wanted) for end in (success.low, success.high)]
         nearest = 0.0 if success.low <= wanted <= success.high else min(ends)

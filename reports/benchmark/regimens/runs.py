@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathcircuits.detect import InputError, Network, Task, analyse_many, certify, decompile, tasks
+from mathcircuits.detect.features import SOLVED
+from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.models import Regimen, train
-from mathcircuits.models.fitting import SOLVED
 
 from ...studies.circuitry import equals_task, gauge_in, gauge_kind, kink_share
 from ...studies.regimentables import CERTIFIED
-from ...studies.tables import HELD, USED
 from ..pieces import Done, Piece
 from ..scores import Setting
 

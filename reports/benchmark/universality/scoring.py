@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathcircuits.detect import FileError, InputError, Network, Task, tasks
+from mathcircuits.detect.features import SOLVED
 
-from ...studies.cell import SOLVED, Cell
+from ...studies.cell import Cell
 from ...studies.circuitry import (
     chosen_to_read,
     circuit_frame,

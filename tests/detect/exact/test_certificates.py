@@ -16,7 +16,8 @@ import sympy
 from mathcircuits.detect.errors import InputError, UnknownTask
 from mathcircuits.detect.exact import exact_vertices as verification
 from mathcircuits.detect.exact.cells import TooManyCells, kink_planes, polygon_cells
-from mathcircuits.detect.exact.certificates import EXACT, Certificate, certify
+from mathcircuits.detect.exact.certificates import Certificate, certify
+from mathcircuits.detect.exact.criteria import BOUNDS_MEET
 from mathcircuits.detect.exact.piecewise import NotPiecewiseLinear, difference, from_formulas, from_network
 from mathcircuits.detect.features.formulas import Formula
 from mathcircuits.detect.features.task import Task, Tasks, derived_network, tasks
@@ -453,7 +454,7 @@ def test_html_and_text() -> None:
     assert "<= max |net - x1| <=" in repr(proof)
     assert "by cells" in repr(certify(MINIMUM, "minimum"))
     assert "max |net - minimum| <= " in repr(certify(MINIMUM, "minimum"))
-    assert proof.upper - proof.lower > EXACT
+    assert proof.upper - proof.lower > BOUNDS_MEET
 
 
 def test_errors() -> None:

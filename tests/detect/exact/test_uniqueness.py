@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import Network, Task, derived_network, tasks
-from mathcircuits.detect.exact.reduced import SAME_GAUGE, reduce_network
+from mathcircuits.detect.exact.criteria import SAME_GAUGE
+from mathcircuits.detect.exact.reduced import reduce_network
 from mathcircuits.detect.exact.uniqueness import _only_form, has_only_form
 from mathcircuits.detect.features.symmetry import mirrored
 

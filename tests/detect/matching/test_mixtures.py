@@ -11,10 +11,8 @@ import pytest
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.features.catalogues import Catalogue, catalogue
 from mathcircuits.detect.matching.correlations import live_and_bent
-from mathcircuits.detect.matching.criteria import GATE
+from mathcircuits.detect.matching.criteria import EFFECTIVE, GATE, UNEXPLAINED
 from mathcircuits.detect.matching.mixtures import (
-    EFFECTIVE,
-    UNEXPLAINED,
     Mixture,
     decompose,
     decompose_block,

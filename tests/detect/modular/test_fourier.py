@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mathcircuits.detect import InputError, Network
-from mathcircuits.detect.modular.fourier import SINGLE, components, read_fourier
+from mathcircuits.detect.modular.criteria import SINGLE
+from mathcircuits.detect.modular.fourier import components, read_fourier
 from mathcircuits.detect.modular.nulls import fourier_null, readout_r2
 from mathcircuits.detect.modular.relabelling import arbitrariness, fourier_verdicts, orbit_of, relabelled
 from mathcircuits.detect.modular.spectra import phases, spectrum

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.statistics.tails import EXACT, FLOOR, Tail
+from mathcircuits.detect.statistics.criteria import EXACT_MATCH, FLOOR
+from mathcircuits.detect.statistics.tails import Tail
 
 U = np.random.default_rng(0).uniform(size=20_000)
 GRID = np.concatenate([[0.0], np.logspace(-15, 0, 400)])
@@ -34,7 +35,7 @@ def test_p_is_a_probability_that_grows_with_u(draws: np.ndarray) -> None:
 @settings(max_examples=60)
 def test_p_is_not_smaller_than_what_was_seen(draws: np.ndarray) -> None:
     tail = Tail.fit(draws)
-    exact = float((draws < EXACT).mean())
+    exact = float((draws < EXACT_MATCH).mean())
     if exact * len(draws) >= 5:
         assert tail.p(0.0) >= exact
     # At least the share of draws at or below u, wherever draws speak for themselves.

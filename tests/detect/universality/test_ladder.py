@@ -23,9 +23,9 @@ from mathcircuits.detect.similarity.mechanisms import (
 )
 from mathcircuits.detect.similarity.pairs import MEASURES, cka_values, pairwise, unit_values
 from mathcircuits.detect.similarity.representations import cka_measure
+from mathcircuits.detect.universality.criteria import MAJORITY
 from mathcircuits.detect.universality.ladder import (
     COLUMNS,
-    MAJORITY,
     Ladder,
     ladder_of,
     ladder_table,

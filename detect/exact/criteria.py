@@ -1,0 +1,46 @@
+"""When two bounds, planes or forms of a network count as one, and how far outward an enclosure is rounded."""
+
+from __future__ import annotations
+
+import math
+
+# Bounds
+
+#: Bounds this close, in the output's units (and relative to an error above 1), count as the maximum itself. Used by
+#: exact (certificates, intervals) and programs (the front).
+BOUNDS_MEET = 1e-9
+#: Two bounds that differ by less than this share are printed as one number of six digits. Used by exact (certificates).
+ONE_NUMBER = 1e-5
+#: What a product of a few functions is rounded outward by, relative: ten times its rounding. Used by exact (intervals).
+OUTWARD = 1e-14
+#: What a value near 1 is rounded outward by, absolute: four units in its last place. Used by exact (intervals).
+LAST_PLACE = 1e-15
+
+# Planes
+
+#: A bound on 1 - |cos| of two unit normals, and on the smaller eigenvalue of their Gram matrix, below which they may be
+#: parallel: what differs by `ROUNDING` lies far below. Used by exact (canonical, branch and bound).
+PARALLEL = 1e-14
+#: The first entry of a unit normal above this gives the normal its sign: rounding must not choose it. Used by exact
+#: (canonical, reduced).
+LEADING = 1e-6
+#: Hyperplanes this close count as one at the reduced level: 5 degrees, in radians, and the same in offset per
+#: half-width of the box. Trained pairs are never quite antiparallel (docs/measurements.md, Circuit similarity). Used by
+#: exact (reduced) and similarity (mechanisms).
+SAME_HYPERPLANE = math.radians(5.0)
+
+# Forms
+
+#: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the largest of
+#: the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within 0.05 of it
+#: (docs/measurements.md, Circuit similarity). Used by exact (uniqueness), recognition and studies.
+SAME_GAUGE = 0.05
+#: An atom whose residual off the affine functions is below this share of its variance is an affine part that happens to
+#: have a kink in a corner of the box (docs/measurements.md, Circuit similarity; reduced level only). Used by exact
+#: (reduced) and similarity (mechanisms).
+AFFINE_RESIDUAL = 0.01
+#: Effective weights below this share of the largest are not written down. Used by exact (reduced).
+SILENT = 1e-6
+#: Coefficients are written to this share of the largest: four digits, what trained weights are good for. Used by exact
+#: (reduced).
+WRITTEN_DIGITS = 1e-4

@@ -1,0 +1,14 @@
+"""When a network has solved a task, and when two numbers of a formula are one."""
+
+from __future__ import annotations
+
+#: A network has solved its task below this mean squared error on fresh points (docs/statistics.md, Criteria), in the
+#: output's units squared. Used by universality (ladder), learning (diagnosis), models (ensembles, compression) and
+#: reports (studies and benchmark).
+SOLVED = 1e-8
+#: Relative difference below which a number is the decimal or the fraction that it is written as: what reading a
+#: decimal and one division leave. Used by features (printing) and recognition (candidates).
+SAME_NUMBER = 1e-14
+#: Charged for each unit of a denominator when fractions compete, as a distance: 2/4 must not win over 1/2 by its
+#: rounding. Used by features (rationals).
+PER_DENOMINATOR = 1e-9

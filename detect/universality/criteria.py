@@ -1,0 +1,17 @@
+"""The bars on the rungs of the ladder, and how a kink of a task is felt."""
+
+from __future__ import annotations
+
+#: What holds for more than two thirds of the pairs is the condition's verdict, a share: the largest simple fraction
+#: that 20 networks of one condition (10 disjoint pairs, all alike: 0.69 to 1) can settle. 0.95 takes 144 networks. Used
+#: by universality (ladder).
+MAJORITY = 2 / 3
+#: The circuit similarities from which on two networks use the same mechanism, and up to which not
+#: (docs/statistics.md, Criteria). Used by universality (rungs).
+SAME_CIRCUIT, OTHER_CIRCUIT = 0.9, 0.3
+#: More features are shared than not: a Jaccard index. Used by universality (rungs).
+SAME_FEATURES = 0.5
+#: The step across a hyperplane by which a task's kink is felt, in the inputs' units, and the least jump of slope that
+#: counts, in the output's units per input's: a piecewise-linear function's second difference is 0 off its kinks, there
+#: step times jump. Used by universality (orbits).
+KINK_STEP, KINK_JUMP = 1e-6, 1e-3
