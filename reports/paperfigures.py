@@ -22,7 +22,7 @@ from mathcircuits.detect.networks import Box, as_box
 
 from .pages.networkfigures import graph_figure, response_figure
 from .pages.regimensection import width_figure
-from .pages.selections import Tables, chosen_networks, neuron_labels, rows_of, task_names
+from .pages.selections import chosen_networks, neuron_labels, rows_of, task_names
 from .pages.tasksections import census_figure, prevalence_figure
 from .pages.universalsection import cluster_figures, emergence_figure, periodic_figures
 from .pages.views import FigureView
@@ -31,6 +31,7 @@ from .plots.figurekinds import Choice
 from .plots.rendering import STYLE, blank
 from .studies.ensemblefiles import load_ensemble
 from .studies.folder import Study
+from .studies.schema import Tables
 from .wording import cell_name
 
 #: Panels of losses: more do not fit on a sheet.

@@ -344,8 +344,8 @@ Narrow narrow_of(int64_t inputs, int64_t hidden, bool bias) {
 
 }  // namespace
 
-// What Python fills in (models/fused.py, class Job); all integers are 64 bits, all strides count floats.
-extern "C" struct Job {
+// What Python fills in (models/fitting/compiled_step.py, class KernelCall); all integers are 64 bits, all strides count floats.
+extern "C" struct KernelCall {
     int64_t layers;             // linear layers
     const int64_t *sizes;       // [layers + 1]
     const int64_t *biased;      // [layers]
@@ -370,14 +370,14 @@ namespace {
 
 // One thread's memory, and the step of one network on one batch.
 struct Worker {
-    const Job &job;
+    const KernelCall &job;
     std::vector<int64_t> weight_at, bias_at;                   // of each layer within a network's parameters
     std::vector<Floats> values, derivatives;                   // [layer][unit, BLOCK]
     Floats one, other, inputs, targets, sums;                  // sums: [parameter and loss, LANES]
     std::vector<float> gradient;
     Narrow small = nullptr;  // the pass for the smallest networks, where this is one of them
 
-    explicit Worker(const Job &given) : job(given) {
+    explicit Worker(const KernelCall &given) : job(given) {
         int64_t at = 0, widest = 1;
         for (int64_t l = 0; l <= job.layers; ++l) widest = std::max(widest, job.sizes[l]);
         for (int64_t l = 0; l < job.layers; ++l) {
@@ -516,8 +516,8 @@ struct Worker {
 }  // namespace
 
 // Trains networks `begin` to `end`, so that threads can share them out.
-extern "C" void mathcircuits_train(const Job *given, int64_t begin, int64_t end) {
-    const Job &job = *given;
+extern "C" void mathcircuits_train(const KernelCall *given, int64_t begin, int64_t end) {
+    const KernelCall &job = *given;
     Worker worker(job);
     const int64_t floats = job.samples * (job.sizes[0] + job.sizes[job.layers]);
     const int64_t tile = std::max<int64_t>(1, TILE / std::max<int64_t>(1, floats));
@@ -538,8 +538,8 @@ extern "C" void mathcircuits_train(const Job *given, int64_t begin, int64_t end)
 }
 
 // Losses and gradients without an update: losses [nets], gradients [nets, size] in place of `first`.
-extern "C" void mathcircuits_gradient(const Job *given, int64_t begin, int64_t end) {
-    const Job &job = *given;
+extern "C" void mathcircuits_gradient(const KernelCall *given, int64_t begin, int64_t end) {
+    const KernelCall &job = *given;
     Worker worker(job);
     for (int64_t net = begin; net < end; ++net) {
         job.losses[net] = worker.batch(job.parameters + net * job.size, job.x + net * job.x_net, job.y + net * job.y_net);

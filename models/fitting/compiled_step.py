@@ -73,7 +73,7 @@ _INT, _FLOAT = ctypes.c_int64, ctypes.c_float
 _POINTER = ctypes.c_void_p
 
 
-class Job(ctypes.Structure):
+class KernelCall(ctypes.Structure):
     """The arguments of a call, as data/step.cpp has them."""
 
     _fields_ = (
@@ -108,7 +108,7 @@ class Job(ctypes.Structure):
 
 
 @dataclass(frozen=True)
-class Rule:
+class UpdateRule:
     """The constants of an update rule; `first` and `second` of `FusedStep.train` decide which it is."""
 
     momentum: float = 0.0
@@ -133,12 +133,12 @@ class FusedStep:
         loaded = ctypes.CDLL(str(library))
         self._train, self._gradient = loaded.mathcircuits_train, loaded.mathcircuits_gradient
         for function in (self._train, self._gradient):
-            function.argtypes, function.restype = (ctypes.POINTER(Job), _INT, _INT), None
+            function.argtypes, function.restype = (ctypes.POINTER(KernelCall), _INT, _INT), None
 
     def train(
         self,
         config: MLPConfig,
-        rule: Rule,
+        rule: UpdateRule,
         parameters: Tensor,
         first: Tensor | None,
         second: Tensor | None,
@@ -199,7 +199,7 @@ class FusedStep:
 
     def _job(
         self, config: MLPConfig, parameters: Tensor, x: Tensor, y: Tensor, losses: npt.NDArray[np.float32]
-    ) -> tuple[Job, list[npt.NDArray[Any]]]:
+    ) -> tuple[KernelCall, list[npt.NDArray[Any]]]:
         """A call's arguments, and the arrays that they point into."""
         sizes, names = config.sizes, (*config.activations, "identity")
         size = sum(o * (i + b) for i, o, b in zip(sizes[:-1], sizes[1:], config.biases, strict=True))
@@ -218,7 +218,7 @@ class FusedStep:
             ),
             np.array([0.0 if s is None else s for s in slopes], np.float32),
         ]
-        job = Job(layers=len(sizes) - 1, size=size, nets=nets, steps=steps, samples=samples)
+        job = KernelCall(layers=len(sizes) - 1, size=size, nets=nets, steps=steps, samples=samples)
         job.sizes, job.biased, job.activation, job.slope = (array.ctypes.data for array in kept)
         job.parameters, job.losses = parameters.data_ptr(), losses.ctypes.data
         job.x, job.y = x.data_ptr(), y.data_ptr()
@@ -340,7 +340,7 @@ def _processor() -> str:
 
 
 def _share_out(
-    function: Callable[..., None], job: Job, nets: int, pool: ThreadPoolExecutor | None = None
+    function: Callable[..., None], job: KernelCall, nets: int, pool: ThreadPoolExecutor | None = None
 ) -> None:
     """Run a call's networks on torch's number of threads (ctypes lets go of the interpreter)."""
     threads = min(torch.get_num_threads(), nets)

@@ -38,7 +38,7 @@ GRADIENT_KEYS = (
 SHALLOW_KEYS = ("name", "preset", "deep")
 
 
-class Settings(BaseModel):
+class CheckedTable(BaseModel):
     """A frozen table of settings whose errors are one line each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -52,7 +52,7 @@ class Settings(BaseModel):
             raise as_input_error(error, self.title, type(self).model_fields) from None
 
 
-class Rescue(Settings):
+class Rescue(CheckedTable):
     """What is done for networks that got stuck: one random neuron starts anew, and the better network stays.
 
     A phase makes one of a network's hidden neurons new (incoming and outgoing weights, bias; the law of
@@ -87,7 +87,7 @@ class Rescue(Settings):
     accept: float = Field(default=1.0, ge=1)
 
 
-class Compression(Settings):
+class Compression(CheckedTable):
     """How a network is made smaller (see `mathcircuits.models.compress`).
 
     What is None depends on the depth: the first figure holds for one hidden layer, the second for several
@@ -132,7 +132,7 @@ class Compression(Settings):
         return Compression(**{k: filled[k] if v is None else v for k, v in given.items()})
 
 
-class Regimen(Settings):
+class Regimen(CheckedTable):
     """How networks are trained: optimiser, schedule, data and noise. The loss is the mean squared error.
 
     Attributes:

@@ -17,7 +17,7 @@ from mathcircuits.detect import Task
 
 from ..networks.config import MLPConfig, initial_parameters
 from .batches import Batches, generator_of
-from .compiled_step import EAGER_SECONDS, FusedStep, Rule, eager_seconds, fused_step
+from .compiled_step import EAGER_SECONDS, FusedStep, UpdateRule, eager_seconds, fused_step
 from .gradients import Layout, step
 from .regimens import Regimen
 
@@ -65,10 +65,10 @@ class Optimiser:
         return rows.astype(np.float32)
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> UpdateRule:
         """The constants that the fused step takes."""
         regimen = self.regimen
-        return Rule(regimen.momentum, *regimen.betas, regimen.epsilon)
+        return UpdateRule(regimen.momentum, *regimen.betas, regimen.epsilon)
 
     def update(self, parameters: Tensor, gradient: Tensor, at: int) -> None:
         """Change the parameters in place; `at` counts updates from 0."""

@@ -48,7 +48,7 @@ POOL_POINTS = 1024
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What all attempts of a training share.
 
     Attributes:
@@ -99,7 +99,7 @@ class Plan:
 
 
 @dataclass
-class Outcome:
+class Trained:
     """What became of some networks, one row each.
 
     Attributes:
@@ -118,7 +118,7 @@ class Outcome:
     cost: npt.NDArray[np.int64]
     snapshots: Tensor | None
 
-    def put(self, rows: npt.NDArray[np.int64], other: Outcome, taken: npt.NDArray[np.int64]) -> None:
+    def put(self, rows: npt.NDArray[np.int64], other: Trained, taken: npt.NDArray[np.int64]) -> None:
         """Put some of another's networks in the place of ours; costs stay."""
         self.parameters[rows] = other.parameters[taken]
         self.widths[rows] = other.widths[taken]
@@ -128,13 +128,13 @@ class Outcome:
             self.snapshots[:, rows] = other.snapshots[:, taken]
 
 
-def all_attempts(plan: Plan, seeds: Sequence[int]) -> Outcome:
+def all_attempts(plan: TrainingPlan, seeds: Sequence[int]) -> Trained:
     """Attempts until every seed verifies or has had all that the regimen grants it.
 
     What counts of a seed that never verifies is its network with the least loss.
     """
     regimen = plan.regimen
-    outcome: Outcome | None = None
+    outcome: Trained | None = None
     waiting = np.arange(len(seeds))
     shapes = growing(plan.config) if regimen.growth else [plan.config]
     for config, number in itertools.product(shapes, range(regimen.restarts + 1)):
@@ -154,7 +154,7 @@ def all_attempts(plan: Plan, seeds: Sequence[int]) -> Outcome:
     return outcome
 
 
-def one_attempt(plan: Plan, config: MLPConfig, seeds: Sequence[int], number: int) -> Outcome:
+def one_attempt(plan: TrainingPlan, config: MLPConfig, seeds: Sequence[int], number: int) -> Trained:
     """Train networks of a shape once, from the weights that (seed, number) gives.
 
     Attempt 0 starts from the seed's own weights, those of `torch.manual_seed(seed)`.
@@ -211,7 +211,7 @@ def one_attempt(plan: Plan, config: MLPConfig, seeds: Sequence[int], number: int
             moments = torch.cat([moments, parameters[None].to(moments.dtype)])
     x, y = uniform_points(task, TEST_POINTS, "verification", task.name)
     checked = _comparable(losses_on(parameters, x, y, _like(plan.config, parameters)))
-    return Outcome(parameters, widths, checked, logged, cost, moments)
+    return Trained(parameters, widths, checked, logged, cost, moments)
 
 
 def growing(config: MLPConfig) -> list[MLPConfig]:
@@ -243,7 +243,7 @@ def derived_seed(seed: int, attempt: int, member: int = 0) -> int:
 
 
 def _gradient(
-    plan: Plan, config: MLPConfig, members: Sequence[int], number: int, snapshots: list[Tensor] | None
+    plan: TrainingPlan, config: MLPConfig, members: Sequence[int], number: int, snapshots: list[Tensor] | None
 ) -> tuple[Tensor, npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """The first training of an attempt: parameters [net, size], losses [base, net], network-steps [net]."""
     regimen, task, steps = plan.regimen, plan.task, plan.steps
@@ -276,7 +276,7 @@ def _gradient(
 
 
 def _levenberg(
-    plan: Plan, config: MLPConfig, members: Sequence[int], number: int, snapshots: list[Tensor] | None
+    plan: TrainingPlan, config: MLPConfig, members: Sequence[int], number: int, snapshots: list[Tensor] | None
 ) -> tuple[Tensor, npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Levenberg-Marquardt in the place of gradient steps; the losses are those before and after it."""
     regimen = plan.regimen
@@ -299,7 +299,7 @@ def _levenberg(
 
 
 def _compress(
-    plan: Plan, parameters: Tensor, widths: npt.NDArray[np.int64], seeds: Sequence[int]
+    plan: TrainingPlan, parameters: Tensor, widths: npt.NDArray[np.int64], seeds: Sequence[int]
 ) -> npt.NDArray[np.int64]:
     """Compress every network that is finite, in place; what that cost, [net]."""
     cost = np.zeros(len(seeds), np.int64)
@@ -322,7 +322,7 @@ def _compress(
 
 
 def _polish(
-    plan: Plan, parameters: Tensor, widths: npt.NDArray[np.int64], number: int
+    plan: TrainingPlan, parameters: Tensor, widths: npt.NDArray[np.int64], number: int
 ) -> npt.NDArray[np.int64]:
     """Levenberg-Marquardt in rounds, in place, on networks of one size at a time; the tries of each, [net]."""
     task, iterations = plan.task, plan.regimen.polish

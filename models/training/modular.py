@@ -30,7 +30,7 @@ from mathcircuits.detect import InputError, Network
 from mathcircuits.detect.modular import check_modulus, sums_of
 
 from ..fitting.criteria import ADAM_EPSILON
-from ..fitting.regimens import Settings
+from ..fitting.regimens import CheckedTable
 from ..networks.config import MLPConfig, initial_parameters
 from .criteria import GROKKED
 
@@ -46,7 +46,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 CHUNK_VALUES = 2**18
 
 
-class ModularRegimen(Settings):
+class ModularRegimen(CheckedTable):
     """How networks learn to add modulo p. Weights start as `nn.Linear` does; the loss is the cross-entropy.
 
     Attributes:

@@ -37,7 +37,7 @@ from ..fitting.gradients import Layout
 from ..fitting.regimens import Regimen, as_regimen
 from ..fitting.steps import fused_pass, log_steps
 from ..networks.config import MLPConfig, check_seed
-from .attempts import Plan, all_attempts
+from .attempts import TrainingPlan, all_attempts
 
 
 def train(
@@ -110,7 +110,7 @@ def train(
     place = torch.device("cpu" if device is None else device)
 
     phases = regimen.rescue.phases * regimen.rescue.steps if regimen.rescue else 0
-    plan = Plan(
+    plan = TrainingPlan(
         task=task,
         config=config,
         regimen=regimen,
@@ -174,7 +174,7 @@ def untrained(regimen: Regimen) -> Regimen:
     )
 
 
-def _with_checkpoints(plan: Plan, wanted: str | Sequence[int] | None) -> Plan:
+def _with_checkpoints(plan: TrainingPlan, wanted: str | Sequence[int] | None) -> TrainingPlan:
     """The plan with the steps of its checkpoints, which are then logged too."""
     if wanted is None:
         return plan

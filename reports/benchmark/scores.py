@@ -205,7 +205,7 @@ def _fields(setting: Setting) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Job:
+class Measurement:
     """A piece of a benchmark: what it measures in a few words, and the function that does it."""
 
     text: str

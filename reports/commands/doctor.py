@@ -27,7 +27,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckedPart:
     """One thing that was looked at.
 
     Attributes:
@@ -37,8 +37,8 @@ class Finding:
         remedy: what to do where the status is not `ok`.
 
     Examples:
-        >>> Finding("C++ compiler", "none", "note", "install g++")
-        Finding(name='C++ compiler', value='none', status='note', remedy='install g++')
+        >>> CheckedPart("C++ compiler", "none", "note", "install g++")
+        CheckedPart(name='C++ compiler', value='none', status='note', remedy='install g++')
     """
 
     name: str
@@ -47,7 +47,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine() -> list[Finding]:
+def examine() -> list[CheckedPart]:
     """Look at everything, in a few seconds; longer the first time, when the fused step is compiled.
 
     Examples:
@@ -56,7 +56,7 @@ def examine() -> list[Finding]:
     """
     return [
         python_finding(platform.python_version(), metadata("mathcircuits")["Requires-Python"]),
-        Finding("mathcircuits", version("mathcircuits")),
+        CheckedPart("mathcircuits", version("mathcircuits")),
         *package_findings(requires("mathcircuits") or ()),
         *torch_findings(),
         *registry_findings(),
@@ -68,28 +68,28 @@ def examine() -> list[Finding]:
     ]
 
 
-def healthy(findings: Iterable[Finding]) -> bool:
+def healthy(findings: Iterable[CheckedPart]) -> bool:
     """Whether nothing is wrong; notes do not count.
 
     Examples:
-        >>> healthy([Finding("a", "b"), Finding("c", "d", "note")]), healthy([Finding("e", "f", "wrong")])
+        >>> healthy([CheckedPart("a", "b"), CheckedPart("c", "d", "note")]), healthy([CheckedPart("e", "f", "wrong")])
         (True, False)
     """
     return all(finding.status != "wrong" for finding in findings)
 
 
-def report_record(findings: Iterable[Finding]) -> dict[str, Any]:
+def report_record(findings: Iterable[CheckedPart]) -> dict[str, Any]:
     """The findings as plain values for JSON.
 
     Examples:
-        >>> report_record([Finding("python", "3.11.2")])["healthy"]
+        >>> report_record([CheckedPart("python", "3.11.2")])["healthy"]
         True
     """
     found = list(findings)
     return {"healthy": healthy(found), "findings": [asdict(finding) for finding in found]}
 
 
-def python_finding(running: str, required: str) -> Finding:
+def python_finding(running: str, required: str) -> CheckedPart:
     """Whether this Python is one that mathcircuits runs on.
 
     Examples:
@@ -99,13 +99,13 @@ def python_finding(running: str, required: str) -> Finding:
     # In the metadata the order of the bounds is not the order in which they were written.
     bounds = ",".join(sorted(required.replace(" ", "").split(","), reverse=True))
     if SpecifierSet(required).contains(running, prereleases=True):
-        return Finding("python", running)
-    return Finding("python", running, "wrong", f"make the environment with a Python that is {bounds}")
+        return CheckedPart("python", running)
+    return CheckedPart("python", running, "wrong", f"make the environment with a Python that is {bounds}")
 
 
 def package_findings(
     required: Iterable[str], version_of: Callable[[str], str] = version, extras: Mapping[str, str] = EXTRAS
-) -> list[Finding]:
+) -> list[CheckedPart]:
     """Each required package with its version, then the optional ones.
 
     Args:
@@ -133,17 +133,17 @@ def package_findings(
 
 def _package(
     wanted: Requirement, version_of: Callable[[str], str], status: Status, remedy: str, absent: str
-) -> Finding:
+) -> CheckedPart:
     try:
         have = version_of(wanted.name)
     except PackageNotFoundError:
-        return Finding(wanted.name, absent, status, remedy)
+        return CheckedPart(wanted.name, absent, status, remedy)
     if wanted.specifier.contains(have, prereleases=True):
-        return Finding(wanted.name, have)
-    return Finding(wanted.name, f"{have}, needs {wanted.specifier}", status, remedy)
+        return CheckedPart(wanted.name, have)
+    return CheckedPart(wanted.name, f"{have}, needs {wanted.specifier}", status, remedy)
 
 
-def torch_findings() -> list[Finding]:
+def torch_findings() -> list[CheckedPart]:
     """Whether torch loads, what it computes on, and whether the compiled step computes rightly.
 
     Examples:
@@ -155,7 +155,7 @@ def torch_findings() -> list[Finding]:
     # A broken install raises ImportError, OSError (a shared library) or whatever its own set-up runs into.
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return [Finding("device", f"torch does not load: {reason}", "wrong", "install torch again")]
+        return [CheckedPart("device", f"torch does not load: {reason}", "wrong", "install torch again")]
     device = f"cpu, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
         device += f"; cuda: {torch.cuda.get_device_name()}"
@@ -164,11 +164,11 @@ def torch_findings() -> list[Finding]:
     compiler = find_compiler()
     if compiler is None:
         slower = "training goes on without it, several times slower; install g++ or clang++, or set CXX"
-        return [Finding("device", device), Finding("C++ compiler", "none found", "note", slower)]
-    return [Finding("device", device), Finding("C++ compiler", compiler), fused_finding(compiler)]
+        return [CheckedPart("device", device), CheckedPart("C++ compiler", "none found", "note", slower)]
+    return [CheckedPart("device", device), CheckedPart("C++ compiler", compiler), fused_finding(compiler)]
 
 
-def fused_finding(compiler: str) -> Finding:
+def fused_finding(compiler: str) -> CheckedPart:
     """Compile the fused step (where that was not done before) and try it on a gradient known by hand.
 
     Examples:
@@ -186,16 +186,18 @@ def fused_finding(compiler: str) -> Finding:
     except (OSError, AttributeError, subprocess.SubprocessError) as error:
         said = str(getattr(error, "stderr", None) or error).strip().splitlines()[0]
         remedy = f"training goes on without it, several times slower; mend {compiler} or set CXX to another"
-        return Finding("fused step", f"not made: {said}", "note", remedy)
+        return CheckedPart("fused step", f"not made: {said}", "note", remedy)
     # (3 relu(2 x) - y)^2 at x = 1, y = 0 is 36; its derivatives are 2 * 6 * 3 and 2 * 6 * 2.
     at = torch.tensor([[2.0, 3.0]])
     loss, gradient = fused.gradient(at, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
     if (loss.tolist(), gradient.tolist()) != ([36.0], [[36.0, 24.0]]):
-        return Finding("fused step", f"computes wrongly ({library})", "wrong", "remove that file; set CXX")
-    return Finding("fused step", "computes rightly")
+        return CheckedPart(
+            "fused step", f"computes wrongly ({library})", "wrong", "remove that file; set CXX"
+        )
+    return CheckedPart("fused step", "computes rightly")
 
 
-def registry_findings() -> list[Finding]:
+def registry_findings() -> list[CheckedPart]:
     """Whether the features, circuits and tasks load, those of plug-ins and of the user included.
 
     Examples:
@@ -208,14 +210,14 @@ def registry_findings() -> list[Finding]:
     found = []
     for name, registry in registries.items():
         try:
-            found.append(Finding(name, str(len(registry))))
+            found.append(CheckedPart(name, str(len(registry))))
         except MathCircuitsError as error:
             remedy = "mend or remove that file, or uninstall that plug-in"
-            found.append(Finding(name, " ".join(str(error).split()), "wrong", remedy))
+            found.append(CheckedPart(name, " ".join(str(error).split()), "wrong", remedy))
     return found
 
 
-def folder_finding(name: str, folder: Path, otherwise: str) -> Finding:
+def folder_finding(name: str, folder: Path, otherwise: str) -> CheckedPart:
     """Whether a folder can be written, tried by writing; one that is not there yet is not made.
 
     Args:
@@ -233,13 +235,13 @@ def folder_finding(name: str, folder: Path, otherwise: str) -> Finding:
             pass
     except OSError as error:
         told = f"{folder}: {error.strerror or error}"
-        return Finding(
+        return CheckedPart(
             name, told, "note", f"{otherwise}; set MATHCIRCUITS_HOME to a folder that can be written"
         )
-    return Finding(name, str(folder) if "MATHCIRCUITS_HOME" not in os.environ else f"{folder} (as set)")
+    return CheckedPart(name, str(folder) if "MATHCIRCUITS_HOME" not in os.environ else f"{folder} (as set)")
 
 
-def browser_finding() -> Finding:
+def browser_finding() -> CheckedPart:
     """Whether there is a Chromium, in which the page's own tests run.
 
     Examples:
@@ -248,5 +250,7 @@ def browser_finding() -> Finding:
     """
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is not None:
-        return Finding("browser", path)
-    return Finding("browser", "no Chromium", "note", "only the page's own tests need one; install chromium")
+        return CheckedPart("browser", path)
+    return CheckedPart(
+        "browser", "no Chromium", "note", "only the page's own tests need one; install chromium"
+    )

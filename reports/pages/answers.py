@@ -6,8 +6,9 @@ import pandas as pd
 
 from mathcircuits.detect import verdict_table
 
+from ..studies.schema import Tables
 from ..wording import counted, joined, labelled, number, percent, thousands
-from .selections import CELL, Tables, in_order, rows_of, strongest
+from .selections import CELL, in_order, rows_of, strongest
 from .sentences import Finding, cell_of, fullest, share_of
 from .universality import LADDER, circuit_shares, emergence_steps, ladder_stops, transplant_pairs
 

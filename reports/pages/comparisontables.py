@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..studies.schema import Tables
+from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, pick
 from .htmltables import ROWS, Column, TableView, table_view
 from .regimens import pooled_regimens
-from .selections import Tables, first_seeds, in_order, rows_of
+from .selections import first_seeds, in_order, rows_of
 from .universality import LADDER, circuit_shares, emergence_steps, ladder_names
-
-CELL_COLUMNS = (
-    Column("task", "task"),
-    Column("hidden", "hidden", help="neurons per hidden layer"),
-    Column("width", "width", help="as a multiple of the smallest known"),
-    Column("regimen", "regimen", help="how it was trained"),
-)
 
 
 def comparison_tables(tables: Tables) -> Iterator[TableView]:
@@ -37,31 +32,30 @@ def comparison_tables(tables: Tables) -> Iterator[TableView]:
 
 
 def _regimen_table(tables: Tables) -> TableView:
-    columns = [
-        *CELL_COLUMNS,
-        Column("n", "seeds", "count"),
-        Column("solved", "solved", "count"),
+    columns = pick(
+        "regimens",
+        *CONDITION_COLUMNS,
+        Column("n", "seeds"),
+        "solved",
         Column("value", "share, 95% interval", "interval"),
-        Column("certified", "certified", "count", "solved, and proved to be within 0.005 of the task"),
-        Column("read", "read", "count", "solved networks that were put into words"),
-        Column(
-            "at_minimum", "at least width", "count", "solved with no more neurons than the derived network"
-        ),
+        Column("certified", "certified", help="solved, and proved to be within 0.005 of the task"),
+        Column("read", "read", help="solved networks that were put into words"),
+        Column("at_minimum", "at least width", help="solved with no more neurons than the derived network"),
         Column("minimum_value", "share", "percent"),
-        Column("minimum_low", "from", "number", "lower end of its exact 95% interval"),
-        Column("minimum_high", "to", "number", "upper end of its exact 95% interval"),
+        Column("minimum_low", "from", help="lower end of its exact 95% interval"),
+        Column("minimum_high", "to", help="upper end of its exact 95% interval"),
         Column("final", "final", help="most frequent hidden sizes of solved networks when training ended"),
-        Column("cost", "cost", "number", "network-steps a seed, median"),
+        Column("cost", "cost", help="network-steps a seed, median"),
         Column(
             "labelled",
             "labelled",
             "percent",
             "used neurons with a feature of the catalogue, mean over solved",
         ),
-        Column("bits", "bits", "number", "description length of the formula, median"),
+        Column("bits", "bits", help="description length of the formula, median"),
         Column("gauge", "gauge", "long", "most frequent way of computing the function"),
         Column("gauge_value", "its share", "percent"),
-    ]
+    )
     caption = "One row per task, width and regimen: success, the width reached, what it cost, and how the result reads."
     rows = in_order(rows_of(tables, "regimens"))
     return table_view(rows, "regimen-table", caption, columns, source="tables/regimens.parquet")
@@ -87,14 +81,15 @@ def _pooled_table(tables: Tables) -> TableView:
 
 
 def _cause_table(tables: Tables) -> TableView:
-    columns = [
-        *CELL_COLUMNS,
-        Column("cause", "cause"),
-        Column("found", "networks", "count"),
-        Column("n", "failed", "count", "failed networks of the cell that were diagnosed"),
+    columns = pick(
+        "causes",
+        *CONDITION_COLUMNS,
+        "cause",
+        Column("found", "networks"),
+        Column("n", "failed", help="failed networks of the cell that were diagnosed"),
         Column("value", "share, 95% interval", "interval"),
-        Column("lost", "lost at step", "count", "median over those that were followed; 0 is before training"),
-    ]
+        Column("lost", "lost at step", help="median over those that were followed; 0 is before training"),
+    )
     caption = "Why networks failed, cause by cause, and since when no step nearby could have saved them."
     return table_view(
         in_order(rows_of(tables, "causes")), "causes", caption, columns, source="tables/causes.parquet"
@@ -102,13 +97,14 @@ def _cause_table(tables: Tables) -> TableView:
 
 
 def _failed_table(tables: Tables) -> TableView:
-    columns = [
-        Column("network", "network"),
-        Column("loss", "loss", "number"),
-        Column("cause", "cause"),
-        Column("lost", "lost at step", "count"),
+    columns = pick(
+        "networks",
+        "network",
+        "loss",
+        "cause",
+        Column("lost", "lost at step"),
         Column("diagnosis", "diagnosis", "long"),
-    ]
+    )
     networks = rows_of(tables, "networks", population="trained")
     rows = networks[networks["cause"].notna()] if "cause" in networks else networks.iloc[:0]
     shown = first_seeds(in_order(rows), ROWS) if len(rows) else rows
@@ -120,25 +116,31 @@ def _failed_table(tables: Tables) -> TableView:
 
 def _ladder_table(tables: Tables) -> TableView:
     columns = [
-        Column("kind", "what differs"),
-        Column("pair", "conditions"),
-        Column("rung", "rung"),
-        Column("verdict", "verdict", "rung"),
-        Column(
-            "value",
-            "same, interval",
-            "interval",
-            "share of the pairs of networks that are the same here; the interval widened for the table",
+        *pick(
+            "ladder",
+            Column("kind", "what differs"),
         ),
-        Column("different", "different", "percent"),
-        Column("vacuous", "vacuous", "percent", "as alike as networks that learned nothing"),
-        Column("median", "median", "number", "of what is compared on this rung"),
-        Column("null", "null", "number", "95% of networks that learned nothing are less alike than this"),
-        Column("q", "q", "number", "Benjamini-Hochberg over the rungs of all ladders"),
-        Column("n", "networks", "count", "disjoint pairs of networks, which the interval rests on"),
-        Column("pairs", "pairs", "count"),
-        Column("stops", "stops here", "truth"),
-        Column("reason", "why", "long"),
+        Column("pair", "conditions"),
+        *pick(
+            "ladder",
+            "rung",
+            Column("verdict", "verdict", "rung"),
+            Column(
+                "value",
+                "same, interval",
+                "interval",
+                "share of the pairs of networks that are the same here; the interval widened for the table",
+            ),
+            Column("different", "different", "percent"),
+            Column("vacuous", "vacuous", "percent", "as alike as networks that learned nothing"),
+            Column("median", "median", help="of what is compared on this rung"),
+            Column("null", "null", help="95% of networks that learned nothing are less alike than this"),
+            Column("q", "q", help="Benjamini-Hochberg over the rungs of all ladders"),
+            Column("n", "networks", help="disjoint pairs of networks, which the interval rests on"),
+            "pairs",
+            Column("stops", "stops here"),
+            Column("reason", "why", "long"),
+        ),
     ]
     rows = rows_of(tables, "ladder")
     total = len(rows)
@@ -159,19 +161,20 @@ def _ladder_table(tables: Tables) -> TableView:
 
 
 def _contrast_table(tables: Tables) -> TableView:
-    columns = [
-        Column("rung", "rung"),
-        Column("measure", "measure"),
-        Column("inputs", "inputs", "count"),
-        Column("population", "population"),
-        Column("within", "within tasks", "number"),
-        Column("across", "across tasks", "number"),
-        Column("effect", "difference", "number"),
-        Column("low", "from", "number", "bootstrap over networks, 95%"),
-        Column("high", "to", "number"),
-        Column("p", "p", "number", "permutation test over networks"),
-        Column("n", "networks", "count"),
-    ]
+    columns = pick(
+        "contrasts",
+        "rung",
+        "measure",
+        "inputs",
+        "population",
+        Column("within", "within tasks"),
+        Column("across", "across tasks"),
+        Column("effect", "difference"),
+        Column("low", "from", help="bootstrap over networks, 95%"),
+        Column("high", "to"),
+        Column("p", "p", help="permutation test over networks"),
+        Column("n", "networks"),
+    )
     caption = (
         "Are networks of one task more alike than networks of different tasks, and were they before training?"
     )
@@ -181,32 +184,26 @@ def _contrast_table(tables: Tables) -> TableView:
 
 
 def _transplant_table(tables: Tables) -> TableView:
-    columns = [
-        Column("feature", "feature", "feature"),
-        Column("on", "of"),
+    columns = pick(
+        "transplants",
+        *FEATURE_COLUMNS,
         Column("kind", "between"),
         Column("task_a", "donor"),
         Column("task_b", "recipient"),
         Column(
-            "accuracy",
-            "restores",
-            "number",
-            "share of the recipient's output; 1: as if nothing was exchanged",
+            "accuracy", "restores", help="share of the recipient's output; 1: as if nothing was exchanged"
         ),
-        Column("decoy", "decoy", "number", "the same for the best decoy"),
-        Column("loss_before", "loss before", "number"),
-        Column("loss_after", "after", "number"),
-        Column("loss_decoy", "with decoy", "number"),
+        Column("decoy", "decoy", help="the same for the best decoy"),
+        Column("loss_before", "loss before"),
+        Column("loss_after", "after"),
+        Column("loss_decoy", "with decoy"),
         Column(
-            "last",
-            "last layer",
-            "truth",
-            "there the accuracy is r squared, an identity and no further evidence",
+            "last", "last layer", help="there the accuracy is r squared, an identity and no further evidence"
         ),
         Column("network_a", "donor network"),
         Column("network_b", "recipient network"),
         Column("reason", "why not", "long"),
-    ]
+    )
     rows = rows_of(tables, "transplants")
     if len(rows):
         rows = (
@@ -222,9 +219,8 @@ def _transplant_table(tables: Tables) -> TableView:
 
 def _emergence_table(tables: Tables) -> TableView:
     columns = [
-        Column("feature", "feature", "feature"),
-        Column("on", "of"),
-        *CELL_COLUMNS,
+        *FEATURE_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("seeds", "solved seeds", "count", "those that were followed through training"),
         Column("held", "hold it in the end", "count"),
         Column("share", "share", "percent"),

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pandas as pd
 
 from ..plots.palette import VERDICTS
+from ..studies.schema import Tables
 from ..wording import at_most, cell_name, counted, joined, labelled, percent, thousands
 from .answers import universal_findings
 from .mechanisms import formula_summary, kink_summary, rank_sentence, solved_programs, superposition_summary
 from .regimenanswers import regimen_findings
 from .selections import (
-    Tables,
     derived_share,
     directions_summary,
     missing_features,

@@ -52,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell: its text, what it sorts by, and what else the template needs to draw it."""
 
     text: str
@@ -79,7 +79,7 @@ class TableView:
     id: str
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     total: int
     source: str
     csv: str
@@ -134,35 +134,35 @@ def csv_uri(frame: pd.DataFrame) -> str:
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode()
 
 
-def _cell(row: dict[Any, Any], column: Column) -> Cell:
+def _cell(row: dict[Any, Any], column: Column) -> TableCell:
     value = row[column.name]
     missing = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
     if missing:
-        return Cell("–", "", "missing")
+        return TableCell("–", "", "missing")
     if column.kind == "count":
-        return Cell(thousands(int(value)), str(int(value)), "number")
+        return TableCell(thousands(int(value)), str(int(value)), "number")
     if column.kind in {"number", "percent"}:
         text = number(float(value)) if column.kind == "number" else percent(float(value))
-        return Cell(text, repr(float(value)), "number")
+        return TableCell(text, repr(float(value)), "number")
     if column.kind == "bound":
-        return Cell(at_most(float(value)), repr(float(value)), "number")
+        return TableCell(at_most(float(value)), repr(float(value)), "number")
     if column.kind == "long":
         text = str(value)
-        return Cell(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...", text, "long")
+        return TableCell(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...", text, "long")
     if column.kind == "truth":
-        return Cell("yes" if value else "no", str(int(bool(value))), "text")
+        return TableCell("yes" if value else "no", str(int(bool(value))), "text")
     if column.kind == "interval":
         low, high, untrained = row["low"], row["high"], row.get("untrained_value")
         marks = (float(low), float(high), float(value), None if pd.isna(untrained) else float(untrained))
         text = f"{percent(float(value))} ({number(float(low))} to {number(float(high))})"
-        return Cell(text, repr(float(value)), "interval", colour_of(row.get("feature")).css, "", marks)
+        return TableCell(text, repr(float(value)), "interval", colour_of(row.get("feature")).css, "", marks)
     text = str(value)
     if column.kind == "verdict" and text in VERDICTS:
         mark = VERDICTS[text]
-        return Cell(text, text, "verdict", mark.colour.css, mark.letter)
+        return TableCell(text, text, "verdict", mark.colour.css, mark.letter)
     if column.kind == "rung" and text in RUNG_MARKS:
         mark = RUNG_MARKS[text]
-        return Cell(text, text, "verdict", mark.colour.css, mark.letter)
+        return TableCell(text, text, "verdict", mark.colour.css, mark.letter)
     if column.kind == "feature":
-        return Cell(text, text, "feature", colour_of(text).css)
-    return Cell(text, text, "text")
+        return TableCell(text, text, "feature", colour_of(text).css)
+    return TableCell(text, text, "text")

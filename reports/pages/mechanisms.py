@@ -8,8 +8,9 @@ import pandas as pd
 
 from mathcircuits.detect import UnknownTask, prevalence, tasks
 
+from ..studies.schema import Tables
 from ..wording import at_most, counted, joined, number, thousands
-from .selections import CELL, Tables, in_order, rows_of
+from .selections import CELL, in_order, rows_of
 
 #: Circuits that are named below a network's drawing; the table has the others.
 _NAMED = 4

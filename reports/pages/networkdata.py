@@ -20,6 +20,7 @@ import pandas as pd
 from mathcircuits.detect import MathCircuitsError, Network, UnknownTask, tasks
 
 from ..plots.palette import FAMILIES, OTHER, family_of
+from ..studies.schema import Kind, Tables, kind_of
 from ..wording import at_most
 
 FORMAT = 1
@@ -47,8 +48,6 @@ MEASURES = {
     "correlation_matching": "neuron by neuron",
     "cka": "as whole layers",
 }
-
-Tables = Mapping[str, pd.DataFrame]
 
 
 class HasNetworks(Protocol):
@@ -144,11 +143,12 @@ def dumped(content: Mapping[str, Any]) -> str:
 
 # Columns
 
-Column = Any
 Read = Callable[["pd.Series[Any]"], Any]
+#: Name in the data -> (the table's column, how it is written).
+Picked = dict[str, tuple[str, Read]]
 
 
-def _codes(column: pd.Series[Any]) -> Column:
+def _codes(column: pd.Series[Any]) -> Any:
     """Texts that recur: the distinct ones, and each row's number; -1 is missing."""
     texts = column.astype(object).where(column.notna(), None)
     short = [None if t is None or t == "" else _cut(str(t)) for t in texts]
@@ -161,25 +161,25 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _texts(column: pd.Series[Any]) -> Column:
+def _texts(column: pd.Series[Any]) -> Any:
     return [str(value) for value in column]
 
 
-def _whole(column: pd.Series[Any]) -> Column:
+def _whole(column: pd.Series[Any]) -> Any:
     return [None if pd.isna(value) else int(value) for value in column]
 
 
-def _rounded(column: pd.Series[Any]) -> Column:
+def _rounded(column: pd.Series[Any]) -> Any:
     return [_round(value, DIGITS) for value in column.astype(float).tolist()]
 
 
-def _bounds(column: pd.Series[Any]) -> Column:
+def _bounds(column: pd.Series[Any]) -> Any:
     """Upper bounds, rounded up."""
     values = column.astype(float).tolist()
     return [float(at_most(v)) if math.isfinite(v) else None for v in values]
 
 
-def _truths(column: pd.Series[Any]) -> Column:
+def _truths(column: pd.Series[Any]) -> Any:
     return [None if pd.isna(value) else int(bool(value)) for value in column]
 
 
@@ -190,80 +190,35 @@ def _round(value: float, digits: int) -> float | int | None:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-#: Name in the data -> (the table's column, how it is written).
-_NETWORK_COLUMNS: dict[str, tuple[str, Read]] = {
+#: How a column of each kind is written.
+_READ: dict[Kind, Read] = {"text": _codes, "int": _whole, "float": _rounded, "bool": _truths}
+
+
+def _picked(table: str, columns: str, **otherwise: Read) -> Picked:
+    """Columns of a table, each written as its kind is, or otherwise: name in the data -> (the column, how)."""
+    return {name: (name, otherwise.get(name, _READ[kind_of(table, name)])) for name in columns.split()}
+
+
+_NETWORK_COLUMNS: Picked = {
     "id": ("network", _texts),
-    "task": ("task", _codes),
-    "hidden": ("hidden", _codes),
-    "width": ("width", _codes),
-    "regimen": ("regimen", _codes),
-    "seed": ("seed", _whole),
-    "population": ("population", _codes),
-    "loss": ("loss", _rounded),
-    "solved": ("solved", _truths),
-    "threshold": ("threshold", _rounded),
-    "steps": ("steps", _whole),
-    "final": ("final", _codes),
-    "cost": ("cost", _rounded),
-    "missing": ("missing", _codes),
-    "kinks": ("kinks", _rounded),
-    "kinks_lazy": ("kinks_lazy", _rounded),
-    "kinks_passed": ("kinks_passed", _truths),
-    "cause": ("cause", _codes),
-    "diagnosis": ("diagnosis", _codes),
-    "lost": ("lost", _whole),
+    **_picked(
+        "networks",
+        "task hidden width regimen seed population loss solved threshold steps final cost missing kinks kinks_lazy "
+        "kinks_passed cause diagnosis lost",
+    ),
 }
-_PROGRAM_COLUMNS: dict[str, tuple[str, Read]] = {
-    "formula": ("formula", _codes),
-    "best": ("best", _codes),
-    "error": ("error", _bounds),
-    "spec_lower": ("spec_lower", _rounded),
-    "spec_upper": ("spec_upper", _bounds),
-    "equals_task": ("equals_task", _truths),
-    "bits": ("bits", _rounded),
-    "raw_bits": ("raw_bits", _whole),
-    "reason": ("reason", _codes),
-    "class": ("class", _codes),
-    "gauge": ("gauge", _codes),
-    "named": ("named", _truths),
-}
-_CIRCUIT_COLUMNS: dict[str, tuple[str, Read]] = {
-    "circuit": ("circuit", _codes),
-    "on": ("on", _codes),
-    "output": ("output", _codes),
-    "form": ("form", _codes),
-    "gauge": ("gauge", _codes),
-    "distance": ("distance", _rounded),
-    "certified": ("certified", _bounds),
-}
-_RANK_COLUMNS: dict[str, tuple[str, Read]] = {
-    "layer": ("layer", _whole),
-    "live": ("live", _whole),
-    "number": ("number", _whole),
-    "rank": ("rank", _whole),
-}
-_NEURON_COLUMNS: dict[str, tuple[str, Read]] = {
-    "layer": ("layer", _whole),
-    "neuron": ("neuron", _whole),
-    "status": ("status", _codes),
-    "feature": ("feature", _codes),
-    "on": ("on", _codes),
-    "unexplained": ("unexplained", _rounded),
-    "p": ("p", _rounded),
-    "q": ("q", _rounded),
-    "causal": ("causal", _rounded),
-    "contribution": ("contribution", _rounded),
-    "used": ("used", _truths),
-    "expected": ("expected", _truths),
-}
-_READOUT_COLUMNS: dict[str, tuple[str, Read]] = {
-    "layer": ("layer", _whole),
-    "feature": ("feature", _codes),
-    "on": ("on", _codes),
-    "unexplained": ("unexplained", _rounded),
-    "untrained": ("untrained", _rounded),
-    "q": ("q", _rounded),
-}
+_PROGRAM_COLUMNS = _picked(
+    "programs",
+    "formula best error spec_lower spec_upper equals_task bits raw_bits reason class gauge named",
+    error=_bounds,
+    spec_upper=_bounds,
+)
+_CIRCUIT_COLUMNS = _picked("circuits", "circuit on output form gauge distance certified", certified=_bounds)
+_RANK_COLUMNS = _picked("superposition", "layer live number rank")
+_NEURON_COLUMNS = _picked(
+    "neurons", "layer neuron status feature on unexplained p q causal contribution used expected"
+)
+_READOUT_COLUMNS = _picked("directions", "layer feature on unexplained untrained q")
 
 
 # Rows
@@ -281,9 +236,7 @@ def _of(tables: Tables, name: str, place: Mapping[str, int]) -> pd.DataFrame:
     return table.assign(_place=rank[rank.notna()].astype(int)).sort_values("_place", kind="stable")
 
 
-def _grouped(
-    rows: pd.DataFrame, place: Mapping[str, int], columns: Mapping[str, tuple[str, Read]]
-) -> dict[str, Any]:
+def _grouped(rows: pd.DataFrame, place: Mapping[str, int], columns: Picked) -> dict[str, Any]:
     """Rows in the networks' order, and where each network's begin: `start` has one entry more than networks."""
     counts = np.zeros(len(place), dtype=int)
     if len(rows):
@@ -350,7 +303,7 @@ def _similar(tables: Tables, place: Mapping[str, int]) -> dict[str, Any]:
     rows = rows.drop_duplicates(["_place", "_measure", "other"])
     rows = rows.sort_values(["_place", "_measure", "value"], ascending=[True, True, False], kind="stable")
     rows = rows.groupby(["_place", "_measure"], sort=False).head(NEIGHBOURS)
-    columns: dict[str, tuple[str, Read]] = {
+    columns: Picked = {
         "other": ("other", _whole),
         "measure": ("measure", _codes),
         "value": ("value", _rounded),
@@ -409,7 +362,7 @@ class _Cost:
     """Characters of one row of a kind of detail, measured on all of them."""
 
     rows: pd.DataFrame
-    columns: Mapping[str, tuple[str, Read]]
+    columns: Picked
 
     def per_network(self, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         if self.rows.empty:

@@ -37,7 +37,7 @@ _LONGEST = 400
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section of the page: any of a warning, facts, words, figures, tables, sources, and what to say without them."""
 
     id: str
@@ -162,7 +162,7 @@ def _labels(analysis: Analysis) -> dict[tuple[int, int], NeuronLabel]:
 
 def _sections(
     analysis: Analysis, name: str, ranks: pd.DataFrame | None, gauge: Gauge | None
-) -> Iterator[Section]:
+) -> Iterator[PageSection]:
     yield _summary(analysis, gauge)
     yield _drawings(analysis, name)
     yield _normal_form(analysis)
@@ -171,7 +171,7 @@ def _sections(
     yield _directions(analysis, ranks)
 
 
-def _summary(analysis: Analysis, gauge: Gauge | None) -> Section:
+def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
     """What it computes, how sure that is, and why it fails its task where it does."""
     trouble, lines = "", []
     if analysis.task is not None:
@@ -184,7 +184,7 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> Section:
             trouble = f"It does not solve {analysis.task.name}: {found.cause}. {sentence}."
     if not analysis.within_reach:
         skipped = next((text for text in analysis.skipped if text.startswith("circuits")), "")
-        return Section(
+        return PageSection(
             "computes", "What does it compute?", trouble, tuple(lines), empty=f"Not tested: {skipped}."
         )
     program = analysis.program
@@ -220,10 +220,12 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> Section:
     caption = "Formulas tried that no simpler one is as close as, simplest first."
     sources = (("The formula in Python", program.python), ("The formula in LaTeX", program.latex))
     tables = (table_view(front, "formulas", caption, columns),)
-    return Section("computes", "What does it compute?", trouble, tuple(lines), tables=tables, sources=sources)
+    return PageSection(
+        "computes", "What does it compute?", trouble, tuple(lines), tables=tables, sources=sources
+    )
 
 
-def _drawings(analysis: Analysis, name: str) -> Section:
+def _drawings(analysis: Analysis, name: str) -> PageSection:
     network, labels = analysis.network, _labels(analysis)
     words, figures = "", []
     if max(network.sizes) <= _DRAWN:
@@ -236,15 +238,15 @@ def _drawings(analysis: Analysis, name: str) -> Section:
         words = f"No graph: a layer of more than {_DRAWN} neurons cannot be read in one."
     responses = response_figure(network, labels, analysis.box, name, analysis.task, most=_RESPONSES)
     figures += [] if responses is None else [responses]
-    return Section("picture", "What does it look like?", words=words, figures=tuple(figures))
+    return PageSection("picture", "What does it look like?", words=words, figures=tuple(figures))
 
 
-def _normal_form(analysis: Analysis) -> Section:
+def _normal_form(analysis: Analysis) -> PageSection:
     heading = "Normal form"
     try:
         form = analysis.canonical
     except InputError as error:
-        return Section("normal-form", heading, empty=f"It has none here: {error}.")
+        return PageSection("normal-form", heading, empty=f"It has none here: {error}.")
     lines = [
         (f"y{k + 1}" if form.outputs > 1 else "y", _short(text), "") for k, text in enumerate(form.text())
     ]
@@ -253,7 +255,7 @@ def _normal_form(analysis: Analysis) -> Section:
         "Networks that compute the same function on the box have the same normal form."
     )
     if not form.kinks:
-        return Section("normal-form", heading, facts=tuple(lines), words=words)
+        return PageSection("normal-form", heading, facts=tuple(lines), words=words)
     rows = pd.DataFrame(form.n, columns=[f"n{k + 1}" for k in range(form.inputs)])
     rows["d"] = form.d
     for k in range(form.outputs):
@@ -275,16 +277,16 @@ def _normal_form(analysis: Analysis) -> Section:
         ),
     ]  # fmt: skip
     table = table_view(rows, "kinks", "f(x) = A x + c + the sum of kappa |n.x + d|: one row a kink.", columns)
-    return Section("normal-form", heading, facts=tuple(lines), words=words, tables=(table,))
+    return PageSection("normal-form", heading, facts=tuple(lines), words=words, tables=(table,))
 
 
-def _circuits(analysis: Analysis) -> Section:
+def _circuits(analysis: Analysis) -> PageSection:
     heading = "Circuits"
     if not analysis.within_reach:
-        return Section("circuits", heading, empty="Not tested in a network of this size.")
+        return PageSection("circuits", heading, empty="Not tested in a network of this size.")
     rows = _texts(analysis.circuits)
     if rows.empty:
-        return Section("circuits", heading, empty="No circuit of the catalogue was found in it.")
+        return PageSection("circuits", heading, empty="No circuit of the catalogue was found in it.")
     columns = [
         Column("circuit", "circuit"),
         Column("on", "of"),
@@ -297,10 +299,10 @@ def _circuits(analysis: Analysis) -> Section:
         ),
     ]
     table = table_view(rows, "circuit-rows", "Known circuits inside it, one a row.", columns)
-    return Section("circuits", heading, tables=(table,))
+    return PageSection("circuits", heading, tables=(table,))
 
 
-def _neurons(analysis: Analysis) -> Section:
+def _neurons(analysis: Analysis) -> PageSection:
     columns = [
         Column("layer", "layer", "count"),
         Column("neuron", "neuron", "count"),
@@ -331,14 +333,16 @@ def _neurons(analysis: Analysis) -> Section:
     )
     counts = analysis.neurons["status"].value_counts()
     words = "; ".join(f"{counts[s]} {s}" for s in STATUSES if s in counts)
-    return Section("neurons-held", "What do its neurons hold?", words=f"{words}.", tables=(matches, nulls))
+    return PageSection(
+        "neurons-held", "What do its neurons hold?", words=f"{words}.", tables=(matches, nulls)
+    )
 
 
-def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> Section:
+def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
     rows = _texts(analysis.directions)
     heading = "What can be read from its layers?"
     if rows.empty:
-        return Section("directions", heading, empty="No directions were read.")
+        return PageSection("directions", heading, empty="No directions were read.")
     rows = rows.sort_values(["readable", "unexplained"], ascending=[False, True], kind="stable")
     columns = [
         Column("layer", "layer", "count"),
@@ -359,7 +363,7 @@ def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> Section:
     if ranks is not None and len(ranks):
         words += "".join(f" Layer {row['layer']}: {row['verdict']}." for row in ranks.to_dict("records"))
     table = table_view(rows, "direction-rows", "Features by layer: those that can be read first.", columns)
-    return Section("directions", heading, words=words, tables=(table,))
+    return PageSection("directions", heading, words=words, tables=(table,))
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..plots.palette import STATUSES
-from .comparisontables import CELL_COLUMNS, comparison_tables
+from ..studies.schema import Tables
+from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, pick
+from .comparisontables import comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
 from .mechanisms import formula_summary, kink_summary, solved_ids, superposition_summary
 from .selections import (
     CELL,
-    Tables,
     chosen_networks,
     derived_share,
     directions_summary,
@@ -24,8 +25,6 @@ from .selections import (
     similarity_summary,
     task_names,
 )
-
-FEATURE_COLUMNS = [Column("feature", "feature", "feature"), Column("on", "of")]
 
 
 def table_views(tables: Tables) -> Iterator[TableView]:
@@ -57,30 +56,32 @@ def table_views(tables: Tables) -> Iterator[TableView]:
 
 
 def _success_table(tables: Tables) -> TableView:
-    columns = [
-        *CELL_COLUMNS,
-        Column("n", "networks", "count"),
-        Column("solved", "solved", "count"),
+    columns = pick(
+        "success",
+        *CONDITION_COLUMNS,
+        Column("n", "networks"),
+        "solved",
         Column("value", "share, 95% interval", "interval"),
-    ]
+    )
     rows = in_order(rows_of(tables, "success"))
     caption = "One row per cell: how many of its seeds solved the task."
     return table_view(rows, "success", caption, columns, source="tables/success.parquet")
 
 
 def _prevalence_table(tables: Tables) -> TableView:
-    columns = [
+    columns = pick(
+        "prevalence",
         *FEATURE_COLUMNS,
         Column("verdict", "verdict", "verdict"),
-        *CELL_COLUMNS,
-        Column("found", "found", "count", "solved networks in which a used neuron holds it"),
-        Column("n", "solved", "count"),
+        *CONDITION_COLUMNS,
+        Column("found", "found", help="solved networks in which a used neuron holds it"),
+        Column("n", "solved"),
         Column("value", "share, 95% interval", "interval", "filled: solved networks; hollow: untrained ones"),
         Column("untrained_value", "untrained", "percent"),
         Column("reason", "why"),
-        Column("q", "q", "number", "false discovery rate at which the verdict would just be made"),
-        Column("oriented", "oriented", "truth", "yes: these very arguments; no: up to the task's symmetries"),
-    ]
+        Column("q", "q", help="false discovery rate at which the verdict would just be made"),
+        Column("oriented", "oriented", help="yes: these very arguments; no: up to the task's symmetries"),
+    )
     table = rows_of(tables, "prevalence")
     if table.empty:
         return table_view(table, "prevalence", "", columns)
@@ -108,7 +109,7 @@ def _prevalence_table(tables: Tables) -> TableView:
 
 def _derived_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("networks", "solved networks", "count"),
         Column("neurons", "neurons", "count"),
         Column("labelled", "best label is a derived feature", "count"),
@@ -132,14 +133,14 @@ def _status_table(tables: Tables) -> TableView | None:
     counts = neurons.groupby([*key, "status"], sort=False).size().unstack("status", fill_value=0)
     order = [status for status in STATUSES if status in counts.columns]
     rows = in_order(counts[order].reset_index())
-    columns = [*CELL_COLUMNS, *(Column(s, s, "count", STATUSES[s]) for s in order)]
+    columns = [*CONDITION_COLUMNS, *(Column(s, s, "count", STATUSES[s]) for s in order)]
     caption = "All neurons of solved networks by status: what each single label is worth as evidence."
     return table_view(rows, "statuses", caption, columns)
 
 
 def _missing_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("feature", "missing feature"),
         Column("networks", "lacking it", "count"),
         Column("failed", "failed networks", "count"),
@@ -157,27 +158,22 @@ def _neuron_table(tables: Tables) -> TableView | None:
     rows = neurons[neurons["network"].isin(set(filter(None, names)))]
     if "population" in rows:
         rows = rows[rows["population"] != "untrained"]
-    columns = [
-        Column("network", "network"),
-        Column("layer", "layer", "count"),
-        Column("neuron", "neuron", "count"),
-        Column("status", "status"),
+    columns = pick(
+        "neurons",
+        "network",
+        "layer",
+        "neuron",
+        "status",
         *FEATURE_COLUMNS,
         Column("scope", "scope", help="input: of the network's inputs; upstream: of the layer before"),
-        Column(
-            "unexplained", "unexplained", "number", "share of the neuron's variance that the feature leaves"
-        ),
-        Column("p", "p", "number", "chance that an untrained network does as well"),
-        Column("q", "q", "number", "the same, controlled for the network's other neurons"),
-        Column(
-            "causal", "causal", "number", "share of the output restored by the feature in the neuron's place"
-        ),
-        Column(
-            "contribution", "contribution", "number", "error when the neuron is removed, over output variance"
-        ),
-        Column("used", "used", "truth"),
-        Column("expected", "expected", "truth", "whether the hand-derived network has this feature"),
-    ]
+        Column("unexplained", "unexplained", help="share of the neuron's variance that the feature leaves"),
+        Column("p", "p", help="chance that an untrained network does as well"),
+        Column("q", "q", help="the same, controlled for the network's other neurons"),
+        Column("causal", "causal", help="share of the output restored by the feature in the neuron's place"),
+        Column("contribution", "contribution", help="error when the neuron is removed, over output variance"),
+        "used",
+        Column("expected", "expected", help="whether the hand-derived network has this feature"),
+    )
     caption = (
         "The neurons of the networks drawn above; layers and neurons count from 0, so that v0 is neuron 0."
     )
@@ -187,7 +183,7 @@ def _neuron_table(tables: Tables) -> TableView | None:
 
 def _similarity_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("measure", "measure"),
         Column("pairs", "pairs", "count"),
         Column("mean", "mean", "number"),
@@ -200,16 +196,17 @@ def _similarity_table(tables: Tables) -> TableView:
 
 
 def _ensemble_table(tables: Tables) -> TableView:
-    columns = [
+    columns = pick(
+        "ensembles",
         *FEATURE_COLUMNS,
-        *CELL_COLUMNS,
-        Column("found", "found", "count"),
-        Column("n", "solved", "count"),
+        *CONDITION_COLUMNS,
+        "found",
+        Column("n", "solved"),
         Column("prevalence", "share", "percent"),
         Column("null_prevalence", "share by chance", "percent", "from used neurons of untrained networks"),
-        Column("p", "p", "number"),
-        Column("q", "q", "number"),
-    ]
+        "p",
+        "q",
+    )
     rows = rows_of(tables, "ensembles")
     total = len(rows)
     if total:
@@ -223,7 +220,7 @@ def _ensemble_table(tables: Tables) -> TableView:
 
 def _direction_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column(
             "kind",
             "kind",
@@ -241,7 +238,7 @@ def _direction_table(tables: Tables) -> TableView:
 
 def _formula_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("networks", "solved", "count"),
         Column("exact", "are the task", "count", "their formula and the task are one function"),
         Column(
@@ -268,15 +265,18 @@ def _program_table(tables: Tables) -> TableView | None:
     if programs.empty:
         return None
     columns = [
-        Column("network", "network"),
+        *pick("programs", "network"),
         Column("solved", "solved", "truth"),
-        Column("formula", "formula"),
-        Column("error", "off by at most", "bound"),
-        Column("equals_task", "is the task", "truth"),
-        Column("spec_upper", "off the task by at most", "bound"),
-        Column("class", "class"),
-        Column("gauge", "gauge", "long"),
-        Column("reason", "why no formula", "long"),
+        *pick(
+            "programs",
+            "formula",
+            Column("error", "off by at most", "bound"),
+            Column("equals_task", "is the task"),
+            Column("spec_upper", "off the task by at most", "bound"),
+            "class",
+            Column("gauge", "gauge", "long"),
+            Column("reason", "why no formula", "long"),
+        ),
     ]
     solved = solved_ids(tables)
     derived = programs["population"] == "derived"
@@ -298,7 +298,7 @@ def _circuit_table(tables: Tables) -> TableView | None:
         networks=("network", "nunique"), distance=("distance", "median"), certified=("certified", "max")
     )
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("circuit", "circuit"),
         Column("on", "of"),
         Column("output", "at"),
@@ -320,18 +320,19 @@ def _circuit_table(tables: Tables) -> TableView | None:
 
 
 def _census_table(tables: Tables) -> TableView:
-    columns = [
-        *CELL_COLUMNS,
+    columns = pick(
+        "census",
+        *CONDITION_COLUMNS,
         Column(
             "level",
             "level",
             help="class: the function up to the task's symmetries; gauge: the way it is computed",
         ),
         Column("name", "name", "long"),
-        Column("found", "found", "count"),
-        Column("n", "solved", "count"),
+        "found",
+        Column("n", "solved"),
         Column("value", "share, 95% interval", "interval"),
-    ]
+    )
     caption = "How many functional classes and gauges the solved networks fall into."
     rows = in_order(rows_of(tables, "census"))
     return table_view(rows, "census", caption, columns, source="tables/census.parquet")
@@ -339,7 +340,7 @@ def _census_table(tables: Tables) -> TableView:
 
 def _kink_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("networks", "solved networks", "count"),
         Column("passed", "pass", "count"),
         Column("share", "share", "percent"),
@@ -354,7 +355,7 @@ def _kink_table(tables: Tables) -> TableView:
 
 def _rank_table(tables: Tables) -> TableView:
     columns = [
-        *CELL_COLUMNS,
+        *CONDITION_COLUMNS,
         Column("layer", "layer", "count"),
         Column("networks", "solved networks", "count"),
         Column("live", "live neurons (most)", "count"),
@@ -370,14 +371,15 @@ def _rank_table(tables: Tables) -> TableView:
 
 
 def _candidate_table(tables: Tables) -> TableView:
-    columns = [
-        Column("task", "task"),
+    columns = pick(
+        "candidates",
+        "task",
         Column("formula", "formula", "long"),
         Column("circuit", "a way to compute"),
-        Column("found", "networks", "count"),
-        Column("n", "solved", "count"),
+        Column("found", "networks"),
+        Column("n", "solved"),
         Column("error", "off by at most", "bound", "the snapped formula against its members, certified"),
-    ]
+    )
     caption = "Circuits that recur in solved networks and have no name yet."
     return table_view(rows_of(tables, "candidates"), "candidates", caption, columns, source="candidates.toml")
 
@@ -387,19 +389,20 @@ def _network_table(tables: Tables) -> TableView | None:
     if networks.empty:
         return None
     trained = in_order(networks[networks["population"] == "trained"])
-    columns = [
-        Column("network", "network"),
-        *CELL_COLUMNS,
-        Column("seed", "seed", "count"),
-        Column("loss", "loss", "number", "mean squared error on fresh inputs"),
-        Column("threshold", "solved below", "number"),
-        Column("solved", "solved", "truth"),
+    columns = pick(
+        "networks",
+        "network",
+        *CONDITION_COLUMNS,
+        "seed",
+        Column("loss", "loss", help="mean squared error on fresh inputs"),
+        Column("threshold", "solved below"),
+        "solved",
         Column("missing", "missing features"),
-        Column("kinks", "kinks", "number", "share of the output's bend that matched kinks make"),
-        Column("kinks_passed", "kinks pass", "truth"),
-        Column("steps", "steps", "count"),
-        Column("parameters", "weights", "count"),
-    ]
+        Column("kinks", "kinks", help="share of the output's bend that matched kinks make"),
+        Column("kinks_passed", "kinks pass"),
+        "steps",
+        Column("parameters", "weights"),
+    )
     caption = "The trained networks: the first seeds of each cell."
     source = "tables/networks.parquet"
     shown = first_seeds(trained, ROWS)

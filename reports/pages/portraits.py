@@ -10,10 +10,11 @@ import pandas as pd
 from mathcircuits.detect import Task
 from mathcircuits.detect.networks import as_box
 
+from ..studies.schema import Tables
 from ..wording import cell_name, number, thousands
 from .mechanisms import facts
 from .networkfigures import graph_figure, response_figure
-from .selections import Chosen, Tables, neuron_labels
+from .selections import Chosen, neuron_labels
 from .views import PortraitView, StudyLike
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..studies.schema import Tables
 from ..wording import counted, joined, number, percent, thousands
 from .regimens import failures, pooled_regimens
-from .selections import Tables, rows_of
+from .selections import rows_of
 from .sentences import Finding
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from mathcircuits.detect import prevalence
 
-from .selections import Tables, rows_of
+from ..studies.schema import Tables
+from .selections import rows_of
 
 
 def failures_by_regimen(tables: Tables) -> pd.DataFrame:

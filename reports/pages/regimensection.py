@@ -7,9 +7,10 @@ import pandas as pd
 from ..plots import figures, regimenfigures
 from ..plots.palette import CAUSES
 from ..plots.rendering import blank
+from ..studies.schema import Tables
 from ..wording import cell_name, counted, number, percent, thousands
 from .regimens import failures_by_regimen
-from .selections import CELL, Tables, in_order, rows_of
+from .selections import CELL, in_order, rows_of
 from .views import FigureView, figure_view
 
 

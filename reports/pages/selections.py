@@ -16,12 +16,12 @@ from mathcircuits.detect.matching import HELD
 from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
 from ..studies.config import width_order
+from ..studies.schema import CONDITION, Tables
 
-Tables = Mapping[str, pd.DataFrame]
 #: A read-out that leaves this share is exact up to rounding.
 _EXACT = 1e-12
 #: What names a cell of the grid within a task.
-CELL = ["hidden", "width", "regimen"]
+CELL = [name for name in CONDITION if name != "task"]
 #: Where the page keeps the summary of its largest table, which several sections ask for.
 READOUTS = "readouts"
 

@@ -6,10 +6,11 @@ from mathcircuits.detect import tasks
 
 from ..plots import figures
 from ..plots.rendering import blank
+from ..studies.schema import Tables
 from ..wording import cell_name, counted, thousands
 from .mechanisms import mechanism_sentence, share_meaning, share_rows
 from .portraits import portrait
-from .selections import CELL, Tables, chosen_networks, in_order, of_panel, panels, rows_of, strongest
+from .selections import CELL, chosen_networks, in_order, of_panel, panels, rows_of, strongest
 from .views import FigureView, StudyLike, TaskView, figure_view
 
 

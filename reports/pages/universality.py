@@ -11,9 +11,10 @@ import pandas as pd
 
 from mathcircuits.detect import prevalence
 
+from ..studies.schema import Tables
 from ..wording import cell_name
 from .mechanisms import solved_programs
-from .selections import CELL, Tables, rows_of
+from .selections import CELL, rows_of
 
 #: The rungs of the ladder, from the function to the circuit (`mathcircuits.detect.universality.rungs.RUNGS`).
 LADDER = ("function", "subspace", "units", "features", "circuit")

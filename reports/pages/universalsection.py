@@ -10,10 +10,10 @@ from markupsafe import Markup
 from ..plots import figures, universalfigures
 from ..plots.clusters import clustered
 from ..plots.rendering import blank, inline_svg
+from ..studies.schema import Tables
 from ..wording import cell_name, counted, labelled, number, percent
 from .selections import (
     CELL,
-    Tables,
     directions_summary,
     in_order,
     notable_features,

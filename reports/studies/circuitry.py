@@ -26,6 +26,7 @@ from mathcircuits.detect import (
 from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
 
 from .config import INIT
+from .schema import COLUMNS, own_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +39,10 @@ FAILED_READ = 3
 #: Of a failed network with several hidden layers the formula takes seconds instead of hundredths, and it is
 #: always "none": the median one stands for them.
 FAILED_READ_DEEP = 1
-PROGRAM_COLUMNS = (
-    "formula", "best", "error", "spec_lower", "spec_upper", "equals_task", "complexity", "bits", "raw_bits",
-    "reason", "class", "gauge", "named", "share",
-)  # fmt: skip
-CIRCUIT_COLUMNS = ("circuit", "on", "output", "form", "gauge", "distance", "certified")
-KINK_COLUMNS = ("kinks", "kinks_lazy", "kinks_passed")
+#: What is read in a network, as the study's tables have it. The kink criterion stands in the table of networks.
+PROGRAM_COLUMNS = own_columns("programs")
+CIRCUIT_COLUMNS = own_columns("circuits")
+KINK_COLUMNS = tuple(name for name in COLUMNS["networks"] if name.startswith("kinks"))
 #: Points at which a formula is compared with its task's, and how far rounding may take them apart there. Both
 #: have simple constants: two that differ at all differ by far more at nearly every point.
 _POINTS, _ROUNDING = 512, 1e-9

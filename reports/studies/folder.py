@@ -68,9 +68,9 @@ class Study:
         return cls(folder, config, manifest)
 
     @cached_property
-    def tables(self) -> Tables:
+    def tables(self) -> StudyTables:
         """The tables by name; each is read when it is asked for."""
-        return Tables(self.out / "tables")
+        return StudyTables(self.out / "tables")
 
     @property
     def page(self) -> Path:
@@ -143,12 +143,12 @@ class Study:
         return f"<p>{html.escape(repr(self))}</p><table>{rows}</table>{success}"
 
 
-class Tables(Mapping[str, "pd.DataFrame"]):
+class StudyTables(Mapping[str, "pd.DataFrame"]):
     """The Parquet files of a folder as data frames by name, each read when it is asked for.
 
     Examples:
         >>> import tempfile
-        >>> list(Tables(Path(tempfile.mkdtemp())))
+        >>> list(StudyTables(Path(tempfile.mkdtemp())))
         []
     """
 
@@ -196,4 +196,4 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         return sum(1 for _ in self)
 
     def __repr__(self) -> str:
-        return f"Tables({', '.join(self)})"
+        return f"StudyTables({', '.join(self)})"

@@ -1,21 +1,27 @@
-"""Schema: the tables of a study, their columns and kinds. Nothing here touches a file."""
+"""Schema: the one place that says which columns the tables of a study have, and of which kind.
+
+What writes a table, stores it or shows it picks its columns from here. Nothing here touches a file.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-import pandas as pd
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 Kind = Literal["text", "int", "float", "bool"]
+#: The tables of a study by name.
+Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 
-_CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
-_NETWORK: dict[str, Kind] = {"network": "text", **_CONDITION, "seed": "int", "population": "text"}
+#: What names a condition, and what names a network.
+CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
+NETWORK: dict[str, Kind] = {"network": "text", **CONDITION, "seed": "int", "population": "text"}
 COLUMNS: dict[str, dict[str, Kind]] = {
     "networks": {
-        **_NETWORK,
+        **NETWORK,
         "loss": "float",
         "solved": "bool",
         "threshold": "float",
@@ -34,7 +40,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "cell": "text",
     },
     "neurons": {
-        **_NETWORK,
+        **NETWORK,
         "layer": "int",
         "neuron": "int",
         "status": "text",
@@ -54,7 +60,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "expected": "bool",
     },
     "directions": {
-        **_NETWORK,
+        **NETWORK,
         "layer": "int",
         "feature": "text",
         "on": "text",
@@ -70,7 +76,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "cosine": "float",
     },
     "prevalence": {
-        **_CONDITION,
+        **CONDITION,
         "feature": "text",
         "on": "text",
         "oriented": "bool",
@@ -87,9 +93,9 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "q": "float",
         "forced": "bool",
     },
-    "success": {**_CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
+    "success": {**CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
     "regimens": {
-        **_CONDITION,
+        **CONDITION,
         "n": "int",
         "solved": "int",
         "value": "float",
@@ -109,7 +115,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "gauge_value": "float",
     },
     "causes": {
-        **_CONDITION,
+        **CONDITION,
         "cause": "text",
         "found": "int",
         "n": "int",
@@ -119,7 +125,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "lost": "int",
     },
     "emergence": {
-        **_CONDITION,
+        **CONDITION,
         "feature": "text",
         "on": "text",
         "seed": "int",
@@ -127,7 +133,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "solved": "bool",
     },
     "emergence_curves": {
-        **_CONDITION,
+        **CONDITION,
         "feature": "text",
         "on": "text",
         "step": "int",
@@ -198,7 +204,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "reason": "text",
     },
     "similarity": {
-        **_CONDITION,
+        **CONDITION,
         "population": "text",
         "measure": "text",
         "network_a": "text",
@@ -209,7 +215,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "p": "float",
     },
     "programs": {
-        **_NETWORK,
+        **NETWORK,
         "formula": "text",
         "best": "text",
         "error": "float",
@@ -226,7 +232,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "share": "float",
     },
     "circuits": {
-        **_NETWORK,
+        **NETWORK,
         "circuit": "text",
         "on": "text",
         "output": "text",
@@ -236,7 +242,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "certified": "float",
     },
     "census": {
-        **_CONDITION,
+        **CONDITION,
         "level": "text",
         "name": "text",
         "found": "int",
@@ -257,7 +263,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "entry": "text",
     },
     "superposition": {
-        **_NETWORK,
+        **NETWORK,
         "layer": "int",
         "live": "int",
         "number": "int",
@@ -266,7 +272,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "interference": "float",
     },
     "ensembles": {
-        **_CONDITION,
+        **CONDITION,
         "layer": "int",
         "feature": "text",
         "on": "text",
@@ -278,30 +284,59 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "q": "float",
     },
 }
-_DTYPES: dict[Kind, str] = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+#: The pandas dtype of every kind.
+DTYPES: dict[Kind, str] = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
+
+
+def kind_of(table: str, column: str) -> Kind:
+    """The kind of a column.
+
+    Raises:
+        KeyError: for a table or a column that no study has.
+
+    Examples:
+        >>> kind_of("success", "solved")
+        'int'
+    """
+    return COLUMNS[table][column]
+
+
+def own_columns(table: str) -> tuple[str, ...]:
+    """The table's columns but those that name its networks.
+
+    Examples:
+        >>> own_columns("circuits")
+        ('circuit', 'on', 'output', 'form', 'gauge', 'distance', 'certified')
+    """
+    return tuple(name for name in COLUMNS[table] if name not in NETWORK)
 
 
 def typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """The frame with the table's columns, in order and of their kinds.
 
     Examples:
+        >>> import pandas as pd
         >>> frame = pd.DataFrame({name: [None] for name in COLUMNS["success"]})
         >>> typed(frame, "success").dtypes.astype(str).unique().tolist()
         ['string', 'Int64', 'float64']
     """
+    import pandas as pd
+
     columns = {}
     for name, kind in COLUMNS[table].items():
         column = frame[name]
         if kind == "float":
             columns[name] = pd.Series(pd.to_numeric(column), dtype="float64")
         else:
-            columns[name] = pd.Series(column, dtype=_DTYPES[kind])
+            columns[name] = pd.Series(column, dtype=DTYPES[kind])
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
 def empty(table: str) -> pd.DataFrame:
     """The table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in COLUMNS[table].items()})
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype=DTYPES[kind]) for name, kind in COLUMNS[table].items()})
 
 
 def arrow_schema(table: str) -> pa.Schema:

@@ -1,6 +1,6 @@
 """Workers: a study's cells worked on in this process, in several of this machine (joblib), or on a cluster (dask).
 
-All three hand out the same `Job` and give the same `Outcome`s, in whatever order the cells end. A cell whose worker
+All three hand out the same `CellJob` and give the same `Outcome`s, in whatever order the cells end. A cell whose worker
 is killed is tried again alone, so that it can harm no other; killed there too, it is reported as failed.
 """
 
@@ -39,7 +39,7 @@ _KILLED = "the process that worked on it was killed (out of memory?)"
 
 
 @dataclass(frozen=True)
-class Job:
+class CellJob:
     """A cell with all that another process needs to work on it as this one would.
 
     Attributes:
@@ -124,7 +124,7 @@ def worth_workers(config: StudyConfig | Mapping[str, Any] | str | os.PathLike[st
     return max(1, min(cores, len(study_cells(as_config(config))) // _CELLS_A_WORKER))
 
 
-def work(job: Job) -> Outcome:
+def work(job: CellJob) -> Outcome:
     """Work on a job's cell in another process, as the one that made the job would.
 
     Raises:
@@ -142,7 +142,7 @@ def work(job: Job) -> Outcome:
     return run_cell(job.cell, job.out, wait=False)
 
 
-def work_on_cluster(job: Job) -> Outcome:
+def work_on_cluster(job: CellJob) -> Outcome:
     """`work`, on a dask worker that is fit for it.
 
     Raises:
@@ -169,9 +169,9 @@ def work_on_cluster(job: Job) -> Outcome:
     return work(job)
 
 
-def _jobs(cells: Iterable[Cell], out: Path, beacon: Path | None = None) -> dict[str, Job]:
+def _jobs(cells: Iterable[Cell], out: Path, beacon: Path | None = None) -> dict[str, CellJob]:
     catalogue = reading_hash()
-    return {cell.key: Job(cell, tasks[cell.task], out, catalogue, beacon) for cell in cells}
+    return {cell.key: CellJob(cell, tasks[cell.task], out, catalogue, beacon) for cell in cells}
 
 
 def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcome]:
@@ -184,9 +184,9 @@ def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcom
         # loky takes the memory that torch needs for a leak, starts another worker and says so.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         while left:
-            begun: dict[str, Job] = {}
+            begun: dict[str, CellJob] = {}
 
-            def handed_out(begun: dict[str, Job] = begun) -> Iterator[Any]:
+            def handed_out(begun: dict[str, CellJob] = begun) -> Iterator[Any]:
                 for key, item in list(left.items()):
                     begun[key] = item
                     yield job(item)
@@ -207,7 +207,7 @@ def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcom
                 yield _alone(left.pop(key))
 
 
-def _alone(item: Job) -> Outcome:
+def _alone(item: CellJob) -> Outcome:
     """Work on a cell in a process while no other does, so that one that always kills its process harms no other."""
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -236,7 +236,7 @@ def _on_cluster(cells: list[Cell], out: Path, address: str) -> Iterator[Outcome]
             yield from _submitted(client, address, [jobs[key]])
 
 
-def _submitted(client: Client, address: str, jobs: list[Job]) -> Iterator[Outcome]:
+def _submitted(client: Client, address: str, jobs: list[CellJob]) -> Iterator[Outcome]:
     """The outcomes of jobs that the cluster works on at the same time."""
     from concurrent.futures import CancelledError
 

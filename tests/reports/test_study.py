@@ -395,7 +395,7 @@ def test_the_manifest_alone_holds_clocks_and_machine(finished: Study) -> None:
 def test_a_study_shows_itself(finished: Study) -> None:
     assert repr(finished).endswith("2 tasks, 6 networks)")
     assert "<table" in finished._repr_html_()
-    assert repr(finished.tables).startswith("Tables(candidates, causes, census, ")
+    assert repr(finished.tables).startswith("StudyTables(candidates, causes, census, ")
     assert Study.load(finished.out).config == finished.config
     with pytest.raises(UnknownNameError, match="did you mean 'neurons'"):
         finished.tables["neuron"]

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..results import Benchmark
-from ..scores import Job, Score
+from ..scores import Measurement, Score
 from ..trainings import Trainings
 from . import bends, discoveries, readouts, recovery, studies, timings
 from .effort import FULL, QUICK, Effort
@@ -18,22 +18,22 @@ from .effort import FULL, QUICK, Effort
 NAME = "detection"
 
 
-def detection_jobs(effort: Effort, seed: int) -> dict[str, list[Job]]:
-    """All jobs by part; trainings are shared among them.
+def detection_measurements(effort: Effort, seed: int) -> dict[str, list[Measurement]]:
+    """All measurements by part; trainings are shared among them.
 
     Examples:
-        >>> list(detection_jobs(QUICK, 0))
+        >>> list(detection_measurements(QUICK, 0))
         ['null networks', 'planted neurons', 'ensemble test', 'directions', 'kink criterion', 'reading time']
     """
     trainings = Trainings(effort.seeds, effort.steps)
     taught = Trainings(effort.seeds, effort.blank_steps)
     return {
-        discoveries.PART: discoveries.jobs(effort, seed, trainings, taught),
-        recovery.PART: recovery.jobs(effort, seed),
-        studies.PART: studies.jobs(effort, seed, trainings, taught),
-        readouts.PART: readouts.jobs(effort, trainings),
-        bends.PART: bends.jobs(effort, seed, trainings),
-        timings.PART: timings.jobs(effort, seed),
+        discoveries.PART: discoveries.measurements(effort, seed, trainings, taught),
+        recovery.PART: recovery.measurements(effort, seed),
+        studies.PART: studies.measurements(effort, seed, trainings, taught),
+        readouts.PART: readouts.measurements(effort, trainings),
+        bends.PART: bends.measurements(effort, seed, trainings),
+        timings.PART: timings.measurements(effort, seed),
     }
 
 
@@ -51,7 +51,7 @@ def run_detection(
     from .charts import detection_figure
 
     sizes = effort or (QUICK if quick else FULL)
-    parts = detection_jobs(sizes, seed)
+    parts = detection_measurements(sizes, seed)
     scores: list[Score] = []
     seconds: dict[str, float] = {}
     # tqdm's disable=None means: no bar where the output is no terminal
@@ -61,11 +61,11 @@ def run_detection(
         unit="cell",
         disable=None if progress is None else not progress,
     ) as bar:
-        for part, jobs in parts.items():
+        for part, measurements in parts.items():
             clock = time.perf_counter()
-            for job in jobs:
-                bar.set_postfix_str(job.text)
-                scores.extend(job.run())
+            for measurement in measurements:
+                bar.set_postfix_str(measurement.text)
+                scores.extend(measurement.run())
                 bar.update()
             seconds[part] = time.perf_counter() - clock
     if sizes.lenient:

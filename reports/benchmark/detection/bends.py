@@ -9,7 +9,7 @@ from mathcircuits.detect.features import as_task
 from mathcircuits.detect.matching import kink_criteria, probes_for
 from mathcircuits.detect.networks import Stack, lazy_networks
 
-from ..scores import Bound, Job, Score, Setting, describe, share
+from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
 from .effort import Effort, generator
 from .planting import shape
@@ -20,14 +20,16 @@ PASSES = Bound("kink criterion: at least 90% of solved trained minimum networks 
 LAZY = Bound("kink criterion: at most 5% of lazy networks pass", 0.05)
 
 
-def jobs(effort: Effort, seed: int, trainings: Trainings) -> list[Job]:
-    """One job per width and bias."""
+def measurements(effort: Effort, seed: int, trainings: Trainings) -> list[Measurement]:
+    """One measurement per width and bias."""
     found = []
     for width in effort.widths:
         for bias in (False, True):
             s = Setting("trained", inputs=2, bias=bias, layers=1, width=width, task=TASK)
             found.append(
-                Job("kink criterion: " + describe(s), partial(on_both, s, effort.lazy, seed, trainings))
+                Measurement(
+                    "kink criterion: " + describe(s), partial(on_both, s, effort.lazy, seed, trainings)
+                )
             )
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from mathcircuits.detect.networks import Stack, known_laws, untrained
 from mathcircuits.models import train
 
-from ..scores import Bound, Job, Score, Setting, describe, share
+from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
 from .blanks import permuted, rotated, shuffled, teacher
 from .declaring import Declarations, declare, merge
@@ -33,8 +33,8 @@ WIDTH = 8
 _CHUNK = 2_000
 
 
-def jobs(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Job]:
-    """One job per cell."""
+def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Measurement]:
+    """One measurement per cell."""
     found = []
     for law in effort.null_laws:
         for inputs in effort.null_inputs:
@@ -42,17 +42,17 @@ def jobs(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> 
                 for layers, width in effort.null_layouts:
                     count = effort.wide if width >= 64 else effort.untrained
                     s = Setting("untrained", inputs=inputs, bias=bias, layers=layers, width=width, law=law)
-                    found.append(Job(describe(s), partial(on_untrained, s, count, seed)))
+                    found.append(Measurement(describe(s), partial(on_untrained, s, count, seed)))
     for bias in (False, True):
         for population in ("rotated", "permuted"):
             s = Setting(population, inputs=2, bias=bias, layers=1, width=WIDTH, law="unknown", task="minimum")
-            found.append(Job(describe(s), partial(on_changed, s, effort.copies, seed, trainings)))
+            found.append(Measurement(describe(s), partial(on_changed, s, effort.copies, seed, trainings)))
         for inputs in (d for d in (2, 3) if d in effort.null_inputs):
             s = Setting("teacher", inputs=inputs, bias=bias, layers=1, width=WIDTH, law="unknown")
-            found.append(Job(describe(s), partial(on_teachers, s, effort.teachers, taught)))
+            found.append(Measurement(describe(s), partial(on_teachers, s, effort.teachers, taught)))
             s = replace(s, population="shuffled")
             count = effort.teachers * effort.seeds
-            found.append(Job(describe(s), partial(on_shuffled, s, count, effort.blank_steps)))
+            found.append(Measurement(describe(s), partial(on_shuffled, s, count, effort.blank_steps)))
     return found
 
 

@@ -11,7 +11,7 @@ from mathcircuits.detect.matching import direction_frame, read_directions
 from mathcircuits.detect.networks import Stack
 
 from ...studies.needs import needed_and_controls
-from ..scores import Bound, Job, Score, Setting, describe, share
+from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
 from .effort import Effort
 
@@ -21,14 +21,14 @@ NEEDED = Bound("directions: needed features readable in at least 95% of solved n
 CONTROLS = Bound("directions: control features readable in at most 5%", 0.05)
 
 
-def jobs(effort: Effort, trainings: Trainings) -> list[Job]:
-    """One job per task, width and bias."""
+def measurements(effort: Effort, trainings: Trainings) -> list[Measurement]:
+    """One measurement per task, width and bias."""
     found = []
     for task in TASKS:
         for width in effort.widths:
             for bias in (False, True):
                 s = Setting("trained", inputs=2, bias=bias, layers=1, width=width, law="uniform", task=task)
-                found.append(Job("directions: " + describe(s), partial(on_trained, s, trainings)))
+                found.append(Measurement("directions: " + describe(s), partial(on_trained, s, trainings)))
     return found
 
 

@@ -12,7 +12,7 @@ from mathcircuits.detect import analyse_many
 from mathcircuits.detect.matching import probes_for
 from mathcircuits.detect.networks import known_laws
 
-from ..scores import Bound, Job, Score, Setting, describe, mean_share, share
+from ..scores import Bound, Measurement, Score, Setting, describe, mean_share, share
 from .allowance import allowed
 from .declaring import Declarations, declare
 from .effort import Effort, generator
@@ -50,30 +50,30 @@ def stated_noise(inputs: int, bias: bool) -> float:
     return 2.0
 
 
-def jobs(effort: Effort, seed: int) -> list[Job]:
-    """One job per shape, all angles in it."""
+def measurements(effort: Effort, seed: int) -> list[Measurement]:
+    """One measurement per shape, all angles in it."""
     found = []
     for inputs in effort.planted_inputs:
         for bias in (False, True):
             s = Setting("planted", inputs=inputs, bias=bias, layers=1, width=WIDTH, planted=PLANTED)
-            found.append(Job(describe(s), partial(stated, s, effort, seed)))
+            found.append(Measurement(describe(s), partial(stated, s, effort, seed)))
             if 2 <= inputs <= 4:
                 for width, planted in effort.layouts:
                     s = Setting("planted", inputs=inputs, bias=bias, layers=1, width=width, planted=planted)
-                    found.append(Job(describe(s), partial(other_shares, s, effort, seed)))
+                    found.append(Measurement(describe(s), partial(other_shares, s, effort, seed)))
     for inputs in (d for d in (2, 3) if d in effort.planted_inputs):
         s = Setting(
             "split and dead", inputs=inputs, bias=True, layers=1, width=12, planted=PLANTED, noise=0.2
         )
-        found.append(Job(describe(s), partial(split_and_dead, s, effort.planted, seed)))
+        found.append(Measurement(describe(s), partial(split_and_dead, s, effort.planted, seed)))
         for layers, width in effort.deep_layouts:
             for bias in (False, True):
                 s = Setting("planted deep", inputs=inputs, bias=bias, layers=layers, width=width)
-                found.append(Job(describe(s), partial(deep, s, effort.deep, seed)))
+                found.append(Measurement(describe(s), partial(deep, s, effort.deep, seed)))
         s = Setting("rotated layer", inputs=inputs, bias=True, layers=2, width=WIDTH, planted=PLANTED)
-        found.append(Job(describe(s), partial(rotated_layer, s, min(effort.deep, 200), seed)))
+        found.append(Measurement(describe(s), partial(rotated_layer, s, min(effort.deep, 200), seed)))
         s = Setting("mixtures", inputs=inputs, bias=True, layers=2, width=WIDTH, planted=PLANTED)
-        found.append(Job(describe(s), partial(mixtures, s, min(effort.deep, 200), seed)))
+        found.append(Measurement(describe(s), partial(mixtures, s, min(effort.deep, 200), seed)))
     return found
 
 

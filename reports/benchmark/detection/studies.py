@@ -10,7 +10,7 @@ from mathcircuits.detect.matching import ALPHA
 from mathcircuits.detect.networks import untrained
 from mathcircuits.detect.universality import match_ensemble
 
-from ..scores import Bound, Job, Score, Setting, describe, share
+from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
 from .blanks import teacher
 from .effort import Effort, generator
@@ -31,17 +31,19 @@ NOTHING_HIGH = Bound("ensemble test: the upper 95% limit of that at most 0.06", 
 _NULLS = 4
 
 
-def jobs(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Job]:
-    """One job per task, width and bias; one per population that holds nothing, whose studies are counted together."""
+def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Measurement]:
+    """One measurement per task, width and bias; one per population that holds nothing, its studies together."""
     found = []
     for task in TASKS:
         for width in effort.widths:
             for bias in (False, True):
                 s = Setting("trained", inputs=2, bias=bias, layers=1, width=width, law="uniform", task=task)
-                found.append(Job(describe(s), partial(on_trained, s, seed, trainings)))
+                found.append(Measurement(describe(s), partial(on_trained, s, seed, trainings)))
     for population in ("untrained", "teacher"):
         s = Setting(population, inputs=2, layers=1, law="uniform")
-        found.append(Job("ensemble test: " + describe(s), partial(on_nothing, s, effort, seed, taught)))
+        found.append(
+            Measurement("ensemble test: " + describe(s), partial(on_nothing, s, effort, seed, taught))
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from mathcircuits.detect import Network, analyse_many, match_neurons, tasks
 from mathcircuits.detect.matching import kink_criteria
 from mathcircuits.detect.networks import untrained
 
-from ..scores import Bound, Job, Score, Setting, describe
+from ..scores import Bound, Measurement, Score, Setting, describe
 from .effort import Effort, generator
 from .planting import shape
 
@@ -25,11 +25,11 @@ WIDE = Bound("reading time: 4096 neurons against the catalogue on 10 000 inputs 
 WIDE_INPUTS = 6
 
 
-def jobs(effort: Effort, seed: int) -> list[Job]:
-    """One job for the default study's shapes, one for the wide layer."""
+def measurements(effort: Effort, seed: int) -> list[Measurement]:
+    """One measurement for the default study's shapes, one for the wide layer."""
     return [
-        Job("reading time: the default study's shapes", partial(default_study, effort, seed)),
-        Job("reading time: one wide layer", partial(wide_layer, effort, seed)),
+        Measurement("reading time: the default study's shapes", partial(default_study, effort, seed)),
+        Measurement("reading time: one wide layer", partial(wide_layer, effort, seed)),
     ]
 
 

@@ -102,11 +102,11 @@ FEW_CELLS = replace(
 )
 
 #: What pieces run of this package; the rest adds up and draws.
-_SOURCES = tuple(Path(__file__).with_name(f"{name}.py") for name in ("regimenruns", PREDICTION, "failures"))
+_SOURCES = tuple(Path(__file__).with_name(f"{name}.py") for name in ("runs", PREDICTION, "failures"))
 
 
 @dataclass(frozen=True)
-class Size:
+class RegimensEffort:
     """How much is run.
 
     Attributes:
@@ -130,11 +130,11 @@ class Size:
     ablation: int = 50
     ablation_deep: int = 20
     failures: int = 40
-    prediction: prediction.Size = ASKED_SIZE
+    prediction: prediction.PredictionEffort = ASKED_SIZE
 
 
-FULL = Size()
-QUICK = Size(
+FULL = RegimensEffort()
+QUICK = RegimensEffort(
     osier=40,
     compress=20,
     compress_deep=3,
@@ -156,7 +156,7 @@ def run_regimens(
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: bool | None = None,
-    size: Size | None = None,
+    size: RegimensEffort | None = None,
     workers: int | None = None,
 ) -> Benchmark:
     """Run every section: about 25 minutes on two cores, `quick` about two.
@@ -211,11 +211,11 @@ Frames = Mapping[tuple[str, str, tuple[int, ...]], "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
-class Section:
+class RegimenPart:
     """A part of the benchmark: the networks that it wants, and what it makes of them."""
 
-    wants: Callable[[Size, int], list[Runs]]
-    scores: Callable[[Size, int, Frames], list[Score]]
+    wants: Callable[[RegimensEffort, int], list[Runs]]
+    scores: Callable[[RegimensEffort, int, Frames], list[Score]]
 
 
 def minimal_runs(label: str, preset: str, task: str, seed: int, count: int, read: int = 0) -> Runs:
@@ -237,11 +237,11 @@ def wide_runs(label: str, preset: str, task: str, seed: int, count: int, read: i
     return Runs(label, task, WIDE[len(smallest)], as_regimen(preset), seed, count, read)
 
 
-def _osier_runs(size: Size, seed: int) -> list[Runs]:
+def _osier_runs(size: RegimensEffort, seed: int) -> list[Runs]:
     return [minimal_runs(OSIER, "osier", task, seed, size.osier) for task in NOTEBOOK] if size.osier else []
 
 
-def _compress_runs(size: Size, seed: int) -> list[Runs]:
+def _compress_runs(size: RegimensEffort, seed: int) -> list[Runs]:
     found = []
     if size.compress:
         found += [wide_runs(COMPRESS, "compress", t, seed, size.compress, size.read) for t in SHALLOW]
@@ -251,7 +251,7 @@ def _compress_runs(size: Size, seed: int) -> list[Runs]:
     return found
 
 
-def _rescue_runs(size: Size, seed: int) -> list[Runs]:
+def _rescue_runs(size: RegimensEffort, seed: int) -> list[Runs]:
     found = []
     if size.rescue:
         found += [minimal_runs(RESCUE, "rescue", t, seed, size.rescue) for t in SHALLOW]
@@ -260,7 +260,7 @@ def _rescue_runs(size: Size, seed: int) -> list[Runs]:
     return found
 
 
-def _preset_runs(size: Size, seed: int) -> list[Runs]:
+def _preset_runs(size: RegimensEffort, seed: int) -> list[Runs]:
     found = []
     for task in SHALLOW if size.presets else ():
         for label, preset, small in SIDE_BY_SIDE:
@@ -272,7 +272,7 @@ def _preset_runs(size: Size, seed: int) -> list[Runs]:
     return found
 
 
-def _ablation_runs(size: Size, seed: int) -> list[Runs]:
+def _ablation_runs(size: RegimensEffort, seed: int) -> list[Runs]:
     found = [runs for v in VARIANTS for runs in v.runs(seed, size.ablation, size.ablation_deep)]
     return [runs for runs in found if runs.count]
 
@@ -280,7 +280,7 @@ def _ablation_runs(size: Size, seed: int) -> list[Runs]:
 # What is made of them
 
 
-def _osier_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
+def _osier_scores(size: RegimensEffort, seed: int, frames: Frames) -> list[Score]:
     """Success as the notebook counts it, and how far it is from the notebook's."""
     scores = []
     for runs in _osier_runs(size, seed):
@@ -304,7 +304,7 @@ def _osier_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
     return scores
 
 
-def _compress_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
+def _compress_scores(size: RegimensEffort, seed: int, frames: Frames) -> list[Score]:
     scores = []
     for runs in _compress_runs(size, seed):
         rows, s = frames[runs.name][: runs.count], runs.setting
@@ -314,7 +314,7 @@ def _compress_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
     return scores
 
 
-def _rescue_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
+def _rescue_scores(size: RegimensEffort, seed: int, frames: Frames) -> list[Score]:
     scores = []
     for runs in _rescue_runs(size, seed):
         rows, s = frames[runs.name][: runs.count], runs.setting
@@ -343,20 +343,20 @@ def _compared(part: str, runs: list[Runs], frames: Frames) -> list[Score]:
     return scores
 
 
-def _preset_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
+def _preset_scores(size: RegimensEffort, seed: int, frames: Frames) -> list[Score]:
     return _compared(PRESETS_PART, _preset_runs(size, seed), frames)
 
 
-def _ablation_scores(size: Size, seed: int, frames: Frames) -> list[Score]:
+def _ablation_scores(size: RegimensEffort, seed: int, frames: Frames) -> list[Score]:
     return _compared(ablation.PART, _ablation_runs(size, seed), frames)
 
 
-_SECTIONS: Mapping[str, Section] = {
-    OSIER: Section(_osier_runs, _osier_scores),
-    COMPRESS: Section(_compress_runs, _compress_scores),
-    RESCUE: Section(_rescue_runs, _rescue_scores),
-    PRESETS_PART: Section(_preset_runs, _preset_scores),
-    ablation.PART: Section(_ablation_runs, _ablation_scores),
+_SECTIONS: Mapping[str, RegimenPart] = {
+    OSIER: RegimenPart(_osier_runs, _osier_scores),
+    COMPRESS: RegimenPart(_compress_runs, _compress_scores),
+    RESCUE: RegimenPart(_rescue_runs, _rescue_scores),
+    PRESETS_PART: RegimenPart(_preset_runs, _preset_scores),
+    ablation.PART: RegimenPart(_ablation_runs, _ablation_scores),
 }
 
 
@@ -428,7 +428,7 @@ def in_words(part: str, s: Setting, read: pd.DataFrame, *, names: bool = True) -
 # Prediction and diagnosis
 
 
-def prediction_pieces(size: prediction.Size, seed: int) -> list[Piece]:
+def prediction_pieces(size: prediction.PredictionEffort, seed: int) -> list[Piece]:
     """One piece per cell of the benchmark of prediction."""
     found = []
     for part, cells in ((prediction.MINIMAL, size.minimal), (prediction.WIDTHS, size.wide)):
@@ -443,7 +443,9 @@ def prediction_pieces(size: prediction.Size, seed: int) -> list[Piece]:
     return found
 
 
-def predicted(part: str, cell: prediction.Cell, size: prediction.Size, seed: int) -> list[dict[str, Any]]:
+def predicted(
+    part: str, cell: prediction.TaskAtWidth, size: prediction.PredictionEffort, seed: int
+) -> list[dict[str, Any]]:
     """The scores of one cell as plain data."""
     scores: Iterator[Score] = prediction.cell_scores(part, cell, size, seed)
     return [asdict(replace(score, part=f"{PREDICTION} {score.part}")) for score in scores]
@@ -503,7 +505,7 @@ def diagnosis_scores(parts: list[Done]) -> list[Score]:
     return [*scores, whole]
 
 
-def _about(size: Size, done: Mapping[str, Done]) -> dict[str, Any]:
+def _about(size: RegimensEffort, done: Mapping[str, Done]) -> dict[str, Any]:
     from importlib.metadata import version
 
     packages = ("mathcircuits", "numpy", "scikit-learn", "scipy", "torch")

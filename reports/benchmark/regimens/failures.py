@@ -73,7 +73,7 @@ class PlantedFailure:
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenLayer:
     """A hidden layer being operated on.
 
     Attributes:
@@ -89,7 +89,7 @@ class Hidden:
     group: npt.NDArray[np.intp]
 
 
-Surgery = Callable[[Hidden, Task, bool, np.random.Generator], Hidden]
+Surgery = Callable[[HiddenLayer, Task, bool, np.random.Generator], HiddenLayer]
 
 
 def plant_failures(count: int, seed: int) -> list[PlantedFailure]:
@@ -138,7 +138,7 @@ def confusion(failures: Sequence[PlantedFailure], threshold: float = 1e-8) -> pd
     return table.reindex(index=rows, columns=columns, fill_value=0)
 
 
-def kill(n: Hidden, task: Task, bias: bool, rng: np.random.Generator) -> Hidden:
+def kill(n: HiddenLayer, task: Task, bias: bool, rng: np.random.Generator) -> HiddenLayer:
     """One neuron is never active: its bias is below all that the box can bring, or without biases its weights are 0."""
     w, b, hit = n.w.copy(), n.b.copy(), n.group == rng.choice(n.group)
     reach = np.abs(w) @ np.abs(np.array(task.box)).max(axis=1)
@@ -149,13 +149,13 @@ def kill(n: Hidden, task: Task, bias: bool, rng: np.random.Generator) -> Hidden:
     return replace(n, w=w, b=b, group=np.where(hit, -1, n.group))
 
 
-def turn_sign(n: Hidden, _task: Task, _bias: bool, rng: np.random.Generator) -> Hidden:
+def turn_sign(n: HiddenLayer, _task: Task, _bias: bool, rng: np.random.Generator) -> HiddenLayer:
     """The outgoing weights of one neuron get the opposite sign."""
     hit = n.group == rng.choice(n.group)
     return replace(n, v=np.where(hit[:, None], -n.v, n.v), group=np.where(hit, -1, n.group))
 
 
-def same_side(n: Hidden, _task: Task, _bias: bool, rng: np.random.Generator) -> Hidden:
+def same_side(n: HiddenLayer, _task: Task, _bias: bool, rng: np.random.Generator) -> HiddenLayer:
     """One neuron goes to where another is, up to a few degrees, with that one's outgoing sign."""
     first, second = rng.choice(np.unique(n.group), 2, replace=False)
     hit, model = n.group == first, int(np.flatnonzero(n.group == second)[0])
@@ -168,7 +168,7 @@ def same_side(n: Hidden, _task: Task, _bias: bool, rng: np.random.Generator) -> 
     return replace(n, w=w, b=b, v=v, group=np.where(hit, -1, n.group))
 
 
-def move_kink(n: Hidden, task: Task, bias: bool, rng: np.random.Generator) -> Hidden:
+def move_kink(n: HiddenLayer, task: Task, bias: bool, rng: np.random.Generator) -> HiddenLayer:
     """The hyperplane of one neuron is turned by 30 to 150 degrees; with biases it goes through another point, too."""
     hit = n.group == rng.choice(n.group)
     w, b = n.w.copy(), n.b.copy()
@@ -232,7 +232,7 @@ def _solved(task: Task, bias: bool, rng: np.random.Generator) -> Network:
     return Network([w, net.weights[1]], net.biases)
 
 
-def _gauged(net: Network, rng: np.random.Generator) -> Hidden:
+def _gauged(net: Network, rng: np.random.Generator) -> HiddenLayer:
     """The hidden layer, every neuron rescaled and one in three split in two."""
     rows: list[tuple[Array, float, Array, int]] = []
     for k in range(net.sizes[1]):
@@ -245,10 +245,10 @@ def _gauged(net: Network, rng: np.random.Generator) -> Hidden:
             )
             rows.append((w * scale, b * scale, v / scale, k))
     w, b, v, group = (np.array([row[k] for row in rows]) for k in range(4))
-    return Hidden(w, b, v, net.bias_vectors[1], group)
+    return HiddenLayer(w, b, v, net.bias_vectors[1], group)
 
 
-def _network(n: Hidden, bias: bool, rng: np.random.Generator) -> tuple[Network, tuple[int, ...]]:
+def _network(n: HiddenLayer, bias: bool, rng: np.random.Generator) -> tuple[Network, tuple[int, ...]]:
     """The layer as a network, its neurons shuffled, and which of them were operated on."""
     order = rng.permutation(len(n.b))
     net = Network([n.w[order], n.v[order].T], [n.b[order], n.c] if bias else None)

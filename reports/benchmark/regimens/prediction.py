@@ -53,7 +53,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TaskAtWidth:
     """Networks of one task and width.
 
     Attributes:
@@ -68,7 +68,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Size:
+class PredictionEffort:
     """How much is run.
 
     Attributes:
@@ -77,40 +77,43 @@ class Size:
         wide: cells of other widths, in the order in which they are shown; fitted_wide, held_out_wide: their seeds.
     """
 
-    minimal: tuple[Cell, ...]
+    minimal: tuple[TaskAtWidth, ...]
     fitted: int
     held_out: int
     own_batches: int
-    wide: tuple[Cell, ...]
+    wide: tuple[TaskAtWidth, ...]
     fitted_wide: int
     held_out_wide: int
 
 
 #: Osier's steps. |x1 - x2| is asked for at 5000, and shown at 500 too, where many are still on their way.
 ASKED = (
-    *(Cell(name, 2, 500, True) for name in ("absolute", "identity", "negation", "addition", "subtraction")),
-    Cell("absolute-difference", 2, 500),
-    Cell("absolute-difference", 2, 5000, True),
-    Cell("minimum", 3, 10_000, True),
+    *(
+        TaskAtWidth(name, 2, 500, True)
+        for name in ("absolute", "identity", "negation", "addition", "subtraction")
+    ),
+    TaskAtWidth("absolute-difference", 2, 500),
+    TaskAtWidth("absolute-difference", 2, 5000, True),
+    TaskAtWidth("minimum", 3, 10_000, True),
 )
 #: One, two and four times the smallest width. Wide networks fit the sums slowly, so that 500 steps measure speed.
 OVER_WIDTHS = (
-    *(Cell(name, width, 500) for name in ("absolute", "identity", "negation") for width in (2, 4, 8)),
+    *(TaskAtWidth(name, width, 500) for name in ("absolute", "identity", "negation") for width in (2, 4, 8)),
     *(
-        Cell(name, width, 5000)
+        TaskAtWidth(name, width, 5000)
         for name in ("addition", "subtraction", "absolute-difference")
         for width in (2, 4, 8)
     ),
-    *(Cell("addition", width, 500) for width in (4, 8)),
-    *(Cell("minimum", width, 10_000) for width in (3, 6, 12)),
+    *(TaskAtWidth("addition", width, 500) for width in (4, 8)),
+    *(TaskAtWidth("minimum", width, 10_000) for width in (3, 6, 12)),
 )
-FULL = Size(ASKED, 5500, 2000, 500, OVER_WIDTHS, 1500, 1000)
-QUICK = Size(
+FULL = PredictionEffort(ASKED, 5500, 2000, 500, OVER_WIDTHS, 1500, 1000)
+QUICK = PredictionEffort(
     tuple(cell for cell in ASKED if cell.steps == 500),
     1500,
     500,
     50,
-    tuple(Cell(name, width, 500) for name in ("absolute", "addition") for width in (2, 4)),
+    tuple(TaskAtWidth(name, width, 500) for name in ("absolute", "addition") for width in (2, 4)),
     500,
     300,
 )
@@ -122,7 +125,7 @@ def run_prediction(
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: bool | None = None,
-    size: Size | None = None,
+    size: PredictionEffort | None = None,
 ) -> Benchmark:
     """Run every part: about 15 minutes on two cores, `quick` about half a minute.
 
@@ -136,7 +139,7 @@ def run_prediction(
     chosen = size or (QUICK if quick else FULL)
     scores: list[Score] = []
     seconds: dict[str, float] = {}
-    cells: list[tuple[str, Cell]] = [(MINIMAL, cell) for cell in chosen.minimal]
+    cells: list[tuple[str, TaskAtWidth]] = [(MINIMAL, cell) for cell in chosen.minimal]
     cells += [(WIDTHS, cell) for cell in chosen.wide]
     # tqdm's disable=None means: no bar where the output is no terminal
     with tqdm(cells, desc=NAME, unit="cell", disable=None if progress is None else not progress) as bar:
@@ -153,7 +156,7 @@ def run_prediction(
     return found
 
 
-def cell_scores(part: str, cell: Cell, size: Size, seed: int) -> Iterator[Score]:
+def cell_scores(part: str, cell: TaskAtWidth, size: PredictionEffort, seed: int) -> Iterator[Score]:
     """One cell: train, fit, ask.
 
     Args:
@@ -194,7 +197,7 @@ def cell_scores(part: str, cell: Cell, size: Size, seed: int) -> Iterator[Score]
 
 
 def outcomes(
-    cell: Cell, seeds: range, *, stream: Literal["shared", "per-seed"] = "shared"
+    cell: TaskAtWidth, seeds: range, *, stream: Literal["shared", "per-seed"] = "shared"
 ) -> tuple[Stack, Bools]:
     """Networks as they start, and whether each of them succeeds."""
     from mathcircuits.models import Regimen, train
@@ -223,7 +226,9 @@ def outcomes(
     )
 
 
-def predictions(cell: Cell, model: SuccessModel, networks: Stack) -> dict[str, npt.NDArray[np.float64]]:
+def predictions(
+    cell: TaskAtWidth, model: SuccessModel, networks: Stack
+) -> dict[str, npt.NDArray[np.float64]]:
     """The chance of success that each predictor gives, [net]; a rule says 0 or 1."""
     found = {}
     rule, refined = closed_rule(cell.task), closed_rule(cell.task, refined=True)
@@ -234,7 +239,7 @@ def predictions(cell: Cell, model: SuccessModel, networks: Stack) -> dict[str, n
     return {**found, TREES: model.predict_proba(networks)}
 
 
-def _bound(cell: Cell, name: str) -> Bound | None:
+def _bound(cell: TaskAtWidth, name: str) -> Bound | None:
     """The stated accuracy; the plain rule of the sums, which reached 0.86 to 0.89 before, is shown without."""
     if not cell.asked or (name == RULE and cell.task in ("addition", "subtraction")):
         return None
@@ -246,7 +251,7 @@ def _bound(cell: Cell, name: str) -> Bound | None:
 
 def _accuracy(
     part: str,
-    cell: Cell,
+    cell: TaskAtWidth,
     name: str,
     probability: npt.NDArray[np.float64],
     solved: Bools,
@@ -257,7 +262,7 @@ def _accuracy(
     return share(part, _at(cell, name), "accuracy", right, len(solved), bound, note)
 
 
-def _at(cell: Cell, population: str) -> Setting:
+def _at(cell: TaskAtWidth, population: str) -> Setting:
     return Setting(
         population,
         inputs=tasks[cell.task].arity,
@@ -268,7 +273,7 @@ def _at(cell: Cell, population: str) -> Setting:
     )
 
 
-def _about(size: Size) -> dict[str, Any]:
+def _about(size: PredictionEffort) -> dict[str, Any]:
     from importlib.metadata import version
 
     packages = ("mathcircuits", "numpy", "scikit-learn", "torch")

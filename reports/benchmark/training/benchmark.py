@@ -46,7 +46,7 @@ Timed = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Cell:
+class ShapeRun:
     """A shape, and how many networks of it train at once."""
 
     hidden: tuple[int, ...]
@@ -61,7 +61,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Size:
+class TrainingEffort:
     """How much is run.
 
     Attributes:
@@ -73,7 +73,7 @@ class Size:
         many: networks and steps of the large training; None leaves it out.
     """
 
-    cells: tuple[Cell, ...]
+    cells: tuple[ShapeRun, ...]
     rounds: int = 7
     seconds: float = 0.25
     inductor: bool = True
@@ -81,11 +81,13 @@ class Size:
     many: tuple[int, int] | None = (10_000, 10_000)
 
 
-FULL = Size(
-    tuple(Cell((3,) * depth, 256) for depth in (1, 2, 3))
-    + tuple(Cell((64,) * depth, 64) for depth in (1, 2, 3))
+FULL = TrainingEffort(
+    tuple(ShapeRun((3,) * depth, 256) for depth in (1, 2, 3))
+    + tuple(ShapeRun((64,) * depth, 64) for depth in (1, 2, 3))
 )
-QUICK = Size((Cell((3,), 256), Cell((64,), 64)), rounds=3, seconds=0.1, inductor=False, steps=300, many=None)
+QUICK = TrainingEffort(
+    (ShapeRun((3,), 256), ShapeRun((64,), 64)), rounds=3, seconds=0.1, inductor=False, steps=300, many=None
+)
 
 
 def run_training(
@@ -94,7 +96,7 @@ def run_training(
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: bool | None = None,
-    size: Size | None = None,
+    size: TrainingEffort | None = None,
 ) -> Benchmark:
     """Run every part: about five minutes on two cores, `quick` about ten seconds.
 
@@ -135,7 +137,7 @@ def run_training(
     return found_all
 
 
-def compare(cell: Cell, size: Size, seed: int, *, inductor: bool) -> list[Score]:
+def compare(cell: ShapeRun, size: TrainingEffort, seed: int, *, inductor: bool) -> list[Score]:
     """Microseconds a network-step of every contestant, ratios, and ours as a share of the multiply-add peak."""
     contestants = dict(_contestants(cell, seed, inductor))
     counts: dict[str, int] = {}
@@ -170,7 +172,7 @@ def compare(cell: Cell, size: Size, seed: int, *, inductor: bool) -> list[Score]
     return scores
 
 
-def whole_trainings(size: Size, loop: float) -> list[Score]:
+def whole_trainings(size: TrainingEffort, loop: float) -> list[Score]:
     """Whole calls of `train`, everything included, in processes of their own; the loop's time is extrapolated.
 
     Args:
@@ -237,7 +239,7 @@ def products_per_second() -> float:
     return 1024**3 / best
 
 
-def _contestants(cell: Cell, seed: int, inductor: bool) -> Iterator[tuple[str, tuple[Timed, int]]]:
+def _contestants(cell: ShapeRun, seed: int, inductor: bool) -> Iterator[tuple[str, tuple[Timed, int]]]:
     """Each contestant's name, a function that trains for some steps, and how many networks it trains at once."""
     yield "loop", (_loop(cell, seed), 1)
     yield "vmap", (_vmap(cell, seed), cell.nets)
@@ -249,7 +251,7 @@ def _contestants(cell: Cell, seed: int, inductor: bool) -> Iterator[tuple[str, t
     yield "ours", (_ours(cell, seed, "fused"), cell.nets)
 
 
-def _loop(cell: Cell, seed: int) -> Timed:
+def _loop(cell: ShapeRun, seed: int) -> Timed:
     import torch
     from torch import nn
 
@@ -274,7 +276,7 @@ def _loop(cell: Cell, seed: int) -> Timed:
     return run
 
 
-def _weights(cell: Cell, seed: int) -> list[Any]:
+def _weights(cell: ShapeRun, seed: int) -> list[Any]:
     """Initial weights [net, out, in] by layer."""
     import torch
 
@@ -286,7 +288,7 @@ def _weights(cell: Cell, seed: int) -> list[Any]:
     ]
 
 
-def _vmap(cell: Cell, seed: int) -> Timed:
+def _vmap(cell: ShapeRun, seed: int) -> Timed:
     import torch
 
     weights = tuple(_weights(cell, seed))
@@ -310,7 +312,7 @@ def _vmap(cell: Cell, seed: int) -> Timed:
     return run
 
 
-def _jax(cell: Cell, seed: int) -> Timed:
+def _jax(cell: ShapeRun, seed: int) -> Timed:
     """JAX's jitted vmap; its first call compiles."""
     jax = importlib.import_module("jax")
     np = importlib.import_module("jax.numpy")
@@ -340,7 +342,7 @@ def _jax(cell: Cell, seed: int) -> Timed:
     return run
 
 
-def _ours(cell: Cell, seed: int, how: str) -> Timed:
+def _ours(cell: ShapeRun, seed: int, how: str) -> Timed:
     """Our own training: the fused step, the eager one, or the eager one under torch.compile with dynamic shapes."""
     import torch
 
@@ -362,7 +364,7 @@ def _ours(cell: Cell, seed: int, how: str) -> Timed:
     return run
 
 
-def _inductor(cell: Cell, seed: int) -> Timed:
+def _inductor(cell: ShapeRun, seed: int) -> Timed:
     """The same step by torch.compile: sums of products in place of batched products, so that it can fuse them."""
     import torch
 
@@ -405,13 +407,13 @@ def _own_random_state(seed: int) -> Iterator[None]:
         yield
 
 
-def _setting(cell: Cell, population: str) -> Setting:
+def _setting(cell: ShapeRun, population: str) -> Setting:
     return Setting(population, inputs=2, bias=False, layers=len(cell.hidden), width=cell.hidden[0], task=TASK)
 
 
 def _score(
     part: str,
-    cell: Cell,
+    cell: ShapeRun,
     population: str,
     measure: str,
     values: list[float],
@@ -426,7 +428,7 @@ def _score(
     return Score(part, _setting(cell, population), measure, value, n=len(values), bound=bound, note=note)
 
 
-def _about(size: Size) -> dict[str, Any]:
+def _about(size: TrainingEffort) -> dict[str, Any]:
     from importlib.metadata import version
 
     import torch

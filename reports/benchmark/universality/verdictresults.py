@@ -110,28 +110,13 @@ class VerdictResult:
 
 def _columns() -> dict[str, Mapping[str, str]]:
     """The tables with their columns and dtypes."""
-    from ...studies.schema import COLUMNS
+    from ...studies.schema import COLUMNS, DTYPES
     from . import verdictrows
 
-    whole = ("depth", "n", "solved", "found", "null_found", "null_n")
-    numbers = ("value", "low", "high", "null", "q")
-
-    def kind(name: str) -> str:
-        return (
-            "Int64"
-            if name in whole
-            else "float64"
-            if name in numbers
-            else "bool"
-            if name == "rests"
-            else "string"
-        )
-
-    dtypes = {"text": "string", "int": "Int64", "float": "float64", "bool": "boolean"}
     return {
-        "conditions": {name: kind(name) for name in verdictrows.CONDITIONS},
-        "verdicts": {name: kind(name) for name in verdictrows.COLUMNS},
-        "ladder": {name: dtypes[of] for name, of in COLUMNS["ladder"].items()},
+        "conditions": verdictrows.CONDITIONS,
+        "verdicts": verdictrows.COLUMNS,
+        "ladder": {name: DTYPES[kind] for name, kind in COLUMNS["ladder"].items()},
     }
 
 

@@ -10,15 +10,20 @@ import pandas as pd
 from mathcircuits.detect import tasks, verdict_table
 
 from ...studies.circuitry import is_own_circuit
-
-Tables = Mapping[str, pd.DataFrame]
+from ...studies.schema import Tables
 
 #: What names a row: two results are compared row by row where these agree.
 KEYS = ("kind", "task", "hidden", "width", "depth", "regimen", "name", "on")
-COLUMNS = (
-    *KEYS, "found", "n", "value", "low", "high", "null", "null_found", "null_n", "verdict", "reason", "q", "rests",
-)  # fmt: skip
-CONDITIONS = ("task", "hidden", "width", "depth", "regimen", "n", "solved", "value", "low", "high", "rests")
+#: The columns of the verdicts and of the conditions, with their dtypes.
+COLUMNS = {
+    **{name: "Int64" if name == "depth" else "string" for name in KEYS},
+    "found": "Int64", "n": "Int64", "value": "float64", "low": "float64", "high": "float64", "null": "float64",
+    "null_found": "Int64", "null_n": "Int64", "verdict": "string", "reason": "string", "q": "float64", "rests": "bool",
+}  # fmt: skip
+CONDITIONS = {
+    "task": "string", "hidden": "string", "width": "string", "depth": "Int64", "regimen": "string", "n": "Int64",
+    "solved": "Int64", "value": "float64", "low": "float64", "high": "float64", "rests": "bool",
+}  # fmt: skip
 #: How many of a condition's untrained networks hold each circuit, and how many were looked at.
 Untrained = Mapping[tuple[str, str, str], tuple[Counter[str], int]]
 
@@ -44,11 +49,7 @@ def verdict_rows(tables: Tables, untrained: Untrained, rests: Collection[str] = 
     rows["rests"] = [name in rests for name in condition_names(rows)]
     rows["depth"] = [depth_of(hidden) for hidden in rows["hidden"]]
     # Text and whole numbers, so that a result that was written and read again is the same.
-    rows = rows.astype(dict.fromkeys((*KEYS, "verdict", "reason"), "string"))
-    rows = rows.astype(dict.fromkeys(("depth", "found", "n", "null_found", "null_n"), "Int64"))
-    rows = rows.astype(dict.fromkeys(("value", "low", "high", "null", "q"), "float64")).astype(
-        {"rests": "bool"}
-    )
+    rows = rows.astype(COLUMNS)
     order = {name: k for k, name in enumerate(dict.fromkeys(condition_names(tables["success"])))}
     place = pd.Series([order.get(name, len(order)) for name in condition_names(rows)], index=rows.index)
     return (

@@ -35,8 +35,8 @@ from mathcircuits.reports.benchmark.regimens.prediction import (
     MINIMAL,
     TREES,
     WIDTHS,
-    Cell,
-    Size,
+    PredictionEffort,
+    TaskAtWidth,
     outcomes,
     run_prediction,
 )
@@ -221,14 +221,14 @@ def test_absolute_difference_asks_for_two() -> None:
 def test_what_trains_is_what_was_predicted(task: str, refined: bool, least: float) -> None:
     rule = closed_rule(task, refined=refined)
     assert rule is not None
-    stack, solved = outcomes(Cell(task, 2, 500), range(300))
+    stack, solved = outcomes(TaskAtWidth(task, 2, 500), range(300))
     found = rule.score(stack, solved)
     assert found.majority.value < 0.75
     assert found.accuracy.value >= least
 
 
 def test_a_start_is_the_ensemble_of_no_steps() -> None:
-    stack, solved = outcomes(Cell("absolute", 2, 200), range(20))
+    stack, solved = outcomes(TaskAtWidth("absolute", 2, 200), range(20))
     start = train("absolute", hidden=(2,), seeds=range(20), regimen=SGD, steps=0)
     end = train("absolute", hidden=(2,), seeds=range(20), regimen=SGD, steps=200)
     assert (solved == (end.losses < 1e-4)).all()
@@ -393,7 +393,9 @@ def test_scores_by_hand() -> None:
 
 
 def test_the_benchmark_asks_predictors_beside_the_majority() -> None:
-    size = Size((Cell("absolute", 2, 300, True),), 300, 60, 10, (Cell("absolute", 4, 300),), 60, 30)
+    size = PredictionEffort(
+        (TaskAtWidth("absolute", 2, 300, True),), 300, 60, 10, (TaskAtWidth("absolute", 4, 300),), 60, 30
+    )
     found = run_prediction(size=size, progress=False)
     table = found.table
     assert table["part"].unique().tolist() == [MINIMAL, BATCHES, WIDTHS]

@@ -19,7 +19,7 @@ from mathcircuits.models import MLPConfig, as_regimen, train
 from mathcircuits.models.fitting import compiled_step as fused
 from mathcircuits.models.fitting.compiled_step import (
     FusedStep,
-    Rule,
+    UpdateRule,
     built,
     eager_seconds,
     find_compiler,
@@ -163,7 +163,7 @@ def test_a_diverged_network_says_so_and_leaves_the_others(compiled: FusedStep) -
     ill[1, 0], ill[2] = float("nan"), 1e30
     rates = np.tile(np.array([[0.1, 0.0, 1.0, 1.0]], np.float32), (5, 1))
     batches = x.expand(5, 1, -1, -1), y.expand(5, 1, -1, -1)
-    losses = [compiled.train(config, Rule(), p, None, None, *batches, rates) for p in (parameters, ill)]
+    losses = [compiled.train(config, UpdateRule(), p, None, None, *batches, rates) for p in (parameters, ill)]
     assert not ill[[1, 2]].isfinite().all(dim=1).any()
     assert np.isnan(losses[1][:, 1]).all()
     assert torch.equal(ill[[0, 3]], parameters[[0, 3]])
@@ -287,6 +287,6 @@ def test_wrong_state(compiled: FusedStep) -> None:
     config = MLPConfig((2, 3, 1))
     p, x, y = drawn(config, 3, 20, shared=True)
     with pytest.raises(InputError, match=r"rates of shape \(2, 4\) for 1 steps"):
-        compiled.train(config, Rule(), p, None, None, x[None], y[None], np.zeros((2, 4), np.float32))
+        compiled.train(config, UpdateRule(), p, None, None, x[None], y[None], np.zeros((2, 4), np.float32))
     with pytest.raises(InputError, match=r"first: .* needs contiguous float32 of shape \(3, 9\)"):
-        compiled.train(config, Rule(), p, p[:2], None, x[None], y[None], np.zeros((1, 4), np.float32))
+        compiled.train(config, UpdateRule(), p, p[:2], None, x[None], y[None], np.zeros((1, 4), np.float32))

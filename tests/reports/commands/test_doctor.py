@@ -91,11 +91,11 @@ def test_a_package_that_is_missing_or_old() -> None:
 
     required = ["torch>=2.6", "numpy>=2.0", "scipy>=1.15", 'onnx>=1.17; extra == "onnx"']
     torch, numpy, scipy, onnx = doctor.package_findings(required, version_of, {"onnx": "reads .onnx files"})
-    assert torch == doctor.Finding("torch", "2.13.0+cpu")
-    assert numpy == doctor.Finding("numpy", "1.26.4, needs >=2.0", "wrong", 'pip install "numpy>=2.0"')
-    assert scipy == doctor.Finding("scipy", "not installed", "wrong", 'pip install "scipy>=1.15"')
+    assert torch == doctor.CheckedPart("torch", "2.13.0+cpu")
+    assert numpy == doctor.CheckedPart("numpy", "1.26.4, needs >=2.0", "wrong", 'pip install "numpy>=2.0"')
+    assert scipy == doctor.CheckedPart("scipy", "not installed", "wrong", 'pip install "scipy>=1.15"')
     absent = "not installed (reads .onnx files)"
-    assert onnx == doctor.Finding("onnx", absent, "note", 'pip install "mathcircuits[onnx]"')
+    assert onnx == doctor.CheckedPart("onnx", absent, "note", 'pip install "mathcircuits[onnx]"')
 
 
 def test_a_folder_that_cannot_be_written(home: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_step_that_computes_wrongly(home: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(fused, "FusedStep", Wrong)
     monkeypatch.setattr(fused, "built", lambda *_: home / "step.so")
-    assert doctor.fused_finding("c++") == doctor.Finding(
+    assert doctor.fused_finding("c++") == doctor.CheckedPart(
         "fused step", f"computes wrongly ({home / 'step.so'})", "wrong", "remove that file; set CXX"
     )
 

@@ -21,7 +21,7 @@ from mathcircuits.detect import FileError
 from mathcircuits.reports.pages.findings import findings
 from mathcircuits.reports.pages.htmltables import Column, csv_uri, table_view
 from mathcircuits.reports.pages.page import page, write_report
-from mathcircuits.reports.studies.folder import Study, Tables
+from mathcircuits.reports.studies.folder import Study, StudyTables
 
 TASKS = ("absolute", "minimum", "minimum-of-4")
 SUCCESS = pd.DataFrame(
@@ -329,7 +329,7 @@ def test_a_study_in_which_everything_was_solved() -> None:
     assert "Failed:" not in plain(page(everything))
 
 
-# Tables
+# StudyTables
 
 
 def test_rows_beyond_the_limit_stay_in_the_file() -> None:
@@ -383,7 +383,7 @@ def test_a_large_study_stays_a_small_page(text: str) -> None:
 
 
 def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = FakeStudy(Tables(tmp_path / "tables"), {})
+    small = FakeStudy(StudyTables(tmp_path / "tables"), {})
     (tmp_path / "tables").mkdir()
     SUCCESS.to_parquet(tmp_path / "tables" / "success.parquet")
     monkeypatch.setattr(Study, "load", lambda _: small)

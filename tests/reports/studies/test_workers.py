@@ -38,7 +38,7 @@ from mathcircuits.reports.studies.manifest import claim
 from mathcircuits.reports.studies.reading import read_cell
 from mathcircuits.reports.studies.tabulating import write_tables
 from mathcircuits.reports.studies.workers import (
-    Job,
+    CellJob,
     check_workers,
     run_cells,
     scheduler_address,
@@ -347,9 +347,9 @@ def test_workers_and_a_scheduler_exclude_each_other(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> CellJob:
     (one,) = study_cells(StudyConfig(tasks=["identity"], widths=[2], seeds=1, regimens=["adam"], steps=1))[1:]
-    return Job(one, tasks["identity"], tmp_path, reading_hash())
+    return CellJob(one, tasks["identity"], tmp_path, reading_hash())
 
 
 @pytest.fixture
@@ -366,7 +366,7 @@ def as_worker(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_a_worker_learns_the_task_that_the_job_brings(tmp_path: Path) -> None:
     tasks.register("mine", arity=1)(lambda X: X[:, 0] * 2)
     (one,) = study_cells(StudyConfig(tasks=["mine"], widths=[2], seeds=1, regimens=["adam"], steps=1))
-    job = Job(one, tasks["mine"], tmp_path, reading_hash())
+    job = CellJob(one, tasks["mine"], tmp_path, reading_hash())
     assert one.key
     # A worker that has worked before knows another function by this name.
     del tasks._held()["mine"]
@@ -377,7 +377,7 @@ def test_a_worker_learns_the_task_that_the_job_brings(tmp_path: Path) -> None:
     assert load_ensemble(one.weights_file(tmp_path)).seeds == (0,)
 
 
-def test_a_worker_with_another_catalogue_is_refused(job: Job, as_worker: Callable[[int], None]) -> None:
+def test_a_worker_with_another_catalogue_is_refused(job: CellJob, as_worker: Callable[[int], None]) -> None:
     with pytest.raises(MathCircuitsError, match=r"process \d+: reads by another catalogue or version"):
         work(replace(job, catalogue="another"))
     as_worker(1)
@@ -386,7 +386,7 @@ def test_a_worker_with_another_catalogue_is_refused(job: Job, as_worker: Callabl
 
 
 def test_a_worker_that_does_not_see_the_folder_is_named(
-    job: Job, as_worker: Callable[[int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: CellJob, as_worker: Callable[[int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_worker(1)
     monkeypatch.setattr(workers_module, "_SHOWS_IN", 0.0)
@@ -396,7 +396,7 @@ def test_a_worker_that_does_not_see_the_folder_is_named(
     assert work_on_cluster(replace(job, beacon=tmp_path / "beacon")).status == "done"
 
 
-def test_a_worker_of_several_threads_is_refused(job: Job, as_worker: Callable[[int], None]) -> None:
+def test_a_worker_of_several_threads_is_refused(job: CellJob, as_worker: Callable[[int], None]) -> None:
     as_worker(4)
     with pytest.raises(
         MathCircuitsError, match="tcp://w:1: has 4 threads: start the workers with --nthreads 1"
@@ -404,14 +404,14 @@ def test_a_worker_of_several_threads_is_refused(job: Job, as_worker: Callable[[i
         work_on_cluster(job)
 
 
-def answered(error: Exception, job: Job) -> list[Outcome]:
+def answered(error: Exception, job: CellJob) -> list[Outcome]:
     """What comes of a job whose future ends in an error, without a cluster."""
     future = SimpleNamespace(key=("group", job.cell.key), result=lambda: (_ for _ in ()).throw(error))
     client = SimpleNamespace(loop=None, map=lambda *_, **__: [future])
     return list(workers_module._submitted(client, "tcp://s:1", [job]))  # type: ignore[arg-type]
 
 
-def test_errors_on_the_way(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_on_the_way(job: CellJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "as_completed", lambda futures, **_: futures)
     for error in (
         ModuleNotFoundError("No module named 'x'"),
@@ -427,7 +427,7 @@ def test_errors_on_the_way(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.error == "KeyError: 'x'"
 
 
-def test_one_thread_while_a_cell_is_worked_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_thread_while_a_cell_is_worked_on(job: CellJob, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it ships none
 
@@ -457,7 +457,7 @@ def test_one_thread_while_a_cell_is_worked_on(job: Job, monkeypatch: pytest.Monk
     ],
 )
 def test_a_folder_without_locks(
-    job: Job, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+    job: CellJob, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     def refuses(*_: Any, **__: Any) -> Any:
         raise error

@@ -22,7 +22,7 @@ from mathcircuits.reports.benchmark.regimens import ablation, prediction
 from mathcircuits.reports.benchmark.regimens import benchmark as regimens
 from mathcircuits.reports.benchmark.regimens import runs as regimenruns
 from mathcircuits.reports.benchmark.regimens.benchmark import (
-    Size,
+    RegimensEffort,
     diagnosis_scores,
     failure_pieces,
     full_account,
@@ -44,8 +44,8 @@ from mathcircuits.reports.benchmark.regimens.runs import (
 )
 from mathcircuits.reports.benchmark.scores import Bound, Score, Setting, share
 
-NOTHING = Size(
-    **dict.fromkeys((f for f in asdict(Size()) if f != "prediction"), 0),
+NOTHING = RegimensEffort(
+    **dict.fromkeys((f for f in asdict(RegimensEffort()) if f != "prediction"), 0),
     prediction=replace(prediction.QUICK, minimal=(), wide=()),
 )
 HERE = Setting("here")
@@ -408,7 +408,7 @@ def test_a_run_writes_itself_and_resumes(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_prediction_and_diagnosis_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = prediction.Cell("absolute", 2, 100, asked=True)
+    cell = prediction.TaskAtWidth("absolute", 2, 100, asked=True)
     few = replace(NOTHING.prediction, minimal=(cell,), fitted=60, held_out=30, own_batches=0)
     agreed = {"dead neuron": {"dead neuron": 9, "same side": 1}}
     monkeypatch.setattr(regimens, "diagnosed", lambda *_: agreed)

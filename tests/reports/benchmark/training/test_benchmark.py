@@ -11,23 +11,31 @@ import torch
 
 from mathcircuits.models.fitting.compiled_step import find_compiler
 from mathcircuits.reports.benchmark.training import benchmark as training
-from mathcircuits.reports.benchmark.training.benchmark import Cell, Size, compare, in_a_process, run_training
+from mathcircuits.reports.benchmark.training.benchmark import (
+    ShapeRun,
+    TrainingEffort,
+    compare,
+    in_a_process,
+    run_training,
+)
 
-SMALL = Size((Cell((3,), 8), Cell((4, 4), 2)), rounds=2, seconds=0.002, inductor=False, steps=20, many=None)
+SMALL = TrainingEffort(
+    (ShapeRun((3,), 8), ShapeRun((4, 4), 2)), rounds=2, seconds=0.002, inductor=False, steps=20, many=None
+)
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: nothing to compare")
 
 
 def test_products_are_counted_by_hand() -> None:
     # 2-3-1: 6 + 3 forward, the same for the weights, 3 for the hidden units; no gradient of the inputs
-    assert Cell((3,), 1).products == 21
+    assert ShapeRun((3,), 1).products == 21
     # 2-64-64-1: 3 * (128 + 4096 + 64) - 128
-    assert Cell((64, 64), 1).products == 12_736
+    assert ShapeRun((64, 64), 1).products == 12_736
 
 
 def test_every_contestant_trains() -> None:
     # each from the same weights (the loop: its own), until the loss is far below the first one
-    cell = Cell((8,), 4)
+    cell = ShapeRun((8,), 4)
     for how in ("fused", "eager"):
         training._ours(cell, 0, how)(5)
     weights = training._weights(cell, 0)
