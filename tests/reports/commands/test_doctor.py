@@ -120,7 +120,7 @@ def test_a_compiler_that_fails(home: Path) -> None:
 def test_a_step_that_computes_wrongly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from mathcircuits.models.fitting import compiled_step as fused
+    from mathcircuits.models import fitting as fused
 
     class Wrong:
         def __init__(self, library: Path) -> None:
