@@ -17,18 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, UnknownTask, tasks
-from mathcircuits.models import as_regimen, train
+from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, tasks
 from mathcircuits.reports import Study, StudyConfig, run_study
 from mathcircuits.reports.studies import cell as cell_module
 from mathcircuits.reports.studies import cells as cells_module
 from mathcircuits.reports.studies.cell import Cell
 from mathcircuits.reports.studies.cells import run_cell, study_cells
-from mathcircuits.reports.studies.config import as_config, check_width, relative_width
-from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
-from mathcircuits.reports.studies.reading import untrained_networks
 from mathcircuits.reports.studies.schema import COLUMNS
-from mathcircuits.reports.studies.storage import atomic
 
 TINY: dict[str, Any] = {
     "tasks": ["absolute", "minimum"],
@@ -55,140 +50,6 @@ def table_bytes(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((out / "tables").iterdir())}
 
 
-# Configuration
-
-
-def test_the_default_is_the_seeds_study() -> None:
-    config = StudyConfig()
-    assert config.tasks == (
-        "identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4",
-    )  # fmt: skip
-    assert config.seed_list == tuple(range(50))
-    names = {width: [r.name for r in config.regimens_at(width)] for width in config.widths}
-    assert names == {
-        "1x": ["osier", "adam", "rescue"],
-        "2x": ["adam", "decay-then-anneal"],
-        "4x": ["adam", "decay-then-anneal"],
-        16: ["compress"],
-    }
-    conditions = [cell.condition for cell in study_cells(config)]
-    # hand-derived, and 3 + 2 + 2 regimens; `compress` where one hidden layer is enough
-    assert len(conditions) == len(set(conditions)) == 7 * 8 + 6
-    assert "minimum-of-4/24-12/adam" in conditions
-    assert "minimum-of-4/16/compress" not in conditions
-    assert [(skip.task, skip.width) for skip in config.skipped] == [("minimum-of-4", "16")]
-
-
-def test_the_default_regimens_keep_to_the_widths_that_are_given() -> None:
-    config = StudyConfig(widths=["2x", 16])
-    assert config.regimens == {"16": ("compress",), "other": ("adam", "decay-then-anneal")}
-    assert StudyConfig(**config.to_dict()) == config
-
-
-def test_a_grid_is_the_sum_of_its_tables(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        'tasks = ["minimum"]\nseeds = 2\n'
-        '[[grid]]\nwidths = ["1x"]\nregimens = ["adam"]\n'
-        '[[grid]]\nwidths = [3, 16]\nregimens = ["adam"]\nseeds = [1, 5]\n'
-        '[[grid]]\ntasks = ["abs", "minimum-of-4"]\nwidths = [16]\nregimens = ["compress"]\nsteps = 7\n'
-    )
-    config = as_config(file)
-    assert config.task_names == ("minimum", "absolute", "minimum-of-4")
-    assert config.seeds_used == (0, 1, 5)
-    cells = {cell.condition: cell for cell in study_cells(config) if not cell.derived}
-    assert {name: cell.seeds for name, cell in cells.items()} == {
-        "minimum/3/adam": (0, 1, 5),
-        "minimum/16/adam": (1, 5),
-        "absolute/16/compress": (0, 1),
-    }
-    assert [cell.steps for cell in cells.values()] == [None, None, 7]
-    assert [(skip.task, skip.width, skip.reason[:14]) for skip in config.skipped] == [
-        ("minimum-of-4", "16", "1 hidden layer")
-    ]
-    assert as_config(json.loads(json.dumps(config.to_dict()))) == config
-    assert {cell.seeds for cell in study_cells(config.with_seeds(1)) if not cell.derived} == {(0,)}
-
-
-def test_a_grid_that_cannot_be_used_says_why() -> None:
-    twice = [{"widths": ["1x"], "regimens": ["adam"]}, {"widths": ["1x"], "regimens": ["adam"], "steps": 3}]
-    with pytest.raises(InputError, match="identity/2/adam is asked for twice, with other settings"):
-        study_cells(StudyConfig(grid=twice))
-    with pytest.raises(InputError, match=r"no width fits any task \(minimum-of-4 at 16: 1 hidden layer"):
-        study_cells(StudyConfig(tasks=["minimum-of-4"], widths=[16]))
-
-
-def test_a_toml_file_says_the_same_as_a_mapping(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        'tasks = ["min", "sort-2"]\nwidths = ["1x", 8, [6, 3]]\nseeds = [3, 5]\nsteps = 10\n'
-        '[regimens]\n"6-3" = ["osier"]\nother = ["adam", { preset = "adam", lr = 0.01, name = "slow" }]\n'
-    )
-    config = as_config(file)
-    assert config.tasks == ("minimum", "sort-2")
-    assert config.widths == ("1x", 8, (6, 3))
-    assert [r.name for r in config.regimens_at((6, 3))] == ["osier"]
-    assert [(r.name, r.lr) for r in config.regimens_at(8)] == [("adam", 0.02), ("slow", 0.01)]
-    assert as_config(config.to_dict()) == config == as_config(json.loads(json.dumps(config.to_dict())))
-    assert as_config(config) is config
-
-
-def test_widths_that_come_to_the_same_count_once() -> None:
-    config = StudyConfig(tasks=["minimum"], widths=["1x", 3, [3]], regimens=["adam"])
-    assert [cell.hidden for cell in study_cells(config) if not cell.derived] == [(3,)]
-    assert check_width([3]) == 3
-    assert relative_width(tasks["minimum-of-4"], (12, 6)) == "2x"
-    assert relative_width(tasks["minimum-of-4"], (12, 3)) == ""
-    assert relative_width(tasks["minimum"], (3, 3)) == ""
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"widhts": [3]}, "unknown key 'widhts': did you mean 'widths'"),
-        ({"widths": [0]}, "width 0: a hidden layer needs at least one neuron"),
-        ({"widths": [[3, 0]]}, "width 0"),
-        ({"widths": ["big"]}, "width 'big': give '1x'"),
-        ({"widths": [True]}, "width True"),
-        ({"widths": [[]]}, "width []"),
-        ({"widths": []}, "widths = []: give a list"),
-        ({"tasks": "minimum"}, "tasks = 'minimum': give a list"),
-        ({"seeds": 0}, "at least one seed"),
-        ({"seeds": True}, "seeds = True"),
-        ({"seeds": [-1]}, "seed -1"),
-        ({"seeds": [0.5]}, "seed 0.5"),
-        ({"steps": 0}, "steps = 0"),
-        ({"steps": 1.5}, "steps = 1.5"),
-        ({"regimens": [{"preset": "adam", "lrr": 1}]}, "unknown key 'lrr': did you mean 'lr'"),
-        ({"regimens": [3]}, "3 is no regimen"),
-        ({"regimens": [{"preset": "adam", "name": "a/b"}]}, "holds a slash"),
-        ({"regimens": ["adam", "adam"]}, "two regimens are called 'adam'"),
-        ({"regimens": {"1x": ["adam"]}}, "no regimens for width '16'"),
-        ({"grid": 3}, "grid = 3: give a list of tables"),
-        ({"grid": [3]}, "grid[0] = 3: give a table"),
-        ({"grid": [{}, {"width": [3]}]}, "grid[1]: unknown key 'width': did you mean 'widths'"),
-        ({"grid": [{"widths": [0]}]}, "grid[0]: width 0"),
-        ({"grid": [{"widths": ["2x"], "regimens": {"1x": ["adam"]}}]}, "grid[0]: regimens for width '1x'"),
-        ({"regimens": {"8x": ["adam"], "other": ["adam"]}}, "'8x', which is not among the widths"),
-        ({"regimens": [{"preset": "adam", "name": "derived"}]}, "'derived' stands for the hand-derived"),
-    ],
-)
-def test_a_wrong_configuration_says_what_is_wrong(fields: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError) as raised:
-        StudyConfig(**fields)
-    assert words in str(raised.value)
-    assert "\n" not in str(raised.value)
-
-
-def test_unknown_names_in_a_configuration() -> None:
-    with pytest.raises(UnknownTask, match="did you mean 'minimum'"):
-        StudyConfig(tasks=["minimun"])
-    with pytest.raises(UnknownNameError, match="did you mean 'osier'"):
-        StudyConfig(regimens=["osyer"])
-    with pytest.raises(InputError, match="its smallest size is not known"):
-        study_cells(StudyConfig(tasks=["absolute", "no-size"]))
-
-
 @pytest.fixture(autouse=True)
 def own_tasks() -> Iterator[None]:
     """Tasks of one test: one whose smallest network nobody knows, and what the test registers."""
@@ -196,80 +57,6 @@ def own_tasks() -> Iterator[None]:
     tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
     yield
     tasks._tasks = before
-
-
-# Cells
-
-
-def test_a_cells_hash_changes_with_what_decides_its_weights() -> None:
-    def cell(**changes: Any) -> Cell:
-        fields = {
-            "task": "minimum",
-            "hidden": (3,),
-            "regimen": as_regimen("adam"),
-            "seeds": (0, 1),
-            "steps": 5,
-        }
-        return Cell(**{**fields, **changes})
-
-    others = [
-        cell(),
-        cell(task="maximum"),
-        cell(hidden=(4,)),
-        cell(regimen=as_regimen("adam", lr=0.01)),
-        cell(seeds=(0, 2)),
-        cell(steps=6),
-    ]
-    assert len({other.hash for other in others}) == len(others)
-    assert cell().hash == cell().hash
-    assert cell().key == f"minimum_3_adam_0-1_{cell().hash}"
-    assert "/" not in cell(regimen=as_regimen("adam", lr=0.01)).key
-
-
-def test_many_seeds_make_several_cells() -> None:
-    config = StudyConfig(tasks=["no-size"], widths=[2], regimens=["adam"], seeds=600)
-    found = study_cells(config)
-    assert [len(cell.seeds) for cell in found] == [256, 256, 88]
-    assert [seed for cell in found for seed in cell.seeds] == list(range(600))
-
-
-def test_an_ensemble_comes_back_exactly(tmp_path: Path) -> None:
-    for bias in (False, True):
-        runs = train("absolute", hidden=(3,), seeds=(4, 2), steps=7, bias=bias)
-        save_ensemble(tmp_path / "runs.safetensors", runs)
-        back = load_ensemble(tmp_path / "runs.safetensors")
-        assert (back.task, back.config, back.regimen, back.steps, back.seeds) == (
-            runs.task,
-            runs.config,
-            runs.regimen,
-            runs.steps,
-            runs.seeds,
-        )
-        for mine, theirs in zip(back.weights, runs.weights, strict=True):
-            assert mine.dtype == theirs.dtype
-            assert np.array_equal(mine, theirs)
-        assert [b is not None for b in back.biases] == [bias, bias]
-        assert back.history.equals(runs.history)
-
-
-def test_a_damaged_ensemble_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "runs.safetensors"
-    save_ensemble(file, train("absolute", hidden=(2,), seeds=(0,), steps=1))
-    file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(FileError, match=r"runs\.safetensors: cannot be read .* run the study again"):
-        load_ensemble(file)
-    with pytest.raises(FileError, match="cannot be read"):
-        load_ensemble(tmp_path / "none.safetensors")
-
-
-def test_untrained_networks_are_what_training_starts_from() -> None:
-    start = train("minimum", hidden=(3,), seeds=(0, 5), steps=0)
-    trained = train("minimum", hidden=(3,), seeds=(0, 5), steps=3)
-    for network, zero, end in zip(
-        untrained_networks(trained).values(), start.networks(), trained.networks(), strict=True
-    ):
-        assert all(np.array_equal(a, b) for a, b in zip(network.weights, zero.weights, strict=True))
-        assert not np.array_equal(network.weights[0], end.weights[0])
 
 
 # A study
@@ -655,38 +442,6 @@ def test_a_task_without_a_known_network_is_studied_too(tmp_path: Path) -> None:
     assert study.tables["neurons"]["expected"].isna().all()
     assert study.tables["networks"]["missing"].unique().tolist() == [""]
     assert study.tables["networks"]["width"].unique().tolist() == [""]
-
-
-# Storage
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "file.txt"
-
-    def interrupted() -> None:
-        with atomic(target) as file:
-            file.write_text("half")
-            raise KeyError("stop")
-
-    with pytest.raises(KeyError):
-        interrupted()
-    assert list(target.parent.iterdir()) == []
-    with atomic(target) as file:
-        file.write_text("whole")
-    with pytest.raises(KeyError):
-        interrupted()
-    assert target.read_text() == "whole"
-
-
-def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
-    for below in ("note.txt", "deeper/note.txt"):
-        with (
-            pytest.raises(FileError, match=r"cannot be written \(.*\); choose another folder"),
-            atomic(tmp_path / "taken" / below),
-        ):
-            pass
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_tables_open_as_plain_parquet(finished: Study) -> None:

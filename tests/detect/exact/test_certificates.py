@@ -15,7 +15,6 @@ import sympy
 
 from mathcircuits.detect.errors import InputError, UnknownTask
 from mathcircuits.detect.exact import exact_vertices as verification
-from mathcircuits.detect.exact.cells import TooManyCells, kink_planes, polygon_cells
 from mathcircuits.detect.exact.certificates import Certificate, certify
 from mathcircuits.detect.exact.criteria import BOUNDS_MEET
 from mathcircuits.detect.exact.piecewise import NotPiecewiseLinear, difference, from_formulas, from_network
@@ -350,54 +349,6 @@ def test_poles_are_bounds_too() -> None:
     proof = certify(ZERO, "1 / (x1 + 0.01)", node_limit=2000)
     assert proof.upper == np.inf
     assert proof.lower > 1
-
-
-# --- formulas as compositions -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "median(x1, x2, x3, x4)",
-        "median(x5, x4, x3, x2, x1)",
-        "max(x1, abs(x2 - 1/3), -x3) * 3/2",
-        "clip(x1, -x2, pi) + relu(2*x3) + relu(-2*x3)",
-        "mean(x1, x2)**1 + x3**0 - (1/2)**3",
-    ],
-)
-def test_compositions_are_their_formulas(text: str) -> None:
-    X = np.random.default_rng(10).uniform(-2, 2, (500, 5))
-    np.testing.assert_allclose(from_formulas([Formula(text)], 5)(X)[:, 0], Formula(text)(X), atol=1e-13)
-
-
-def test_equal_arguments_share_a_unit() -> None:
-    f = from_formulas([Formula("min(x1, x2) + max(x1, x2) + abs(2*x1 - 2*x2)")], 2)
-    assert f.units == 1
-
-
-def test_cells_cover_the_box() -> None:
-    """Areas add up to the box's, and every vertex is in it."""
-    f = from_network(random_network(np.random.default_rng(11), (2, 12, 6, 1)))
-    cells = polygon_cells(f, ((-1.0, 1.0), (0.0, 3.0)))
-    V = cells.vertices
-    u, w = V[:, 1:-1] - V[:, :1], V[:, 2:] - V[:, :1]
-    areas = np.abs((u[..., 0] * w[..., 1] - u[..., 1] * w[..., 0]).sum(axis=1)) / 2
-    assert areas.sum() == pytest.approx(6.0, rel=1e-12)
-    assert (areas > 0).all()
-    with pytest.raises(TooManyCells, match="more than 10 cells: raise node_limit"):
-        polygon_cells(f, ((-1.0, 1.0), (0.0, 3.0)), limit=10)
-    with pytest.raises(InputError, match="cells are enumerated in one and two dimensions"):
-        polygon_cells(from_network(Network([[[1.0, 1.0, 1.0]]])), ((-1.0, 1.0),) * 3)
-
-
-def test_many_planes_are_given_up() -> None:
-    assert kink_planes(from_network(random_network(np.random.default_rng(12), (3, 16, 4, 1)))) is None
-
-
-def test_dropped_units_count_as_zero() -> None:
-    f = from_network(MINIMUM)
-    kept = f.without(np.array([True, False, False]))
-    assert kept(np.array([[0.5, -0.5]])).tolist() == [[0.5]]
 
 
 # --- specifications and errors ----------------------------------------------------------------------------

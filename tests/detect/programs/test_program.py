@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
 from collections.abc import Callable
 from fractions import Fraction
@@ -21,19 +20,10 @@ from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.exact.piecewise import from_formulas
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.rationals import (
-    code_length,
-    nearest_fractions,
-    saved_bits,
-    simplest_fraction,
-)
 from mathcircuits.detect.features.task import Task, derived_names, derived_network, tasks
 from mathcircuits.detect.networks.network import Network
-from mathcircuits.detect.programs.atom_form import Atoms, Row, draw_sample, simpler_than_chance
-from mathcircuits.detect.programs.lengths import complexity, description_length, largest_denominator
+from mathcircuits.detect.programs.lengths import complexity
 from mathcircuits.detect.programs.program import Program, decompile
-from mathcircuits.detect.programs.rewriting import Phraser
-from mathcircuits.detect.programs.source import latex_source, python_source
 
 Array = npt.NDArray[np.float64]
 SHALLOW = [name for name in tasks if len(tasks[name].hidden or tasks[name].hidden_with_bias or ()) == 1]
@@ -462,129 +452,3 @@ def test_record_as_dict_and_pickle() -> None:
     assert record["front"][-1]["text"] == "min(x1, x2)"
     assert pickle.loads(pickle.dumps(program)).text == program.text
     assert "min(x1, x2)" in program._repr_html_()
-
-
-# --- notation ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "median(x1, x2, x3)",
-        "median(x1, x2, x3, x1 + x2)",
-        "mean(x1, x2, x3) - (x1 - (x2 - x3)) / 3",
-        "clip(x1, -0.5, 1/3) ** 2",
-        "step(x1) - sign(x2) * tanh(x3) + exp(x1) + sin(pi * x2) - cos(x3)",
-        "-(x1 + x2) * 2 - -x3 / (x1 + 2)",
-        "(-x1) ** 2 + 2 ** 3",
-    ],
-)
-def test_python_source_computes_the_formula(text: str) -> None:
-    formula = Formula(text)
-    scope: dict[str, Any] = {}
-    exec(python_source([formula], 3), scope)
-    X = points(3, 30)
-    np.testing.assert_allclose([scope["f"](*row) for row in X.tolist()], formula(X), atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("texts", "latex"),
-    [
-        (["abs(x1)/2"], r"\frac{\left|x_1\right|}{2}"),
-        (["x1 * (x2 - 1)"], r"x_1 \cdot (x_2 - 1)"),
-        (["(x1 + 1)**2"], r"\left(x_1 + 1\right)^{2}"),
-        (["max(x1 + x2, -0.5)"], r"\max\left(x_1 + x_2, -\frac{1}{2}\right)"),
-        (["pi", "low"], r"\left(\pi,\; \mathrm{low}\right)"),
-    ],
-)
-def test_latex(texts: list[str], latex: str) -> None:
-    assert latex_source([Formula(text) for text in texts]) == latex
-
-
-# --- words ------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=25)
-@given(st.integers(0, 2**32 - 1))
-def test_words_are_the_form(seed: int) -> None:
-    """Random forms with nested atoms: the formula's values are the row's."""
-    rng = np.random.default_rng(seed)
-    d, choices = int(rng.integers(1, 4)), [Fraction(v) for v in ("0", "0", "1", "-1", "1/2", "-1/2", "-2/3")]
-    table = Atoms(d, draw_sample(((-1.0, 1.0),) * d))
-
-    def row(keys: list[int]) -> Row:
-        drawn = {
-            key: choices[k] for key, k in zip(keys, rng.integers(len(choices), size=len(keys)), strict=True)
-        }
-        return {key: value for key, value in drawn.items() if value}
-
-    for _ in range(int(rng.integers(1, 4))):
-        table.add(row([-1, *range(d), *(d + j for j in range(len(table.rows)))]))
-    output = row([-1, *range(d), *(d + j for j in range(len(table.rows)))])
-    formula = Phraser(table.rows, d).formula(output)
-    np.testing.assert_allclose(formula(table.sample), table.evaluate(output), atol=1e-9)
-
-
-def test_description_lengths_by_hand() -> None:
-    # 2 inputs, 13 functions, 6 operators, number, pi: 23 symbols, one bit for each of min's two arguments
-    assert description_length([Formula("min(x1, x2)")], 2) == pytest.approx(3 * np.log2(23) + 2)
-    assert description_length([Formula("0.5")], 2) == pytest.approx(np.log2(23) + code_length(Fraction(1, 2)))
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("x1", 1), ("-x1", 2), ("x1/2", 4), ("0", 1), ("3/4 - x1", 8), ("clip(x1, -0.5, 0.5)", 6)],
-)
-def test_complexity_by_hand(text: str, value: int) -> None:
-    assert complexity(Formula(text).root) == value
-
-
-def test_denominators_stand_in_numbers_and_divisors() -> None:
-    assert largest_denominator(Formula("3 * x1 / 16 - relu(x1 + 0.125)").root) == 16
-
-
-# --- simple rationals -------------------------------------------------------------------------------------
-
-
-@given(st.fractions(-3, 3, max_denominator=24), st.floats(1e-9, 1e-3))
-def test_the_simplest_fraction_in_a_small_window_is_the_planted_one(value: Fraction, width: float) -> None:
-    # Fractions with denominators up to 24 are at least 1/552 apart, so that the planted one is the simplest.
-    assert simplest_fraction(float(value) - width, float(value) + width) == value
-
-
-@given(st.floats(-5, 5), st.floats(0, 2))
-def test_no_fraction_in_the_window_has_a_smaller_denominator(low: float, width: float) -> None:
-    high = low + width
-    found = simplest_fraction(low, high)
-    assert low - 1e-9 <= found <= high + 1e-9
-    for q in range(1, min(found.denominator, 60)):
-        # In exact numbers: in floats 0.92 * 25 is 23, and 0.92 is not 23/25.
-        assert math.floor(Fraction(high) * q) < math.ceil(Fraction(low) * q)
-
-
-def test_nearest_fractions_reduce() -> None:
-    p, q = nearest_fractions(np.array([[0.5, 0.3333], [-0.751, 2.0]]), 12)
-    assert p.tolist() == [[1, 1], [-3, 2]]
-    assert q.tolist() == [[2, 3], [4, 1]]
-
-
-def test_code_lengths_are_a_code() -> None:
-    """Kraft: the probabilities 2^-length of all fractions up to height 200 stay below 1 and near it."""
-    fractions = {Fraction(s * p, q) for p in range(201) for q in range(1, 201) for s in (1, -1)}
-    total = sum(2.0 ** -code_length(f) for f in fractions if max(abs(f.numerator), f.denominator) <= 200)
-    assert 0.99 < total <= 1
-
-
-def test_saved_bits_by_hand() -> None:
-    # 1/2 has height 2: 4 fractions, probability (6/pi^2)/4 together; a decimal to 1/1024 takes 10 bits.
-    assert saved_bits(Fraction(1, 2), 2.0**-10) == pytest.approx(10 - 2 - np.log2(np.pi**2 / 6 * 4))
-    assert saved_bits(Fraction(7, 24), 5e-3) < 0 < saved_bits(Fraction(7, 24), 1e-9)
-
-
-def test_chance_is_judged_by_the_error() -> None:
-    table = Atoms(1, draw_sample(((-1.0, 1.0),)))
-    table.add({0: Fraction(1), -1: Fraction(7, 24)})
-    row = {1: Fraction(1)}
-    assert simpler_than_chance(table, [row], 1e-9)
-    assert not simpler_than_chance(table, [row], 5e-3)
-    assert simpler_than_chance(table, [{0: Fraction(1, 2)}], 0.5)

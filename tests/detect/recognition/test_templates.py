@@ -13,12 +13,9 @@ from mathcircuits.detect.errors import FileError, InputError, UnknownNameError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.printing import linear_text
 from mathcircuits.detect.features.task import derived_names, derived_network, tasks
-from mathcircuits.detect.networks.composition import chained, padded, side_by_side
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.bound_templates import bound_circuits
-from mathcircuits.detect.recognition.neuron_names import neuron_features
 from mathcircuits.detect.recognition.templates import (
     Circuit,
     Circuits,
@@ -26,7 +23,6 @@ from mathcircuits.detect.recognition.templates import (
     parse_circuits,
     user_circuit_folder,
 )
-from mathcircuits.detect.statistics.correlation import standardised
 
 ALL = [pytest.param(c, id=f"{c.name}: {c.gauge}") for c in circuits.implementations]
 DOUBLE = '[[circuit]]\nname = "double"\nformula = "2 * x1"\nweights = [[[1], [-1]], [[2, -2]]]\n'
@@ -228,25 +224,6 @@ def test_the_users_own_and_plug_ins_are_found(tmp_path: Path, monkeypatch: pytes
         len(type(circuits)())
 
 
-# Putting networks together
-
-
-def test_padding_joining_and_chaining_keep_the_functions() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (50, 2))
-    f = Network([rng.normal(size=(4, 2)), rng.normal(size=(2, 4))], [rng.normal(size=4), rng.normal(size=2)])
-    g = derived_network("minimum-older-form")
-    line = Network(rng.normal(size=(1, 2, 2)))
-    for depth in (1, 2, 3):
-        assert np.allclose(padded(f, depth)(X), f(X))
-        assert len(padded(f, depth).activations) == depth
-    joined = side_by_side([f, g, line])
-    assert np.allclose(joined(X), np.concatenate([f(X), g(X), line(X)], axis=1))
-    assert np.allclose(chained(f, g)(X), g(f(X)))
-    assert np.allclose(chained(line, f)(X), f(line(X)))
-    assert np.allclose(side_by_side([line, line])(X), np.tile(line(X), 2))
-
-
 def test_choices_of_arguments() -> None:
     box = ((-1.0, 1.0),) * 4
     found = bound_circuits(circuits, 4, box)
@@ -260,17 +237,3 @@ def test_choices_of_arguments() -> None:
     many = bound_circuits(circuits, 60, ((-1.0, 1.0),) * 60)
     assert "minimum-of-4" in many.skipped
     assert "minimum" not in many.skipped
-
-
-def test_neuron_labels() -> None:
-    network = Network([[[0, 2], [1, -0.25]], [[1, -2], [1, 1]], [[1, 1]]], [[0, 0.5], [0, 0], [0]])
-    first, second = neuron_features(network)
-    assert first == (("relu(x2)", "positiveness"), ("relu(x1 - 0.25*x2 + 0.5)", None))
-    assert second[0] == ("relu(v0 - v1)", "greaterness")
-    assert second[1] == ("relu(v0 + 0.5*v1)", None)
-
-
-def test_constants_have_no_direction() -> None:
-    values = standardised(np.array([[1.0, 3.0], [2.0, 3.0], [3.0, 3.0]]))
-    assert np.linalg.norm(values, axis=0).tolist() == pytest.approx([1.0, 0.0])
-    assert linear_text([0.0, 1e-9], ["x1", "x2"]) == "1e-09*x2"

@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mathcircuits.detect import derived_network
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.features.symmetry import Symmetry
+from mathcircuits.detect.features.task import tasks
 from mathcircuits.detect.networks.network import Network
-from mathcircuits.detect.similarity.mechanisms import LEVELS, Level, circuit_similarity, mechanism
+from mathcircuits.detect.similarity.mechanisms import (
+    LEVELS,
+    Level,
+    circuit_similarity,
+    lazy_panel,
+    lazy_similarities,
+    mechanism,
+    similarity_matrix,
+)
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -241,3 +251,39 @@ def test_errors_say_what_is_wrong() -> None:
     for call, text in cases:
         with pytest.raises(InputError, match=text):
             call()
+
+
+MINIMUM = derived_network("minimum")
+
+
+def random_networks(count: int, seed: int, width: int = 8) -> list[Network]:
+    rng = np.random.default_rng(seed)
+    bound = 1 / math.sqrt(2), 1 / math.sqrt(width)
+    return [
+        Network([rng.uniform(-bound[0], bound[0], (width, 2)), rng.uniform(-bound[1], bound[1], (1, width))])
+        for _ in range(count)
+    ]
+
+
+def test_similarity_matrix_equals_one_by_one() -> None:
+    nets = [*random_networks(3, 0), *random_networks(2, 1, width=3), Network([np.zeros((2, 2)), [[0, 0]]])]
+    mechanisms = [mechanism(net) for net in nets]
+    expected = [[one.similarity(other) for other in mechanisms] for one in mechanisms]
+    assert similarity_matrix(mechanisms, mechanisms) == pytest.approx(np.array(expected), abs=1e-9)
+    assert similarity_matrix(mechanisms[-1:], mechanisms[-1:]).item() == 1
+    with pytest.raises(InputError, match="mechanisms of several levels"):
+        similarity_matrix(mechanisms[:1], [mechanism(nets[0], level="atoms")])
+
+
+def test_lazy_networks_compute_the_task_by_chance_directions() -> None:
+    panel = lazy_panel(random_networks(1, 0, width=64)[0], 10, target=tasks["minimum"])
+    X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    assert max(float(((n(X) - tasks["minimum"](X)) ** 2).mean()) for n in panel) < 1e-3
+    values = lazy_similarities(
+        [MINIMUM, HALF_SUM], task="minimum", draws=5, symmetries=tasks["minimum"].symmetries, init="uniform"
+    )
+    first = lazy_panel(MINIMUM, 3, target=tasks["minimum"], init="uniform")
+    expected = [circuit_similarity(MINIMUM, n, symmetries=tasks["minimum"].symmetries) for n in first]
+    assert values[[0, 2, 4]] == pytest.approx(expected)
+    with pytest.raises(InputError, match="0 networks and 5 draws"):
+        lazy_similarities([], draws=5)

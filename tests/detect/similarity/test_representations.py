@@ -474,19 +474,6 @@ def test_errors_say_what_is_wrong(call: Callable[[], object], text: str) -> None
         call()
 
 
-# --- all pairs ---
-
-
-@pytest.mark.parametrize("name", MEASURES)
-def test_all_pairs_equal_one_by_one(name: str) -> None:
-    layers = [LEFT, RIGHT, LEFT[:, ::-1] * 2, np.zeros((80, 2))]
-    by_hand = MEASURES[name]()
-    one = [[by_hand.value(by_hand.ready(x), by_hand.ready(y)) for y in layers] for x in layers]
-    table = pairwise(layers, name)
-    assert table == pytest.approx(np.array(one), abs=1e-12)
-    assert pairwise(layers, by_hand, against=[RIGHT]) == pytest.approx(table[:, 1:2], abs=1e-12)
-
-
 def test_all_pairs_take_options_and_name_the_near_measure() -> None:
     assert pairwise([LEFT, RIGHT], "mutual_knn", k=3)[0, 1] == mutual_knn(LEFT, RIGHT, k=3).value
     with pytest.raises(MathCircuitsError, match="no measure named 'svca': did you mean 'svcca'"):

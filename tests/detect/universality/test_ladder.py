@@ -10,19 +10,10 @@ import pytest
 
 from mathcircuits.detect import Network, derived_network
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.features.symmetry import Symmetry, mirrored
-from mathcircuits.detect.features.task import tasks
-from mathcircuits.detect.similarity.deep_mechanisms import deep_mechanism, deep_similarities
-from mathcircuits.detect.similarity.measures import Prepared
 from mathcircuits.detect.similarity.mechanisms import (
-    circuit_similarity,
     lazy_panel,
     lazy_similarities,
-    mechanism,
-    similarity_matrix,
 )
-from mathcircuits.detect.similarity.pairs import MEASURES, cka_values, pairwise, unit_values
-from mathcircuits.detect.similarity.representations import cka_measure
 from mathcircuits.detect.universality.criteria import MAJORITY
 from mathcircuits.detect.universality.ladder import (
     COLUMNS,
@@ -187,45 +178,6 @@ def test_few_networks_settle_nothing() -> None:
     assert ladder_of(copies(MINIMUM, 20), task="minimum", majority=0.9)["function"].verdict == "inconclusive"
 
 
-# --- the parts ---
-
-
-def test_batched_cka_and_matching_equal_pairwise() -> None:
-    rng = np.random.default_rng(0)
-    layers = [rng.normal(size=(60, d)) for d in (1, 3, 5)] + [np.zeros((60, 2))]
-    others = [rng.normal(size=(60, d)) for d in (2, 4)] + [np.ones((60, 1))]
-    for name, batched in (("cka", cka_values), ("correlation_matching", unit_values)):
-        measure = MEASURES[name]()
-        a: list[Prepared] = [measure.ready(layer) for layer in layers]
-        b: list[Prepared] = [measure.ready(layer) for layer in others]
-        assert batched(a, b) == pytest.approx(pairwise(layers, measure, against=others), abs=1e-12)
-    assert cka_values([cka_measure().ready(layers[3])], [cka_measure().ready(others[2])]).item() == 1
-
-
-def test_similarity_matrix_equals_one_by_one() -> None:
-    nets = [*random_networks(3, 0), *random_networks(2, 1, width=3), Network([np.zeros((2, 2)), [[0, 0]]])]
-    mechanisms = [mechanism(net) for net in nets]
-    expected = [[one.similarity(other) for other in mechanisms] for one in mechanisms]
-    assert similarity_matrix(mechanisms, mechanisms) == pytest.approx(np.array(expected), abs=1e-9)
-    assert similarity_matrix(mechanisms[-1:], mechanisms[-1:]).item() == 1
-    with pytest.raises(InputError, match="mechanisms of several levels"):
-        similarity_matrix(mechanisms[:1], [mechanism(nets[0], level="atoms")])
-
-
-def test_lazy_networks_compute_the_task_by_chance_directions() -> None:
-    panel = lazy_panel(random_networks(1, 0, width=64)[0], 10, target=tasks["minimum"])
-    X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
-    assert max(float(((n(X) - tasks["minimum"](X)) ** 2).mean()) for n in panel) < 1e-3
-    values = lazy_similarities(
-        [MINIMUM, HALF_SUM], task="minimum", draws=5, symmetries=tasks["minimum"].symmetries, init="uniform"
-    )
-    first = lazy_panel(MINIMUM, 3, target=tasks["minimum"], init="uniform")
-    expected = [circuit_similarity(MINIMUM, n, symmetries=tasks["minimum"].symmetries) for n in first]
-    assert values[[0, 2, 4]] == pytest.approx(expected)
-    with pytest.raises(InputError, match="0 networks and 5 draws"):
-        lazy_similarities([], draws=5)
-
-
 def test_where_the_init_law_is_unknown_both_are_drawn() -> None:
     uniform, normal, both = (lazy_panel(MINIMUM, 4, init=init) for init in ("uniform", "normal", None))
     assert [[np.array_equal(n.weights[0], m.weights[0]) for m in both] for n in (*uniform, *normal)] == [
@@ -245,13 +197,6 @@ def test_where_the_init_law_is_unknown_both_are_drawn() -> None:
     # Bounded by 1 / sqrt(2) in the uniform law alone.
     assert max(n.weights[0].max() for n in uniform) < 0.5**0.5 < max(first[1::2])
     assert max(first[::2]) < 0.5**0.5 < max(n.weights[0].max() for n in normal)
-
-
-def test_a_mirrored_network_is_the_network_of_mirrored_inputs() -> None:
-    X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
-    image = Symmetry.parse(["-x2", "x1"])
-    net = random_networks(1, 0)[0]
-    assert mirrored(net, image)(X) == pytest.approx(net(image(X)))
 
 
 @pytest.mark.parametrize(
@@ -371,73 +316,6 @@ def test_error_texts() -> None:
         ladder_of([MINIMUM])["neurons"]
 
 
-# --- two hidden layers: last layer and edges ---
-
-
-def regauged(network: Network, rng: np.random.Generator) -> Network:
-    """The same function: units permuted, rescaled, one of either layer split, a dead one added to either."""
-    W1, W2, W3 = (w.copy() for w in network.weights)
-    W1, W2 = np.vstack([W1, W1[:1], 0 * W1[:1]]), np.column_stack([W2, 0.3 * W2[:, 0], W2[:, 0]])
-    W2[:, 0] *= 0.7
-    W2, W3 = np.vstack([W2, W2[:1], -np.abs(W2[:1])]), np.column_stack([W3, 0.6 * W3[:, 0], W3[:, 0]])
-    W3[:, 0] *= 0.4
-    return scrambled(Network([W1, W2, W3]), rng)
-
-
-@pytest.mark.parametrize("name", ["minimum-of-4", "median-of-3", "minimum-older-form"])
-def test_deep_similarity_is_one_for_regauged_copies(name: str) -> None:
-    net = derived_network(name)
-    own = deep_mechanism(net)
-    for seed in range(3):
-        other = regauged(net, np.random.default_rng(seed))
-        X = np.random.default_rng(0).uniform(-1, 1, (100, net.inputs))
-        assert other(X) == pytest.approx(net(X), abs=1e-12)
-        assert own.similarity(deep_mechanism(other)) == pytest.approx(1, abs=1e-9)
-    assert own.similarity(own) == 1
-
-
-def test_deep_similarity_sees_the_edges() -> None:
-    four = derived_network("minimum-of-4")
-    W1, W2, W3 = four.weights
-    # min(x1, x2) carried by x2 instead of x1: the same variables, and so the same last layer, by other edges.
-    slid = W1.copy()
-    slid[0], slid[1], slid[2] = [-1, 1, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0]
-    other = Network([slid, W2, W3])
-    X = np.random.default_rng(0).uniform(-1, 1, (100, 4))
-    assert np.abs(W1[:3] - [[1, -1, 0, 0], [1, 0, 0, 0], [-1, 0, 0, 0]]).max() == 0
-    assert other(X) == pytest.approx(four(X), abs=1e-12)
-    value = deep_similarities([deep_mechanism(four)], [deep_mechanism(other)]).item()
-    assert value < 0.7
-    # Rescaling alone changes nothing, a flipped sign everything.
-    assert deep_mechanism(four).similarity(deep_mechanism(Network([2 * W1, W2 / 2, W3]))) == pytest.approx(1)
-    assert deep_mechanism(four).similarity(deep_mechanism(Network([2 * W1, W2 / 2, -W3]))) == 0
-
-
-def test_deep_similarity_is_symmetric_and_scale_sensitive() -> None:
-    rng = np.random.default_rng(0)
-    nets = [
-        Network([rng.normal(size=(5, 2)), rng.normal(size=(4, 5)), rng.normal(size=(2, 4))]) for _ in range(4)
-    ]
-    mechanisms = [deep_mechanism(net) for net in nets]
-    values = deep_similarities(mechanisms, mechanisms)
-    assert values == pytest.approx(values.T, abs=1e-9)
-    assert np.diag(values) == pytest.approx(1)
-    assert values[~np.eye(4, dtype=bool)].max() < 0.6
-    double = Network([*nets[0].weights[:2], 2 * nets[0].weights[2]])
-    assert mechanisms[0].similarity(deep_mechanism(double)) == pytest.approx(0.5, abs=1e-9)
-    for i in range(4):
-        one_by_one = [mechanisms[i].similarity(other) for other in mechanisms]
-        assert values[i] == pytest.approx(np.array(one_by_one), abs=1e-12)
-
-
-def test_deep_networks_that_are_constant() -> None:
-    nothing = Network([[[1, 0]], [[-1]], [[1]]])
-    empty, own = deep_mechanism(nothing), deep_mechanism(derived_network("minimum-older-form"))
-    assert empty.empty
-    assert empty.similarity(empty) == 1
-    assert empty.similarity(own) == own.similarity(empty) == 0
-
-
 def test_the_deep_ladder() -> None:
     found = ladder_of(copies(derived_network("median-of-3")), task="median-of-3")
     assert found.stops_at == "circuit"
@@ -449,13 +327,3 @@ def test_the_deep_ladder() -> None:
     assert mixed["subspace"].reason.endswith("last hidden layers compared, since the depths differ")
     three = Network([[[1.0, 1.0]], [[1.0]], [[1.0]], [[1.0]]])
     assert "defined for one or two hidden layers" in ladder_of([three] * 4)["circuit"].reason
-
-
-def test_deep_error_texts() -> None:
-    with pytest.raises(
-        InputError, match="edges are compared between networks with two hidden layers of ReLU"
-    ):
-        deep_mechanism(MINIMUM)
-    older = derived_network("minimum-older-form")
-    with pytest.raises(InputError, match="deep mechanisms of several boxes or numbers of outputs"):
-        deep_mechanism(older).similarity(deep_mechanism(older, box=(-2, 2)))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from mathcircuits.detect import Network, UnknownFeature, derived_network
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.universality.holders import by_architecture, carriers
 from mathcircuits.detect.universality.transplant_tables import (
-    TRANSPLANT_COLUMNS,
     transplant_matrix,
     transplant_summary,
 )
@@ -34,36 +30,6 @@ def rescaled(network: Network, seed: int = 0) -> Network:
         weights[k] = weights[k][order] * scale[:, None]
         weights[k + 1] = weights[k + 1][:, order] / scale
     return Network(weights)
-
-
-# --- carriers ---
-
-
-def test_the_coordinate_is_the_neuron_s_own_scale() -> None:
-    (own,) = carriers([Network([[[3, -3], [1, 0], [-1, 0]], [[-1 / 3, 1, -1]]])])
-    k = own.labels.index(("greaterness", ("x1", "x2")))
-    assert own.coordinate(0, 0, k) == pytest.approx((3, 0), abs=1e-9)
-    assert own.unexplained[0, 0, k] == pytest.approx(0, abs=1e-12)
-    assert own.used.tolist() == [[True, True, True]]
-
-
-def test_dead_linear_and_unused_neurons_hold_nothing() -> None:
-    dead_linear_unused = Network([[[-1, -1], [1, 0], [0, 1], [1, -1]], [[1, 1, 0, 1]]], [[-5, 5, 0, 0], None])
-    (own,) = carriers([dead_linear_unused])
-    assert own.candidate.tolist() == [[False, False, True, True]]
-    assert own.used.tolist() == [[False, False, False, True]]
-    assert own.held_labels() == [{("greaterness", ("x1", "x2"))}]
-
-
-def test_many_networks_are_read_as_one_by_one() -> None:
-    rng = np.random.default_rng(0)
-    nets = [Network([rng.normal(size=(5, 2)), rng.normal(size=(1, 5))]) for _ in range(7)]
-    (together,) = carriers(nets)
-    for k, net in enumerate(nets):
-        (alone,) = carriers([net])
-        assert np.allclose(together.r[k], alone.r[0])
-        assert np.allclose(together.contribution[k], alone.contribution[0])
-    assert by_architecture([nets[0], None, MINIMUM, nets[1]])[nets[0].architecture] == [0, 3]
 
 
 # --- planted truths ---
@@ -202,32 +168,6 @@ def test_equal_seeds_equal_numbers() -> None:
     assert one.decoys != other.decoys
 
 
-# --- matrices ---
-
-
-def test_a_matrix_over_tasks_and_seeds() -> None:
-    nets: dict[str, Network | list[Network]] = {
-        "minimum": [MINIMUM, rescaled(MINIMUM)],
-        "maximum": derived_network("maximum"),
-        "sum": derived_network("addition"),
-    }
-    frame = transplant_matrix(nets, "greaterness", tasks={"minimum": "minimum", "maximum": "maximum"})
-    assert tuple(frame.columns) == TRANSPLANT_COLUMNS
-    assert len(frame) == 4 * 3
-    done = frame[frame["reason"] == ""]
-    assert len(done) == 6
-    assert done["accuracy"].to_numpy() == pytest.approx(1, abs=1e-9)
-    assert (done["decoy"] < done["accuracy"]).all()
-    assert (done["loss_after"] < done["loss_decoy"]).all()
-    assert frame[frame["reason"] != ""]["accuracy"].isna().all()
-    summary = transplant_summary(frame)
-    row = summary[(summary["donor"] == "minimum") & (summary["recipient"] == "minimum")].iloc[0]
-    assert (row["pairs"], row["done"], row["reason"]) == (2, 2, "")
-    missing = summary[summary["recipient"] == "sum"].iloc[0]
-    assert missing["reason"].startswith("no used neuron of the recipient holds greaterness")
-    assert math.isnan(missing["accuracy"])
-
-
 def test_a_matrix_takes_arguments_boxes_and_settings() -> None:
     nets = {"one": MINIMUM, "two": rescaled(MINIMUM)}
     frame = transplant_matrix(nets, "greaterness", ("x2", "x1"), settings=TransplantSettings(held=0.5))
@@ -237,10 +177,6 @@ def test_a_matrix_takes_arguments_boxes_and_settings() -> None:
     half = transplant_matrix(nets, "positiveness", box=[(-1, 1), (0.5, 1)])
     assert half["accuracy"].to_numpy() == pytest.approx(1, abs=1e-9)
     assert set(half["on"]) == {"x1"}
-
-
-def test_an_empty_matrix_keeps_its_columns() -> None:
-    assert tuple(transplant_matrix({"one": MINIMUM}, "greaterness").columns) == TRANSPLANT_COLUMNS
 
 
 # --- error texts ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from mathcircuits.models.fitting.compiled_step import (
     fused_step,
 )
 from mathcircuits.models.fitting.gradients import Layout, step
-from mathcircuits.models.fitting.steps import GradientNoise, Optimiser, fit
+from mathcircuits.models.fitting.steps import fit
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: there is no fused step")
 
@@ -36,14 +35,6 @@ def compiled() -> FusedStep:
     found = fused_step()
     assert found is not None
     return found
-
-
-@pytest.fixture
-def fresh() -> Iterator[None]:
-    """`fused_step` looks again, and again afterwards."""
-    fused_step.cache_clear()
-    yield
-    fused_step.cache_clear()
 
 
 def drawn(
@@ -241,26 +232,6 @@ def test_work_is_estimated_by_networks_steps_samples_and_sizes() -> None:
     # 2-3-1: 6 and 3 products forward, the same for the weights' gradients, 3 for the hidden units'
     step_seconds = eager_seconds(MLPConfig((2, 3, 1)), 1000, 1, 1000) - fused.EAGER_CALL
     assert step_seconds == pytest.approx(21e6 * fused.EAGER_WORK)
-
-
-def test_gradient_noise_does_not_depend_on_the_blocks() -> None:
-    whole, parts = (GradientNoise([3, 4], 5, 0.5) for _ in range(2))
-    pieces = torch.cat([parts.take(count) for count in (1, 63, 2, 100, 34)])
-    assert torch.equal(whole.take(200), pieces)
-    assert torch.equal(GradientNoise([4], 5, 0.5).take(200)[:, 0], pieces[:, 1])
-    assert abs(pieces.std().item() - 0.5) < 0.03
-
-
-def test_rates_say_what_the_eager_optimiser_does() -> None:
-    regimen = as_regimen("adam", decay=0.5, decoupled_decay=0.1, decay_until=0.5, lr=1.0)
-    rates = Optimiser(regimen, torch.zeros(1, 1), 4).rates(1, 3)
-    rate = [0.5 * (1 + np.cos(np.pi * at / 4)) for at in (1, 2, 3)]
-    assert np.allclose(
-        rates[:, 0], [r / (1 - 0.9 ** (at + 1)) for at, r in zip((1, 2, 3), rate, strict=True)]
-    )
-    assert np.allclose(rates[:, 1], [0.5, 0, 0])
-    assert np.allclose(rates[:, 2], [1 - 0.1 * rate[0], 1, 1])
-    assert np.allclose(rates[:, 3], [np.sqrt(1 - 0.999 ** (at + 1)) for at in (1, 2, 3)])
 
 
 @needs_compiler

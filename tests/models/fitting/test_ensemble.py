@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mathcircuits.detect import InputError
-from mathcircuits.models import Ensemble, MLPConfig, as_regimen, load, train
-from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
+from mathcircuits.models import Ensemble, MLPConfig, as_regimen, train
 
 GROWN = train("minimum", hidden=4, seeds=(5, 2, 9), regimen="lm-restarts", checkpoints="log")
 RUNS = train("minimum", hidden=3, seeds=(5, 2, 9), steps=30, checkpoints="log")
@@ -139,27 +137,6 @@ def test_what_grew_starts_as_wide_as_it_ends() -> None:
     assert start.widths.tolist() == GROWN.widths.tolist()
     assert (start.weights[0][GROWN.weights[0] == 0] == 0).all()
     assert all(net.sizes == (2, 3, 1) for net in start.networks())
-
-
-@pytest.mark.parametrize("runs", [RUNS, GROWN, RESCUED, uneven()])
-def test_a_file_gives_everything_back(runs: Ensemble, tmp_path: Path) -> None:
-    save_ensemble(tmp_path / "runs.safetensors", runs)
-    back = load_ensemble(tmp_path / "runs.safetensors")
-    for name, value in vars(runs).items():
-        other = getattr(back, name)
-        for mine, theirs in zip(
-            *([v] if not isinstance(v, tuple) else v for v in (value, other)), strict=True
-        ):
-            same = (
-                np.array_equal(mine, theirs, equal_nan=True)
-                if isinstance(mine, np.ndarray)
-                else mine == theirs
-            )
-            assert same, name
-    for k, seed in enumerate(runs.seeds):
-        alone = load(tmp_path / "runs.safetensors", seed=seed)
-        assert alone.cfg.sizes == runs.sizes(k)
-        assert np.array_equal(alone.to_network().weights[0], runs[k].to_network().weights[0])
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 from pydantic import BaseModel
 
@@ -195,23 +193,3 @@ def test_inside_another_model_the_text_survives() -> None:
 
     with pytest.raises(ValueError, match="unknown key 'decya': did you mean 'decay'"):
         Study.model_validate({"regimen": {"decya": 1}})
-
-
-def test_a_study_takes_nested_tables() -> None:
-    from mathcircuits.reports.studies.config import StudyConfig
-
-    text = """
-    [[regimens]]
-    preset = "rescue"
-    [regimens.rescue]
-    phases = 3
-    [[regimens]]
-    preset = "rescue"
-    [regimens.deep.rescue]
-    phases = 4
-    """
-    config = StudyConfig(**tomllib.loads(text))
-    names = [regimen.name for regimen in config.regimens_at("1x")]
-    assert names == ["rescue, rescue.phases=3", "rescue, deep.rescue.phases=4"]
-    with pytest.raises(InputError, match="rescue: unknown key 'phasez': did you mean 'phases'"):
-        StudyConfig(regimens=[{"preset": "rescue", "rescue": {"phasez": 3}}])

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mathcircuits.detect import InputError, Network, tasks
 from mathcircuits.models import MLP, MLPConfig, as_regimen, train
 from mathcircuits.models.fitting.gradients import Layout
 from mathcircuits.models.fitting.regimens import PRESETS
-from mathcircuits.models.fitting.steps import balance, started
+from mathcircuits.models.fitting.steps import started
 from mathcircuits.models.training.attempts import derived_seed, flat_of, growing, network_of
 from mathcircuits.models.training.training import untrained
 
@@ -97,26 +96,6 @@ def test_of_a_pool_the_best_stays() -> None:
         assert np.array_equal(
             start.weights[0][k], MLP(MLPConfig((2, 3, 1)), seed=members[p]).to_network().weights[0]
         )
-
-
-@pytest.mark.parametrize("bias", [False, True])
-def test_balanced_pairs_sum_to_zero(bias: bool) -> None:
-    config = MLPConfig((3, 5, 4, 2), bias)
-    plain, _ = started(config, as_regimen("adam"), tasks["sum-of-3"], [3, 8])
-    parameters = plain.clone()
-    balance(parameters, config)
-    weights, biases = Layout(config).split(parameters)
-    for layer, pairs in ((0, 4), (1, 4)):
-        for first in range(0, pairs, 2):
-            assert torch.equal(weights[layer][:, first], -weights[layer][:, first + 1])
-            assert torch.equal(weights[layer + 1][:, :, first], -weights[layer + 1][:, :, first + 1])
-            own = biases[layer]
-            if own is not None:
-                assert torch.equal(own[:, first], -own[:, first + 1])
-    # the odd neuron's incoming weights are the seed's own
-    assert torch.equal(weights[0][:, 4], Layout(config).split(plain)[0][0][:, 4])
-    through, _ = started(config, as_regimen("balanced-init"), tasks["sum-of-3"], [3, 8])
-    assert torch.equal(through, parameters)
 
 
 def test_a_balanced_network_starts_linear() -> None:

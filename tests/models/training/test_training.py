@@ -10,14 +10,8 @@ import pytest
 import torch
 
 from mathcircuits.detect import InputError, MathCircuitsError, Task, UnknownNameError, UnknownTask, tasks
-from mathcircuits.detect.networks.nonlinearities import NAMES
 from mathcircuits.models import MLP, Ensemble, MLPConfig, Regimen, as_regimen, train
-from mathcircuits.models.fitting.batches import Batches
-from mathcircuits.models.fitting.gradients import Layout, step
-from mathcircuits.models.fitting.steps import Optimiser, log_steps
-from mathcircuits.models.networks.config import initial_parameters
 
-CPU = torch.device("cpu")
 # What Osier's slides print (there [in, out], here [out, in]) and what his notebook prints.
 PRINTED = {
     "identity": (0, [[-0.9192], [1.0035]], [[-1.0872, 0.9957]]),
@@ -50,19 +44,6 @@ def test_osier_ends_at_the_printed_weights(task: str) -> None:
     assert runs.losses[1] < 1e-11
 
 
-@pytest.mark.parametrize("name", NOTEBOOK)
-def test_the_test_inputs_are_drawn_as_in_the_notebook(name: str) -> None:
-    task, seed = tasks[name], PRINTED[name][0]
-    config = MLPConfig((task.arity, 2, 1))
-    _, generator = initial_parameters(config, seed)
-    # the first batch of a regimen without test draws is the notebook's test set
-    regimen = as_regimen("osier", test_draws=0)
-    x, y = next(iter(Batches(task, regimen, [generator], CPU)))
-    outputs = MLP(config, seed=seed)(x[0].T)
-    loss = torch.nn.functional.mse_loss(outputs, y[0].T).item()
-    assert math.isclose(loss, NOTEBOOK[name][2], rel_tol=1e-6)
-
-
 def test_osier_is_the_loop_that_anybody_would_write() -> None:
     runs = train("minimum", hidden=3, seeds=[4, 9], regimen="osier", steps=40)
     for k, seed in enumerate((4, 9)):
@@ -81,80 +62,6 @@ def test_osier_is_the_loop_that_anybody_would_write() -> None:
                 optimiser.step()
         for ours, theirs in zip(runs.weights, net.parameters(), strict=True):
             assert np.abs(ours[k] - theirs.detach().numpy()).max() < 1e-6
-
-
-def stacked(config: MLPConfig, nets: int) -> torch.Tensor:
-    """Random float64 parameters [net, size]."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(nets, Layout(config).size, generator=generator, dtype=torch.float64)
-
-
-@pytest.mark.parametrize("activation", [*NAMES, "leaky_relu(0.3)"])
-@pytest.mark.parametrize("sizes", [(2, 3, 1), (3, 5, 4, 2), (2, 1), (1, 4, 3, 2, 1)])
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("shared", [False, True])
-def test_the_gradient_is_autograds(activation: str, sizes: tuple[int, ...], bias: bool, shared: bool) -> None:
-    config = MLPConfig(sizes, bias, activation, "float64")
-    parameters = stacked(config, 3)
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(1 if shared else 3, sizes[0], 20, generator=generator, dtype=torch.float64)
-    y = torch.randn(1 if shared else 3, sizes[-1], 20, generator=generator, dtype=torch.float64)
-    losses, gradient = step(parameters, x, y, config)
-    weights, biases = Layout(config).split(parameters)
-    for k in range(3):
-        net = MLP.from_parameters(config, [w[k] for w in weights], [b if b is None else b[k] for b in biases])
-        own = 0 if shared else k
-        loss = torch.nn.functional.mse_loss(net(x[own].T), y[own].T)
-        torch.autograd.backward(loss)
-        pairs = [p.grad for layer in net.linears for p in (layer.weight, layer.bias) if p is not None]
-        expected = torch.cat([grad.flatten() for grad in pairs if grad is not None])
-        assert math.isclose(losses[k].item(), loss.item(), rel_tol=1e-12)
-        assert (gradient[k] - expected).abs().max() < 1e-12
-
-
-def test_the_gradient_by_hand() -> None:
-    # v relu(w x) = 3 * 2 = 6 at x = 1: loss 36, d/dw = 2 * 6 * 3, d/dv = 2 * 6 * 2; the second net is dead
-    parameters = torch.tensor([[2.0, 3.0], [-2.0, 3.0]])
-    losses, gradient = step(parameters, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), MLPConfig((1, 1, 1)))
-    assert losses.tolist() == [36.0, 0.0]
-    assert gradient.tolist() == [[36.0, 24.0], [0.0, 0.0]]
-
-
-@pytest.mark.parametrize(
-    ("fields", "theirs"),
-    [
-        ({"optimiser": "sgd"}, lambda p: torch.optim.SGD(p, lr=0.1)),
-        ({"optimiser": "sgd", "momentum": 0.9}, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
-        ({"optimiser": "sgd", "decay": 0.3}, lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.3)),
-        ({}, lambda p: torch.optim.Adam(p, lr=0.1)),
-        (
-            {"betas": (0.5, 0.9), "epsilon": 0.1},
-            lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.5, 0.9), eps=0.1),
-        ),
-        ({"decay": 0.3}, lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.3)),
-        ({"decoupled_decay": 0.3}, lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.3)),
-    ],
-)
-def test_the_optimisers_are_torchs(fields: dict[str, Any], theirs: Any) -> None:
-    generator = torch.Generator().manual_seed(0)
-    ours = torch.randn(4, 5, generator=generator, dtype=torch.float64)
-    parameter = torch.nn.Parameter(ours.clone())
-    optimiser = Optimiser(Regimen(lr=0.1, decay_until=1.0, **fields), ours, 30)
-    reference = theirs([parameter])
-    for at in range(30):
-        gradient = torch.randn(4, 5, generator=generator, dtype=torch.float64)
-        parameter.grad = gradient.clone()
-        reference.step()
-        optimiser.update(ours, gradient, at)
-    assert (ours - parameter.detach()).abs().max() < 1e-13
-
-
-def test_decay_ends_at_its_share_of_the_steps() -> None:
-    parameters = torch.ones(1, 1)
-    optimiser = Optimiser(Regimen(optimiser="sgd", lr=0.1, decay=1.0, decay_until=0.6), parameters, 10)
-    for at in range(10):
-        optimiser.update(parameters, torch.zeros(1, 1), at)
-    assert math.isclose(parameters.item(), 0.9**6, rel_tol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -181,20 +88,6 @@ def test_a_network_does_not_depend_on_its_neighbours(
         assert np.abs(together.weights[k] - reversed_pairs.weights[k][::-1]).max() < 1e-5
     assert np.allclose(together.logged_losses, reversed_pairs.logged_losses[:, ::-1], rtol=1e-3)
     assert np.abs(together.weights[0][5] - together.weights[0][4]).max() > 1e-2
-
-
-def test_a_diverged_network_leaves_the_others() -> None:
-    config, generator = MLPConfig((2, 3, 1), dtype="float64"), torch.Generator().manual_seed(1)
-    well, ill = stacked(config, 4), stacked(config, 4)
-    ill[1], ill[2] = math.nan, 1e200
-    x, y = (torch.randn(1, units, 50, generator=generator, dtype=torch.float64) for units in (2, 1))
-    optimisers = [Optimiser(as_regimen("adam"), parameters, 5) for parameters in (well, ill)]
-    for at in range(5):
-        for parameters, optimiser in zip((well, ill), optimisers, strict=True):
-            optimiser.update(parameters, step(parameters, x, y, config)[1], at)
-    assert ill[1].isnan().all()
-    assert (ill[[0, 3]] - well[[0, 3]]).abs().max() < 1e-14
-    assert well.isfinite().all()
 
 
 def test_a_diverged_network_is_counted_not_hidden() -> None:
@@ -255,54 +148,6 @@ def test_no_hidden_layer() -> None:
     assert np.allclose(runs.weights[0][0], [[1.0, 1.0]], atol=1e-4)
 
 
-def test_streams() -> None:
-    task, generators = tasks["minimum"], [torch.Generator().manual_seed(k) for k in (3, 4)]
-    x, y = next(iter(Batches(task, as_regimen("osier"), generators, CPU)))
-    assert (x.shape, y.shape) == ((2, 2, 1000), (2, 1, 1000))
-    assert torch.equal(y[:, 0], x.min(dim=1).values)
-    for k, seed in enumerate((3, 4)):
-        own = torch.rand((1000, 2), generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        assert torch.equal(x[k].T, own)
-
-
-def test_the_box_of_the_task_is_sampled() -> None:
-    task = Task(name="boxed", arity=2, formula=tasks["addition"].formula, box=((0, 1), (-3, 5)))
-    x, _ = next(iter(Batches(task, as_regimen("adam", batch=4000), [torch.Generator().manual_seed(0)], CPU)))
-    assert torch.allclose(x[0].amin(dim=1), torch.tensor([0.0, -3.0]), atol=0.02)
-    assert torch.allclose(x[0].amax(dim=1), torch.tensor([1.0, 5.0]), atol=0.02)
-
-
-def test_fixed_samples_come_back() -> None:
-    task = tasks["minimum"]
-
-    def batches(**fields: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        stream = iter(Batches(task, as_regimen("adam", **fields), [torch.Generator().manual_seed(0)], CPU))
-        return [next(stream) for _ in range(20)]
-
-    whole = batches(samples=50)
-    assert all(torch.equal(x, whole[0][0]) and x.shape == (1, 2, 50) for x, _ in whole)
-    parts = batches(samples=50, batch=10)
-    assert not torch.equal(parts[0][0], parts[1][0])
-    known = {tuple(row) for row in whole[0][0][0].T.tolist()}
-    assert {tuple(row) for x, _ in parts for row in x[0].T.tolist()} <= known
-    assert all(torch.equal(y[0, 0], x[0].min(dim=0).values) for x, y in parts)
-    noisy = batches(samples=50, label_noise=0.1)
-    assert torch.equal(noisy[0][1], noisy[1][1])  # noise on fixed labels is part of the data
-
-
-def test_noise_has_the_scale_asked_for() -> None:
-    stream = iter(
-        Batches(tasks["minimum"], as_regimen("adam", label_noise=0.5, batch=20_000), [torch.Generator()], CPU)
-    )
-    x, y = next(stream)
-    assert math.isclose((y[0, 0] - x[0].min(dim=0).values).std().item(), 0.5, rel_tol=0.03)
-    quiet, loud = (
-        train("identity", hidden=2, seeds=[0], regimen=as_regimen("osier", gradient_noise=noise), steps=1)
-        for noise in (0.0, 1.0)
-    )
-    assert 0.01 < np.abs(quiet.weights[0] - loud.weights[0]).max() < 0.5  # lr 0.1 times a normal draw
-
-
 def test_the_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
     train("identity", hidden=2, seeds=[0], regimen="osier", steps=2)
@@ -313,78 +158,6 @@ def test_again_is_the_same() -> None:
     first, second = (train("minimum", hidden=3, seeds=range(3), steps=20) for _ in range(2))
     assert all((a == b).all() for a, b in zip(first.weights, second.weights, strict=True))
     assert (first.losses == second.losses).all()
-
-
-def test_logged_steps() -> None:
-    assert log_steps(0).tolist() == [0]
-    assert log_steps(1).tolist() == [0, 1]
-    steps = log_steps(10_000)
-    assert steps[0] == 0
-    assert steps[-1] == 10_000
-    assert (np.diff(steps) > 0).all()
-    assert len(steps) < 50
-
-
-class TestEnsemble:
-    """One record of all networks."""
-
-    RUNS = train("minimum", hidden=(3,), seeds=(10, 20, 30), regimen="osier", steps=50)
-
-    def test_networks_by_position_and_by_seed(self) -> None:
-        runs = self.RUNS
-        assert len(runs) == 3
-        assert [net.cfg for net in runs] == [runs.config] * 3
-        for k, net in enumerate(runs):
-            assert (net.to_network().weights[0] == runs.weights[0][k]).all()
-            assert torch.equal(runs.seed(runs.seeds[k]).readout.weight, net.readout.weight)
-            assert torch.equal(runs[k - 3].readout.weight, net.readout.weight)
-
-    def test_plain_networks(self) -> None:
-        X = np.random.default_rng(0).uniform(-1, 1, (30, 2))
-        for k, network in enumerate(self.RUNS.networks()):
-            assert network.architecture == self.RUNS.config.architecture
-            assert np.abs(network(X) - self.RUNS.activations(X)["hook_output"][k]).max() < 1e-15
-
-    def test_history_is_tidy(self) -> None:
-        history = self.RUNS.history
-        assert history.columns.tolist() == ["seed", "step", "loss"]
-        assert len(history) == 3 * len(log_steps(50))
-        last = history[history["step"] == 50]
-        assert last["seed"].tolist() == [10, 20, 30]
-        assert last["loss"].tolist() == self.RUNS.losses.tolist()
-        first = history[(history["step"] == 0) & (history["seed"] == 20)]["loss"].item()
-        untrained = train("minimum", hidden=(3,), seeds=[20], steps=0).losses[0]
-        assert math.isclose(first, untrained, rel_tol=0.15)  # a batch of 1000 against 4096 points
-
-    def test_selection(self) -> None:
-        part = self.RUNS.select([30, 10])
-        assert part.seeds == (30, 10)
-        assert (part.weights[0][0] == self.RUNS.weights[0][2]).all()
-        assert part.history["seed"].unique().tolist() == [30, 10]
-        assert self.RUNS.finite.seeds == self.RUNS.seeds
-        assert self.RUNS.diverged == ()
-
-    def test_it_cannot_be_written_into(self) -> None:
-        with pytest.raises(ValueError, match="read-only"):
-            self.RUNS.weights[0][0] = 1.0
-
-    def test_it_prints_shortly(self) -> None:
-        assert repr(self.RUNS) == "Ensemble(minimum, 2-3-1, relu, no bias, osier, 3 seeds)"
-        assert "<td>3 of 2-3-1</td>" in self.RUNS._repr_html_()
-        nothing = self.RUNS.take([])
-        assert "none is finite" in nothing._repr_html_()
-
-    def test_wrong_questions(self) -> None:
-        with pytest.raises(InputError, match="seed 11 is not in this ensemble: its seeds are 10, 20, 30"):
-            self.RUNS.seed(11)
-        with pytest.raises(IndexError, match=r"network 3 of 3: count from 0, or use \.seed\(3\)"):
-            self.RUNS[3]
-
-    def test_parts_must_fit(self) -> None:
-        with pytest.raises(InputError, match=r"losses has shape \(2,\), expected \(3,\)"):
-            Ensemble(**{**vars(self.RUNS), "losses": np.zeros(2)})
-        with pytest.raises(InputError, match="1 weights for sizes"):
-            Ensemble(**{**vars(self.RUNS), "weights": self.RUNS.weights[:1], "biases": (None,)})
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ from mathcircuits.reports.studies.cell import Cell, reading_hash
 from mathcircuits.reports.studies.cells import Outcome, run_cell, study_cells
 from mathcircuits.reports.studies.config import StudyConfig
 from mathcircuits.reports.studies.ensemblefiles import load_ensemble
-from mathcircuits.reports.studies.manifest import claim
 from mathcircuits.reports.studies.reading import read_cell
 from mathcircuits.reports.studies.tabulating import write_tables
 from mathcircuits.reports.studies.workers import (
@@ -472,11 +471,3 @@ def test_few_cells_are_worth_one_process() -> None:
     many = worth_workers(None)
     assert many >= 1
     assert many <= (os.cpu_count() or 1)
-
-
-def test_claiming_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
-    left = tmp_path / ".manifest.json.0123.tmp"
-    left.write_text("{")
-    claim(tmp_path, TINY)
-    assert not left.exists()
-    assert (tmp_path / "manifest.json").is_file()

@@ -1,0 +1,133 @@
+"""Resampling: the nested bootstrap covers, and contrasts of groups by permutation."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kstest
+
+from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.statistics.resampling import hierarchical_bootstrap, within_across
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+# --- bootstrap ---
+
+
+def test_the_bootstrap_respects_the_nesting() -> None:
+    """20 seeds of 50 copies each: the interval must be as wide as that of 20 values, not of 1000."""
+    rng = np.random.default_rng(0)
+    effects = rng.normal(size=20)
+    frame = pd.DataFrame(
+        {
+            "seed": np.repeat(np.arange(20), 50),
+            "neuron": np.tile(np.arange(50), 20),
+            "r": np.repeat(effects, 50),
+        }
+    ).sample(frac=1, random_state=0)
+    found = hierarchical_bootstrap(frame, "r", ("seed", "neuron"), seed=1)
+    assert found.value == pytest.approx(effects.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * effects.std() / math.sqrt(20), rel=0.1)
+    assert found == hierarchical_bootstrap(frame, "r", ("seed", "neuron"), seed=1)
+    assert found.levels == ("seed", "neuron")
+    assert json.dumps(found.to_dict())
+    assert float(found) == found.value
+
+
+def test_the_bootstrap_covers() -> None:
+    """Three levels, unequal sizes: the true mean 0 is covered in about 95% of 100 samples."""
+    hits = 0
+    for sample in range(100):
+        rng = np.random.default_rng(sample)
+        rows = []
+        for seed in range(25):
+            a = rng.normal()
+            for network in range(rng.integers(1, 4)):
+                b = rng.normal()
+                rows += [
+                    (seed, network, neuron, a + b + rng.normal()) for neuron in range(rng.integers(1, 5))
+                ]
+        frame = pd.DataFrame(rows, columns=["seed", "network", "neuron", "r"])
+        found = hierarchical_bootstrap(frame, "r", draws=200, seed=sample)
+        hits += found.low <= 0 <= found.high
+    assert 88 <= hits <= 100
+
+
+def test_another_statistic() -> None:
+    frame = pd.DataFrame({"seed": range(30), "r": np.arange(30.0)})
+    found = hierarchical_bootstrap(frame, "r", ("seed",), statistic=np.max)
+    assert found.value == 29
+    assert found.high == 29
+
+
+# --- within against across ---
+
+
+def population(
+    rng: np.random.Generator, shift: float, sizes: tuple[int, ...] = (8, 8, 5)
+) -> tuple[Array, list[str]]:
+    """Networks as points, similarity as minus their distance; groups `shift` apart."""
+    groups = [f"task{k}" for k, size in enumerate(sizes) for _ in range(size)]
+    points = rng.normal(size=(len(groups), 3)) + shift * np.array([int(g[-1]) for g in groups])[:, None]
+    return -np.linalg.norm(points[:, None] - points, axis=-1), groups
+
+
+def test_planted_groups_are_found_with_the_right_means() -> None:
+    M, groups = population(np.random.default_rng(0), 3.0)
+    found = within_across(M, groups, seed=1)
+    same = np.equal.outer(groups, groups)
+    upper = np.triu(np.ones_like(same), 1).astype(bool)
+    assert found.within == pytest.approx(M[same & upper].mean())
+    assert found.across == pytest.approx(M[~same & upper].mean())
+    assert found.effect == pytest.approx(found.within - found.across)
+    assert found.pairs_within == 28 + 28 + 10
+    assert found.pairs_across == 64 + 40 + 40
+    assert found.p == pytest.approx(1 / 2000)
+    assert 0 < found.low < found.effect < found.high
+    assert found.superiority > 0.9
+    assert found == within_across(M, groups, seed=1)
+    assert json.dumps(found.to_dict())
+
+
+def test_superiority_by_hand() -> None:
+    # Within 2 and 0; across 1, 1, 1, 0. 2 beats all four, 0 ties with one: (4 + 0.5) / 8.
+    M = np.array([[9, 2, 1, 1], [2, 9, 1, 0], [1, 1, 9, 0], [1, 0, 0, 9.0]])
+    assert within_across(M, [0, 0, 1, 1]).superiority == pytest.approx(4.5 / 8)
+
+
+def test_p_values_without_groups_are_uniform() -> None:
+    p = [
+        within_across(*population(np.random.default_rng(seed), 0.0), seed=seed, draws=199).p
+        for seed in range(200)
+    ]
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+def test_the_order_of_the_networks_and_the_names_of_the_groups_do_not_matter() -> None:
+    M, groups = population(np.random.default_rng(0), 1.0)
+    order = np.random.default_rng(1).permutation(len(M))
+    first = within_across(M, groups)
+    other = within_across(M[np.ix_(order, order)], [groups[k].upper() for k in order])
+    assert other.effect == pytest.approx(first.effect)
+    assert other.superiority == pytest.approx(first.superiority)
+
+
+def test_relabelling_that_changes_nothing_counts_against_the_claim() -> None:
+    """Two groups of two: 3 ways to pair up, one of them the data, so p is near 1/3."""
+    found = within_across(
+        np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]), ["a", "a", "b", "b"]
+    )
+    assert found.p == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_groups_too_small_for_an_interval() -> None:
+    """One pair only: half of the bootstrap draws hold no pair of different networks."""
+    M = np.eye(3)
+    with pytest.raises(InputError, match="two in five bootstrap draws hold no pair within a group"):
+        within_across(M, ["a", "a", "b"], seed=0, draws=999)

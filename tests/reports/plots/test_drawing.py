@@ -1,0 +1,91 @@
+"""Drawings of networks: names, signs, biases, crowded graphs; the same text every time."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mathcircuits.detect import Network, derived_network
+from mathcircuits.reports.plots.drawing import (
+    LABELS_PER_LAYER,
+    NeuronLabel,
+    graph_size,
+    in_words,
+    network_graph,
+)
+from mathcircuits.reports.plots.palette import (
+    NEGATIVE,
+    POSITIVE,
+)
+from mathcircuits.reports.plots.rendering import blank, inline_svg
+
+
+def axes() -> Axes:
+    """One empty axes."""
+    (ax,) = blank(3, 2)[1]
+    assert isinstance(ax, Axes)
+    return ax
+
+
+def texts(ax: Axes) -> list[str]:
+    """What is written in the axes."""
+    return [text.get_text() for text in ax.texts]
+
+
+# Inline SVG
+
+
+def test_the_same_drawing_is_the_same_text() -> None:
+    net = derived_network("minimum")
+
+    def drawn() -> str:
+        figure, (ax,) = blank(*graph_size(net))
+        network_graph(net, {}, ax)
+        return inline_svg(figure, "a network")
+
+    assert drawn() == drawn()
+
+
+# The graph
+
+
+def test_the_graph_names_neurons_and_signs_weights() -> None:
+    net = derived_network("minimum")
+    labels = {
+        (0, 0): NeuronLabel("greaterness", "x1, x2", "matched", used=True),
+        (0, 1): NeuronLabel("positiveness", "x1", "vacuous", used=False),
+    }
+    ax = network_graph(net, labels, axes())
+    written = texts(ax)
+    assert {"x1", "x2", "y", "greaterness", "x1, x2", "matched", "vacuous, not used", "v2"} <= set(written)
+    # Rows (1, -1), (1, 0), (-1, 0) and the read-out -1, 1, -1: three weights of each sign, two of none.
+    assert written.count("+1.00") == 3
+    assert written.count("−1.00") == 4
+    solid = [line for line in ax.lines if line.get_color() == POSITIVE.light]
+    dashed = [line for line in ax.lines if line.get_color() == NEGATIVE.light]
+    assert (len(solid), len(dashed), len(ax.lines)) == (3, 4, 9)
+    assert {line.get_linestyle() for line in solid} == {"-"}
+    assert {line.get_linestyle() for line in dashed} == {"--"}
+
+
+def test_a_crowded_graph_writes_its_strongest_weights() -> None:
+    weights = np.arange(1.0, 41.0).reshape(10, 4)
+    ax = network_graph(Network([weights, np.ones((1, 10))]), {}, axes())
+    written = texts(ax)
+    assert sum(text.startswith("+") for text in written) == LABELS_PER_LAYER + 10
+    assert "+40.00" in written
+    assert "+26.00" not in written
+
+
+def test_biases_and_linear_layers_are_drawn() -> None:
+    net = Network([[[1.0]], [[2.0]], [[1.0]]], [[0.5], None, [-0.25]], ["identity", "relu"])
+    labels = {(0, 0): NeuronLabel("positiveness", "x1", "matched")}
+    ax = network_graph(net, labels, axes())
+    assert {"bias +0.50", "bias −0.25", "positiveness"} <= set(texts(ax))
+    assert in_words(net, labels) == (
+        "Network 1-1-1-1. Hidden layer 0: v0 positiveness(x1), matched. Read-out y: +1.00 v0."
+    )
+
+
+def test_a_network_of_zeros_and_one_without_hidden_layers_are_drawn() -> None:
+    assert texts(network_graph(Network([[[0.0, 0.0]]]), {}, axes())) == ["x1", "x2", "y"]

@@ -1,0 +1,39 @@
+"""Rendering: inline figures follow the theme, and no two share ids."""
+
+from __future__ import annotations
+
+import re
+
+from mathcircuits.reports.plots.palette import (
+    POSITIVE,
+)
+from mathcircuits.reports.plots.rendering import blank, inline_svg, on_hover
+
+
+def test_an_inline_figure_follows_the_theme_and_keeps_its_numbers() -> None:
+    figure, (ax,) = blank(2, 1)
+    ax.plot([0, 1], [0, 1], color=POSITIVE.light)
+    ax.set_title("value 0.123456789")
+    on_hover(ax.axhline(0.5), 'under 0.123456 & "quoted" <b>')
+    text = inline_svg(figure, 'a "line" <script>')
+    assert "0.123456789" in text
+    assert "var(--positive)" in text
+    assert POSITIVE.light not in text
+    assert '<title>under 0.123456 &amp; "quoted" &lt;b&gt;</title>' in text
+    assert 'aria-label="a &quot;line&quot; &lt;script&gt;"' in text
+    assert "http" not in text
+
+
+def test_two_figures_share_no_ids() -> None:
+    def ids(slope: float) -> set[str]:
+        figure, (ax,) = blank(2, 1)
+        ax.plot([0, 1], [0, slope], "o-")
+        text = inline_svg(figure, "a line")
+        found = re.findall(r' id="([^"]+)"', text)
+        assert len(found) == len(set(found))
+        wanted = set(re.findall(r'(?:url\(#|href="#)([^")]+)', text))
+        assert set(found) == wanted
+        return set(found)
+
+    assert ids(1.0)
+    assert not ids(1.0) & ids(2.0)

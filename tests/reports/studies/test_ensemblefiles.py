@@ -1,0 +1,94 @@
+"""Files of ensembles give everything back, and a damaged one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mathcircuits.detect import FileError
+from mathcircuits.models import Ensemble, MLPConfig, as_regimen, load, train
+from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
+
+GROWN = train("minimum", hidden=4, seeds=(5, 2, 9), regimen="lm-restarts", checkpoints="log")
+RUNS = train("minimum", hidden=3, seeds=(5, 2, 9), steps=30, checkpoints="log")
+RESCUED = train(
+    "clip",
+    hidden=2,
+    seeds=(1, 4),
+    regimen=as_regimen("rescue", steps=20, rescue={"phases": 2, "steps": 10}, polish=5),
+    checkpoints="log",
+)
+
+
+def uneven() -> Ensemble:
+    """Three networks with 1, 2 and 3 neurons in the same arrays."""
+    weights = [np.zeros((3, 3, 2)), np.zeros((3, 1, 3))]
+    for k in range(3):
+        weights[0][k, : k + 1] = k + 1.0
+        weights[1][k, 0, : k + 1] = 1.0
+    return Ensemble(
+        task="minimum",
+        config=MLPConfig((2, 3, 1), dtype="float64"),
+        regimen=as_regimen("compress"),
+        steps=7,
+        seeds=(10, 20, 30),
+        weights=tuple(weights),
+        biases=(None, None),
+        losses=np.array([1.0, np.nan, 1e-9]),
+        logged_steps=np.array([0, 8]),
+        logged_losses=np.ones((2, 3)),
+        widths=np.array([[1], [2], [3]]),
+        cost=np.array([11, 12, 13]),
+    )
+
+
+@pytest.mark.parametrize("runs", [RUNS, GROWN, RESCUED, uneven()])
+def test_a_file_gives_everything_back(runs: Ensemble, tmp_path: Path) -> None:
+    save_ensemble(tmp_path / "runs.safetensors", runs)
+    back = load_ensemble(tmp_path / "runs.safetensors")
+    for name, value in vars(runs).items():
+        other = getattr(back, name)
+        for mine, theirs in zip(
+            *([v] if not isinstance(v, tuple) else v for v in (value, other)), strict=True
+        ):
+            same = (
+                np.array_equal(mine, theirs, equal_nan=True)
+                if isinstance(mine, np.ndarray)
+                else mine == theirs
+            )
+            assert same, name
+    for k, seed in enumerate(runs.seeds):
+        alone = load(tmp_path / "runs.safetensors", seed=seed)
+        assert alone.cfg.sizes == runs.sizes(k)
+        assert np.array_equal(alone.to_network().weights[0], runs[k].to_network().weights[0])
+
+
+def test_an_ensemble_comes_back_exactly(tmp_path: Path) -> None:
+    for bias in (False, True):
+        runs = train("absolute", hidden=(3,), seeds=(4, 2), steps=7, bias=bias)
+        save_ensemble(tmp_path / "runs.safetensors", runs)
+        back = load_ensemble(tmp_path / "runs.safetensors")
+        assert (back.task, back.config, back.regimen, back.steps, back.seeds) == (
+            runs.task,
+            runs.config,
+            runs.regimen,
+            runs.steps,
+            runs.seeds,
+        )
+        for mine, theirs in zip(back.weights, runs.weights, strict=True):
+            assert mine.dtype == theirs.dtype
+            assert np.array_equal(mine, theirs)
+        assert [b is not None for b in back.biases] == [bias, bias]
+        assert back.history.equals(runs.history)
+
+
+def test_a_damaged_ensemble_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "runs.safetensors"
+    save_ensemble(file, train("absolute", hidden=(2,), seeds=(0,), steps=1))
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(FileError, match=r"runs\.safetensors: cannot be read .* run the study again"):
+        load_ensemble(file)
+    with pytest.raises(FileError, match="cannot be read"):
+        load_ensemble(tmp_path / "none.safetensors")
