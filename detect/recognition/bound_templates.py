@@ -67,7 +67,8 @@ class BoundCircuit:
     @property
     def reduced(self) -> Reduced:
         """The normal form that gauges are told apart in, of a template of depth 1."""
-        return reduced_template(self.circuit, self.columns, self.inputs)
+        # In (-1, 1) lie all kinks of a template.
+        return reduced_template(self.circuit, self.columns, as_box((-1.0, 1.0), self.inputs))
 
     @cached_property
     def planes(self) -> Planes:
@@ -180,15 +181,11 @@ def placed_network(circuit: Circuit, columns: Sequence[int], inputs: int) -> Net
 
 
 @lru_cache(maxsize=4096)
-def reduced_template(
-    circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box | None = None
-) -> Reduced:
-    """A template of depth 1 on some of the inputs, in the normal form that gauges are told apart in.
+def reduced_template(circuit: Circuit, columns: tuple[int, ...], box: Box) -> Reduced:
+    """A template of depth 1 on some inputs of a box, in the normal form that gauges are told apart in.
 
     Args:
         circuit: the template; columns: the inputs, counted from 0, that its arguments are.
-        inputs: how many there are.
-        box: by default (-1, 1), a box in which all kinks of a template lie.
+        box: (low, high) of every input.
     """
-    whole = as_box((-1.0, 1.0), inputs) if box is None else box
-    return reduce_network(placed_network(circuit, columns, inputs), whole)
+    return reduce_network(placed_network(circuit, columns, len(box)), box)

@@ -153,11 +153,11 @@ def nearest_gauge(reduced: Reduced, circuit: Circuit, columns: Sequence[int], sc
     """
     own = reduced.scaled(1 / scale)
     # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
-    first = _on_box(circuit, tuple(columns), reduced.n.shape[1], reduced.box)
+    first = _on_box(circuit, tuple(columns), reduced.box)
     unit = None if first is None else first.size
     distances = []
     for implementation in circuit.gauges:
-        template = _on_box(implementation, tuple(columns), reduced.n.shape[1], reduced.box)
+        template = _on_box(implementation, tuple(columns), reduced.box)
         if template is not None:
             distances.append((implementation.gauge, own.distance(template, unit)))
     return _nearest(distances)
@@ -176,7 +176,7 @@ def nearest_gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) 
     for implementation in bound.circuit.gauges:
         if implementation.network.biases is not None and "always-on" in implementation.gauge:
             continue
-        template = reduced_template(implementation, bound.columns, bound.inputs)
+        template = replace(bound, circuit=implementation).reduced
         kinked = np.abs(template.plus + template.minus).max(axis=1) > 0
         bare = replace(
             template, n=template.n[kinked], d=template.d[kinked], plus=template.plus[kinked],
@@ -278,11 +278,11 @@ def one_scale(template: Array, values: Array) -> ScaleFit | None:
 
 
 @lru_cache(maxsize=4096)
-def _on_box(circuit: Circuit, columns: tuple[int, ...], inputs: int, box: Box) -> Reduced | None:
+def _on_box(circuit: Circuit, columns: tuple[int, ...], box: Box) -> Reduced | None:
     """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
     X, _ = plane_probes(box)
     arguments = X[:, list(columns)]
     wanted = circuit.values(arguments)
     if np.abs(circuit.network(arguments) - wanted).max() > EQUAL * max(1.0, float(np.abs(wanted).max())):
         return None
-    return reduced_template(circuit, columns, inputs, box)
+    return reduced_template(circuit, columns, box)
