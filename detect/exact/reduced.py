@@ -1,4 +1,4 @@
-"""Gauge: which of the implementations of its functional class a network uses.
+"""The reduced form of a one-hidden-layer network: what its neurons weigh at each hyperplane and on each side.
 
 The normal form fixes the kinks and the affine part; what is left open is on which side of each kink the neurons sit,
 and what carries the affine part along (docs/mathematics.md, Class and gauge). Both are read off the *reduced*
@@ -15,7 +15,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +25,9 @@ from ..networks.box import Box, BoxLike, as_box, comparison_points
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import EQUAL, ROUNDING, TINY
 from .canonical import canonical_form
-from .criteria import AFFINE_RESIDUAL, LEADING, SAME_HYPERPLANE, SILENT, WRITTEN_DIGITS
+from .criteria import LEADING, SILENT, WRITTEN_DIGITS
+from .hyperplanes import affine_basis, group_planes, in_box_units, nearly_affine, neurons_on_box
 from .piecewise import from_network
-
-if TYPE_CHECKING:
-    pass
 
 Array = npt.NDArray[np.float64]
 
@@ -207,24 +204,18 @@ def reduce_network(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) ->
 
 def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box) -> Reduced:
     """The reduced form of `V act(W x + b) + c`; W [m, d], b and slope [m], V [out, m], c [out]."""
-    bounds = np.array(box)
-    mid, half = bounds.mean(axis=1), np.diff(bounds, axis=1)[:, 0] / 2
-    middle, spread = W @ mid + b, np.abs(W) @ half
-    kinked = (spread - np.abs(middle) > ROUNDING * (np.abs(W) @ np.abs(bounds).max(axis=1) + np.abs(b))) & (
-        slope != 1
-    )
-    factor = np.where(kinked, 0.0, np.where(middle > 0, 1.0, slope))
+    own = neurons_on_box(W, b, box)
+    kinked = own.bent & (slope != 1)
+    factor = np.where(kinked, 0.0, np.where(own.middle > 0, 1.0, slope))
     affine, constant = (V * factor) @ W, c + (V * factor) @ b
     # The side that leaks is a neuron of its own.
     on, out = V[:, kinked], V[:, kinked] * -slope[kinked]
-    W, b, spread = W[kinked], b[kinked], spread[kinked]
+    W, b = W[kinked], b[kinked]
     X, flat = plane_probes(box)
     bent = np.ones(len(b), dtype=bool)
-    for k in np.flatnonzero(middle[kinked] > 0.5 * spread):
+    for k in np.flatnonzero((own.middle > 0.5 * own.reach)[kinked]):
         values = np.maximum(X @ W[k] + b[k], 0.0)
-        centred = values - values.mean()
-        rest = values - flat @ (flat.T @ values)
-        if rest @ rest <= AFFINE_RESIDUAL * (centred @ centred) and not out[:, k].any():
+        if nearly_affine(values, flat) and not out[:, k].any():
             fit, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), values, rcond=None)
             affine, constant = affine + np.outer(on[:, k], fit[:-1]), constant + on[:, k] * fit[-1]
             bent[k] = False
@@ -233,8 +224,9 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     n, d = W / length[:, None], b / length
     on, out = (on * length).T, (out * length).T
     mass = np.maximum(np.abs(on), np.abs(out)).max(axis=1, initial=0.0)
-    group, sign, heads = _grouped(n, d, mass, box)
-    G = len(heads)
+    planes = in_box_units(n, d, box)
+    group, sign, leaders = group_planes(planes.unit, planes.offset, np.argsort(-mass, kind="stable"))
+    G = len(leaders)
     plus, minus = np.zeros((G, V.shape[0])), np.zeros((G, V.shape[0]))
     same = sign > 0
     np.add.at(plus, group[same], on[same])
@@ -243,10 +235,10 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     np.add.at(plus, group[~same], out[~same])
     # The plane of a group is its members' mean by mass.
     weight = mass + ROUNDING * (mass.max(initial=0.0) or 1.0)
-    planes = np.zeros((G, W.shape[1] + 1))
-    np.add.at(planes, group, (sign * weight)[:, None] * np.concatenate([n, d[:, None]], axis=1))
-    planes /= np.linalg.norm(planes[:, :-1], axis=1)[:, None] if G else 1.0
-    normals, offsets = planes[:, :-1], planes[:, -1]
+    means = np.zeros((G, W.shape[1] + 1))
+    np.add.at(means, group, (sign * weight)[:, None] * np.concatenate([n, d[:, None]], axis=1))
+    means /= np.linalg.norm(means[:, :-1], axis=1)[:, None] if G else 1.0
+    normals, offsets = means[:, :-1], means[:, -1]
     if G:
         first = np.take_along_axis(normals, (np.abs(normals) > LEADING).argmax(axis=1)[:, None], 1)[:, 0]
         turn = first < 0
@@ -274,50 +266,7 @@ def _plain(value: float, tolerance: float) -> float:
 def plane_probes(box: Box) -> tuple[Array, Array]:
     """Fixed points [n, d] of the box, and an orthonormal basis [n, d + 1] of the affine functions on them."""
     X = comparison_points(box, _POINTS, seed=3)
-    return X, np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
-
-
-def _grouped(n: Array, d: Array, mass: Array, box: Box) -> tuple[npt.NDArray[np.intp], Array, list[int]]:
-    """Group [m] of each hyperplane, its sign [m] against the group's strongest member, and those members."""
-    unit, offset = _in_box_units(n, d, box)
-    group, sign, heads = np.zeros(len(d), dtype=np.intp), np.ones(len(d)), list[int]()
-    for i in np.argsort(-mass, kind="stable"):
-        if heads:
-            s, near = _near(unit[i], offset[i], unit[heads], offset[heads])
-            if near.any():
-                k = int(np.flatnonzero(near)[0])
-                group[i], sign[i] = k, s[k]
-                continue
-        group[i] = len(heads)
-        heads.append(int(i))
-    return group, sign, heads
-
-
-def _in_box_units(n: Array, d: Array, box: Box) -> tuple[Array, Array]:
-    """Unit directions and offsets with the box's half-widths as units and its middle as origin."""
-    bounds = np.array(box)
-    mid, half = bounds.mean(axis=1), np.diff(bounds, axis=1)[:, 0] / 2
-    scaled = n * half
-    length = np.linalg.norm(scaled, axis=1)
-    return scaled / length[:, None], (n @ mid + d) / length
-
-
-def _near(
-    unit: Array, offset: float | Array, units: Array, offsets: Array
-) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Signs against planes [G], and which of them are the same plane but for 5 degrees."""
-    cosine = units @ unit
-    s = np.where(cosine < 0, -1.0, 1.0)
-    near = (np.abs(cosine) >= math.cos(SAME_HYPERPLANE)) & (np.abs(offsets - s * offset) <= SAME_HYPERPLANE)
-    return s, near
-
-
-def near_planes(n: Array, d: Array, others: Array, offsets: Array, box: Box) -> npt.NDArray[np.bool_]:
-    """Which of the hyperplanes (n [m, inputs], d [m]) are which others [K, inputs]: [m, K], within 5 degrees."""
-    unit, offset = _in_box_units(n, d, box)
-    units, shifts = _in_box_units(others, offsets, box)
-    found = [_near(u, o, units, shifts)[1] for u, o in zip(unit, offset, strict=True)]
-    return np.array(found, dtype=bool).reshape(len(d), len(offsets))
+    return X, affine_basis(X)
 
 
 def _apart(a: Reduced, b: Reduced) -> Array:

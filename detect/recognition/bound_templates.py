@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..exact.reduced import Reduced, near_planes, reduce_network
+from ..exact.hyperplanes import near_planes
+from ..exact.reduced import Reduced, reduce_network
 from ..networks.box import Box, as_box, comparison_points
 from ..networks.network import Network
 from ..statistics.correlation import standardised

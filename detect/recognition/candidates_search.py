@@ -21,8 +21,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..exact.certificates import certify
 from ..exact.criteria import SAME_GAUGE
+from ..exact.hyperplanes import near_planes
 from ..exact.piecewise import is_piecewise_linear
-from ..exact.reduced import Reduced, near_planes, reduce_network
+from ..exact.reduced import Reduced, reduce_network
 from ..features.criteria import SAME_NUMBER
 from ..features.formulas import Formula
 from ..features.rationals import simple

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..exact.criteria import SAME_GAUGE
-from ..exact.reduced import Reduced, near_planes
+from ..exact.hyperplanes import near_planes
+from ..exact.reduced import Reduced
 from ..features.printing import linear_text
 from ..features.rationals import simple
 from ..statistics.criteria import EQUAL, TINY

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..exact.hyperplanes import affine_basis
 from ..exact.reduced import Reduced, reduce_arrays
 from ..features.printing import linear_text
 from ..networks.box import Box
@@ -146,8 +147,7 @@ class Trace:
             pre.append(post[-1] @ W.T + b)
             name = "relu" if slope == 0 else f"leaky_relu({slope!r})"
             post.append(apply_nonlinearity(name, pre[-1]))
-        basis = np.linalg.qr(np.column_stack([np.ones(len(X)), X]))[0]
-        return cls(network, own, box, X, tuple(pre), tuple(post), basis)
+        return cls(network, own, box, X, tuple(pre), tuple(post), affine_basis(X))
 
     def values(self, site: Site) -> Array:
         """[n, u] the variables at a site."""

@@ -23,15 +23,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..exact.criteria import AFFINE_RESIDUAL, SAME_HYPERPLANE
+from ..exact.hyperplanes import affine_basis, group_planes, in_box_units, nearly_affine, neurons_on_box
 from ..networks.box import Box, BoxLike, as_box, sobol_points
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import EQUAL, ROUNDING
@@ -341,53 +341,65 @@ def mechanism(
     bounds = as_box(box, net.inputs)
     X = quadrature(bounds)
     if len(net.weights) == 1 or net.activations[0] == "identity":
-        return _measure(level, bounds, [_Parts(net(X)[:, k], (), ()) for k in range(net.outputs)])
+        return _measure(level, bounds, [_Parts(net(X)[:, k], ()) for k in range(net.outputs)])
     (W, V), (b, _) = net.weights, net.bias_vectors
-    centre, half = np.array(bounds).mean(axis=1), np.diff(np.array(bounds), axis=1)[:, 0] / 2
-    middle, reach = W @ centre + b, np.abs(W) @ half
-    slack = ROUNDING * (np.abs(W) @ np.abs(centre) + np.abs(b) + reach)
-    on, dead = middle - reach >= -slack, middle + reach <= slack
-    bent = np.flatnonzero(~on & ~dead)
-    affine = (X @ W[on & ~dead].T + b[on & ~dead]) @ V[:, on & ~dead].T
-    # Planes as directions and offsets in units of the box, so that "close" means the same on any box.
-    scaled = np.column_stack([W[bent] * half, middle[bent]])
-    lengths = np.linalg.norm(scaled[:, :-1], axis=1)
-    planes = scaled / lengths[:, None]
-    shapes = np.maximum(X @ W[bent].T + b[bent], 0.0) / lengths
+    bent, middle, _ = neurons_on_box(W, b, bounds)
+    on = ~bent & (middle > 0)
+    affine = (X @ W[on].T + b[on]) @ V[:, on].T
+    planes = in_box_units(W[bent], b[bent], bounds)
+    rows = np.column_stack([planes.unit, planes.offset])
+    shapes = (np.maximum(X @ W[bent].T + b[bent], 0.0) / planes.length).T
     parts = []
     for k in range(net.outputs):
-        atoms = tuple(zip(planes, V[k, bent] * lengths, strict=True))
-        parts.append(_Parts(affine[:, k], atoms, tuple(shapes.T)))
+        atoms = zip(rows, V[k, bent] * planes.length, shapes, strict=True)
+        parts.append(_Parts(affine[:, k], tuple(_Atom(*atom) for atom in atoms)))
     if level != "atoms":
-        flat, _ = np.linalg.qr(np.column_stack([np.ones(len(X)), X]))
+        flat = affine_basis(X)
         parts = [(_reduced if level == "reduced" else _canonical)(part, flat) for part in parts]
     return _measure(level, bounds, parts)
 
 
 @dataclass(frozen=True, eq=False)
+class _Atom:
+    """One neuron's contribution to one output, or several neurons' of one hyperplane and side.
+
+    Attributes:
+        plane: [d + 1] normal and offset, in the units of the box; coefficient: what is multiplied.
+        function: [points] by what.
+    """
+
+    plane: Array
+    coefficient: float
+    function: Array
+
+    @property
+    def values(self) -> Array:
+        """[points] what it adds to the output."""
+        return self.coefficient * self.function
+
+
+@dataclass(frozen=True, eq=False)
 class _Parts:
-    """One output: an affine function, and atoms (plane, coefficient) with the functions they multiply."""
+    """One output: an affine function [points], and atoms."""
 
     affine: Array
-    atoms: tuple[tuple[Array, float], ...]
-    functions: tuple[Array, ...]
+    atoms: tuple[_Atom, ...]
 
 
 def _measure(level: Level, box: Box, outputs: Sequence[_Parts]) -> Mechanism:
     """Masses and unit shapes of every output's atoms and of its affine part."""
     masses, shapes = [], []
     for part in outputs:
-        values = [part.affine, *(c * f for (_, c), f in zip(part.atoms, part.functions, strict=True))]
-        signs = [1.0, *(math.copysign(1.0, c) for _, c in part.atoms)]
-        table = np.array(values)
+        signs = np.array([1.0, *(math.copysign(1.0, atom.coefficient) for atom in part.atoms)])
+        table = np.array([part.affine, *(atom.values for atom in part.atoms)])
         largest = np.abs(table).max(initial=0.0)
         table = table - table.mean(axis=1, keepdims=True)
         deviations = table.std(axis=1)
         # What only rounding leaves is no atom; its shape would be noise.
         kept = deviations > ROUNDING * largest
-        masses.append(deviations[kept] * np.array(signs)[kept])
+        masses.append(deviations[kept] * signs[kept])
         lengths = deviations[kept, None] * math.sqrt(table.shape[1])
-        shapes.append(table[kept] * np.array(signs)[kept, None] / lengths)
+        shapes.append(table[kept] * signs[kept, None] / lengths)
     return Mechanism(level, box, tuple(masses), tuple(shapes))
 
 
@@ -395,86 +407,85 @@ def _canonical(part: _Parts, flat: Array) -> _Parts:
     """Kinks by their residuals off the affine functions (orthonormal basis `flat`); the rest in one."""
     if not part.atoms:
         return part
-    functions = np.array(part.functions)
+    functions = np.array([atom.function for atom in part.atoms])
     fitted = (functions @ flat) @ flat.T
-    coefficients = np.array([c for _, c in part.atoms])
-    return _Parts(part.affine + coefficients @ fitted, part.atoms, tuple(functions - fitted))
+    coefficients = np.array([atom.coefficient for atom in part.atoms])
+    bent = zip(part.atoms, functions - fitted, strict=True)
+    atoms = tuple(replace(atom, function=function) for atom, function in bent)
+    return _Parts(part.affine + coefficients @ fitted, atoms)
 
 
 def _reduced(part: _Parts, flat: Array) -> _Parts:
     """Antiparallel pairs of opposite sign, and kinks too faint to see, moved to the affine part.
 
-    The neurons of a hyperplane (within `SAME_HYPERPLANE` of its strongest one) add up on either side; where
-    the sides have opposite signs, the weaker one and as much of the stronger go to the affine part. Nothing
-    is
-    approximated: affine part and atoms still sum to the output.
+    The neurons of a hyperplane (within 5 degrees of its strongest one) add up on either side; where the sides have
+    opposite signs, the weaker one and as much of the stronger go to the affine part. Nothing is approximated: affine
+    part and atoms still sum to the output.
     """
     affine = part.affine.copy()
-    atoms: list[tuple[Array, float]] = []
-    functions: list[Array] = []
-    for plane, sides in _hyperplanes(part):
-        strong, weak = sorted(sides, key=lambda side: -abs(side[0]))
-        if strong[0] * weak[0] < 0:
-            share = abs(weak[0] / strong[0])
-            affine += weak[1] + share * strong[1]
-            kept = [((1.0 - share) * strong[0], (1.0 - share) * strong[1])]
+    atoms: list[_Atom] = []
+    for plane in _hyperplanes(part):
+        strong, weak = sorted((plane.front, plane.back), key=lambda side: -abs(side.coefficient))
+        if strong.coefficient * weak.coefficient < 0:
+            share = abs(weak.coefficient / strong.coefficient)
+            affine += weak.values + share * strong.values
+            kept = [_Sum((1.0 - share) * strong.coefficient, (1.0 - share) * strong.values)]
         else:
             kept = [strong, weak]
-        for coefficient, values in kept:
-            if abs(coefficient) <= ROUNDING * abs(strong[0]):
-                affine += values
-                continue
-            rest = values - flat @ (values @ flat)
-            if rest.var() <= AFFINE_RESIDUAL * values.var():
-                affine += values
-                continue
-            atoms.append((plane, coefficient))
-            functions.append(values / coefficient)
-    return _Parts(affine, tuple(atoms), tuple(functions))
+        for side in kept:
+            faint = abs(side.coefficient) <= ROUNDING * abs(strong.coefficient)
+            if faint or nearly_affine(side.values, flat):
+                affine += side.values
+            else:
+                atoms.append(_Atom(plane.leader, side.coefficient, side.values / side.coefficient))
+    return _Parts(affine, tuple(atoms))
 
 
-def _hyperplanes(part: _Parts) -> list[tuple[Array, list[tuple[float, Array]]]]:
-    """Neurons by hyperplane: (plane, [(coefficient, summed values) on its side, the same on the other])."""
-    merged = _grouped(
-        [(plane, c, c * f) for (plane, c), f in zip(part.atoms, part.functions, strict=True)],
-        EQUAL,
-        oriented=True,
-    )
+class _Sum(NamedTuple):
+    """Several neurons of one hyperplane and side: their coefficients and values [points], each added up."""
+
+    coefficient: float
+    values: Array
+
+    @classmethod
+    def of(cls, terms: Sequence[tuple[float, Array]]) -> _Sum:
+        return cls(float(sum(c for c, _ in terms)), np.sum([values for _, values in terms], axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Hyperplane:
+    """The neurons of one hyperplane: its strongest one's plane [d + 1], and either side's sum."""
+
+    leader: Array
+    front: _Sum
+    back: _Sum
+
+
+def _hyperplanes(part: _Parts) -> list[_Hyperplane]:
+    """Neurons by hyperplane."""
+    if not part.atoms:
+        return []
+    planes = np.array([atom.plane for atom in part.atoms])
+    same = group_planes(planes[:, :-1], planes[:, -1], range(len(planes)), tolerance=EQUAL, oriented=True)
+    seeds = []
+    for number, leader in enumerate(same.leaders):
+        members = [part.atoms[k] for k in np.flatnonzero(same.group == number)]
+        seeds.append((planes[leader], _Sum.of([(atom.coefficient, atom.values) for atom in members])))
     # Strongest first, ties by position: the groups depend on the measure, not on the order of the neurons.
-    seeds = [(plane, *_sum([(c, v) for c, v, _ in members])) for plane, members in merged]
-    seeds.sort(key=lambda atom: (-round(float(np.std(atom[2])), 9), tuple(np.round(atom[0], 6))))
-    groups = []
-    for plane, members in _grouped(seeds, SAME_HYPERPLANE, oriented=False):
-        blank = (0.0, np.zeros_like(members[0][1]))
-        sides = [_sum([blank, *((c, v) for c, v, side in members if side == sign)]) for sign in (1, -1)]
-        groups.append((plane, sides))
-    return groups
-
-
-def _sum(terms: Sequence[tuple[float, Array]]) -> tuple[float, Array]:
-    """Coefficients and values of several neurons, each added up."""
-    return float(sum(c for c, _ in terms)), np.sum([values for _, values in terms], axis=0)
-
-
-def _grouped(
-    atoms: Sequence[tuple[Array, float, Array]], tolerance: float, *, oriented: bool
-) -> list[tuple[Array, list[tuple[float, Array, int]]]]:
-    """Each atom joins the first group whose leader's hyperplane is within `tolerance`, or leads a new one."""
-    groups: list[tuple[Array, list[tuple[float, Array, int]]]] = []
-    leaders = np.empty((len(atoms), len(atoms[0][0]) if atoms else 0))
-    for plane, c, values in atoms:
-        known = leaders[: len(groups)]
-        sides = np.where(known[:, :-1] @ plane[:-1] > 0, 1, -1)
-        apart = sides[:, None] * plane - known
-        # The chord stands for the angle, which it equals to 0.04% at 5 degrees.
-        near = (np.linalg.norm(apart[:, :-1], axis=1) <= tolerance) & (np.abs(apart[:, -1]) <= tolerance)
-        hits = np.flatnonzero(near & (sides > 0) if oriented else near)
-        if len(hits):
-            groups[hits[0]][1].append((c, values, int(sides[hits[0]])))
-        else:
-            leaders[len(groups)] = plane
-            groups.append((plane, [(c, values, 1)]))
-    return groups
+    seeds.sort(key=lambda seed: (-round(float(np.std(seed[1].values)), 9), tuple(np.round(seed[0], 6))))
+    planes = np.array([plane for plane, _ in seeds])
+    near = group_planes(planes[:, :-1], planes[:, -1], range(len(planes)))
+    blank = _Sum(0.0, np.zeros_like(part.affine))
+    return [
+        _Hyperplane(
+            planes[leader],
+            *(
+                _Sum.of([blank, *(seeds[k][1] for k in np.flatnonzero((near.group == g) & (near.sign == s)))])
+                for s in (1, -1)
+            ),
+        )
+        for g, leader in enumerate(near.leaders)
+    ]
 
 
 @lru_cache(maxsize=16)
