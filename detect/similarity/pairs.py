@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from ..errors import InputError, UnknownNameError
 from . import alignment
 from . import representations as similarity
+from .hsic import unbiased_hsic_matrix
 from .measures import LayerLike, Measure, Prepared, check_same_inputs
 
 Array = npt.NDArray[np.float64]
@@ -21,21 +22,11 @@ def cka_values(a: Sequence[Prepared], b: Sequence[Prepared]) -> Array:
     values, whole_a, whole_b = _policy(a, b)
     if not len(whole_a) or not len(whole_b):
         return values
-    (X, dx, rx, own_x, i), (Y, dy, ry, own_y, j) = (
-        (
-            np.concatenate([side[k].rows[0] for k in whole], axis=1),
-            np.concatenate([side[k].rows[1] for k in whole], axis=1),
-            np.concatenate([side[k].rows[2] for k in whole], axis=1),
-            np.array([side[k].scalars[0] for k in whole]),
-            _owners([side[k].rows[0].shape[1] for k in whole]),
-        )
-        for side, whole in ((a, whole_a), (b, whole_b))
+    products = unbiased_hsic_matrix([a[k].rows for k in whole_a], [b[k].rows for k in whole_b])
+    own_a, own_b = (
+        np.array([side[k].scalars[0] for k in whole]) for side, whole in ((a, whole_a), (b, whole_b))
     )
-    n = len(X)
-    total = i.T @ ((X.T @ Y) ** 2) @ j - dx.T @ dy - 2 * (rx.T @ ry) / (n - 2)
-    total += np.outer(rx.sum(axis=0), ry.sum(axis=0)) / ((n - 1) * (n - 2))
-    scores = total / (n * (n - 3)) / np.outer(own_x, own_y)
-    values[np.ix_(whole_a, whole_b)] = np.minimum(scores, 1.0)
+    values[np.ix_(whole_a, whole_b)] = np.minimum(products / np.outer(own_a, own_b), 1.0)
     return values
 
 
@@ -67,11 +58,6 @@ def _policy(a: Sequence[Prepared], b: Sequence[Prepared]) -> tuple[Array, list[i
     empty = [np.array([bool(part.empty) for part in side]) for side in (a, b)]
     values = np.logical_and.outer(empty[0], empty[1]).astype(np.float64)
     return values, np.flatnonzero(~empty[0]).tolist(), np.flatnonzero(~empty[1]).tolist()
-
-
-def _owners(widths: Sequence[int]) -> Array:
-    """Which network each unit is of [units, networks]."""
-    return np.repeat(np.eye(len(widths)), widths, axis=0)
 
 
 #: Measures by name; the ones with options take them as keyword arguments of `pairwise`.

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..statistics.criteria import ROUNDING
 from .criteria import EQUIDISTANT
+from .hsic import hsic_rows, unbiased_hsic
 from .measures import Array, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
 
 
@@ -307,10 +308,8 @@ def cka_measure(unbiased: bool = True) -> Measure:
         X = X / np.linalg.norm(X)
         if not unbiased:
             return Prepared(layer, (X,), scalars=(float(np.linalg.norm(X.T @ X)),))
-        squares = (X**2).sum(axis=1)
-        others = X @ X.sum(axis=0) - squares
-        rows = (X, squares[:, None], others[:, None])
-        own = _hsic(rows, rows)
+        rows = hsic_rows(X)
+        own = unbiased_hsic(rows, rows)
         # Zero where all rows are equally far apart (one-hot rows are), up to rounding of terms below 1.
         if own * len(X) * (len(X) - 3) <= EQUIDISTANT:
             return Prepared(layer, empty="all rows are equally far apart")
@@ -318,8 +317,9 @@ def cka_measure(unbiased: bool = True) -> Measure:
 
     def compare(x: Prepared, y: Prepared) -> float:
         (own_x,), (own_y,) = x.scalars, y.scalars
-        hsic = _hsic(x.rows, y.rows) if unbiased else float(np.linalg.norm(x.rows[0].T @ y.rows[0]) ** 2)
-        return min(1.0, hsic / own_x / own_y)
+        if unbiased:
+            return min(1.0, unbiased_hsic(x.rows, y.rows) / own_x / own_y)
+        return min(1.0, float(np.linalg.norm(x.rows[0].T @ y.rows[0]) ** 2) / own_x / own_y)
 
     return Measure("cka" if unbiased else "cka(biased)", prepare, compare, fewest=4 if unbiased else 2)
 
@@ -490,15 +490,6 @@ def mutual_knn_measure(k: int = 10, distance: str = "cosine") -> Measure:
         return float(x.table.minimum(y.table).sum() / (k * x.table.shape[0]))
 
     return Measure(f"mutual_knn(k={k}, {distance})", prepare, compare, fewest=k + 1)
-
-
-def _hsic(x: tuple[Array, ...], y: tuple[Array, ...]) -> float:
-    """Unbiased HSIC from cross products: X, squared norms, sums over other rows."""
-    (X, dx, rx), (Y, dy, ry) = x, y
-    n = len(X)
-    total = np.linalg.norm(X.T @ Y) ** 2 - float((dx * dy).sum())
-    total += float(rx.sum() * ry.sum()) / ((n - 1) * (n - 2)) - 2 * float((rx * ry).sum()) / (n - 2)
-    return float(total / (n * (n - 3)))
 
 
 def _narrow(X: Array) -> Array:
