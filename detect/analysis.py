@@ -95,7 +95,7 @@ class Analysis:
         Raises:
             InputError: for deeper networks, which have a layerwise one (`normalise_layers`).
         """
-        return canonical_form(self.network, self.box)
+        return canonical_form(self.network, box=self.box)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: missing values are None, `on` a list of texts."""

@@ -41,7 +41,7 @@ def main(study: str, benchmark: str, out: Path) -> None:
         if code:
             sys.exit(code)
     with tempfile.TemporaryDirectory() as folder:
-        for file in sorted((modular_report(folder, 31, range(10)).parent / "figures").iterdir()):
+        for file in sorted((modular_report(folder, 31, seeds=range(10)).parent / "figures").iterdir()):
             shutil.copy(file, out / f"modular-{file.name}")
     figure, (ax,) = blank(4.6, 3.6)
     error_against_width(pd.concat([approximation_frame(name) for name in ("square", "sine", "product")]), ax)

@@ -78,9 +78,9 @@ _READABLE = 4
 
 def approximation_frame(
     task: Task | str,
+    *,
     widths: Sequence[int] = (2, 4, 8, 16, 32),
     seeds: Iterable[int] = range(16),
-    *,
     regimen: Regimen | str = LEVENBERG,
 ) -> pd.DataFrame:
     """How near networks of each width come to a smooth target: one row a width.

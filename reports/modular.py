@@ -259,8 +259,8 @@ def _median(frame: pd.DataFrame, column: str) -> float:
 
 def modular_study(
     p: int = 31,
-    seeds: Iterable[int] = range(10),
     *,
+    seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
     draws: int = 100,
     progress: Callable[[int, int], None] | None = None,
@@ -292,8 +292,8 @@ def modular_study(
 def modular_report(
     out: str | os.PathLike[str],
     p: int = 31,
-    seeds: Iterable[int] = range(10),
     *,
+    seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
     draws: int = 100,
     progress: Callable[[int, int], None] | None = None,
@@ -317,11 +317,11 @@ def modular_report(
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
         >>> small = ModularRegimen(embedding=8, width=12, steps=50)
-        >>> page = modular_report(folder, 7, range(2), regimen=small, draws=20)
+        >>> page = modular_report(folder, 7, seeds=range(2), regimen=small, draws=20)
         >>> page.name, page.stat().st_size < 1_000_000
         ('index.html', True)
     """
-    return write_modular(modular_study(p, seeds, regimen=regimen, draws=draws, progress=progress), out)
+    return write_modular(modular_study(p, seeds=seeds, regimen=regimen, draws=draws, progress=progress), out)
 
 
 def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:

@@ -177,7 +177,7 @@ def explained_shares(network: Network, box: Box) -> pd.DataFrame:
     wanted: dict[str, tuple[str, str]] = {}
     columns: list[tuple[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]], list[str]]] = []
     for layer, block in enumerate(active):
-        probes = probes_for(network.inputs, box, depth=min(layer + 1, 2))
+        probes = probes_for(network.inputs, box=box, depth=min(layer + 1, 2))
         _, sd, unit = unit_vectors(network.run(probes.X)[f"blocks.{block}.mlp.hook_post"])
         labels = [feature.label for feature in probes.features]
         for neuron in np.flatnonzero(sd > 0):

@@ -310,7 +310,7 @@ class CanonicalForm:
         return f"<div><p>{lines} on {html.escape(_box_text(self.box))}</p>{table}</div>"
 
 
-def canonical_form(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) -> CanonicalForm:
+def canonical_form(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0)) -> CanonicalForm:
     """The normal form of a network with at most one ReLU (or leaky ReLU) layer, on a box.
 
     Purely linear layers before and behind it are multiplied out. Hyperplanes that coincide to rounding

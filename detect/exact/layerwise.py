@@ -16,7 +16,7 @@ from .piecewise import from_network
 Array = npt.NDArray[np.float64]
 
 
-def normalise_layers(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) -> Network:
+def normalise_layers(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0)) -> Network:
     """A network of the same function on the box, with each layer in a standard form.
 
     Layer by layer: incoming weights of unit length (their scale goes downstream), units that coincide to

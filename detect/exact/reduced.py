@@ -180,7 +180,7 @@ class Reduced:
         return f"Reduced({'; '.join(self.text(output=k) for k in outputs)})"
 
 
-def reduce_network(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) -> Reduced:
+def reduce_network(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0)) -> Reduced:
     """The reduced form of a network with at most one ReLU (or leaky ReLU) layer.
 
     Hyperplanes within 5 degrees of the strongest one (and as close in offset) are one, since trained pairs are
@@ -193,7 +193,7 @@ def reduce_network(network: Network | HasNetwork, box: BoxLike = (-1.0, 1.0)) ->
     net = as_network(network)
     bounds = as_box(box, net.inputs)
     # Refuses what has no such form, with the remedy.
-    canonical_form(net, bounds)
+    canonical_form(net, box=bounds)
     f = from_network(net)
     if not f.layers:
         none = np.zeros((0, net.outputs))

@@ -45,7 +45,7 @@ def has_only_form(task: Task | str) -> bool:
 def _only_form(
     network: Network, box: tuple[tuple[float, float], ...], symmetries: tuple[Symmetry, ...], bias: bool
 ) -> bool:
-    form = canonical_form(network, box)
+    form = canonical_form(network, box=box)
     count = smallest_plan(form, bias).count
     if form.kinks > _KINKS or count != len(network.weights[0]):
         return False
@@ -67,7 +67,9 @@ def _only_form(
     if any(plan.rank > 1 or (plan.rank and not plan.signs.all()) for plan in plans):
         return False
     nets = [build_network(form, plan, bias) for plan in plans]
-    first = [reduce_network(image, box) for image in (nets[0], *(mirrored(nets[0], s) for s in symmetries))]
+    first = [
+        reduce_network(image, box=box) for image in (nets[0], *(mirrored(nets[0], s) for s in symmetries))
+    ]
     return all(
-        min(image.distance(reduce_network(net, box)) for image in first) <= SAME_GAUGE for net in nets[1:]
+        min(image.distance(reduce_network(net, box=box)) for image in first) <= SAME_GAUGE for net in nets[1:]
     )

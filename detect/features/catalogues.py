@@ -133,7 +133,7 @@ class Catalogue(Registry[Feature]):
 
         return Catalogue(feature for feature in self._features.values() if hit(feature))
 
-    def bind(self, inputs: int, box: BoxLike = (-1.0, 1.0), **options: Any) -> tuple[BoundFeature, ...]:
+    def bind(self, inputs: int, *, box: BoxLike = (-1.0, 1.0), **options: Any) -> tuple[BoundFeature, ...]:
         """Every feature on every choice of its arguments among `inputs` inputs; see `binding.bind`."""
         return bind(tuple(self._features.values()), inputs, as_box(box, inputs), **options).features
 

@@ -90,10 +90,10 @@ class Feature:
         """The first part of the id."""
         return self.id.partition("/")[0]
 
-    def __call__(self, X: npt.ArrayLike, box: BoxLike = (-1.0, 1.0)) -> npt.NDArray[np.float64]:
+    def __call__(self, X: npt.ArrayLike, *, box: BoxLike = (-1.0, 1.0)) -> npt.NDArray[np.float64]:
         """The feature's values [n] at X [n, arity]; box: the arguments' own (thresholds depend on it)."""
         inputs = check_inputs(X, max(self.arity, 1) if self.arity else None)
-        return np.asarray(self.formula(inputs, as_box(box, inputs.shape[1])), dtype=np.float64)
+        return np.asarray(self.formula(inputs, box=as_box(box, inputs.shape[1])), dtype=np.float64)
 
     def __repr__(self) -> str:
         return f"Feature({self.name!r}, {self.formula.text!r})"

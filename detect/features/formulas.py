@@ -121,7 +121,7 @@ class Formula:
         """The highest number among the variables; 0 for a constant."""
         return max((column_of(name) + 1 for name in self.variables), default=0)
 
-    def __call__(self, X: Any, box: Sequence[tuple[float, float]] | None = None) -> Any:
+    def __call__(self, X: Any, *, box: Sequence[tuple[float, float]] | None = None) -> Any:
         """The values [n] at inputs X [n, d], column k being variable `x{k+1}` (or `v{k}`).
 
         X may be a numpy array or a torch tensor; the answer is of the same kind, never a view of X. `low` and

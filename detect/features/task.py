@@ -126,7 +126,7 @@ class Task:
         if X.ndim != 2 or X.shape[1] != self.arity:
             raise InputError(f"task {self.name!r} needs inputs [n, {self.arity}], got shape {tuple(X.shape)}")
         if self.target is None:
-            return _stack([formula(X, self.box) for formula in self.formula])
+            return _stack([formula(X, box=self.box) for formula in self.formula])
         values = self.target(X)
         if getattr(values, "ndim", None) == 1:
             values = values[:, None]

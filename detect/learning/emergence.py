@@ -57,7 +57,7 @@ class Emergence:
             quartiles of the step over *all* seeds, those where it never emerged counted as later than any, with
             distribution-free intervals. Missing steps are beyond the end of training; `reason` says so.
         steps: the checkpoints.
-        held: the 1 - r^2 at which a neuron holds a feature.
+        max_unexplained: the 1 - r^2 at which a neuron holds a feature.
 
     Examples:
         >>> from ..features.task import derived_network
@@ -74,7 +74,7 @@ class Emergence:
     first: pd.DataFrame
     summary: pd.DataFrame
     steps: tuple[int, ...]
-    held: float
+    max_unexplained: float
 
     def to_frame(self) -> pd.DataFrame:
         """The rows by feature and seed."""
@@ -103,7 +103,7 @@ def emergence_of(
     seeds: Sequence[int] | None = None,
     box: BoxLike | None = None,
     oriented: bool = False,
-    held: float = HELD,
+    max_unexplained: float = HELD,
     confidence: float = 0.95,
     catalogue: Catalogue | None = None,
 ) -> Emergence:
@@ -119,7 +119,7 @@ def emergence_of(
         seeds: what the networks are called; by default 0, 1, ...
         box: by default the task's, else (-1, 1).
         oriented: ask for these very arguments.
-        held: the largest 1 - r^2 at which a used neuron holds a feature.
+        max_unexplained: the largest 1 - r^2 at which a used neuron holds a feature.
         confidence: of the intervals.
         catalogue: by default the installed one.
 
@@ -141,8 +141,10 @@ def emergence_of(
     names = list(range(len(rows[0]))) if seeds is None else [int(seed) for seed in seeds]
     if len(names) != len(rows[0]) or len(set(names)) != len(names):
         raise InputError(f"{len(names)} seeds for {len(rows[0])} networks: give one each, all different")
-    if not 0 < held < 1:
-        raise InputError(f"held={held!r}: give the share of variance left unexplained, between 0 and 1")
+    if not 0 < max_unexplained < 1:
+        raise InputError(
+            f"max_unexplained={max_unexplained!r}: give the share of variance left unexplained, between 0 and 1"
+        )
     flat = [network for row in rows for network in row]
     present = [network for network in flat if network is not None]
     if not present:
@@ -166,8 +168,12 @@ def emergence_of(
         if not bound[k]:  # the hand-derived network is deeper than these
             continue
         about = {"feature": label[0], "on": ", ".join(label[1])}
-        curves.append(_curve(about, names, when, unexplained[..., k], layer[..., k], neuron[..., k], held))
-        own = [_first(about, seed, when, unexplained[:, s, k], held) for s, seed in enumerate(names)]
+        curves.append(
+            _curve(about, names, when, unexplained[..., k], layer[..., k], neuron[..., k], max_unexplained)
+        )
+        own = [
+            _first(about, seed, when, unexplained[:, s, k], max_unexplained) for s, seed in enumerate(names)
+        ]
         first.append(pd.DataFrame(own, columns=list(FIRST_COLUMNS)))
         summary.append(_summary(about, first[-1], when[-1], confidence))
     tables = [pd.concat(parts, ignore_index=True) for parts in (curves, first, summary)]
@@ -176,7 +182,7 @@ def emergence_of(
     ):
         for name in columns:
             table[name] = table[name].astype("Int64")
-    return Emergence(tables[0], tables[1], tables[2], tuple(when), held)
+    return Emergence(tables[0], tables[1], tables[2], tuple(when), max_unexplained)
 
 
 def _checked(

@@ -179,7 +179,7 @@ def _misplaced(
     target = _form(task)
     if target is None or len(layers) > 1:
         return MisplacedByExclusion()
-    form = canonical_form(net, task.box).simplify(NAMED_KINK * target.scale)
+    form = canonical_form(net, box=task.box).simplify(NAMED_KINK * target.scale)
     own, wanted = (np.abs(X @ f.n.T + f.d) for f in (form, target))
     alike = _alike(own, wanted) >= IN_PLACE
     missing, extra = np.flatnonzero(~alike.any(axis=0)), np.flatnonzero(~alike.any(axis=1))
@@ -326,7 +326,7 @@ def _form(task: Task) -> CanonicalForm | None:
     derived = task.derived_network
     if derived is None or len(derived.architecture.active) != 1:
         return None
-    return canonical_form(derived, task.box)
+    return canonical_form(derived, box=task.box)
 
 
 def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[Affine, ...]:

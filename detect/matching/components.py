@@ -223,7 +223,9 @@ def match_components(
             source[hook_post(block)][rows],
             architecture,
             block,
-            probes_for(X.shape[1], bounds, X=X[rows], depth=_depth(architecture, block), catalogue=catalogue),
+            probes_for(
+                X.shape[1], box=bounds, X=X[rows], depth=_depth(architecture, block), catalogue=catalogue
+            ),
             method,
             laws,
         )
@@ -275,7 +277,8 @@ def _match_stack(
         X = X[_thinned(len(X))]
     blocks = _readable_blocks(architecture)
     probes = {
-        block: probes_for(d, box, X=X, depth=_depth(architecture, block), catalogue=known) for block in blocks
+        block: probes_for(d, box=box, X=X, depth=_depth(architecture, block), catalogue=known)
+        for block in blocks
     }
     matched = []
     for k in range(len(stack)):

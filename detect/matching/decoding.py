@@ -107,7 +107,7 @@ def read_direction(
         Direction(absolute(x1), layer 0; 1 - R^2 = 1e-15, over 2 neurons, nearest neuron ...)
     """
     net = as_network(network)
-    targets = targets_for(net.inputs, box, catalogue=catalogue)
+    targets = targets_for(net.inputs, box=box, catalogue=catalogue)
     label = f"{feature}({', '.join(on)})"
     labels = [bound.label for bound in targets.features]
     if label not in labels:
@@ -174,7 +174,7 @@ def interchange_effect(
         (-1.0, 1.0, 1.0)
     """
     net = as_network(network)
-    targets = targets_for(net.inputs, box)
+    targets = targets_for(net.inputs, box=box)
     _, test = _activations(net, direction.layer, targets)
     if test.shape[2] != len(direction.encoder):
         raise InputError(

@@ -80,8 +80,8 @@ class Targets:
 
 def targets_for(
     inputs: int,
-    box: BoxLike = (-1.0, 1.0),
     *,
+    box: BoxLike = (-1.0, 1.0),
     X: npt.ArrayLike | None = None,
     catalogue: Catalogue | None = None,
 ) -> Targets:
@@ -213,7 +213,7 @@ def match_directions(
     architecture = activations.shape()
     X = activations.inputs
     bounds = box_of(X) if box is None else box
-    targets = targets_for(X.shape[1], bounds, X=X, catalogue=catalogue)
+    targets = targets_for(X.shape[1], box=bounds, X=X, catalogue=catalogue)
     order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
     cut = len(order) // 3
     layers = {block: activations[hook_post(block)][order][None] for block in architecture.active}
@@ -268,7 +268,7 @@ def read_directions(
     if not blocks:
         # Nothing is read: the targets of the real inputs would take minutes to lay out.
         return [], targets_for(1, catalogue=catalogue), tuple(left_out)
-    targets = targets_for(architecture.sizes[0], box, X=inputs, catalogue=catalogue)
+    targets = targets_for(architecture.sizes[0], box=box, X=inputs, catalogue=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
     # One chunk of activations stays below about 100 MB.

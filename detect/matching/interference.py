@@ -187,7 +187,7 @@ def superposition(
     bounds = box_of(X) if box is None else box
     if directions is None:
         directions = match_directions(activations, init=init, box=bounds, catalogue=catalogue)
-    targets = targets_for(X.shape[1], bounds, X=X, catalogue=catalogue)
+    targets = targets_for(X.shape[1], box=bounds, X=X, catalogue=catalogue)
     cut = len(targets.X_fit)
     # The same rows as the read-outs were fitted and tested on.
     order = np.random.default_rng(0).permutation(len(X))[: cut + len(targets.X_test)]

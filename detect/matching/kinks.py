@@ -42,17 +42,17 @@ class KinkCriterion:
     Attributes:
         value: share of the output's bent part that matched kinks and an affine remainder reproduce; NaN where
             the output is affine and nothing bends. It can be negative.
-        held: the largest 1 - r^2 at which a neuron counted as matched.
+        max_unexplained: the largest 1 - r^2 at which a neuron counted as matched.
         lazy: the lazy panel's 95% quantile of the same value.
         passed: value >= 0.99 and above the lazy quantile.
 
     Examples:
-        >>> KinkCriterion(value=0.999, held=1e-3, lazy=0.36, passed=True).passed
+        >>> KinkCriterion(value=0.999, max_unexplained=1e-3, lazy=0.36, passed=True).passed
         True
     """
 
     value: float
-    held: float
+    max_unexplained: float
     lazy: float
     passed: bool
 
@@ -62,7 +62,7 @@ def kink_criterion(
     *,
     task: Task | str | None = None,
     box: BoxLike | None = None,
-    held: float | None = None,
+    max_unexplained: float | None = None,
     init: str | None = None,
     seed: int = 0,
     catalogue: Catalogue | None = None,
@@ -76,8 +76,8 @@ def kink_criterion(
         network: with at least one non-linear layer.
         task: what the lazy networks are fitted to; by default the network's own outputs.
         box: the inputs' box; by default the task's, else (-1, 1).
-        held: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3% of the lazy
-            panel reach 0.99.
+        max_unexplained: the largest 1 - r^2 of a match; by default the first of `TOLERANCES` at which at most 3%
+            of the lazy panel reach 0.99.
         init: init law of the lazy networks' hidden layers, `"uniform"` or `"normal"`; None takes the larger lazy
             quantile of both. seed: of their draws.
         catalogue: the features to look for; by default the installed ones.
@@ -92,7 +92,9 @@ def kink_criterion(
         (1.0, True)
     """
     net = as_network(network)
-    return kink_criteria([net], task=task, box=box, held=held, init=init, seed=seed, catalogue=catalogue)[0]
+    return kink_criteria(
+        [net], task=task, box=box, max_unexplained=max_unexplained, init=init, seed=seed, catalogue=catalogue
+    )[0]
 
 
 def kink_criteria(
@@ -100,7 +102,7 @@ def kink_criteria(
     *,
     task: Task | str | None = None,
     box: BoxLike | None = None,
-    held: float | None = None,
+    max_unexplained: float | None = None,
     init: str | None = None,
     seed: int = 0,
     catalogue: Catalogue | None = None,
@@ -109,7 +111,7 @@ def kink_criteria(
 
     Args:
         networks: at least one; all of the same architecture.
-        task, box, held, init, seed, catalogue: as for `kink_criterion`.
+        task, box, max_unexplained, init, seed, catalogue: as for `kink_criterion`.
 
     Raises:
         InputError: where the last hidden layer has no activation.
@@ -129,7 +131,7 @@ def kink_criteria(
     bounds = box if box is not None else known.box if known else (-1.0, 1.0)
     block = architecture.active[-1]
     probes = probes_for(
-        architecture.sizes[0], bounds, depth=depth_of(architecture, block), catalogue=catalogue
+        architecture.sizes[0], box=bounds, depth=depth_of(architecture, block), catalogue=catalogue
     )
     if known is not None:
         wanted = [known(probes.X)]
@@ -140,16 +142,16 @@ def kink_criteria(
     results = []
     for group, target in zip(groups, wanted, strict=True):
         panels = [lazy_networks(stack, probes.X, target, PANEL, law, seed) for law in known_laws(init)]
-        tolerance, lazy = _beside(panels, probes, held)
+        tolerance, lazy = _beside(panels, probes, max_unexplained)
         for value in _explained(group, probes, tolerance):
             passed = bool(value >= PASS and value > lazy)
             results.append(KinkCriterion(float(value), tolerance, lazy, passed))
     return results
 
 
-def _beside(panels: Sequence[Stack], probes: Probes, held: float | None) -> tuple[float, float]:
+def _beside(panels: Sequence[Stack], probes: Probes, max_unexplained: float | None) -> tuple[float, float]:
     """The tolerance of a match, and the lazy panels' 95% quantile at it, the largest over the init laws."""
-    for tolerance in TOLERANCES if held is None else (held,):
+    for tolerance in TOLERANCES if max_unexplained is None else (max_unexplained,):
         # A lazy network that is affine bends nowhere and explains nothing.
         values = [np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0) for panel in panels]
         if max((lazy >= PASS).mean() for lazy in values) <= _FEW:
@@ -157,7 +159,7 @@ def _beside(panels: Sequence[Stack], probes: Probes, held: float | None) -> tupl
     return tolerance, max(float(np.quantile(lazy, 0.95)) for lazy in values)
 
 
-def _explained(stack: Stack, probes: Probes, held: float) -> Array:
+def _explained(stack: Stack, probes: Probes, max_unexplained: float) -> Array:
     """The criterion's value per network [networks]."""
     forward = stack.forward(probes.X)
     h = forward.post[-1]
@@ -185,7 +187,7 @@ def _explained(stack: Stack, probes: Probes, held: float) -> Array:
         r = unit[k].T @ probes.unit[:, bent]
         best = r.argmax(axis=1)
         top = r[np.arange(len(r)), best]
-        matched = (top > 0) & (1.0 - top**2 <= held)
+        matched = (top > 0) & (1.0 - top**2 <= max_unexplained)
         read = stack.weights[-1][k][:, matched]
         phi = probes.unit[:, bent][:, best[matched]]
         replaced = top[matched] * sd[k, matched] * np.sqrt(n) * phi + mean[k, matched]

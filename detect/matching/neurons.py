@@ -112,7 +112,7 @@ def match_neurons(
     probes_by_block = {}
     for block in architecture.active:
         depth = depth_of(architecture, block)
-        probes_by_block[block] = probes_for(X.shape[1], bounds, X=X, depth=depth, catalogue=catalogue)
+        probes_by_block[block] = probes_for(X.shape[1], box=bounds, X=X, depth=depth, catalogue=catalogue)
     rows = probes_by_block[architecture.active[0]].X if architecture.active else X
     if len(rows) != len(X):
         keep = np.linspace(0, len(X) - 1, len(rows)).astype(int)
@@ -140,10 +140,10 @@ def read_stack(
     architecture = stack.architecture
     d = architecture.sizes[0]
     probes = {
-        block: probes_for(d, box, X=inputs, depth=depth_of(architecture, block), catalogue=catalogue)
+        block: probes_for(d, box=box, X=inputs, depth=depth_of(architecture, block), catalogue=catalogue)
         for block in architecture.active
     }
-    X = next(iter(probes.values())).X if probes else probes_for(d, box, X=inputs, catalogue=catalogue).X
+    X = next(iter(probes.values())).X if probes else probes_for(d, box=box, X=inputs, catalogue=catalogue).X
     forward = stack.forward(X)
     return read_blocks(architecture, stack, forward, probes, tuple(laws)), forward, probes
 

@@ -70,8 +70,8 @@ class Probes:
 
 def probes_for(
     inputs: int,
-    box: BoxLike = (-1.0, 1.0),
     *,
+    box: BoxLike = (-1.0, 1.0),
     X: npt.ArrayLike | None = None,
     depth: int = 1,
     catalogue: Catalogue | None = None,

@@ -106,7 +106,7 @@ def check_inputs(
     return values
 
 
-def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.float64]:
+def sobol_points(box: Box, log2_points: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
     """2**log2_points scrambled Sobol points of the box, [n, d] (Owen scrambling, scipy.stats.qmc).
 
     One input gets the midpoints of an even grid instead, which no scrambling can better.
@@ -136,7 +136,7 @@ def sobol_points(box: Box, log2_points: int, seed: int = 0) -> npt.NDArray[np.fl
     return np.asarray(low + unit * (high - low))
 
 
-def comparison_points(box: Box, count: int, seed: int = 0) -> npt.NDArray[np.float64]:
+def comparison_points(box: Box, count: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
     """Points on which functions are compared: `count` uniform draws from the box, [count, d], the same at every call.
 
     Different piecewise-linear or smooth functions differ at almost every such point, so a few hundred tell any two

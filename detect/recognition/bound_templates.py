@@ -189,4 +189,4 @@ def reduced_template(circuit: Circuit, columns: tuple[int, ...], box: Box) -> Re
         circuit: the template; columns: the inputs, counted from 0, that its arguments are.
         box: (low, high) of every input.
     """
-    return reduce_network(placed_network(circuit, columns, len(box)), box)
+    return reduce_network(placed_network(circuit, columns, len(box)), box=box)

@@ -128,7 +128,7 @@ class _Item:
         return (
             self.images[0].size
             if self.circuit is None
-            else reduce_network(self.circuit, self.images[0].box).size
+            else reduce_network(self.circuit, box=self.images[0].box).size
         )
 
 
@@ -137,7 +137,7 @@ def candidates(
     *,
     box: BoxLike = (-1.0, 1.0),
     catalogue: Circuits | None = None,
-    least: int = LEAST,
+    min_count: int = LEAST,
     symmetries: Iterable[Symmetry] = (),
 ) -> list[Candidate]:
     """The circuits that recur across networks and that the catalogue has no name for, most frequent first.
@@ -150,11 +150,11 @@ def candidates(
         networks: ReLU networks with the same number of inputs.
         box: (low, high), or one pair per input.
         catalogue: circuits; by default the installed ones.
-        least: how many networks make a candidate.
+        min_count: how many networks make a candidate.
         symmetries: input symmetries; networks that they turn into each other are one.
 
     Raises:
-        InputError: where the networks' inputs differ, or `least` is below 1.
+        InputError: where the networks' inputs differ, or `min_count` is below 1.
 
     Examples:
         >>> half = Network([[[1, -1], [-2, 2], [1, 1], [-1, -1]], [[-0.5, -0.25, 0.5, -0.5]]])
@@ -165,8 +165,10 @@ def candidates(
         >>> candidates([half, half])
         []
     """
-    if least < 1:
-        raise InputError(f"least {least}: give the number of networks that make a candidate, at least 1")
+    if min_count < 1:
+        raise InputError(
+            f"min_count {min_count}: give the number of networks that make a candidate, at least 1"
+        )
     nets = [as_network(network) for network in networks]
     if len({net.inputs for net in nets}) > 1:
         raise InputError(
@@ -182,7 +184,7 @@ def candidates(
     found = []
     for group in _groups(items):
         members = tuple(sorted({item.network for item, _ in group}))
-        if len(members) >= least:
+        if len(members) >= min_count:
             candidate = _candidate(group, members, bounds)
             if candidate is not None:
                 found.append(candidate)
@@ -229,7 +231,7 @@ def _items(
     if not is_piecewise_linear(network):
         return []
     if len(network.architecture.active) == 1:
-        gauge = gauge_of(network, box, symmetries, known)
+        gauge = gauge_of(network, box=box, symmetries=symmetries, catalogue=known)
         if gauge.name is not None:
             return []
         in_order = gauge.on == tuple(f"x{k + 1}" for k in range(network.inputs))
@@ -237,7 +239,7 @@ def _items(
         factor = 1 / gauge.scale if circuit is not None else 1.0
         scaled = _scaled(network, factor)
         images = (scaled, *(mirrored(scaled, symmetry) for symmetry in symmetries))
-        return [_Item(number, tuple(reduce_network(i, box) for i in images), circuit, scaled)]
+        return [_Item(number, tuple(reduce_network(i, box=box) for i in images), circuit, scaled)]
     if len(network.architecture.active) < 2:
         return []
     return _inner(number, network, box, known, symmetries)
@@ -257,7 +259,7 @@ def _inner(
             [*biases[:-1], biases[-1][j : j + 1]],
             network.activations[:block],
         )
-        reduced = reduce_network(head, box)
+        reduced = reduce_network(head, box=box)
         if not len(reduced.d) or reduced.size == 0 or any(_spans(f.units, j) for f in named):
             continue
         # Up to scale: a variable's own is its reader's to choose. The strongest weight is made positive.
@@ -266,7 +268,7 @@ def _inner(
         factor *= float(np.sign(parts[int(np.abs(parts).argmax())])) or 1.0
         head = _scaled(head, factor)
         images = (head, *(mirrored(head, symmetry) for symmetry in symmetries))
-        items.append(_Item(number, tuple(reduce_network(i, box) for i in images), None, None))
+        items.append(_Item(number, tuple(reduce_network(i, box=box) for i in images), None, None))
     return items
 
 
@@ -384,7 +386,7 @@ def _onto(circuit: Circuit, mean: Reduced) -> Reduced | None:
     None where a kink is missing or its share is not within 0.05 of a quarter, a third or a half, or where the
     lines that carry the affine part cannot carry what is left of it.
     """
-    T = reduce_network(circuit, mean.box)
+    T = reduce_network(circuit, box=mean.box)
     kinked = np.abs(T.plus + T.minus).max(axis=1, initial=0.0) > 0
     linear = T.affine + (T.pair + (T.plus - T.minus) / 2).T @ T.n
     constant = T.constant + (T.pair + (T.plus - T.minus) / 2).T @ T.d

@@ -87,6 +87,7 @@ class Gauge:
 
 def gauge_of(
     network: Network | HasNetwork,
+    *,
     box: BoxLike = (-1.0, 1.0),
     symmetries: Iterable[Symmetry] = (),
     catalogue: Circuits | None = None,
@@ -114,7 +115,7 @@ def gauge_of(
     net = as_network(network)
     bounds = as_box(box, net.inputs)
     entries = circuits if catalogue is None else catalogue
-    form, reduced = canonical_form(net, bounds), reduce_network(net, bounds)
+    form, reduced = canonical_form(net, box=bounds), reduce_network(net, box=bounds)
     found = _class_of(net, bounds, entries)
     if found is None:
         return Gauge(form, reduced, None, (), math.nan, None, math.nan)
@@ -125,7 +126,7 @@ def gauge_of(
         gauges = [c.gauge for c in bound.circuit.gauges]
         options = [best]
         options += [
-            nearest_gauge(reduce_network(i, bounds), bound.circuit, bound.columns, scale) for i in images
+            nearest_gauge(reduce_network(i, box=bounds), bound.circuit, bound.columns, scale) for i in images
         ]
         named = [option for option in options if option.name is not None]
         best = min(named, key=lambda option: gauges.index(str(option.name))) if named else best

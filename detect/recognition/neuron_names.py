@@ -23,7 +23,7 @@ PROBES = 512
 
 
 def neuron_features(
-    network: Network, box: Box | None = None
+    network: Network, *, box: Box | None = None
 ) -> tuple[tuple[tuple[str, str | None], ...], ...]:
     """Per hidden layer, each neuron's label and the catalogue's feature that it holds exactly, or None.
 

@@ -133,7 +133,7 @@ class Circuit:
     def values(self, X: Array) -> Array:
         """The formula's values [n, outputs] at arguments X [n, arity]."""
         box = tuple((-1.0, 1.0) for _ in range(X.shape[1]))
-        return np.column_stack([np.asarray(f(X, box), dtype=np.float64) for f in self.formula])
+        return np.column_stack([np.asarray(f(X, box=box), dtype=np.float64) for f in self.formula])
 
     @cached_property
     def symmetry(self) -> tuple[tuple[int, ...], ...]:

@@ -123,7 +123,7 @@ def unfold(
         if isinstance(made, str):
             reasons += [made] if made else []
             continue
-        neurons = neuron_features(made, bounds)
+        neurons = neuron_features(made, box=bounds)
         mixed = [label for layer in neurons for label, feature in layer if feature is None]
         if mixed:
             reasons.append(f"the {_METHODS[build.__name__]} has {mixed[0]}, which is no single feature")
@@ -176,7 +176,7 @@ def _from_normal_form(network: Network, box: Box, known: Circuits) -> Network | 
     del known
     if len(network.architecture.active) > 1:
         return "the normal form is of one hidden layer"
-    form = canonical_form(network, box)
+    form = canonical_form(network, box=box)
     rows: list[tuple[Array, float, Array]] = []
     affine, constant = form.A.copy(), form.c.copy()
     for n, d, kappa, own in zip(form.n, form.d, form.kappa, form.sides, strict=True):
@@ -212,7 +212,7 @@ def _directions(affine: Array, box: Box) -> list[Array]:
 
 
 def _is_feature(weights: Array, bias: float, box: Box) -> bool:
-    ((_, feature),) = neuron_features(Network([weights[None], [[1.0]]], [[bias], [0.0]]), box)[0]
+    ((_, feature),) = neuron_features(Network([weights[None], [[1.0]]], [[bias], [0.0]]), box=box)[0]
     return feature is not None
 
 

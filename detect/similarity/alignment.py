@@ -98,26 +98,26 @@ def partial_matching(
     X: LayerLike,
     Y: LayerLike,
     *,
-    unexplained: float = 0.01,
+    max_unexplained: float = 0.01,
     null: Null = None,
     draws: int = 199,
     seed: int = 0,
 ) -> Matching:
     """The share of units that have a counterpart, each at most one; the others stay alone.
 
-    Two units are counterparts if they correlate positively with `1 - r^2 <= unexplained`; among the
+    Two units are counterparts if they correlate positively with `1 - r^2 <= max_unexplained`; among the
     one-to-one matchings of counterparts the one with the largest total correlation is taken. The value is 2
     k / (d_x + d_y) for k
     pairs of live units: 1 if every unit of either layer has its own, 0 if none has.
 
     Args:
         X, Y: activations [n, d_x] and [n, d_y] on the same inputs.
-        unexplained: the part of a unit's variance that its counterpart may leave unexplained, in (0, 1]; 0.01
+        max_unexplained: the part of a unit's variance that its counterpart may leave unexplained, in (0, 1]; 0.01
             is the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees between ReLU neurons.
         null, draws, seed: see `measures.py`.
 
     Raises:
-        InputError: as for `correlation_matching`, and for `unexplained` outside (0, 1].
+        InputError: as for `correlation_matching`, and for `max_unexplained` outside (0, 1].
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -126,15 +126,17 @@ def partial_matching(
         >>> found.value, found.pairs.tolist()
         (0.4, [[0, 1]])
     """
-    if not 0 < unexplained <= 1:
-        raise InputError(f"unexplained {unexplained}: give the tolerated 1 - r^2, above 0 and up to 1")
-    lowest = math.sqrt(1.0 - unexplained)
+    if not 0 < max_unexplained <= 1:
+        raise InputError(
+            f"max_unexplained {max_unexplained}: give the tolerated 1 - r^2, above 0 and up to 1"
+        )
+    lowest = math.sqrt(1.0 - max_unexplained)
 
     def solve(C: Array) -> Array:
         counterparts = np.where((lowest <= C) & (C > 0.0), C, 0.0)
         return np.where(counterparts > 0.0, _one_to_one(counterparts), 0.0)
 
-    name = f"partial_matching({unexplained:g})"
+    name = f"partial_matching({max_unexplained:g})"
     return _matched(name, solve, _share_matched, X, Y, null, draws, seed)
 
 

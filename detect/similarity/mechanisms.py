@@ -102,8 +102,8 @@ class Mechanism:
 
 
 def circuit_similarity(
-    f: Network | HasNetwork,
-    g: Network | HasNetwork,
+    first: Network | HasNetwork,
+    second: Network | HasNetwork,
     *,
     box: BoxLike = (-1.0, 1.0),
     tau: float = TAU,
@@ -112,18 +112,19 @@ def circuit_similarity(
 ) -> float:
     """How much of their mechanism two one-hidden-layer ReLU networks share, in [0, 1].
 
-    1 exactly when the signed measures agree (then f - g is constant); sensitive to scale on purpose, S(f, a f) =
-    min(a, 1/a). Read it beside its null, the same number for networks that compute the function with random hidden
-    layers: it can reach 0.91 at width 64 without biases. At the reduced level the project calls 0.9 and above the
-    same mechanism and 0.3 and below a different one (docs/mathematics.md, Circuit similarity). 1 - S is no metric.
+    1 exactly when the signed measures agree (then the difference is constant); sensitive to scale on purpose,
+    S(f, a f) = min(a, 1/a). Read it beside its null, the same number for networks that compute the function with random
+    hidden layers: it can reach 0.91 at width 64 without biases. At the reduced level the project calls 0.9 and above
+    the same mechanism and 0.3 and below a different one (docs/mathematics.md, Circuit similarity). 1 - S is no metric.
 
     Args:
-        f, g: networks of the same inputs and outputs, one hidden layer of ReLU (or purely linear) units.
+        first, second: networks of the same inputs and outputs, one hidden layer of ReLU (or purely linear) units.
         box: (low, high) for all inputs or one pair each.
         tau: how far shapes may differ and still count as alike: the 1 - r at which the kernel is 1/e.
         level: `"reduced"`, `"canonical"` or `"atoms"`, see the module's text.
         symmetries: of the task (`Task.symmetries`), or matrices M [d, d] with target(M x) = target(x), that
-            map the box onto itself; the largest value over g and all g(M x) is returned.
+            map the box onto itself; the largest value over the second network and all
+            its images second(M x) is returned.
 
     Raises:
         InputError: for deeper networks, other activations, unequal sizes, tau <= 0, or a symmetry that moves
@@ -139,17 +140,17 @@ def circuit_similarity(
     """
     if not tau > 0:
         raise InputError(f"tau {tau}: give a positive deficit (0.02 is about 9 degrees at two inputs)")
-    first, second = as_network(f), as_network(g)
-    if (first.inputs, first.outputs) != (second.inputs, second.outputs):
+    one, other = as_network(first), as_network(second)
+    if (one.inputs, one.outputs) != (other.inputs, other.outputs):
         raise InputError(
-            f"{first} and {second} have different inputs or outputs: circuits are compared on the same box"
+            f"{one} and {other} have different inputs or outputs: circuits are compared on the same box"
         )
-    bounds = as_box(box, first.inputs)
-    own = mechanism(first, box=bounds, level=level)
-    values = [own.similarity(mechanism(second, box=bounds, level=level), tau)]
+    bounds = as_box(box, one.inputs)
+    own = mechanism(one, box=bounds, level=level)
+    values = [own.similarity(mechanism(other, box=bounds, level=level), tau)]
     for number, symmetry in enumerate(symmetries):
         M = _symmetry(symmetry, bounds, number)
-        moved = Network((second.weights[0] @ M, *second.weights[1:]), second.biases, second.activations)
+        moved = Network((other.weights[0] @ M, *other.weights[1:]), other.biases, other.activations)
         values.append(own.similarity(mechanism(moved, box=bounds, level=level), tau))
     return max(values)
 

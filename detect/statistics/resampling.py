@@ -154,8 +154,8 @@ class Contrast:
 def within_across(
     matrix: npt.ArrayLike,
     groups: Sequence[object] | npt.NDArray[Any],
-    seed: int = 0,
     *,
+    seed: int = 0,
     draws: int = 1999,
     confidence: float = 0.95,
 ) -> Contrast:

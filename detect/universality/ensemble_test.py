@@ -43,7 +43,7 @@ def match_ensemble(
     *,
     box: BoxLike = (-1.0, 1.0),
     init: str | None = None,
-    held: float = HELD,
+    max_unexplained: float = HELD,
     seed: int = 0,
     catalogue: Catalogue | None = None,
 ) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def match_ensemble(
         networks: networks of one architecture, one per seed; those that solved their task.
         box: the inputs' box.
         init: init law of the untrained networks; None takes the larger p of both.
-        held: the largest 1 - r^2 at which a neuron holds a feature.
+        max_unexplained: the largest 1 - r^2 at which a neuron holds a feature.
         seed: of the untrained draws.
         catalogue: the features to look for; by default the installed ones.
 
@@ -73,21 +73,23 @@ def match_ensemble(
     """
     import pandas as pd
 
-    if not 0.0 < held < 1.0:
-        raise InputError(f"held={held!r}: give the share of variance left unexplained, between 0 and 1")
+    if not 0.0 < max_unexplained < 1.0:
+        raise InputError(
+            f"max_unexplained={max_unexplained!r}: give the share of variance left unexplained, between 0 and 1"
+        )
     stack = Stack.of(networks)
     architecture = stack.architecture
     parts = []
     for layer, block in enumerate(architecture.active):
         probes = probes_for(
-            architecture.sizes[0], box, depth=depth_of(architecture, block), catalogue=catalogue
+            architecture.sizes[0], box=box, depth=depth_of(architecture, block), catalogue=catalogue
         )
-        holds, used = _held_features(stack, block, probes, held)
+        holds, used = _held_features(stack, block, probes, max_unexplained)
         found = holds.sum(axis=0)
         worst = np.zeros(len(probes.features))
         expected = np.zeros(len(probes.features))
         for law in known_laws(init):
-            rate = _null_rate(architecture, block, law, probes, held, seed)
+            rate = _null_rate(architecture, block, law, probes, max_unexplained, seed)
             chance = 1.0 - (1.0 - rate[None, :]) ** used[:, None]
             p = [poisson_binomial_tail(int(found[k]), chance[:, k]) for k in range(len(found))]
             worst, expected = np.maximum(worst, p), np.maximum(expected, chance.mean(axis=0))

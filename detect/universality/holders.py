@@ -110,7 +110,7 @@ def carriers(
 
 def _layer(stack: Stack, layer: int, block: int, box: BoxLike, known: Catalogue | None) -> Carriers:
     architecture = stack.architecture
-    probes = probes_for(architecture.sizes[0], box, depth=depth_of(architecture, block), catalogue=known)
+    probes = probes_for(architecture.sizes[0], box=box, depth=depth_of(architecture, block), catalogue=known)
     widest = max(*architecture.sizes, len(probes.features))
     step = max(1, int(_BATCH / (len(probes.X) * widest)))
     parts = []

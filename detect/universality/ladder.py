@@ -98,7 +98,7 @@ class Ladder:
     """The five verdicts on two groups of networks, or on the seeds of one.
 
     Attributes:
-        a, b: names of the groups, equal where one is compared with itself.
+        first, second: names of the groups, equal where one is compared with itself.
         rungs: from function to circuit.
         features: one row per feature that any of the networks holds, with how many on either side, and whether
             the two prevalences differ (`p` by Fisher's exact test, `q` by Benjamini-Hochberg; missing within one
@@ -116,8 +116,8 @@ class Ladder:
         same circuit
     """
 
-    a: str
-    b: str
+    first: str
+    second: str
     rungs: tuple[Rung, ...]
     features: pd.DataFrame = field(repr=False)
     measured: tuple[Measured, ...] = field(repr=False)
@@ -134,7 +134,7 @@ class Ladder:
             >>> print(ladder_of([derived_network("minimum")] * 20, task="minimum").at(0.99).stops_at)
             None
         """
-        return _judged(self.a, self.b, self.measured, self.features, self.majority, confidence)
+        return _judged(self.first, self.second, self.measured, self.features, self.majority, confidence)
 
     @property
     def stops_at(self) -> RungName | None:
@@ -149,7 +149,7 @@ class Ladder:
     @property
     def sentence(self) -> str:
         """Where the ladder stops, and why."""
-        who = f"The seeds of {self.a}" if self.a == self.b else f"{self.a} and {self.b}"
+        who = f"The seeds of {self.first}" if self.first == self.second else f"{self.first} and {self.second}"
         stopped = next((rung for rung in self.rungs if rung.verdict != "same"), None)
         if stopped is None:
             return f"{who} are the same up to the {self.rungs[-1].name}."
@@ -171,7 +171,7 @@ class Ladder:
         return _frame([self])
 
     def __repr__(self) -> str:
-        who = self.a if self.a == self.b else f"{self.a} and {self.b}"
+        who = self.first if self.first == self.second else f"{self.first} and {self.second}"
         reached = (
             f"same up to {self.stops_at}"
             if self.stops_at
@@ -190,28 +190,29 @@ class Ladder:
 
 
 def ladder_of(
-    a: Population | Sequence[Network | HasNetwork],
-    b: Population | Sequence[Network | HasNetwork] | None = None,
+    first: Population | Sequence[Network | HasNetwork],
+    second: Population | Sequence[Network | HasNetwork] | None = None,
     *,
     task: Task | str | None = None,
-    solved: float = SOLVED,
+    threshold: float = SOLVED,
     majority: float = MAJORITY,
     confidence: float = 0.95,
-    held: float = HELD,
-    most: int = COMPARED,
+    max_unexplained: float = HELD,
+    max_networks: int = COMPARED,
     seed: int = 0,
     catalogue: Catalogue | None = None,
 ) -> Ladder:
     """Compare two groups of solved networks, or the seeds of one, rung by rung.
 
     Args:
-        a, b: a `Population`, or plain networks (then named a and b, of `task`); None compares a with itself.
+        first, second: a `Population`, or plain networks (then named a and b, of `task`); None compares
+            the first with itself.
         task: of plain networks.
-        solved: the mean squared error of a solved network; two of them differ by at most 4 times that.
+        threshold: the mean squared error of a solved network; two of them differ by at most 4 times that.
         majority: the share of pairs, above 1/2, that a verdict has to hold for.
         confidence: of the interval of that share.
-        held: the largest 1 - r^2 at which a used neuron holds a feature.
-        most: networks of each group that are compared, the first ones.
+        max_unexplained: the largest 1 - r^2 at which a used neuron holds a feature.
+        max_networks: networks of each group that are compared, the first ones.
         seed: of drawn untrained and lazy networks.
         catalogue: by default the installed one.
 
@@ -226,24 +227,23 @@ def ladder_of(
         >>> print(ladder_of([derived_network("minimum")] * 20, [two] * 20).stops_at)  # without the swap of inputs
         function
     """
-    first = a if isinstance(a, Population) else Population("a", a, task=task)
-    second = (
-        None if b is None or b is a else b if isinstance(b, Population) else Population("b", b, task=task)
-    )
-    settings = Settings(solved, majority, held, most, seed, catalogue)
-    one = Read(first, settings)
-    return _compared(one, one if second is None else Read(second, settings), confidence)
+    groups = [first if isinstance(first, Population) else Population("a", first, task=task)]
+    if second is not None and second is not first:
+        groups.append(second if isinstance(second, Population) else Population("b", second, task=task))
+    settings = Settings(threshold, majority, max_unexplained, max_networks, seed, catalogue)
+    read = [Read(group, settings) for group in groups]
+    return _compared(read[0], read[-1], confidence)
 
 
 def ladders(
     populations: Sequence[Population],
     *,
     within: bool = True,
-    solved: float = SOLVED,
+    threshold: float = SOLVED,
     majority: float = MAJORITY,
     confidence: float = 0.95,
-    held: float = HELD,
-    most: int = COMPARED,
+    max_unexplained: float = HELD,
+    max_networks: int = COMPARED,
     seed: int = 0,
     catalogue: Catalogue | None = None,
 ) -> tuple[Ladder, ...]:
@@ -252,7 +252,7 @@ def ladders(
     Args:
         populations: the conditions, of different names.
         within: whether each is also compared with itself.
-        solved, majority, confidence, held, most, seed, catalogue: as for `ladder_of`.
+        threshold, majority, confidence, max_unexplained, max_networks, seed, catalogue: as for `ladder_of`.
 
     Returns:
         in the order (1, 1), (1, 2), ..., (2, 2), ..., each judged alone; `ladder_table` judges them together.
@@ -270,7 +270,7 @@ def ladders(
     names = [population.name for population in populations]
     if len(set(names)) < len(names):
         raise InputError(f"populations {', '.join(names)}: give each a name of its own")
-    settings = Settings(solved, majority, held, most, seed, catalogue)
+    settings = Settings(threshold, majority, max_unexplained, max_networks, seed, catalogue)
     read = [Read(population, settings) for population in populations]
     found = {}
     for j, other in enumerate(read):
@@ -472,7 +472,7 @@ def _frame(found: Sequence[Ladder]) -> pd.DataFrame:
 
     rows = [
         {name: getattr(rung, name, None) for name in COLUMNS}
-        | {"a": one.a, "b": one.b, "rung": rung.name, "stops_at": one.stops_at or ""}
+        | {"a": one.first, "b": one.second, "rung": rung.name, "stops_at": one.stops_at or ""}
         for one in found
         for rung in one.rungs
     ]

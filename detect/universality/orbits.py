@@ -245,7 +245,7 @@ class Orbits:
         # On its active side the feature is w.x + t: read t off there.
         low, high = self.task.box[int(on[0][1:]) - 1]
         arguments = self._X[:, [int(text[1:]) - 1 for text in on]]
-        values = np.asarray(feature.formula(arguments, ((low, high),) * feature.arity), dtype=np.float64)
+        values = np.asarray(feature.formula(arguments, box=((low, high),) * feature.arity), dtype=np.float64)
         active = values > 0
         if not active.any():
             return None

@@ -47,22 +47,23 @@ _MEASURES: dict[str, Callable[[], Any]] = {"cka": cka_measure, "units": matching
 class Settings:
     """What is compared, and how strictly."""
 
-    solved: float
+    threshold: float
     majority: float
-    held: float
-    most: int
+    max_unexplained: float
+    max_networks: int
     seed: int
     catalogue: Catalogue | None
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.majority < 1:
             raise InputError(f"majority {self.majority}: give a share of the pairs from 1/2 to below 1")
-        if not self.solved > 0 or not 0 < self.held < 1:
+        if not self.threshold > 0 or not 0 < self.max_unexplained < 1:
             raise InputError(
-                f"solved={self.solved!r}, held={self.held!r}: give a positive loss, and a share of variance below 1"
+                f"threshold={self.threshold!r}, max_unexplained={self.max_unexplained!r}: give a positive "
+                "loss, and a share of variance below 1"
             )
-        if self.most < 2:
-            raise InputError(f"most={self.most}: comparing takes at least 2 networks")
+        if self.max_networks < 2:
+            raise InputError(f"max_networks={self.max_networks}: comparing takes at least 2 networks")
 
 
 class Read:
@@ -73,7 +74,7 @@ class Read:
         self.settings = settings
         self.X = sobol_points(population.box, _LOG2_POINTS)
         # Of many solved networks the first are as good as any: seeds have no order.
-        self.solved = population.networks[: settings.most]
+        self.solved = population.networks[: settings.max_networks]
         self._prepared: dict[tuple[str, Kind, Symmetry], list[list[Prepared]]] = {}
         self._mechanisms: dict[tuple[Kind, Symmetry], list[Mechanism] | list[DeepMechanism]] = {}
         self._labels: dict[tuple[Kind, Symmetry], list[frozenset[Label]]] = {}
@@ -175,7 +176,9 @@ class Read:
                 members = [networks[p] for p in places]
                 layers = carriers(members, box=self.population.box, catalogue=self.settings.catalogue)
                 for own in layers:
-                    for place, labels in zip(places, own.held_labels(self.settings.held), strict=True):
+                    for place, labels in zip(
+                        places, own.held_labels(self.settings.max_unexplained), strict=True
+                    ):
                         found[place] = found[place] | labels
             self._labels[key] = found
         return self._labels[key]

@@ -77,7 +77,7 @@ def _function(one: Read, other: Read) -> Measured:
         return _pairs(squares, one is other)
 
     values, null = apart("solved"), apart("untrained")
-    bar = 4 * one.settings.solved
+    bar = 4 * one.settings.threshold
     q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
     same = values <= bar
     vacuous = same & (q05 <= bar)

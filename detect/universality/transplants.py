@@ -45,7 +45,7 @@ class TransplantSettings:
     Attributes:
         layer, donor_layer: non-linear layers from 0; None for the first that holds the feature (0 for a whole layer of
             the recipient).
-        held: the largest 1 - r^2 of a carrier.
+        max_unexplained: the largest 1 - r^2 of a carrier.
         draws: of each kind of decoy.
         seed: of the pairing and the decoys.
 
@@ -53,20 +53,21 @@ class TransplantSettings:
         InputError: for a share `held` that is not between 0 and 1, or fewer than one decoy.
 
     Examples:
-        >>> TransplantSettings(layer=1).held
+        >>> TransplantSettings(layer=1).max_unexplained
         0.001
     """
 
     layer: int | None = None
     donor_layer: int | None = None
-    held: float = HELD
+    max_unexplained: float = HELD
     draws: int = DECOYS
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.held < 1:
+        if not 0 < self.max_unexplained < 1:
             raise InputError(
-                f"held={self.held!r}: give the share of variance left unexplained, between 0 and 1"
+                f"max_unexplained={self.max_unexplained!r}: give the share of variance left unexplained, between "
+                "0 and 1"
             )
         if self.draws < 1:
             raise InputError(
@@ -188,17 +189,17 @@ def _one_feature(
 ) -> Transplant:
     """One feature, by name."""
     blank = Transplant("donor", "recipient", name, on or (), donor_on or ())
-    into, nearest = recipient.find(name, on=on, layer=settings.layer, held=settings.held)
+    into, nearest = recipient.find(name, on=on, layer=settings.layer, held=settings.max_unexplained)
     if into is None:
-        return replace(blank, reason=_lacking("recipient", name, on, nearest, settings.held))
+        return replace(blank, reason=_lacking("recipient", name, on, nearest, settings.max_unexplained))
     blank = replace(
         blank, on=into.on, layer=into.layer, neurons=into.units, last=recipient.is_last(into.layer)
     )
     source, nearest = donor.find(
-        name, on=donor_on, layer=settings.donor_layer, held=settings.held, prefer=into.on
+        name, on=donor_on, layer=settings.donor_layer, held=settings.max_unexplained, prefer=into.on
     )
     if source is None:
-        return replace(blank, reason=_lacking("donor", name, donor_on, nearest, settings.held))
+        return replace(blank, reason=_lacking("donor", name, donor_on, nearest, settings.max_unexplained))
     blank = replace(
         blank,
         donor_on=source.on,
@@ -217,9 +218,11 @@ def _whole_layer(
     recipient.check_layer(layer, "recipient")  # a network without any hidden layer has no layer 0
     pairs: list[Pair] = []
     moved, missing = [], []
-    for into in recipient.all_held(layer, settings.held):
+    for into in recipient.all_held(layer, settings.max_unexplained):
         label: Label = recipient.layers[layer].labels[into.feature]
-        source, _ = donor.find(label[0], layer=settings.donor_layer, held=settings.held, prefer=into.on)
+        source, _ = donor.find(
+            label[0], layer=settings.donor_layer, held=settings.max_unexplained, prefer=into.on
+        )
         if source is None:
             missing.append(label_text(label))
         else:

@@ -210,9 +210,9 @@ def compress(
 def compress_all(
     networks: Sequence[Network],
     task: Task | str,
+    *,
     settings: Compression | None = None,
     seeds: Sequence[int] | None = None,
-    *,
     tolerance: float = SOLVED,
     progress: bool | None = None,
 ) -> list[Compressed]:

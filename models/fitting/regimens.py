@@ -164,7 +164,7 @@ class Regimen(CheckedTable):
         rescue: what is done for networks that got stuck after `steps` updates, or None.
         compression: how the trained network is made smaller, or None.
         polish: iterations of Levenberg-Marquardt at the end, in double precision.
-        verification: the loss on fresh points under which a seed is done; None where nothing depends on it.
+        threshold: the loss on fresh points under which a seed is done; None where nothing depends on it.
         restarts: how often a seed that does not verify starts anew, from other initial weights.
         growth: whether a seed starts with one neuron a layer and, where that does not verify, with one more,
             up to the hidden widths asked for; `restarts` count at every width.
@@ -172,7 +172,7 @@ class Regimen(CheckedTable):
 
     Raises:
         InputError: for an unknown key (its message names the near one), a value out of range, or restarts or
-            growth without a verification.
+            growth without a threshold.
 
     Examples:
         >>> as_regimen("osier").lr, as_regimen("adam", decay=0.001).name
@@ -210,7 +210,7 @@ class Regimen(CheckedTable):
     rescue: Rescue | None = None
     compression: Compression | None = None
     polish: int = Field(default=0, ge=0)
-    verification: float | None = Field(default=None, gt=0)
+    threshold: float | None = Field(default=None, gt=0)
     restarts: int = Field(default=0, ge=0)
     growth: bool = False
     deep: dict[str, Any] = Field(default_factory=dict)
@@ -225,10 +225,10 @@ class Regimen(CheckedTable):
                         f"regimen: {key} = {getattr(self, key)!r} with optimiser 'levenberg': it has no {key}; "
                         f"leave it at {default!r}"
                     )
-        if self.verification is None and (self.restarts or self.growth):
+        if self.threshold is None and (self.restarts or self.growth):
             raise InputError(
-                f"regimen: {'growth' if self.growth else f'restarts = {self.restarts}'} without verification: nothing "
-                "says when a seed is done; give verification = 1e-8, the loss that counts as solved"
+                f"regimen: {'growth' if self.growth else f'restarts = {self.restarts}'} without threshold: nothing "
+                "says when a seed is done; give threshold = 1e-8, the loss that counts as solved"
             )
         if self.deep:
             wrong = [key for key in self.deep if key in SHALLOW_KEYS]

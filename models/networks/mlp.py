@@ -99,7 +99,7 @@ class MLP(HookedRootModule):
         Network(2-3-1, relu, no bias)
     """
 
-    def __init__(self, config: MLPConfig, seed: int = 0) -> None:
+    def __init__(self, config: MLPConfig, *, seed: int = 0) -> None:
         """Build the network that `torch.manual_seed(seed)` and `nn.Linear` layers in order would make.
 
         Args:

@@ -1,7 +1,7 @@
 """Attempts: from initial weights to networks that verify, every seed by itself and all of them at once.
 
 One attempt is: initial weights (a pool of them), the gradient steps, the best of the pool, rescue, compression,
-polish, and the loss on points that none of these has seen. A seed whose loss is not below the regimen's verification
+polish, and the loss on points that none of these has seen. A seed whose loss is not below the regimen's threshold
 starts anew from weights drawn by (seed, attempt); with growth that goes on at one neuron more a layer. Nothing here
 knows what a task needs: a seed stops because it verified.
 """
@@ -105,7 +105,7 @@ class Trained:
     Attributes:
         parameters: [net, size], in the layout of the plan's shape.
         widths: [net, hidden layer].
-        checked: losses on the points of the verification, [net]; infinite where a network diverged.
+        checked: losses on fresh points, [net]; infinite where a network diverged.
         logged: [m, net].
         cost: network-steps, [net].
         snapshots: [moment, net, size], or None.
@@ -145,9 +145,9 @@ def all_attempts(plan: TrainingPlan, seeds: Sequence[int]) -> Trained:
             outcome.cost[waiting] += found.cost
             better = np.flatnonzero(found.checked < outcome.checked[waiting])
             outcome.put(waiting[better], found, better)
-        if regimen.verification is None:
+        if regimen.threshold is None:
             break
-        waiting = waiting[~(outcome.checked[waiting] < regimen.verification)]
+        waiting = waiting[~(outcome.checked[waiting] < regimen.threshold)]
         if not len(waiting):
             break
     assert outcome is not None
@@ -286,7 +286,7 @@ def _levenberg(
     _, before = levenberg(start, x, y, config, 0)
     tries = torch.zeros(len(members), dtype=torch.int64)
     # what has to verify need not be exact; what has not goes as far as it can
-    enough = LEAST_LOSS if regimen.verification is None else POLISHED
+    enough = LEAST_LOSS if regimen.threshold is None else POLISHED
     end, after = levenberg(start, x, y, config, plan.steps, enough=enough, tries=tries)
     if plan.bar is not None:
         plan.bar.update(int(tries.sum()))
@@ -306,7 +306,7 @@ def _compress(
     finite = torch.nonzero(parameters.isfinite().all(dim=1))[:, 0].tolist()
     given = [network_of(plan.config, parameters[k], widths[k]) for k in finite]
     done = compress_all(
-        given, plan.task, plan.regimen.compression, [seeds[k] for k in finite], progress=False
+        given, plan.task, settings=plan.regimen.compression, seeds=[seeds[k] for k in finite], progress=False
     )
     for k, result in zip(finite, done, strict=True):
         sizes = result.network.sizes

@@ -220,7 +220,7 @@ def modular(
     from .console import print_json
 
     regimen = None if steps is None else ModularRegimen(steps=steps)
-    found = modular_study(p, range(seeds), regimen=regimen)
+    found = modular_study(p, seeds=range(seeds), regimen=regimen)
     page = write_modular(found, out)
     if as_json:
         print_json(found.to_dict())

@@ -123,7 +123,7 @@ def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) 
     rows = analysis.directions
     if rows.empty:
         return superposition_frame([])
-    targets = targets_for(analysis.network.inputs, analysis.box, X=inputs)
+    targets = targets_for(analysis.network.inputs, box=analysis.box, X=inputs)
     return read_superposition(Stack.of([analysis.network]), rows.assign(network=0), targets).drop(
         columns="network"
     )
@@ -153,7 +153,7 @@ def gauge_within(analysis: Analysis) -> Gauge | None:
     network = analysis.network
     if not analysis.within_reach or len(network.architecture.active) != 1 or not is_piecewise_linear(network):
         return None
-    return gauge_of(network, analysis.box, analysis.task.symmetries if analysis.task else ())
+    return gauge_of(network, box=analysis.box, symmetries=analysis.task.symmetries if analysis.task else ())
 
 
 def print_analysis(analysis: Analysis, network: Network, ranks: pd.DataFrame, directions: bool) -> None:

@@ -400,7 +400,7 @@ def _kinds(task: str) -> Mapping[tuple[str, str], str]:
         known = tasks[task]
     except UnknownTask:
         return {}
-    features = targets_for(known.arity, known.box).features
+    features = targets_for(known.arity, box=known.box).features
     found = {}
     for feature, needed, control in zip(features, *needed_and_controls(task), strict=True):
         if control or (needed and known.arity > 1):

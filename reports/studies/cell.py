@@ -13,10 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +113,7 @@ class Cell:
             "mathcircuits": _version(),
             "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],
             "hidden": self.hidden,
-            "regimen": self.regimen.model_dump(mode="json"),
+            "regimen": regimen_fields(self.regimen),
             "steps": self.steps,
             "seeds": self.seeds,
         }
@@ -140,6 +142,24 @@ class Cell:
         return self.weights_file(out).is_file() and all(
             file.is_file() for file in self.reading_files(out).values()
         )
+
+
+def regimen_fields(regimen: Regimen) -> dict[str, Any]:
+    """A regimen as files and hashes hold it: its threshold stands there as `verification`, as in earlier studies."""
+    fields = regimen.model_dump(mode="json")
+    return {"verification" if name == "threshold" else name: value for name, value in fields.items()}
+
+
+def regimen_of(fields: Mapping[str, Any]) -> Regimen:
+    """The regimen that a file holds (see `regimen_fields`).
+
+    Examples:
+        >>> regimen_of(regimen_fields(Regimen(threshold=1e-5))).threshold
+        1e-05
+    """
+    return Regimen(
+        **{"threshold" if name == "verification" else name: value for name, value in fields.items()}
+    )
 
 
 def reading_hash() -> str:

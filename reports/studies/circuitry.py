@@ -129,7 +129,7 @@ def gauge_in(network: Network, task: Task) -> Gauge | None:
     """
     if len(network.architecture.active) != 1 or not is_piecewise_linear(network):
         return None
-    return gauge_of(network, task.box, task.symmetries)
+    return gauge_of(network, box=task.box, symmetries=task.symmetries)
 
 
 def equals_task(program: Program, task: Task) -> bool | None:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import FileError
-from mathcircuits.models import Regimen
 
+from .cell import regimen_fields, regimen_of
 from .storage import atomic
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def save_ensemble(path: Path, ensemble: Ensemble) -> None:
             "activation": config.activation,
             "dtype": config.dtype,
         },
-        "regimen": ensemble.regimen.model_dump(mode="json"),
+        "regimen": regimen_fields(ensemble.regimen),
         "steps": ensemble.steps,
         "seeds": ensemble.seeds,
         # JSON has no NaN: a network that diverged has no loss.
@@ -101,7 +101,7 @@ def load_ensemble(path: Path) -> Ensemble:
         config=MLPConfig(
             tuple(shape["sizes"]), _frozen(shape["bias"]), _frozen(shape["activation"]), shape["dtype"]
         ),
-        regimen=Regimen(**about["regimen"]),
+        regimen=regimen_of(about["regimen"]),
         steps=about["steps"],
         seeds=tuple(about["seeds"]),
         weights=tuple(arrays[f"weights.{k}"] for k in range(layers)),

@@ -27,7 +27,7 @@ def needed_and_controls(task: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[n
         ['greaterness', 'greaterness', 'absolute-difference']
     """
     known = as_task(task)
-    targets = targets_for(known.arity, known.box)
+    targets = targets_for(known.arity, box=known.box)
     X, output = targets.X_test, known(targets.X_test)
     affine = _outside([X], targets.test) <= READ
     used = _outside([X @ _directions_used(known, X), output], targets.test) <= READ

@@ -104,7 +104,7 @@ def read_features(
         rows = reading.directions[reading.directions["network"].isin(list(place))]
         rows = rows.assign(network=rows["network"].map(place))
         stack = Stack.of([known[seed] for seed in seeds])
-        ranks = read_superposition(stack, rows, targets_for(task.arity, task.box))
+        ranks = read_superposition(stack, rows, targets_for(task.arity, box=task.box))
         ranks["seed"] = np.array(seeds, dtype=np.int64)[ranks.pop("network").to_numpy(dtype=int)]
     frames["superposition"] = ranks
     return frames

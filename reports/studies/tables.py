@@ -392,7 +392,7 @@ def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved:
     if len(chosen) < least:
         return empty("candidates")
     found = candidates(
-        [network for _, network in chosen], box=task.box, least=least, symmetries=task.symmetries
+        [network for _, network in chosen], box=task.box, min_count=least, symmetries=task.symmetries
     )
     records = [
         {

@@ -103,7 +103,7 @@ def test_the_files_are_whole_and_fetch_nothing(understood: tuple[bool, ...], tmp
 
 
 def test_a_training_that_learns_nothing_is_reported_as_such(tmp_path: Path) -> None:
-    study = modular_study(7, range(2), regimen=SMALL, draws=20)
+    study = modular_study(7, seeds=range(2), regimen=SMALL, draws=20)
     assert len(study.untrained) == 2
     assert len(study.others) == 70
     assert all(reading.accuracy < 0.5 for reading in (*study.untrained, *study.others))

@@ -224,7 +224,7 @@ def _solved(task: Task, bias: bool, rng: np.random.Generator) -> Network:
     """A smallest network of the task in a random mirror image."""
     derived = task.derived_network
     assert derived is not None
-    net = canonical_form(derived, task.box).to_network(bias=True) if bias else derived
+    net = canonical_form(derived, box=task.box).to_network(bias=True) if bias else derived
     identity = Symmetry(tuple(range(task.arity)), (1,) * task.arity)
     symmetry = [identity, *task.symmetries][rng.integers(1 + len(task.symmetries))]
     w = np.zeros_like(net.weights[0])

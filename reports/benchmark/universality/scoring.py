@@ -45,7 +45,7 @@ UNTRAINED_READ = 20
 def score(
     networks_by_task: Mapping[str, Sequence[Any]],
     *,
-    solved: float = SOLVED,
+    threshold: float = SOLVED,
     name: str = THEIRS,
     init: str | None = None,
     seed: int = 0,
@@ -55,7 +55,7 @@ def score(
     Args:
         networks_by_task: by task name, whatever `mathcircuits.models.load` takes: Networks, anything with
             `to_network()`, torch modules, paths.
-        solved: the fresh mean squared error below which a network has solved its task; the others do not count.
+        threshold: the fresh mean squared error below which a network has solved its task; the others do not count.
         name: stands in the column `regimen`.
         init: init law of the untrained networks beside them, `"uniform"` or `"normal"`; None draws from both in turn.
         seed: of these.
@@ -92,7 +92,7 @@ def score(
     for task_name, sources in networks_by_task.items():
         task = tasks[task_name]
         orbits = Orbits(task)
-        for condition in _conditions(task, sources, solved, name, init, seed):
+        for condition in _conditions(task, sources, threshold, name, init, seed):
             neurons = made.neuron_table(condition, orbits)
             networks = made.network_table(condition, neurons, orbits)
             programs = made.program_table(condition)
@@ -114,7 +114,7 @@ def score(
     return VerdictResult(
         "networks",
         "",
-        {**reading_versions(), "solved": solved, "init": init, "seed": seed},
+        {**reading_versions(), "solved": threshold, "init": init, "seed": seed},
         condition_rows(tables),
         verdict_rows(tables, untrained),
         comparisons.ladder_table(samples),

@@ -30,7 +30,9 @@ def test_clip_has_a_second_form_of_two_neurons() -> None:
     left = Network([[[-1.0], [-1.0]], [[1.0, -1.0]]], [[-0.5, 0.5], [0.5]])
     assert left(X) == pytest.approx(tasks["clip"](X), abs=1e-12)
     box = tasks["clip"].box
-    assert reduce_network(left, box).distance(reduce_network(derived_network("clip"), box)) > SAME_GAUGE
+    assert (
+        reduce_network(left, box=box).distance(reduce_network(derived_network("clip"), box=box)) > SAME_GAUGE
+    )
 
 
 def test_sort_2_has_a_form_for_every_direction_of_its_pair() -> None:
@@ -63,12 +65,12 @@ def test_trained_networks_of_the_smallest_size_have_it() -> None:
 
     runs = train("minimum", hidden=3, seeds=range(40), regimen="rescue")
     task = tasks["minimum"]
-    own = reduce_network(derived_network("minimum"), task.box)
+    own = reduce_network(derived_network("minimum"), box=task.box)
     solved = [net for net, loss in zip(runs.networks(), runs.losses, strict=True) if loss < 1e-8]
     assert len(solved) > 30
     for net in solved:
         images = [net, *(mirrored(net, symmetry) for symmetry in task.symmetries)]
-        assert min(reduce_network(image, task.box).distance(own) for image in images) <= SAME_GAUGE
+        assert min(reduce_network(image, box=task.box).distance(own) for image in images) <= SAME_GAUGE
 
 
 def test_tasks_without_a_hand_derived_network_force_nothing() -> None:

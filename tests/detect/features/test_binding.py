@@ -47,7 +47,7 @@ def test_a_bound_feature_is_the_feature_on_those_columns(d: int) -> None:
     for bound in bind(ENTRIES, d, unit(d)).features:
         columns = X[:, [int(name[1:]) - 1 for name in bound.on]] if bound.on else X[:, :1]
         assert np.allclose(bound.values(X), bound.feature(columns), atol=1e-14)
-        assert np.array_equal(bound.values(X), bound.formula(X, unit(d)))
+        assert np.array_equal(bound.values(X), bound.formula(X, box=unit(d)))
 
 
 def test_one_of_each_orbit_stands_for_all() -> None:
@@ -140,5 +140,5 @@ def test_a_catalogue_binds_its_own() -> None:
         "BoundFeature(positiveness(x1))",
         "BoundFeature(positiveness(x2))",
     ]
-    assert small.bind(1, (0, 4))[0].box == ((0.0, 4.0),)
+    assert small.bind(1, box=(0, 4))[0].box == ((0.0, 4.0),)
     assert len(small.bind(2, depth=2)) == 4

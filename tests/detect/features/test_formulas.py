@@ -68,7 +68,7 @@ def read(text: str) -> Formula:
 def test_numpy_and_torch_agree(text: str) -> None:
     formula = read(text)
     try:
-        ours = formula(X, BOX)
+        ours = formula(X, box=BOX)
     except InputError:
         assume(False)
     theirs = formula(torch.tensor(X), BOX)
@@ -95,7 +95,7 @@ def test_a_copy_is_the_same(text: str) -> None:
     formula = Formula(text)
     twin = pickle.loads(pickle.dumps(formula))
     assert twin == formula
-    assert np.array_equal(twin(X, BOX), formula(X, BOX))
+    assert np.array_equal(twin(X, box=BOX), formula(X, box=BOX))
     assert Formula.from_tree(formula.root) == formula
 
 

@@ -148,8 +148,8 @@ def test_error_texts() -> None:
         emergence_of([0, 1], nets, "greaterness")
     with pytest.raises(InputError, match="2 seeds for 1 networks: give one each, all different"):
         emergence_of(STEPS, nets, "greaterness", seeds=[1, 2])
-    with pytest.raises(InputError, match="held=0: give the share"):
-        emergence_of(STEPS, nets, "greaterness", held=0)
+    with pytest.raises(InputError, match="max_unexplained=0: give the share"):
+        emergence_of(STEPS, nets, "greaterness", max_unexplained=0)
     with pytest.raises(InputError, match="every network has diverged"):
         emergence_of([0], [[None]], "greaterness")
     with pytest.raises(InputError, match="give the networks' own task"):

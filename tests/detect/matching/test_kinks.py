@@ -79,17 +79,20 @@ def test_the_tolerance_is_the_first_that_few_lazy_networks_meet() -> None:
     narrow, wide = (np.ones((h, 2)) for h in (4, 32))
     first = kink_criterion(Network([narrow, np.ones((1, 4))]), task="minimum")
     second = kink_criterion(Network([wide, np.ones((1, 32))]), task="minimum")
-    assert first.held == 1e-3
-    assert second.held < 1e-4
+    assert first.max_unexplained == 1e-3
+    assert second.max_unexplained < 1e-4
     assert (
-        kink_criterion(Network([wide, np.ones((1, 32))]), task="minimum", held=1e-3).lazy > 0.99 > second.lazy
+        kink_criterion(Network([wide, np.ones((1, 32))]), task="minimum", max_unexplained=1e-3).lazy
+        > 0.99
+        > second.lazy
     )
 
 
 def test_where_the_init_law_is_unknown_the_higher_lazy_quantile_counts() -> None:
     net = derived_network("minimum")
     uniform, normal, both = (
-        kink_criterion(net, task="minimum", held=1e-2, init=init).lazy for init in ("uniform", "normal", None)
+        kink_criterion(net, task="minimum", max_unexplained=1e-2, init=init).lazy
+        for init in ("uniform", "normal", None)
     )
     assert uniform != normal
     assert both == max(uniform, normal)

@@ -20,7 +20,7 @@ def of(name: str, text: str) -> Feature:
 
 @pytest.mark.parametrize(
     "probes",
-    [probes_for(1), probes_for(2), probes_for(3, (0, 4)), probes_for(2, X=X), probes_for(3, depth=2)],
+    [probes_for(1), probes_for(2), probes_for(3, box=(0, 4)), probes_for(2, X=X), probes_for(3, depth=2)],
     ids=repr,
 )
 def test_features_are_centred_and_of_unit_norm(probes: Probes) -> None:
@@ -51,7 +51,7 @@ def test_constants_are_left_out() -> None:
 
 
 def test_a_tiny_box_has_features_too() -> None:
-    tiny = probes_for(2, (-1e-10, 1e-10))
+    tiny = probes_for(2, box=(-1e-10, 1e-10))
     names = {feature.feature.name for feature in tiny.features}
     assert {"greaterness", "positiveness", "minimum", "clip"} <= names
 
@@ -82,7 +82,7 @@ def test_other_inputs_are_refused(given: np.ndarray, problem: str) -> None:
 
 def test_many_inputs_are_thinned_evenly() -> None:
     rows = np.arange(3.0 * MAX_PROBES)[:, None]
-    given = probes_for(1, (0, 3 * MAX_PROBES), X=rows)
+    given = probes_for(1, box=(0, 3 * MAX_PROBES), X=rows)
     assert len(given.X) == MAX_PROBES
     steps = np.diff(given.X[:, 0])
     assert set(steps) <= {3.0, 4.0}
@@ -95,10 +95,10 @@ def test_the_key_tells_all_apart() -> None:
     swapped = np.ascontiguousarray(X[:, ::-1])
     different = [
         probes_for(2),
-        probes_for(2, (0, 1)),
+        probes_for(2, box=(0, 1)),
         probes_for(2, depth=2),
         probes_for(2, X=X),
-        probes_for(2, (-2, 2), X=X),  # thresholds move with the box, though the inputs stay
+        probes_for(2, box=(-2, 2), X=X),  # thresholds move with the box, though the inputs stay
         probes_for(2, X=swapped),
         probes_for(2, X=X[:-1]),
         probes_for(2, catalogue=mine),
@@ -109,7 +109,7 @@ def test_the_key_tells_all_apart() -> None:
 
 
 def test_the_same_probes_have_one_key() -> None:
-    assert probes_for(2) is probes_for(2, ((-1, 1), (-1, 1)))
+    assert probes_for(2) is probes_for(2, box=((-1, 1), (-1, 1)))
     assert (
         probes_for(2, X=X).key == probes_for(2, X=np.asfortranarray(X)).key == probes_for(2, X=X.tolist()).key
     )
@@ -118,7 +118,7 @@ def test_the_same_probes_have_one_key() -> None:
 
 def test_thresholds_follow_the_box() -> None:
     def held(box: tuple[float, float]) -> np.ndarray:
-        probes = probes_for(1, box, X=np.linspace(0, 1, 65)[:, None])
+        probes = probes_for(1, box=box, X=np.linspace(0, 1, 65)[:, None])
         at = next(k for k, f in enumerate(probes.features) if f.feature.name == "above-high")
         return probes.features[at].values(probes.X)
 

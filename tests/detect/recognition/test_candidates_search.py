@@ -122,7 +122,7 @@ def test_what_is_known_or_rare_is_none() -> None:
     assert candidates([]) == []
     assert candidates([derived_network("minimum")] * 3) == []
     assert candidates([half_sum()], catalogue=LESS) == []
-    assert len(candidates([half_sum()], catalogue=LESS, least=1)) == 1
+    assert len(candidates([half_sum()], catalogue=LESS, min_count=1)) == 1
     assert candidates([Network([[[1.0]], [[1.0]]], activation="tanh")] * 2) == []
     assert candidates([Network([[[1.0]]])] * 2) == []
 
@@ -130,8 +130,8 @@ def test_what_is_known_or_rare_is_none() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="networks of 1, 2 inputs: give networks of one task"):
         candidates([derived_network("absolute"), derived_network("minimum")])
-    with pytest.raises(InputError, match="least 0: give the number of networks"):
-        candidates([half_sum()], least=0)
+    with pytest.raises(InputError, match="min_count 0: give the number of networks"):
+        candidates([half_sum()], min_count=0)
 
 
 def test_a_reduced_network_is_a_network_again() -> None:

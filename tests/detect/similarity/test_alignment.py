@@ -34,7 +34,7 @@ RIGHT = LEFT @ RNG.normal(size=(5, 6)) + RNG.normal(size=(90, 6))
 
 def loose(X: Array, Y: Array) -> Matching:
     """Partial matching with a bar that generic layers meet now and then."""
-    return partial_matching(X, Y, unexplained=0.8)
+    return partial_matching(X, Y, max_unexplained=0.8)
 
 
 ALL: dict[str, Matched] = {"correlation": correlation_matching, "soft": soft_matching, "partial": loose}
@@ -70,7 +70,7 @@ def test_a_planted_permutation_is_recovered_under_noise(match: Matched) -> None:
         X = np.maximum(rng.normal(size=(400, 100)), 0)
         order, noise = rng.permutation(100), rng.normal(size=(400, 100)) * X.std(axis=0) / 10
         Y = ((X + noise) * rng.uniform(0.1, 10, size=100))[:, order]
-        found = match(X, Y, **({"unexplained": 0.03} if match is partial_matching else {}))
+        found = match(X, Y, **({"max_unexplained": 0.03} if match is partial_matching else {}))
         right += int((order[found.pairs[:, 1]] == found.pairs[:, 0]).sum())
         total += 100
     assert right >= 0.99 * total
@@ -204,6 +204,6 @@ def test_errors_of_the_matchings() -> None:
     with pytest.raises(InputError, match="X has 90 rows and Y 80"):
         correlation_matching(LEFT, RIGHT[:80])
     with pytest.raises(InputError, match="unexplained 0: give the tolerated"):
-        partial_matching(LEFT, RIGHT, unexplained=0)
+        partial_matching(LEFT, RIGHT, max_unexplained=0)
     with pytest.raises(InputError, match="matching 'hard': give one of correlation_matching, soft_matching"):
         matching_measure("hard")

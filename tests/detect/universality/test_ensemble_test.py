@@ -70,5 +70,7 @@ def test_with_one_input_and_no_bias_nothing_is_evidence() -> None:
 
 
 def test_a_share_outside_zero_and_one_is_refused() -> None:
-    with pytest.raises(InputError, match=r"held=1\.5: give the share of variance left unexplained"):
-        match_ensemble([derived_network("minimum")], held=1.5)
+    with pytest.raises(
+        InputError, match=r"max_unexplained=1\.5: give the share of variance left unexplained"
+    ):
+        match_ensemble([derived_network("minimum")], max_unexplained=1.5)

@@ -115,7 +115,7 @@ def test_another_task_with_the_same_features() -> None:
 
 def test_networks_that_learned_nothing_are_vacuous() -> None:
     given = Population("nothing", random_networks(100, 0, 4), untrained=random_networks(100, 1, 4))
-    found = ladder_of(given, most=100)
+    found = ladder_of(given, max_networks=100)
     assert found["function"].verdict == "different"
     assert found["subspace"].verdict == "vacuous"
     assert found["units"].verdict == "vacuous"
@@ -232,7 +232,9 @@ def test_all_pairs_of_conditions() -> None:
     names = ["minimum", "maximum", "absolute"]
     populations = [Population(name, copies(derived_network(name), 6), task=name) for name in names]
     found = ladders(populations)
-    assert [(one.a, one.b) for one in found] == [(names[i], names[j]) for i in range(3) for j in range(i, 3)]
+    assert [(one.first, one.second) for one in found] == [
+        (names[i], names[j]) for i in range(3) for j in range(i, 3)
+    ]
     alone = ladder_of(populations[0], populations[1])
     for rung, other in zip(found[1].rungs, alone.rungs, strict=True):
         assert rung == other
@@ -306,10 +308,10 @@ def test_error_texts() -> None:
         ladder_of([MINIMUM], majority=0.2)
     with pytest.raises(InputError, match="confidence 1: give a number between 0 and 1"):
         ladder_of([MINIMUM], confidence=1)
-    with pytest.raises(InputError, match=r"solved=0, held=0.001: give a positive loss"):
-        ladder_of([MINIMUM], solved=0)
-    with pytest.raises(InputError, match="most=1: comparing takes at least 2 networks"):
-        ladder_of([MINIMUM], most=1)
+    with pytest.raises(InputError, match=r"threshold=0, max_unexplained=0.001: give a positive loss"):
+        ladder_of([MINIMUM], threshold=0)
+    with pytest.raises(InputError, match="max_networks=1: comparing takes at least 2 networks"):
+        ladder_of([MINIMUM], max_networks=1)
     with pytest.raises(InputError, match="populations p, p: give each a name of its own"):
         ladders([Population("p", [MINIMUM])] * 2)
     with pytest.raises(InputError, match="no rung named 'neurons': this ladder has function, subspace"):

@@ -102,7 +102,9 @@ def test_a_second_layer_by_its_index() -> None:
 
 def test_a_donor_that_is_off_is_seen() -> None:
     tilted = Network([np.array([[1, -1.05], [1, 0], [-1, 0]]), [[-1, 1, -1]]])
-    found = transplant(tilted, MINIMUM, "greaterness", task="minimum", settings=TransplantSettings(held=0.01))
+    found = transplant(
+        tilted, MINIMUM, "greaterness", task="minimum", settings=TransplantSettings(max_unexplained=0.01)
+    )
     assert found.accuracy is not None
     assert found.decoy is not None
     assert found.decoy < 0.9 < found.accuracy < 0.9999
@@ -170,7 +172,9 @@ def test_equal_seeds_equal_numbers() -> None:
 
 def test_a_matrix_takes_arguments_boxes_and_settings() -> None:
     nets = {"one": MINIMUM, "two": rescaled(MINIMUM)}
-    frame = transplant_matrix(nets, "greaterness", ("x2", "x1"), settings=TransplantSettings(held=0.5))
+    frame = transplant_matrix(
+        nets, "greaterness", ("x2", "x1"), settings=TransplantSettings(max_unexplained=0.5)
+    )
     assert set(frame["on"]) == {"x2, x1"}
     assert frame["reason"].str.contains(r"greaterness\(x2, x1\) at 1 - r\^2 <= 0.5").all()
     # Where x2 is positive, so is neither negative part: only x1 is left to be split by its sign.
@@ -191,8 +195,8 @@ def test_error_texts() -> None:
         transplant(MINIMUM, MINIMUM, "greaterness", settings=TransplantSettings(layer=1))
     with pytest.raises(InputError, match="layer 3 of the donor"):
         transplant(MINIMUM, MINIMUM, "greaterness", settings=TransplantSettings(donor_layer=3))
-    with pytest.raises(InputError, match="held=2: give the share of variance left unexplained"):
-        TransplantSettings(held=2)
+    with pytest.raises(InputError, match="max_unexplained=2: give the share of variance left unexplained"):
+        TransplantSettings(max_unexplained=2)
     with pytest.raises(InputError, match="0 decoys: give at least one draw"):
         TransplantSettings(draws=0)
     with pytest.raises(InputError, match="the loss needs a task of the network's inputs and outputs"):

@@ -298,9 +298,9 @@ def test_none_depends_on_the_others() -> None:
     nets = [inflated(hand_derived("minimum").to_network(), seed) for seed in range(3)]
     nets.append(Network([rng.normal(size=(9, 2)), rng.normal(size=(1, 9))]))
     nets.append(Network([rng.normal(size=(5, 2)), rng.normal(size=(3, 5)), rng.normal(size=(1, 3))]))
-    together = compress_all(nets, "minimum", Compression(kick=False), range(5))
+    together = compress_all(nets, "minimum", settings=Compression(kick=False), seeds=range(5))
     for k in (0, 3, 4):
-        (alone,) = compress_all([nets[k]], "minimum", Compression(kick=False), [k])
+        (alone,) = compress_all([nets[k]], "minimum", settings=Compression(kick=False), seeds=[k])
         assert alone.after == together[k].after
         assert alone.removed == together[k].removed
         for one, other in zip(alone.network.weights, together[k].network.weights, strict=True):

@@ -146,9 +146,9 @@ def test_the_schedules() -> None:
         (
             {"restarts": 1},
             InputError,
-            "restarts = 1 without verification: nothing says when a seed is done; give",
+            "restarts = 1 without threshold: nothing says when a seed is done; give",
         ),
-        ({"growth": True}, InputError, "growth without verification: nothing says when a seed is done; give"),
+        ({"growth": True}, InputError, "growth without threshold: nothing says when a seed is done; give"),
         (
             {"optimiser": "levenberg", "rescue": {}},
             InputError,

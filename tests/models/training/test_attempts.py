@@ -25,7 +25,7 @@ def short(preset: str, **changes: Any) -> Any:
 def test_attempt_0_is_plain_training() -> None:
     plain = train("minimum", hidden=3, seeds=range(4), regimen=short("adam"))
     again = train(
-        "minimum", hidden=3, seeds=range(4), regimen=short("adam", verification=IMPOSSIBLE, restarts=2)
+        "minimum", hidden=3, seeds=range(4), regimen=short("adam", threshold=IMPOSSIBLE, restarts=2)
     )
     kept = again.cost == 3 * 40
     assert kept.all()  # nobody verified: three attempts each
@@ -33,7 +33,7 @@ def test_attempt_0_is_plain_training() -> None:
     for k in np.flatnonzero(~better):
         assert all((a[k] == b[k]).all() for a, b in zip(plain.weights, again.weights, strict=True))
     assert (again.losses <= plain.losses * 1.5).all()  # chosen by other points than measured
-    verified = train("minimum", hidden=3, seeds=range(4), regimen=short("adam", verification=1e3, restarts=2))
+    verified = train("minimum", hidden=3, seeds=range(4), regimen=short("adam", threshold=1e3, restarts=2))
     assert verified.cost.tolist() == [40] * 4
     assert (verified.weights[0] == plain.weights[0]).all()
 
@@ -51,7 +51,7 @@ def test_restarts_start_from_other_weights_of_their_own() -> None:
 
 
 def test_only_seeds_that_do_not_verify_start_anew() -> None:
-    regimen = as_regimen("adam", steps=400, batch=64, verification=1e-5, restarts=2)
+    regimen = as_regimen("adam", steps=400, batch=64, threshold=1e-5, restarts=2)
     runs = train("absolute", hidden=2, seeds=range(12), regimen=regimen)
     plain = train("absolute", hidden=2, seeds=range(12), regimen=as_regimen(regimen, restarts=0))
     once = runs.cost == 400
@@ -66,7 +66,7 @@ def test_only_seeds_that_do_not_verify_start_anew() -> None:
     [
         short("adam", pool=3),
         short("adam", init="balanced", decay=1e-3, polish=10),
-        short("adam", verification=IMPOSSIBLE, restarts=2, stream="per-seed"),
+        short("adam", threshold=IMPOSSIBLE, restarts=2, stream="per-seed"),
         short("lm-restarts", steps=15, restarts=1),
     ],
 )
