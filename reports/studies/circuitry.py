@@ -149,7 +149,9 @@ def equals_task(program: Program, task: Task) -> bool | None:
     low, high = np.array(task.box).T
     X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
     # A constant formula has one value for all points.
-    columns = [np.broadcast_to(np.asarray(f(X, task.box), dtype=np.float64), len(X)) for f in program.formula]
+    columns = [
+        np.broadcast_to(np.asarray(f(X, box=task.box), dtype=np.float64), len(X)) for f in program.formula
+    ]
     own = np.column_stack(columns)
     wanted = task(X)
     return bool(np.abs(own - wanted).max() <= _ROUNDING * max(1.0, float(np.abs(wanted).max())))

@@ -146,7 +146,7 @@ def test_a_direction_is_the_one_neuron_that_holds_it(feature: Feature, box: tupl
     low, high = box
     wide = low + (X[:, : feature.arity] + 1) / 2 * (high - low)
     assert feature.direction is not None
-    values, along = feature(wide, box), wide @ np.array(feature.direction)
+    values, along = feature(wide, box=box), wide @ np.array(feature.direction)
     # t in quarters of the box for thresholds, 0 for all others
     at = next((q for q in (0.25, 0.75) if feature.family == "threshold" and feature.name.endswith(
         {0.25: "low", 0.75: "high"}[q])), None)  # fmt: skip
@@ -172,7 +172,7 @@ def test_orders_that_change_nothing_are_all_declared(feature: Feature) -> None:
 def test_every_symmetry_holds_on_every_symmetric_box(feature: Feature) -> None:
     for symmetry in spanned(feature.symmetry, feature.arity):
         wide = 5 * X[:, : feature.arity]
-        assert np.allclose(feature(symmetry(wide), (-5, 5)), feature(wide, (-5, 5)), atol=1e-12)
+        assert np.allclose(feature(symmetry(wide), box=(-5, 5)), feature(wide, box=(-5, 5)), atol=1e-12)
 
 
 def test_no_two_entries_are_one_function() -> None:

@@ -71,7 +71,7 @@ def test_numpy_and_torch_agree(text: str) -> None:
         ours = formula(X, box=BOX)
     except InputError:
         assume(False)
-    theirs = formula(torch.tensor(X), BOX)
+    theirs = formula(torch.tensor(X), box=BOX)
     assert isinstance(theirs, torch.Tensor)
     assert theirs.dtype == torch.float64
     assert ours.shape == theirs.shape == (40,)
@@ -121,11 +121,11 @@ def test_variables(text: str, variables: tuple[str, ...], arity: int) -> None:
 
 def test_bounds_are_those_of_the_first_variable() -> None:
     middle = Formula("x2 - (low + high)/2")
-    assert middle(np.array([[9.0, 3.0]]), ((-1.0, 1.0), (0.0, 4.0))).item() == 1.0
+    assert middle(np.array([[9.0, 3.0]]), box=((-1.0, 1.0), (0.0, 4.0))).item() == 1.0
     with pytest.raises(InputError, match=r"'low' has no value here; give the box"):
         middle(np.array([[9.0, 3.0]]))
     with pytest.raises(InputError, match="the box has 1 pairs, give one"):
-        middle(np.array([[9.0, 3.0]]), ((-1.0, 1.0),))
+        middle(np.array([[9.0, 3.0]]), box=((-1.0, 1.0),))
 
 
 # Values
@@ -143,7 +143,7 @@ def test_whole_numbers_do_not_round_the_constants() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_dtype_is_kept(dtype: type[np.floating]) -> None:
     for text in CALLS:
-        assert Formula(text)(X.astype(dtype), BOX).dtype == dtype
+        assert Formula(text)(X.astype(dtype), box=BOX).dtype == dtype
     assert Formula("relu(x1)")(torch.ones(1, 1, dtype=torch.float32)).dtype == torch.float32
 
 

@@ -79,7 +79,7 @@ def test_signs_powers_and_sides_bind_as_in_python(text: str) -> None:
     assume(math.isfinite(expected) and abs(expected) < 1e100)
     point = np.array([[0.5, -0.25, 0.75]])
     try:
-        found = formula(point, ((-1.0, 1.0),) * 3).item()
+        found = formula(point, box=((-1.0, 1.0),) * 3).item()
     except InputError:
         assume(False)  # a constant part overflows in another order
     assume(math.isfinite(found))

@@ -84,7 +84,7 @@ CALLS = [
 @pytest.mark.parametrize("text", CALLS)
 def test_sympy_agrees_and_reads_back(text: str) -> None:
     formula = Formula(text)
-    values = formula(X, BOX)
+    values = formula(X, box=BOX)
     symbols = sympy.symbols("x1 x2 x3 low high", real=True)
     expression = (
         formula.sympy.rewrite(sympy.Piecewise) if formula.sympy.has(sympy.Heaviside) else formula.sympy
@@ -93,7 +93,7 @@ def test_sympy_agrees_and_reads_back(text: str) -> None:
         exact = expression.subs(dict(zip(symbols, (*row, *BOX[0]), strict=True)))
         assert float(exact) == pytest.approx(value, abs=1e-12)
     again = Formula.from_sympy(formula.sympy)
-    assert np.allclose(again(X, BOX), values, atol=1e-12)
+    assert np.allclose(again(X, box=BOX), values, atol=1e-12)
 
 
 # Printing, by hand
