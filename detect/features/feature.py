@@ -47,6 +47,7 @@ class Feature:
             symmetry disagrees with the formula.
 
     Examples:
+        >>> from .catalogues import catalogue
         >>> f = catalogue["greaterness"]
         >>> f, f.name, f.family, f.arity, f.direction
         (Feature('greaterness', 'relu(x1 - x2)'), 'greaterness', 'order', 2, (1.0, -1.0))
@@ -124,6 +125,7 @@ class Match:
         p: against untrained networks; None where no null was asked for (`identify`, `nearest`).
 
     Examples:
+        >>> from .catalogues import catalogue
         >>> X = np.random.default_rng(0).uniform(-1, 1, (500, 2))
         >>> catalogue.identify(3 * np.maximum(X[:, 0] - X[:, 1], 0) + 1, X)[0]
         Match('greaterness', x1, x2; r=1.0000, scale=3, offset=1)

@@ -224,7 +224,9 @@ def documented(thing: object) -> bool:
 def test_a_public_name_resolves_and_is_documented(folder: str, name: str) -> None:
     package = importlib.import_module(f"mathcircuits.{folder}")
     thing = getattr(package, name)
-    assert not isinstance(thing, type(package)), "a module never bears the name of a public object"
+    # A module that is public as a whole is one of its own package's, and no object has its name there.
+    modules = {"alignment"} if folder == "detect" else set()
+    assert isinstance(thing, type(package)) == (name in modules)
     assert name in package.__all__
     assert documented(thing)
 

@@ -319,7 +319,7 @@ def test_a_network_is_chosen_where_none_is_named(folder: Path) -> None:
 
 # In the docs
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def test_the_page_of_figures_has_each_of_them_and_no_other() -> None:
