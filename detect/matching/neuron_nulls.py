@@ -18,13 +18,14 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..features.binding import BoundFeature
 from ..networks.architecture import Architecture
 from ..networks.initialisation import untrained
 from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
@@ -53,6 +54,13 @@ _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
 _BUDGET = 3e11
 _VERSION = 5
+#: Shares of the draws at which the tail of T is read off, with at least so many draws below each; T is empirical above
+#: the last.
+_TAIL_SHARES, _LEAST_DRAWS = (0.001, 0.002, 0.005, 0.01), 50
+#: The law of a class by which nothing is ever significant.
+_NEVER = Tail(
+    draws=np.array([1.0]), share=np.array([1.0]), cut=0.0, cut_mass=0.0, shape=0.0, scale=1.0, atom=1.0
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +234,7 @@ def scores_of(
     return Scores(unexplained, best, live.ravel(), bent.ravel())
 
 
-def upstream_of(architecture: Architecture, block: int) -> tuple:  # type: ignore[type-arg]  # of BoundFeature
+def upstream_of(architecture: Architecture, block: int) -> tuple[BoundFeature, ...]:
     """The upstream features that a block's neurons are compared with; empty for the first block."""
     if block == 0:
         return ()
@@ -238,41 +246,28 @@ def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, p
     unexplained = np.concatenate([s.unexplained[s.live & s.bent] for s in scores])
     classes = (*probes.classes, UPSTREAM) if upstream_of(architecture, block) else probes.classes
     activation = architecture.activations[block]
-    piecewise = activation == "relu" or leaky_slope(activation) is not None
+    silent = NeuronNull(
+        classes=classes,
+        tails=(_NEVER,) * len(classes),
+        t_values=np.array([]),
+        t_mass=np.array([]),
+        factor=1.0,
+        gate_mass=1.0,
+        at_gate=np.ones(len(classes)),
+        draws=len(unexplained),
+        piecewise=activation == "relu" or leaky_slope(activation) is not None,
+    )
     if len(unexplained) < 100:
         # Hardly any untrained neuron is live and bent: nothing can be said, so nothing is ever significant.
-        never = Tail(np.array([1.0]), np.array([1.0]), 0.0, 0.0, 0.0, 1.0, 1.0)
-        ones = np.ones(len(classes))
-        return NeuronNull(
-            classes,
-            (never,) * len(classes),
-            np.array([]),
-            np.array([]),
-            1.0,
-            1.0,
-            ones,
-            len(unexplained),
-            piecewise,
-        )
+        return silent
+    certain = _every_neuron_is_a_threshold(architecture, block)
     tails = []
     for c, name in enumerate(classes):
         tail = Tail.fit(unexplained[:, c])
-        if name == "threshold" and _every_neuron_is_a_threshold(architecture, block):
-            tail = Tail(tail.draws, tail.share, tail.cut, tail.cut_mass, tail.shape, tail.scale, 1.0)
-        tails.append(tail)
-    partial = NeuronNull(
-        classes,
-        tuple(tails),
-        np.array([]),
-        np.array([]),
-        float(len(classes)),
-        1.0,
-        (unexplained <= GATE).mean(axis=0),
-        len(unexplained),
-        piecewise,
-    )
-    t, _ = partial.gated(unexplained, partial.class_p(unexplained))
-    return _calibrate(partial, np.sort(t[t < 1.0]), len(t))
+        tails.append(replace(tail, atom=1.0) if certain and name == "threshold" else tail)
+    fitted = replace(silent, tails=tuple(tails), at_gate=(unexplained <= GATE).mean(axis=0))
+    t, _ = fitted.gated(unexplained, fitted.class_p(unexplained))
+    return _calibrated(fitted, np.sort(t[t < 1.0]), len(t))
 
 
 def _every_neuron_is_a_threshold(architecture: Architecture, block: int) -> bool:
@@ -281,39 +276,46 @@ def _every_neuron_is_a_threshold(architecture: Architecture, block: int) -> bool
     return block == 0 and architecture.sizes[0] == 1 and architecture.bias[0] and piecewise
 
 
-def _calibrate(null: NeuronNull, t: Array, n: int) -> NeuronNull:
-    """Replace T by P_null(T <= t): empirical down to the 1% point (or to 50 draws), c T below it."""
+def _calibrated(null: NeuronNull, t: Array, n: int) -> NeuronNull:
+    """The null with the law of T read off n draws: empirical down to the 1% point (or 50 draws), c T below it.
+
+    Args:
+        t: the draws of T below 1, sorted: those that pass the gate.
+        n: all draws.
+    """
+    t_values, t_mass = _body(t, n)
+    return replace(
+        null,
+        t_values=t_values,
+        t_mass=t_mass,
+        factor=_tail_factor(t, n, float(len(null.classes))),
+        gate_mass=(len(t) + 1) / (n + 1),
+    )
+
+
+def _tail_factor(t: Array, n: int, at_most: float) -> float:
+    """The c of P(T <= t) = c t: the largest ratio, with its standard error, at ranks of at least 50 draws.
+
+    So many fix a ratio to about 14%. The union bound over the classes is `at_most`, and stands where there are fewer.
+    """
     passed = len(t)
-    gate_mass = (passed + 1) / (n + 1)
-    at_most = float(len(null.classes))
-    # The ratio is read off where at least 50 draws lie below, so that it is known to about 14%.
-    ranks = np.unique(
-        np.array([r for r in (0.001 * n, 0.002 * n, 0.005 * n, 0.01 * n, passed) if 50 <= r <= passed], int)
-    )
+    wanted = (*(share * n for share in _TAIL_SHARES), passed)
+    ranks = np.unique(np.array([rank for rank in wanted if _LEAST_DRAWS <= rank <= passed], int))
     if not len(ranks):
-        factor = at_most
-    else:
-        at = np.maximum(t[ranks - 1], TINY)
-        factor = min(at_most, float(((ranks + np.sqrt(ranks)) / n / at).max()))
-    start = int(0.01 * n)
-    if passed > start >= 50:
-        chosen = np.unique(np.linspace(start - 1, passed - 1, 2000).astype(int))
-        values, mass = t[chosen], (chosen + 2.0) / (n + 1.0)
-        keep = np.append(values[1:] > values[:-1], True)
-        t_values, t_mass = values[keep], np.minimum(mass[keep], 1.0)
-    else:
-        t_values = t_mass = np.array([])
-    return NeuronNull(
-        null.classes,
-        null.tails,
-        t_values,
-        t_mass,
-        factor,
-        gate_mass,
-        null.at_gate,
-        null.draws,
-        null.piecewise,
-    )
+        return at_most
+    at = np.maximum(t[ranks - 1], TINY)
+    return min(at_most, float(((ranks + np.sqrt(ranks)) / n / at).max()))
+
+
+def _body(t: Array, n: int) -> tuple[Array, Array]:
+    """Up to 2000 quantiles of T from the 1% point on, and the mass at or below each; none where too few passed."""
+    passed, start = len(t), int(_TAIL_SHARES[-1] * n)
+    if not passed > start >= _LEAST_DRAWS:
+        return np.array([]), np.array([])
+    chosen = np.unique(np.linspace(start - 1, passed - 1, 2000).astype(int))
+    values, mass = t[chosen], (chosen + 2.0) / (n + 1.0)
+    keep = np.append(values[1:] > values[:-1], True)
+    return values[keep], np.minimum(mass[keep], 1.0)
 
 
 def _to_arrays(null: NeuronNull) -> Arrays:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ..features.binding import BoundFeature
 from ..features.catalogues import Catalogue
 from ..networks.architecture import Architecture, hook_post, hook_pre
 from ..networks.box import BoxLike, box_of
@@ -18,7 +20,7 @@ from ..networks.stacks import Forward, Stack
 from ..statistics.criteria import TINY
 from ..statistics.multiple_testing import benjamini_hochberg
 from .ablation import mean_ablation, substitution
-from .correlations import box_bounds, live_and_bent, unit_vectors, upstream_table
+from .correlations import UPSTREAM, Scores, box_bounds, live_and_bent, unit_vectors, upstream_table
 from .criteria import ALPHA, COPY, GATE, VACUOUS
 from .mixtures import decompose_block, polysemantic
 from .mixtures import skipped as skipped_mixtures
@@ -55,7 +57,7 @@ class BlockReading:
     """
 
     block: int
-    features: tuple[Any, ...]
+    features: tuple[BoundFeature, ...]
     status: npt.NDArray[np.object_]
     label: npt.NDArray[np.intp]
     r: Array
@@ -209,122 +211,191 @@ def _read_block(
     probes: Probes,
     laws: Sequence[str],
 ) -> BlockReading:
-    pre, post = forward.pre[block], forward.post[block]
-    networks, _, width = post.shape
-    bounds = (
-        box_bounds(stack.weights[0], stack.biases[0], probes) if stack is not None and block == 0 else None
-    )
-    activation = architecture.activations[block]
-    live, bent = live_and_bent(pre, post, activation, bounds)
-    mean, sd, unit = unit_vectors(post)
+    """Match one block's neurons with the features, beside the null of each law; q is the whole network's to give."""
+    layer = _Layer(architecture, stack, forward, block, probes)
+    live, bent = live_and_bent(layer.pre, layer.post, architecture.activations[block], layer.bounds)
+    mean, sd, unit = unit_vectors(layer.post)
     # Constant where alive: an always-on neuron without spread, the catalogue's own "constant".
-    previous = forward.post[block - 1] if block else None
-    scores = scores_of(unit, previous, architecture, block, live, bent, probes)
+    flat = sd == 0.0
+    scores = scores_of(unit, layer.previous, architecture, block, live, bent, probes)
     nulls = tuple(neuron_null(architecture, block, law, probes) for law in laws)
-    classes = nulls[0].classes
+    p, chosen = _chosen_classes(scores, nulls)
+    label = layer.label(scores, chosen, nulls[0].classes)
+    unexplained = np.take_along_axis(scores.unexplained, chosen[:, None], axis=1).reshape(layer.shape)
+    r = np.sqrt(1.0 - unexplained)
+    feature_mean, feature_sd = layer.feature_moments(label)
+    scale = r * sd / feature_sd
+    offset = mean - scale * feature_mean
+    effects = layer.effects(label, scale, offset)
+    vacuous = (atoms_of(nulls)[chosen] > VACUOUS).reshape(layer.shape)
+    tested = live & bent & ~flat
+
+    def unless_flat(values: Array) -> Array:
+        return np.where(flat, np.nan, values)
+
+    return BlockReading(
+        block=block,
+        features=layer.features,
+        status=np.select([~live, ~bent, vacuous], ["dead", "linear", "vacuous"], "unmatched").astype(object),
+        label=np.where(flat, -1, label),
+        r=unless_flat(r),
+        unexplained=unless_flat(unexplained),
+        scale=unless_flat(scale),
+        offset=unless_flat(offset),
+        p=np.where(tested, p.reshape(layer.shape), np.nan),
+        q=np.full(layer.shape, np.nan),
+        tested=tested,
+        causal=unless_flat(effects.causal),
+        contribution=effects.contribution,
+        duplicate_of=_duplicates(layer.post, live & ~flat),
+        classes=nulls[0].classes,
+        nulls=nulls,
+        skipped=(*layer.skipped, *effects.skipped),
+    )
+
+
+def _chosen_classes(scores: Scores, nulls: Sequence[NeuronNull]) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Each neuron's p [M] and its class [M]: the one that won, or the nearest where none passes the gate."""
     p, winner = largest_p(nulls, scores.unexplained)
     passes = ((scores.unexplained <= GATE) & nulls[0].competes).any(axis=1) & (p < 1.0)
-    chosen = np.where(passes, winner, scores.unexplained.argmin(axis=1))
-    rows = np.arange(len(chosen))
-    upstream = upstream_of(architecture, block)
-    features = (*probes.features, *upstream)
-    is_upstream = np.array([name == "upstream" for name in classes])[chosen]
-    label = scores.best[rows, chosen] + np.where(is_upstream, len(probes.features), 0)
-    flat = (sd == 0.0).ravel()
-    tested = (live & bent).ravel() & ~flat
-    mean_phi, sd_phi = _feature_moments(probes, previous, upstream, label, width)
-    unexplained = scores.unexplained[rows, chosen]
-    r = np.sqrt(1.0 - unexplained)
-    scale = r * sd.ravel() / sd_phi
-    offset = mean.ravel() - scale * mean_phi
-    vacuous = atoms_of(nulls)[chosen] > VACUOUS
-    status = np.select(
-        [~live.ravel(), ~bent.ravel(), vacuous], ["dead", "linear", "vacuous"], "unmatched"
-    ).astype(object)
-    shape = (networks, width)
-    missing = flat.reshape(shape)
-
-    def grid(values: Array) -> Array:
-        return np.where(missing, np.nan, values.reshape(shape))
-
-    skipped: list[str] = (
-        [
-            f"layer {architecture.active.index(block)}: features {', '.join(probes.skipped)} (too many arguments)"
-        ]
-        if probes.skipped
-        else []
-    )
-    causal = contribution = np.full(shape, np.nan)
-    if stack is not None:
-        cost = (
-            networks
-            * post.shape[1]
-            * width
-            * sum(
-                a * b
-                for a, b in zip(
-                    architecture.sizes[block + 1 :], architecture.sizes[block + 2 :], strict=False
-                )
-            )
-        )
-        last = block == len(forward.post) - 1
-        if last or cost <= _CAUSAL_BUDGET:
-            contribution = mean_ablation(stack, forward, block)
-            if block < architecture.active[-1]:
-                values = _label_values(probes, previous, upstream, label, networks, width)
-                values = scale.reshape(networks, 1, width) * values + offset.reshape(networks, 1, width)
-                causal = substitution(stack, forward, block, values)
-                causal = np.where(missing, np.nan, causal)
-        else:
-            skipped.append(
-                f"layer {architecture.active.index(block)}: causal checks ({width} neurons through wide layers)"
-            )
-    return BlockReading(
-        block, features, status.reshape(shape), np.where(missing, -1, label.reshape(shape)),
-        grid(r), grid(unexplained), grid(scale), grid(offset),
-        np.where(tested, p, np.nan).reshape(shape), np.full(shape, np.nan), tested.reshape(shape), causal, contribution,
-        _duplicates(post, live & ~missing), classes, nulls, tuple(skipped),
-    )  # fmt: skip
+    return p, np.where(passes, winner, scores.unexplained.argmin(axis=1))
 
 
-def _feature_moments(
-    probes: Probes,
-    previous: Array | None,
-    upstream: tuple[Any, ...],
-    label: npt.NDArray[np.intp],
-    width: int,
-) -> tuple[Array, Array]:
-    """Mean and standard deviation of each neuron's best feature, [networks * width]."""
-    known = len(probes.features)
-    inside = np.minimum(label, known - 1)
-    mean, sd = probes.mean[inside], probes.sd[inside]
-    beyond = np.flatnonzero(label >= known)
-    if len(beyond) and previous is not None:
-        table = upstream_table(previous, upstream)
-        network = beyond // width
-        columns = table[network, label[beyond] - known]
-        mean[beyond], sd[beyond] = columns.mean(axis=1), np.maximum(columns.std(axis=1), TINY)
-    return mean, sd
+@dataclass(frozen=True, eq=False)
+class _Effects:
+    """What a layer's neurons do in the output, [networks, units] each and NaN where it was not computed.
+
+    Attributes:
+        contribution: share of the output variance that mean ablation costs.
+        causal: share of a neuron's effect that its feature recovers.
+        skipped: why something was not computed.
+    """
+
+    contribution: Array
+    causal: Array
+    skipped: tuple[str, ...] = ()
 
 
-def _label_values(
-    probes: Probes,
-    previous: Array | None,
-    upstream: tuple[Any, ...],
-    label: npt.NDArray[np.intp],
-    networks: int,
-    width: int,
-) -> Array:
-    """The values of each neuron's best feature, [networks, n, width]."""
-    known = len(probes.features)
-    inside = np.minimum(label, known - 1)
-    n = len(probes.X)
-    values = probes.unit[:, inside] * (probes.sd[inside] * np.sqrt(n)) + probes.mean[inside]
-    beyond = np.flatnonzero(label >= known)
-    if len(beyond) and previous is not None:
-        table = upstream_table(previous, upstream)
-        values[:, beyond] = table[beyond // width, label[beyond] - known].T
-    return np.asarray(values.reshape(n, networks, width).transpose(1, 0, 2))
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One block of stacked networks with the features that its neurons are compared with.
+
+    A neuron's label is the index of a feature in `features`.
+    """
+
+    architecture: Architecture
+    stack: Stack | None
+    forward: Forward
+    block: int
+    probes: Probes
+
+    @property
+    def pre(self) -> Array:
+        """Pre-activations on the probes, [networks, n, units]."""
+        return self.forward.pre[self.block]
+
+    @property
+    def post(self) -> Array:
+        """Activations on the probes, [networks, n, units]."""
+        return self.forward.post[self.block]
+
+    @property
+    def previous(self) -> Array | None:
+        """The activations of the layer below, [networks, n, width]; None for the first."""
+        return self.forward.post[self.block - 1] if self.block else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(networks, units)."""
+        networks, _, units = self.post.shape
+        return networks, units
+
+    @property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """The exact range of the first layer's pre-activations on the box, where the weights are known."""
+        if self.stack is None or self.block:
+            return None
+        return box_bounds(self.stack.weights[0], self.stack.biases[0], self.probes)
+
+    @property
+    def upstream(self) -> tuple[BoundFeature, ...]:
+        """The features of the layer below's activations."""
+        return upstream_of(self.architecture, self.block)
+
+    @property
+    def features(self) -> tuple[BoundFeature, ...]:
+        """Those of the inputs, then those of the layer below."""
+        return (*self.probes.features, *self.upstream)
+
+    @property
+    def title(self) -> str:
+        """The layer's name in messages; only non-linear layers count."""
+        return f"layer {self.architecture.active.index(self.block)}"
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The features that its neurons are not compared with, in words."""
+        left_out = self.probes.skipped
+        return (f"{self.title}: features {', '.join(left_out)} (too many arguments)",) if left_out else ()
+
+    def label(
+        self, scores: Scores, chosen: npt.NDArray[np.intp], classes: Sequence[str]
+    ) -> npt.NDArray[np.intp]:
+        """The best feature of each neuron's chosen class [M]: [networks, units]."""
+        best = np.take_along_axis(scores.best, chosen[:, None], axis=1)[:, 0]
+        is_upstream = np.array([name == UPSTREAM for name in classes])[chosen]
+        return (best + np.where(is_upstream, len(self.probes.features), 0)).reshape(self.shape)
+
+    def feature_moments(self, label: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+        """Mean and standard deviation of each neuron's feature, [networks, units]."""
+        inside = np.minimum(label, len(self.probes.features) - 1)
+        mean, sd = self.probes.mean[inside], self.probes.sd[inside]
+        at, columns = self._upstream_columns(label)
+        if len(columns):
+            mean[at], sd[at] = columns.mean(axis=1), np.maximum(columns.std(axis=1), TINY)
+        return mean, sd
+
+    def feature_values(self, label: npt.NDArray[np.intp]) -> Array:
+        """The values of each neuron's feature on the probes, [networks, n, units]."""
+        probes, n = self.probes, len(self.probes.X)
+        inside = np.minimum(label, len(probes.features) - 1).ravel()
+        values = probes.unit[:, inside] * (probes.sd[inside] * np.sqrt(n)) + probes.mean[inside]
+        values = values.reshape(n, *self.shape).transpose(1, 0, 2)
+        (networks, units), columns = self._upstream_columns(label)
+        values[networks, :, units] = columns
+        return np.asarray(values)
+
+    def _upstream_columns(
+        self, label: npt.NDArray[np.intp]
+    ) -> tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], Array]:
+        """Where the label is a feature of the layer below ([K] networks, [K] units), and its values [K, n]."""
+        known = len(self.probes.features)
+        networks, units = np.nonzero(label >= known)
+        if self.previous is None or not len(networks):
+            return (networks, units), np.empty((0, len(self.probes.X)))
+        table = upstream_table(self.previous, self.upstream)
+        return (networks, units), table[networks, label[networks, units] - known]
+
+    def effects(self, label: npt.NDArray[np.intp], scale: Array, offset: Array) -> _Effects:
+        """What the neurons do, and how much of it `scale * feature + offset` does; a wide layer costs too much."""
+        missing = np.full(self.shape, np.nan)
+        if self.stack is None:
+            return _Effects(missing, missing)
+        last = self.block == len(self.forward.post) - 1
+        if not last and self._causal_cost > _CAUSAL_BUDGET:
+            reason = f"{self.title}: causal checks ({self.shape[1]} neurons through wide layers)"
+            return _Effects(missing, missing, (reason,))
+        contribution = mean_ablation(self.stack, self.forward, self.block)
+        if self.block == self.architecture.active[-1]:
+            return _Effects(contribution, missing)
+        values = scale[:, None, :] * self.feature_values(label) + offset[:, None, :]
+        return _Effects(contribution, substitution(self.stack, self.forward, self.block, values))
+
+    @property
+    def _causal_cost(self) -> int:
+        """Multiply-adds of a forward pass above the layer for each of its neurons."""
+        above = self.architecture.sizes[self.block + 1 :]
+        return self.post.size * sum(a * b for a, b in itertools.pairwise(above))
 
 
 def _duplicates(post: Array, live: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
