@@ -5,6 +5,7 @@ from .files.checkpoints import load as load
 from .files.checkpoints import save as save
 from .fitting.ensemble import Ensemble as Ensemble
 from .fitting.polishing import polish as polish
+from .fitting.polishing import polish_ensemble as polish_ensemble
 from .fitting.regimens import PRESETS as PRESETS
 from .fitting.regimens import Compression as Compression
 from .fitting.regimens import Regimen as Regimen

@@ -319,19 +319,14 @@ def _numbers(losses: object) -> list[float]:
 
 def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:
     """Inputs [n, d] of the task's box and targets [n, outputs]."""
-    points = max(POINTS, min(PER_PARAMETER * _parameters(architecture), PER_PARAMETER * LARGEST))
+    points = max(POINTS, min(PER_PARAMETER * architecture.parameters, PER_PARAMETER * LARGEST))
     X = comparison_points(task.box, points)
     return X, np.asarray(task(X), dtype=np.float64)
 
 
-def _parameters(architecture: Architecture) -> int:
-    pairs = zip(architecture.sizes, architecture.sizes[1:], architecture.bias, strict=False)
-    return sum(out * (fan_in + bias) for fan_in, out, bias in pairs)
-
-
 def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, threshold: float) -> Array | None:
     """The losses [networks] that local steps reach from these rows, infinite elsewhere; None where none is tried."""
-    size = _parameters(stack.architecture)
+    size = stack.architecture.parameters
     if slopes_of(stack.architecture.activations) is None or size > LARGEST:
         return None
     reached = np.full(len(stack), np.inf)
@@ -349,4 +344,4 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
 def _unreadable(architecture: Architecture) -> NotPiecewiseLinear | TooLarge:
     if slopes_of(architecture.activations) is None:
         return NotPiecewiseLinear(activations=architecture.activations)
-    return TooLarge(parameters=_parameters(architecture), largest=LARGEST)
+    return TooLarge(parameters=architecture.parameters, largest=LARGEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -203,7 +203,7 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
     residual, J = residuals_and_jacobian(
         [w[None] for w in net.weights], [b[None] for b in net.bias_vectors], slopes, X.T[None], Y.T[None]
     )
-    ends = np.cumsum([w.size + len(w) for w in net.weights])
+    ends = replace(net.architecture, bias=(True,) * len(net.weights)).offsets[1:]
     record = net.run(X)
     layers = []
     for layer, block in enumerate(net.architecture.active):

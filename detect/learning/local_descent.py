@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..networks.nonlinearities import leaky_slope
+from ..networks.parameter_layout import ParameterLayout
 from ..networks.stacks import Stack
 
 Array = npt.NDArray[np.float64]
@@ -92,7 +93,7 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
     """
     slopes = slopes_of(stack.architecture.activations)
     assert slopes is not None  # the caller asks `slopes_of` first
-    layout = _Layout(stack)
+    layout = ParameterLayout(stack.architecture)
     p = layout.joined(stack)
     x, y = X.T[None], Y.T[None]
     out_is_longer = [(v * v).sum(2) > (u * u).sum(2) for u, v in layout.neurons(p)]
@@ -130,7 +131,9 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
     return Descent(layout.stack(p), losses, tried)
 
 
-def _follow_gradient(layout: _Layout, p: Array, slopes: tuple[float, ...], x: Array, y: Array) -> None:
+def _follow_gradient(
+    layout: ParameterLayout, p: Array, slopes: tuple[float, ...], x: Array, y: Array
+) -> None:
     """Plain gradient descent, in `p` itself, for as long as it gets on."""
     active, before = np.arange(len(p)), np.full(len(p), np.inf)
     for step in range(GRADIENT_STEPS):
@@ -195,57 +198,8 @@ def residuals_and_jacobian(
     return (out - y).reshape(nets, -1), np.concatenate(parts[::-1], axis=1)
 
 
-class _Layout:
-    """Where the parameters of a stack lie in one row: layer by layer, weights row by row, then the bias.
-
-    Attributes:
-        places: per hidden layer the columns of every unit's incoming weights and bias [unit, fan in (+ 1)], and of its
-            outgoing weights [unit, fan out].
-    """
-
-    def __init__(self, stack: Stack) -> None:
-        self.architecture = stack.architecture
-        weights, biases, at = [], [], 0
-        for w, has in zip(stack.weights, stack.architecture.bias, strict=True):
-            out, fan_in = w.shape[1:]
-            weights.append(at + np.arange(out * fan_in).reshape(out, fan_in))
-            at += out * fan_in
-            biases.append(at + np.arange(out) if has else None)
-            at += out if has else 0
-        self.weights, self.biases, self.size = weights, biases, at
-        self.places = [
-            (w if b is None else np.hstack([w, b[:, None]]), after.T)
-            for w, b, after in zip(weights[:-1], biases[:-1], weights[1:], strict=True)
-        ]
-
-    def joined(self, stack: Stack) -> Array:
-        """All parameters [net, size]."""
-        p = np.empty((len(stack), self.size))
-        for columns, w in zip(self.weights, stack.weights, strict=True):
-            p[:, columns] = w
-        for own, b in zip(self.biases, stack.biases, strict=True):
-            if own is not None:
-                p[:, own] = b
-        return p
-
-    def split(self, p: Array) -> tuple[list[Array], list[Array | None]]:
-        """Weights [net, out, in] and biases [net, out] (None where a layer has none) of a row each."""
-        return [p[:, w] for w in self.weights], [None if b is None else p[:, b] for b in self.biases]
-
-    def neurons(self, p: Array) -> list[tuple[Array, Array]]:
-        """Per hidden layer every unit's incoming weights with its bias, and its outgoing ones [net, unit, fan]."""
-        return [(p[:, into], p[:, out]) for into, out in self.places]
-
-    def stack(self, p: Array) -> Stack:
-        """The networks of these rows."""
-        weights, biases = self.split(p)
-        zeros = [np.zeros((len(p), w.shape[1])) for w in weights]
-        vectors = (zero if b is None else b for b, zero in zip(biases, zeros, strict=True))
-        return Stack(self.architecture, tuple(weights), tuple(vectors))
-
-
 def _hold(
-    layout: _Layout, old: Array, new: Array, out_is_longer: list[npt.NDArray[np.bool_]]
+    layout: ParameterLayout, old: Array, new: Array, out_is_longer: list[npt.NDArray[np.bool_]]
 ) -> npt.NDArray[np.bool_]:
     """Hold what may not turn, in `new` itself; returns which networks' steps are short enough [net]."""
     near = np.ones(len(new), dtype=bool)

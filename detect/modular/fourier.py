@@ -296,7 +296,7 @@ def _frequencies_table(layer: _Layer, null: FourierNull, seed: int) -> pd.DataFr
     ks = np.arange(1, (p - 1) // 2 + 1)
     rows = []
     for k in ks:
-        holds = layer.holding([k])
+        holds = layer.holding([int(k)])
         ablated = layer.without(holds)
         contribution = float(((ablated - base) ** 2).mean(axis=0).sum() / base.var(axis=0).sum())
         left, other = components(ablated), ks != k

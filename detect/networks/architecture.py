@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
@@ -84,6 +85,22 @@ class Architecture:
     def active(self) -> tuple[int, ...]:
         """The blocks that have an activation function; `layer` in every table counts these."""
         return tuple(block for block, name in enumerate(self.activations) if name != "identity")
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each linear layer begins in a vector of all parameters, and its length; a weight precedes its bias.
+
+        Examples:
+            >>> Architecture((2, 3, 1), ("relu",), (True, False)).offsets
+            (0, 9, 12)
+        """
+        layers = zip(self.sizes[:-1], self.sizes[1:], self.bias, strict=True)
+        return (0, *accumulate(outputs * (inputs + bias) for inputs, outputs, bias in layers))
+
+    @property
+    def parameters(self) -> int:
+        """How many weights and biases there are."""
+        return self.offsets[-1]
 
     @property
     def has_bias(self) -> bool:

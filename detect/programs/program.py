@@ -274,12 +274,7 @@ class _Search:
             raise InputError(
                 f"the values of {network!r} on the box are too large for floats: give a smaller box"
             )
-        self.raw_bits = BITS_PER_WEIGHT * sum(
-            w.size + (b.size if has else 0)
-            for w, b, has in zip(
-                network.weights, network.bias_vectors, network.architecture.bias, strict=True
-            )
-        )
+        self.raw_bits = BITS_PER_WEIGHT * network.architecture.parameters
         self.phraser = Phraser(self.table.rows, network.inputs)
 
     def run(self) -> Program:

@@ -39,9 +39,8 @@ from mathcircuits.detect.networks import (
 
 from ..fitting.batches import generator_of, targets_of
 from ..fitting.criteria import LEAST_LOSS
-from ..fitting.gradients import Layout
 from ..fitting.regimens import Compression
-from ..networks.config import MLPConfig, check_seed
+from ..networks.config import check_seed
 from .criteria import COARSE, FINISHED, MARGIN
 from .elimination import Limits, State, eliminated, kicked, polished
 from .readable_weights import readable_forms
@@ -444,7 +443,7 @@ def _started(network: Network, row: int, points: _Points, settings: Compression,
     allowed = max(tolerance, settings.threshold * float(y.var(axis=0).mean()), 2 * _mse(network, x, y))
     small, kept = merged(network, x)
     for slight in COARSE:
-        if _parameters(small) <= LARGEST_FITTED:
+        if small.architecture.parameters <= LARGEST_FITTED:
             break
         less, own = merged(network, x, slight)
         if not _mse(less, x, y) < allowed:
@@ -456,12 +455,7 @@ def _started(network: Network, row: int, points: _Points, settings: Compression,
         for unit in range(network.sizes[layer + 1])
         if unit not in own
     )
-    return _state(small, tuple(tuple(own) for own in kept), gone)
-
-
-def _parameters(network: Network) -> int:
-    biases = sum(size * has for size, has in zip(network.sizes[1:], network.architecture.bias, strict=True))
-    return sum(w.size for w in network.weights) + biases
+    return State.of(small, tuple(tuple(own) for own in kept), gone)
 
 
 class _Run:
@@ -565,7 +559,7 @@ class _Run:
 
     def readable(self, k: int, network: Network) -> Network | None:
         """The most readable network that is as good on points it was not fitted to, or None."""
-        if _parameters(network) > LARGEST_READ:
+        if network.architecture.parameters > LARGEST_READ:
             return None
         fitted = self.draw("readable", [k], REFITTED)
         x, y = (t[0].T.numpy() for t in self.draw("check readable", [k], CHECKED))
@@ -577,7 +571,7 @@ class _Run:
 
     def result(self, k: int, state: State) -> Compressed:
         """The first that stands the last check: readable, as it is, the original; else the best of them."""
-        original, network = self.networks[k], _network(state)
+        original, network = self.networks[k], state.network()
         options = [(network, state.gone, False), (original, (), False)]
         better = self.readable(k, network) if self.settings.readable else None
         if better is not None:
@@ -610,26 +604,3 @@ class _Run:
 def _mse(network: Network, X: Array, y: Array) -> float:
     with np.errstate(over="ignore", invalid="ignore"):
         return float(((network(X) - y) ** 2).mean())
-
-
-def _state(
-    network: Network, names: tuple[tuple[int, ...], ...], gone: tuple[tuple[int, int], ...] = ()
-) -> State:
-    """A network as a State."""
-    config = MLPConfig(network.sizes, network.architecture.bias, network.activations, "float64")
-    weights = [torch.tensor(w)[None] for w in network.weights]
-    biases = [
-        torch.tensor(b)[None] if has else None
-        for b, has in zip(network.bias_vectors, config.biases, strict=True)
-    ]
-    return State(config, Layout(config).join(weights, biases)[0], math.inf, names, gone)
-
-
-def _network(state: State) -> Network:
-    """A State as a network."""
-    weights, biases = Layout(state.config).split(state.parameters[None])
-    return Network(
-        [w[0].numpy() for w in weights],
-        [None if b is None else b[0].numpy() for b in biases],
-        state.config.activations,
-    )

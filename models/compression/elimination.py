@@ -13,15 +13,18 @@ order and decisions of its own, so that none depends on the others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from mathcircuits.detect import Network
+
 from ..fitting.gradients import residuals_and_jacobian
 from ..fitting.levenberg import JACOBIAN_VALUES, levenberg
+from ..fitting.vectors import config_of, network_of, vector_of
 from ..networks.config import MLPConfig
 from .criteria import PRECISION
 
@@ -57,6 +60,17 @@ class State:
     loss: float
     names: tuple[tuple[int, ...], ...]
     gone: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls, network: Network, names: tuple[tuple[int, ...], ...], gone: tuple[tuple[int, int], ...] = ()
+    ) -> State:
+        """A network as it starts, its loss not yet measured."""
+        return cls(config_of(network), vector_of(network), math.inf, names, gone)
+
+    def network(self) -> Network:
+        """The network as it is now."""
+        return network_of(self.config, self.parameters)
 
     def less(self, neuron: int, config: MLPConfig, parameters: Tensor, loss: float) -> State:
         """The network after losing a neuron, by its place in `neurons_of`."""
@@ -239,23 +253,17 @@ def without(config: MLPConfig, parameters: Tensor, neurons: Tensor) -> tuple[MLP
     return replace(config, sizes=tuple(sizes)), parameters.gather(1, at)
 
 
-def _offsets(config: MLPConfig) -> list[int]:
-    """Where each linear layer's parameters begin."""
-    shapes = zip(config.sizes[:-1], config.sizes[1:], config.biases, strict=True)
-    return [0, *np.cumsum([o * (i + b) for i, o, b in shapes]).tolist()]
-
-
 def _outgoing(config: MLPConfig, layer: int, unit: int) -> Tensor:
     """The places of a neuron's outgoing weights."""
-    start, (width, outputs) = _offsets(config)[layer + 1], config.sizes[layer + 1 : layer + 3]
+    start, (width, outputs) = config.architecture.offsets[layer + 1], config.sizes[layer + 1 : layer + 3]
     return start + unit + width * torch.arange(outputs)
 
 
 def _kept(config: MLPConfig, layer: int, unit: int) -> Tensor:
     """The places of all parameters that are not the neuron's own."""
     inputs, width = config.sizes[layer : layer + 2]
-    keep = torch.ones(_offsets(config)[-1], dtype=torch.bool)
-    start = _offsets(config)[layer]
+    keep = torch.ones(config.architecture.offsets[-1], dtype=torch.bool)
+    start = config.architecture.offsets[layer]
     keep[start + unit * inputs : start + (unit + 1) * inputs] = False
     if config.biases[layer]:
         keep[start + width * inputs + unit] = False

@@ -29,9 +29,9 @@ from mathcircuits.detect.features import code_length, saved_bits, simplest_fract
 from mathcircuits.detect.networks import Box, hook_pre
 from mathcircuits.detect.statistics import EQUAL
 
-from ..fitting.gradients import Layout, residuals_and_jacobian
+from ..fitting.gradients import residuals_and_jacobian
 from ..fitting.levenberg import DAMPING, LARGEST, REFUSED, TAKEN
-from ..networks.config import MLPConfig
+from ..fitting.vectors import config_of, network_of, vector_of
 from .criteria import CLOSE, EXACT_FIT, PRECISIONS
 
 Array = npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ def readable_forms(network: Network, box: Box, x: Tensor, y: Tensor) -> Iterator
                 yield refitted(rounded, free, x, y)
             else:
                 yield rounded
-        yield refitted(form, np.ones(_vector(form).shape, dtype=bool), x, y)
+        yield refitted(form, np.ones(form.architecture.parameters, dtype=bool), x, y)
 
 
 def bits_of(values: Array) -> float:
@@ -355,14 +355,14 @@ def snapped(network: Network, precision: float) -> tuple[Network, npt.NDArray[np
     Returns:
         The network and the mask [size] of the parameters that were left, laid out as `Layout` says.
     """
-    vector = _vector(network)
+    vector = vector_of(network).numpy()
     free = np.ones(len(vector), dtype=bool)
     for k, value in enumerate(vector):
         fraction = simplest_fraction(value - precision, value + precision)
         if fraction == 0 or saved_bits(fraction, precision) > 0:
             vector[k], free[k] = float(fraction), False
     # A neuron's scale is free: its largest incoming weight stays at 1.
-    return _with(network, vector), free
+    return network_of(config_of(network), torch.from_numpy(vector)), free
 
 
 def sparsified(network: Network, x: Tensor, y: Tensor) -> Network:
@@ -373,7 +373,7 @@ def sparsified(network: Network, x: Tensor, y: Tensor) -> Network:
     allowed = 100 * _loss(network, x, y) + EXACT_FIT * float(y.square().mean())
     tried: set[int] = set()
     while True:
-        vector = _vector(network)
+        vector = vector_of(network).numpy()
         rough = snapped(network, CLOSE)[1]
         if not rough.any():
             return network
@@ -383,7 +383,7 @@ def sparsified(network: Network, x: Tensor, y: Tensor) -> Network:
             tried.add(k)
             trial = vector.copy()
             trial[k] = 0.0
-            found = refitted(_with(network, trial), trial != 0, x, y)
+            found = refitted(network_of(config_of(network), torch.from_numpy(trial)), trial != 0, x, y)
             if _loss(found, x, y) <= allowed:
                 network = scaled(found)
                 break
@@ -399,8 +399,8 @@ def refitted(
     network: Network, free: npt.NDArray[np.bool_], x: Tensor, y: Tensor, iterations: int = 30
 ) -> Network:
     """Levenberg-Marquardt on some of the parameters alone (see `levenberg`, whose damping this is)."""
-    config = _config(network)
-    vector = torch.from_numpy(_vector(network))
+    config = config_of(network)
+    vector = vector_of(network)
     at = torch.from_numpy(np.flatnonzero(free & ~_scales(network)))
     if not len(at):
         return network
@@ -421,37 +421,13 @@ def refitted(
                 vector, residual, jacobian, damping = trial, new, slopes, damping * TAKEN
             else:
                 damping *= REFUSED
-    return _with(network, vector.numpy())
+    return network_of(config, vector)
 
 
 def _scales(network: Network) -> npt.NDArray[np.bool_]:
     """The parameters that fix the scales of the hidden neurons: one incoming weight each, the largest."""
-    fixed = np.zeros(len(_vector(network)), dtype=bool)
-    at = 0
-    for layer, (w, has) in enumerate(zip(network.weights, network.architecture.bias, strict=True)):
-        if layer < len(network.weights) - 1:
-            for unit, largest in enumerate(np.abs(w).argmax(axis=1)):
-                fixed[at + unit * w.shape[1] + largest] = True
-        at += w.size + len(w) * has
+    fixed = np.zeros(network.architecture.parameters, dtype=bool)
+    for start, w in zip(network.architecture.offsets, network.weights[:-1], strict=False):
+        for unit, largest in enumerate(np.abs(w).argmax(axis=1)):
+            fixed[start + unit * w.shape[1] + largest] = True
     return fixed
-
-
-def _config(network: Network) -> MLPConfig:
-    return MLPConfig(network.sizes, network.architecture.bias, network.activations, "float64")
-
-
-def _vector(network: Network) -> Array:
-    """All parameters, laid out as `Layout` says."""
-    parts: list[Array] = []
-    for w, b, has in zip(network.weights, network.bias_vectors, network.architecture.bias, strict=True):
-        parts += [w.ravel(), b] if has else [w.ravel()]
-    return np.concatenate(parts)
-
-
-def _with(network: Network, vector: Array) -> Network:
-    weights, biases = Layout(_config(network)).split(torch.from_numpy(vector)[None])
-    return Network(
-        [w[0].numpy() for w in weights],
-        [None if b is None else b[0].numpy() for b in biases],
-        network.activations,
-    )

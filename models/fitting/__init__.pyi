@@ -4,8 +4,8 @@ from .compiled_step import find_compiler as find_compiler
 from .compiled_step import fused_step as fused_step
 from .compiled_step import kernel_folder as kernel_folder
 from .ensemble import Ensemble as Ensemble
-from .gradients import Layout as Layout
 from .polishing import polish as polish
+from .polishing import polish_ensemble as polish_ensemble
 from .regimens import PRESETS as PRESETS
 from .regimens import Compression as Compression
 from .regimens import Regimen as Regimen
@@ -13,3 +13,5 @@ from .regimens import Rescue as Rescue
 from .regimens import as_regimen as as_regimen
 from .steps import fit as fit
 from .steps import started as started
+from .vectors import Layout as Layout
+from .vectors import network_of as network_of

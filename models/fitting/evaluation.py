@@ -45,6 +45,16 @@ def losses_on(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> np
     return losses
 
 
+def comparable(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Losses where a network that diverged is worse than any other.
+
+    Examples:
+        >>> comparable(np.array([1.0, np.nan, np.inf])).tolist()
+        [1.0, inf, inf]
+    """
+    return np.where(np.isfinite(losses), losses, np.inf)
+
+
 def measured(ensemble: Ensemble, task: Task) -> Ensemble:
     """The ensemble with its losses on fresh points, which no network has trained on."""
     x, target = uniform_points(task, TEST_POINTS, "test", task.name)

@@ -2,53 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor
 
 from mathcircuits.detect.networks import leaky_slope
 
 from ..networks.config import MLPConfig
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where each layer's parameters lie in a network's one vector: weight, then bias, layer by layer.
-
-    Examples:
-        >>> Layout(MLPConfig((2, 3, 1), bias=True)).size
-        13
-    """
-
-    config: MLPConfig
-
-    @property
-    def size(self) -> int:
-        """Parameters of one network."""
-        sizes = self.config.sizes
-        return sum(o * (i + b) for i, o, b in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True))
-
-    def split(self, parameters: Tensor) -> tuple[list[Tensor], list[Tensor | None]]:
-        """Views of parameters [net, size]: by layer, weights [net, out, in] and biases [net, out] or None."""
-        weights: list[Tensor] = []
-        biases: list[Tensor | None] = []
-        at, sizes = 0, self.config.sizes
-        for inputs, outputs, has_bias in zip(sizes[:-1], sizes[1:], self.config.biases, strict=True):
-            weights.append(parameters[:, at : at + outputs * inputs].view(-1, outputs, inputs))
-            at += outputs * inputs
-            biases.append(parameters[:, at : at + outputs] if has_bias else None)
-            at += outputs * has_bias
-        return weights, biases
-
-    def join(self, weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Tensor:
-        """The inverse of `split`: parameters [net, size]."""
-        flat = []
-        for weight, bias in zip(weights, biases, strict=True):
-            flat += [weight.flatten(1)] if bias is None else [weight.flatten(1), bias]
-        return torch.cat(flat, dim=1)
+from .vectors import Layout
 
 
 def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
@@ -149,9 +109,7 @@ def residuals_and_jacobian(
     residual = (layers.pop() - y).reshape(nets, -1)
 
     jacobian = torch.empty(nets, layout.size, outputs, samples, dtype=parameters.dtype)
-    ends = np.cumsum(
-        [o * (i + b) for i, o, b in zip(config.sizes[:-1], config.sizes[1:], config.biases, strict=True)]
-    ).tolist()
+    ends = config.architecture.offsets[1:]
     delta = torch.eye(outputs, dtype=parameters.dtype)[None, :, :, None].expand(nets, -1, -1, samples)
     for layer in reversed(range(len(weights))):
         o, i = weights[layer].shape[1:]

@@ -18,8 +18,9 @@ from mathcircuits.detect import Task
 from ..networks.config import MLPConfig, initial_parameters
 from .batches import Batches, generator_of
 from .compiled_step import EAGER_SECONDS, FusedStep, UpdateRule, eager_seconds, fused_step
-from .gradients import Layout, step
+from .gradients import step
 from .regimens import Regimen
+from .vectors import Layout
 
 #: Values of one activation tensor (nets x units x samples) that are worked on at once: 1 MiB of float32.
 #: Measured for 2-3-1 in batches of 1000: 4.8 microseconds a network-step, 6.0 with half of it, 24 with twice.

@@ -25,12 +25,13 @@ from ..compression.compressing import compress_all
 from ..fitting.batches import uniform_points
 from ..fitting.compiled_step import FusedStep
 from ..fitting.criteria import LEAST_LOSS
-from ..fitting.evaluation import TEST_POINTS, losses_on
-from ..fitting.gradients import Layout, residuals
+from ..fitting.evaluation import TEST_POINTS, comparable, losses_on
+from ..fitting.gradients import residuals
 from ..fitting.levenberg import levenberg
 from ..fitting.polishing import points_of
 from ..fitting.regimens import Regimen
 from ..fitting.steps import fit_in_chunks, started
+from ..fitting.vectors import Layout, network_of, vector_of
 from ..networks.config import MLPConfig
 from .criteria import POLISHED
 from .neuron_restarts import restart_neurons
@@ -169,7 +170,7 @@ def one_attempt(plan: TrainingPlan, config: MLPConfig, seeds: Sequence[int], num
         parameters, logged, cost = _gradient(plan, config, members, number, snapshots)
     if pool > 1:
         x, y = uniform_points(task, POOL_POINTS, "pool", task.name)
-        held = _comparable(losses_on(parameters, x, y, config)).reshape(count, pool)
+        held = comparable(losses_on(parameters, x, y, config)).reshape(count, pool)
         chosen = np.arange(count) * pool + held.argmin(axis=1)
         parameters, logged = parameters[chosen], logged[:, chosen]
         snapshots = None if snapshots is None else [moment[chosen] for moment in snapshots]
@@ -210,7 +211,7 @@ def one_attempt(plan: TrainingPlan, config: MLPConfig, seeds: Sequence[int], num
         if moments is not None:
             moments = torch.cat([moments, parameters[None].to(moments.dtype)])
     x, y = uniform_points(task, TEST_POINTS, "verification", task.name)
-    checked = _comparable(losses_on(parameters, x, y, _like(plan.config, parameters)))
+    checked = comparable(losses_on(parameters, x, y, _like(plan.config, parameters)))
     return Trained(parameters, widths, checked, logged, cost, moments)
 
 
@@ -304,7 +305,7 @@ def _compress(
     """Compress every network that is finite, in place; what that cost, [net]."""
     cost = np.zeros(len(seeds), np.int64)
     finite = torch.nonzero(parameters.isfinite().all(dim=1))[:, 0].tolist()
-    given = [network_of(plan.config, parameters[k], widths[k]) for k in finite]
+    given = [unpadded_network(plan.config, parameters[k], widths[k]) for k in finite]
     done = compress_all(
         given, plan.task, settings=plan.regimen.compression, seeds=[seeds[k] for k in finite], progress=False
     )
@@ -315,7 +316,7 @@ def _compress(
                 f"seed {seeds[k]}: compression made {sizes} of hidden widths {tuple(widths[k])}: it may only take "
                 "neurons away"
             )
-        parameters[k] = flat_of(plan.config, result.network)
+        parameters[k] = padded_vector(plan.config, result.network)
         widths[k] = sizes[1:-1]
         cost[k] = result.cost
     return cost
@@ -331,7 +332,7 @@ def _polish(
     for rows, config in by_size(plan.config, widths):
         layout = _Cut(plan.config, config)
         own = layout.take(parameters[rows])
-        losses = _comparable(losses_on(own, check_x, check_y, config))
+        losses = comparable(losses_on(own, check_x, check_y, config))
         waiting = np.flatnonzero(np.isfinite(losses))
         for at in range(0, iterations, ROUND):
             waiting = waiting[losses[waiting] > POLISHED]
@@ -342,7 +343,7 @@ def _polish(
             count = min(ROUND, iterations - at)
             end, fit = levenberg(own[waiting], x, y, config, count, enough=POLISHED, tries=spent)
             tries[rows[waiting]] += spent
-            found = _comparable(losses_on(end, check_x, check_y, config))
+            found = comparable(losses_on(end, check_x, check_y, config))
             better = np.flatnonzero(found < losses[waiting])
             worthwhile = (found < WORTHWHILE * losses[waiting]) | (fit.numpy() < FITTED)
             own[waiting[better]] = end[better]
@@ -415,28 +416,16 @@ class _Cut:
         return result
 
 
-def network_of(config: MLPConfig, parameters: Tensor, hidden: npt.NDArray[np.int64]) -> Network:
+def unpadded_network(config: MLPConfig, parameters: Tensor, hidden: npt.NDArray[np.int64]) -> Network:
     """One row of parameters [size] as a Network of its own size."""
     small = replace(config, sizes=(config.sizes[0], *hidden.tolist(), config.sizes[-1]))
-    weights, biases = Layout(small).split(_Cut(config, small).take(parameters[None]))
-    return Network(
-        [w[0].double().numpy() for w in weights],
-        [None if b is None else b[0].double().numpy() for b in biases],
-        config.activations,
-    )
+    return network_of(small, _Cut(config, small).take(parameters[None])[0])
 
 
-def flat_of(config: MLPConfig, network: Network) -> Tensor:
+def padded_vector(config: MLPConfig, network: Network) -> Tensor:
     """A Network as one row of parameters [size] in a larger shape, float64."""
     small = replace(config, sizes=network.sizes, dtype="float64")
-    row = Layout(small).join(
-        [torch.tensor(w, dtype=torch.float64)[None] for w in network.weights],
-        [
-            torch.tensor(b, dtype=torch.float64)[None] if has else None
-            for b, has in zip(network.bias_vectors, config.biases, strict=True)
-        ],
-    )
-    return _Cut(config, small).put(row)[0]
+    return _Cut(config, small).put(vector_of(network)[None])[0]
 
 
 def _padded(parameters: Tensor, small: MLPConfig, large: MLPConfig) -> Tensor:
@@ -445,8 +434,3 @@ def _padded(parameters: Tensor, small: MLPConfig, large: MLPConfig) -> Tensor:
 
 def _like(config: MLPConfig, parameters: Tensor) -> MLPConfig:
     return replace(config, dtype="float64" if parameters.dtype == torch.float64 else "float32")
-
-
-def _comparable(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Losses where a network that diverged is worse than any other."""
-    return np.where(np.isfinite(losses), losses, np.inf)

@@ -26,10 +26,10 @@ from mathcircuits.detect import Task
 
 from ..fitting.batches import generator_of, uniform_points
 from ..fitting.compiled_step import FusedStep
-from ..fitting.evaluation import losses_on
-from ..fitting.gradients import Layout
+from ..fitting.evaluation import comparable, losses_on
 from ..fitting.regimens import Regimen, Rescue
 from ..fitting.steps import fit_in_chunks
+from ..fitting.vectors import Layout
 from ..networks.config import MLPConfig
 
 #: Points that phases are compared on, the same for all. At a loss of 1e-6 from a wrong kink's sliver they still
@@ -96,7 +96,7 @@ def restart_neurons(
     x, y = uniform_points(task, HELD_OUT, "held out", task.name)
     best = parameters.clone()
     current = parameters.clone()
-    least = _comparable(losses_on(parameters, x, y, config))
+    least = comparable(losses_on(parameters, x, y, config))
     losses = np.empty((settings.phases, count))
     cost = np.zeros(count, np.int64)
     phases: list[Tensor] = []
@@ -121,7 +121,7 @@ def restart_neurons(
                 bar=bar,
             )
             trial = trial.cpu()
-            found = _comparable(losses_on(trial, x, y, config))
+            found = comparable(losses_on(trial, x, y, config))
             before = least[waiting.numpy()]
             kept = torch.from_numpy(found <= settings.accept * before)
             better = torch.from_numpy(found < before)
@@ -170,8 +170,3 @@ def redraw_neuron(parameters: Tensor, config: MLPConfig, generator: torch.Genera
     for place, bound in places:
         place.copy_((2 * torch.rand(place.shape, generator=generator) - 1) * bound)
     return layer, number
-
-
-def _comparable(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Losses where a network that diverged is worse than any other."""
-    return np.where(np.isfinite(losses), losses, np.inf)

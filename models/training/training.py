@@ -33,9 +33,9 @@ from mathcircuits.detect.features import as_task
 
 from ..fitting.ensemble import Ensemble
 from ..fitting.evaluation import measured
-from ..fitting.gradients import Layout
 from ..fitting.regimens import Regimen, as_regimen
 from ..fitting.steps import fused_pass, log_steps
+from ..fitting.vectors import Layout
 from ..networks.config import MLPConfig, check_seed
 from .attempts import TrainingPlan, all_attempts
 

@@ -119,7 +119,6 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
 
     from mathcircuits.detect import diagnose_many
     from mathcircuits.detect.learning import lost_at_many
-    from mathcircuits.models.fitting import Layout
 
     task = tasks[cell.task]
     failed = [
@@ -127,7 +126,7 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
         for seed, loss in zip(ensemble.seeds, ensemble.losses, strict=True)
         if not loss < cell.threshold and not cell.derived
     ]
-    each = 0.03 * (Layout(ensemble.config).size / 45) ** 2
+    each = 0.03 * (ensemble.config.architecture.parameters / 45) ** 2
     failed = failed[: max(_DIAGNOSED_LEAST, int(_DIAGNOSING / each))]
     losses = dict(zip(ensemble.seeds, ensemble.losses.tolist(), strict=True))
     found = diagnose_many(
@@ -193,19 +192,16 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
     """The networks of an ensemble as their seeds would start them at the sizes that they ended with, by seed."""
     from dataclasses import replace
 
-    from mathcircuits.models.fitting import Layout, started
+    from mathcircuits.models.fitting import network_of, started
 
     shapes: dict[tuple[int, ...], list[int]] = {}
     for place, seed in enumerate(ensemble.seeds):
         shapes.setdefault(ensemble.sizes(place), []).append(seed)
-    networks = {}
+    networks: dict[int, Network] = {}
     for sizes, seeds in shapes.items():
         config = replace(ensemble.config, sizes=sizes, dtype="float32")
         parameters, _ = started(config, ensemble.regimen, tasks[ensemble.task], seeds)
-        weights, biases = Layout(config).split(parameters)
-        for k, seed in enumerate(seeds):
-            own = [None if b is None else b[k].numpy() for b in biases]
-            networks[seed] = Network([w[k].numpy() for w in weights], own, config.activations)
+        networks |= {seed: network_of(config, row) for seed, row in zip(seeds, parameters, strict=True)}
     return {seed: networks[seed] for seed in ensemble.seeds}
 
 

@@ -519,5 +519,4 @@ def _has_bias(condition: Condition) -> bool:
 def _parameters(network: Network | None, condition: Condition) -> int:
     """Weights and biases; a network that diverged has as many as its untrained self."""
     known = network if network is not None else condition.untrained[0]
-    biases = sum(len(b) for b, has in zip(known.bias_vectors, known.architecture.bias, strict=True) if has)
-    return sum(w.size for w in known.weights) + biases
+    return known.architecture.parameters

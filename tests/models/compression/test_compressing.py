@@ -8,8 +8,7 @@ import torch
 
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
 from mathcircuits.models import Compression, compress, compress_all, hand_derived, train
-from mathcircuits.models.compression.compressing import _network, _state
-from mathcircuits.models.compression.elimination import Limits, deletions, eliminated, kicked, without
+from mathcircuits.models.compression.elimination import Limits, State, deletions, eliminated, kicked, without
 from mathcircuits.models.fitting.levenberg import levenberg
 from mathcircuits.models.fitting.regimens import Regimen
 
@@ -218,13 +217,13 @@ def test_deleting_a_neuron_deletes_its_weights() -> None:
     out[:, 2] = 0.0
     network = Network([w, v, out], [rng.normal(size=3), rng.normal(size=4), None])
     X, y = points(network)
-    state = _state(network, ((0, 1, 2), (0, 1, 2, 3)))
+    state = State.of(network, ((0, 1, 2), (0, 1, 2, 3)))
     for neuron, sizes, gone in ((1, (2, 2, 4, 2), (0, 1)), (3 + 2, (2, 3, 3, 2), (1, 2))):
         config, parameters = without(state.config, state.parameters[None], torch.tensor([neuron]))
         assert config.sizes == sizes
         less = state.less(neuron, config, parameters[0], 0.0)
         assert less.gone == (gone,)
-        assert np.allclose(_network(less)(X), y)
+        assert np.allclose(less.network()(X), y)
 
 
 def test_deletions_cost_what_the_best_compensation_leaves() -> None:
@@ -233,7 +232,7 @@ def test_deletions_cost_what_the_best_compensation_leaves() -> None:
     w, v = 1e3 * rng.normal(size=(4, 2)), 1e-3 * rng.normal(size=(1, 4))
     network = Network([w, v])
     X, y = points(network, 500)
-    state = _state(network, (tuple(range(4)),))
+    state = State.of(network, (tuple(range(4)),))
     costs, steps = deletions(state.parameters[None], columns(X), columns(y), state.config)
     assert costs.shape == (1, 4)
     for neuron in range(4):
@@ -251,7 +250,7 @@ def limits(count: int = 1) -> Limits:
 
 
 def test_a_kick_finds_what_elimination_is_not_let_to() -> None:
-    state = _state(HALF_SUM, (tuple(range(4)),))
+    state = State.of(HALF_SUM, (tuple(range(4)),))
 
     def draw(_purpose: str, _rows: object, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         X, y = points(HALF_SUM, count)

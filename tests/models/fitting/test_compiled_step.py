@@ -24,8 +24,9 @@ from mathcircuits.models.fitting.compiled_step import (
     find_compiler,
     fused_step,
 )
-from mathcircuits.models.fitting.gradients import Layout, step
+from mathcircuits.models.fitting.gradients import step
 from mathcircuits.models.fitting.steps import fit
+from mathcircuits.models.fitting.vectors import Layout
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: there is no fused step")
 

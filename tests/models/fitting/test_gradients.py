@@ -9,7 +9,8 @@ import torch
 
 from mathcircuits.detect.networks.nonlinearities import NAMES
 from mathcircuits.models import MLP, MLPConfig
-from mathcircuits.models.fitting.gradients import Layout, step
+from mathcircuits.models.fitting.gradients import step
+from mathcircuits.models.fitting.vectors import Layout
 
 
 def stacked(config: MLPConfig, nets: int) -> torch.Tensor:

@@ -10,8 +10,9 @@ import torch
 
 from mathcircuits.detect.networks.nonlinearities import NAMES
 from mathcircuits.models import MLPConfig
-from mathcircuits.models.fitting.gradients import Layout, residuals_and_jacobian, step
+from mathcircuits.models.fitting.gradients import residuals_and_jacobian, step
 from mathcircuits.models.fitting.levenberg import levenberg
+from mathcircuits.models.fitting.vectors import Layout
 
 
 def drawn(config: MLPConfig, nets: int, samples: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -10,13 +10,13 @@ import torch
 
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
 from mathcircuits.models import hand_derived, train
-from mathcircuits.models.fitting.polishing import points_of, polish
+from mathcircuits.models.fitting.polishing import points_of, polish, polish_ensemble
 
 
 def test_polish_reaches_the_last_digits() -> None:
     # at minimal width; a wider network can fit the points and miss the task by the slivers between its kinks
     runs = train("minimum", hidden=3, seeds=range(24), steps=1500)
-    better = polish(runs, "minimum")
+    better = polish_ensemble(runs, "minimum")
     assert better.config.dtype == "float64"
     assert better.seeds == runs.seeds
     solved = runs.losses < 1e-4
@@ -50,7 +50,7 @@ def test_a_task_with_several_outputs_and_biases() -> None:
     task = tasks["sort-2"]
     assert task.smallest is not None
     runs = train(task, hidden=task.smallest, seeds=range(12), bias=True, steps=1500)
-    better = polish(runs, task)
+    better = polish_ensemble(runs, task)
     assert better.losses.min() < 1e-24 < runs.losses.min()
     assert better.biases[1] is not None
 

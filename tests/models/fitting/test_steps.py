@@ -13,8 +13,9 @@ from mathcircuits.detect import (
     tasks,
 )
 from mathcircuits.models import MLPConfig, Regimen, as_regimen
-from mathcircuits.models.fitting.gradients import Layout, step
+from mathcircuits.models.fitting.gradients import step
 from mathcircuits.models.fitting.steps import GradientNoise, Optimiser, balance, log_steps, started
+from mathcircuits.models.fitting.vectors import Layout
 
 
 def stacked(config: MLPConfig, nets: int) -> torch.Tensor:

@@ -9,10 +9,10 @@ import pytest
 
 from mathcircuits.detect import InputError, Network, tasks
 from mathcircuits.models import MLP, MLPConfig, as_regimen, train
-from mathcircuits.models.fitting.gradients import Layout
 from mathcircuits.models.fitting.regimens import PRESETS
 from mathcircuits.models.fitting.steps import started
-from mathcircuits.models.training.attempts import derived_seed, flat_of, growing, network_of
+from mathcircuits.models.fitting.vectors import Layout
+from mathcircuits.models.training.attempts import derived_seed, growing, padded_vector, unpadded_network
 from mathcircuits.models.training.training import untrained
 
 IMPOSSIBLE = 1e-40  # a loss that no network verifies at
@@ -176,9 +176,9 @@ def test_without_steps_every_preset_gives_the_initial_weights(preset: str) -> No
 def test_networks_at_their_own_size_and_back() -> None:
     config = MLPConfig((2, 4, 3, 1), True, dtype="float64")
     small = Network([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]], [[7.0]]], [[1.0, 2.0], [3.0], [4.0]])
-    row = flat_of(config, small)
+    row = padded_vector(config, small)
     assert row.shape == (Layout(config).size,)
-    back = network_of(config, row, np.array([2, 1]))
+    back = unpadded_network(config, row, np.array([2, 1]))
     X = np.random.default_rng(0).uniform(-1, 1, (9, 2))
     assert back.sizes == small.sizes
     assert np.array_equal(back(X), small(X))

@@ -10,8 +10,8 @@ from mathcircuits.detect import tasks
 from mathcircuits.models import MLPConfig, as_regimen, train
 from mathcircuits.models.fitting.batches import generator_of, uniform_points
 from mathcircuits.models.fitting.evaluation import losses_on
-from mathcircuits.models.fitting.gradients import Layout
 from mathcircuits.models.fitting.steps import started
+from mathcircuits.models.fitting.vectors import Layout
 from mathcircuits.models.training.neuron_restarts import HELD_OUT, redraw_neuron, restart_neurons
 
 QUICK = as_regimen("rescue", steps=60, rescue={"phases": 4, "steps": 60}, polish=0)
