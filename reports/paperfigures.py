@@ -20,7 +20,7 @@ from mathcircuits.detect import FileError, InputError, Network, Task, UnknownNam
 from mathcircuits.detect.matching import probes_for, unit_vectors
 from mathcircuits.detect.networks import Box, as_box
 
-from .pages.networkfigures import graph_figure, response_figure
+from .pages.networks.figures import graph_figure, response_figure
 from .pages.regimensection import width_figure
 from .pages.selections import chosen_networks, neuron_labels, rows_of, task_names
 from .pages.tasksections import census_figure, prevalence_figure

@@ -67,7 +67,7 @@ def inspect_file(
     analysis = analyse(net, box=bounds, inputs=X, task=known)
     ranks = ranks_of(analysis, X)
     if html is not None:
-        from ..pages.networkpage import write_network_page
+        from ..pages.networks.page import write_network_page
 
         title = network or file.name
         source = f"DIR --network {network}" if network else title

@@ -14,7 +14,7 @@ from ..studies.folder import Study
 from ..studies.storage import atomic
 from ..studies.tables import candidates_toml
 from .findings import findings, verdict_legend
-from .networkdata import BUDGET, dumped, network_data, shown_networks
+from .networks.data import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
 from .regimensection import cause_figure, cost_figure, success_figure, width_figure
 from .selections import CELL, READOUTS, directions_summary, task_names

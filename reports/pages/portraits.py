@@ -13,7 +13,7 @@ from mathcircuits.detect.networks import as_box
 from ..studies.schema import Tables
 from ..wording import cell_name, number, thousands
 from .mechanisms import facts
-from .networkfigures import graph_figure, response_figure
+from .networks.figures import graph_figure, response_figure
 from .selections import Chosen, neuron_labels
 from .views import PortraitView, StudyLike
 

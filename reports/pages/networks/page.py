@@ -16,14 +16,14 @@ from mathcircuits.detect import FileError, InputError, diagnose
 from mathcircuits.detect.matching import USED
 from mathcircuits.detect.networks import Box
 
-from ..plots.drawing import NeuronLabel
-from ..plots.palette import STATUSES, every_colour
-from ..studies.storage import atomic
-from ..wording import at_most, counted, joined, number
-from .htmltables import Column, TableView, table_view
-from .networkfigures import graph_figure, response_figure
-from .templating import render
-from .views import FigureView
+from ...plots.drawing import NeuronLabel
+from ...plots.palette import STATUSES, every_colour
+from ...studies.storage import atomic
+from ...wording import at_most, counted, joined, number
+from ..htmltables import Column, TableView, table_view
+from ..templating import render
+from ..views import FigureView
+from .figures import graph_figure, response_figure
 
 if TYPE_CHECKING:
     from mathcircuits.detect import Analysis, Gauge

@@ -16,7 +16,7 @@ import pytest
 from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.detect import Network
-from mathcircuits.reports.pages.networkdata import (
+from mathcircuits.reports.pages.networks.data import (
     BUDGET,
     DIGITS,
     NEIGHBOURS,
@@ -418,7 +418,7 @@ def test_networks_are_downloaded(opened: tuple[Any, list[str], float], large: Fa
 
 @pytest.mark.long
 def test_the_large_page_loads_in_two_seconds(opened: tuple[Any, list[str], float]) -> None:
-    # Run alone: `pytest -m long tests/reports/pages/test_networkdata.py -k two_seconds -s`.
+    # Run alone: `pytest -m long tests/reports/pages/networks/test_data.py -k two_seconds -s`.
     tab, _, seconds = opened
     loads = []
     for _ in range(3):

@@ -9,11 +9,11 @@ import pandas as pd
 from mathcircuits.detect import Network, Task
 from mathcircuits.detect.networks import Box
 
-from ..plots.drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
-from ..plots.rendering import blank
-from ..plots.responses import neuron_response, output_response
-from ..wording import labelled
-from .views import FigureView, figure_view
+from ...plots.drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
+from ...plots.rendering import blank
+from ...plots.responses import neuron_response, output_response
+from ...wording import labelled
+from ..views import FigureView, figure_view
 
 #: Neurons with a response plot of their own: three lines of five with the output, more than a reader compares.
 RESPONSES = 14

@@ -19,12 +19,12 @@ import pandas as pd
 
 from mathcircuits.detect import MathCircuitsError, Network, UnknownTask, tasks
 
-from ..plots.palette import FAMILIES, OTHER, family_of
-from ..studies.schema import Kind, Tables, kind_of
-from ..wording import at_most
+from ...plots.palette import FAMILIES, OTHER, family_of
+from ...studies.schema import Kind, Tables, kind_of
+from ...wording import at_most
 
 FORMAT = 1
-#: Characters that the data may take at most; of a page with many figures and tables it has less (`page.py`).
+#: Characters that the data may take at most; of a page with many figures and tables it has less (`pages/page.py`).
 BUDGET = 10_000_000
 #: Digits of a weight: its kinks are then off by less than a hundredth of a plot's pixel.
 WEIGHT_DIGITS = 5

@@ -18,7 +18,7 @@ import pytest
 
 from mathcircuits.detect import FileError, Network, analyse, derived_network
 from mathcircuits.reports.commands import inspecting
-from mathcircuits.reports.pages.networkpage import box_text, network_page, write_network_page
+from mathcircuits.reports.pages.networks.page import box_text, network_page, write_network_page
 
 FAILED = Network([[[1.0, -1.0], [1.0, 1.0], [1.0, 0.9]], [[-1.0, 0.5, 0.2]]])
 
