@@ -24,7 +24,7 @@ from .features.formulas import Formula as Formula
 from .features.symmetry import Symmetry as Symmetry
 from .features.task import Task as Task
 from .features.task import Tasks as Tasks
-from .features.task import derived_network as derived_network
+from .features.task import hand_derived as hand_derived
 from .features.task import tasks as tasks
 from .learning.closed_rules import PredictionScore as PredictionScore
 from .learning.closed_rules import Rule as Rule
@@ -48,8 +48,8 @@ from .matching.directions import match_directions as match_directions
 from .matching.interference import Superposition as Superposition
 from .matching.interference import superposition as superposition
 from .matching.kinks import KinkCriterion as KinkCriterion
-from .matching.kinks import kink_criteria as kink_criteria
 from .matching.kinks import kink_criterion as kink_criterion
+from .matching.kinks import kink_criterion_many as kink_criterion_many
 from .matching.mixtures import Mixture as Mixture
 from .matching.mixtures import decompose as decompose
 from .matching.neurons import match_neurons as match_neurons
@@ -99,12 +99,12 @@ from .universality.ensemble_test import match_ensemble as match_ensemble
 from .universality.ladder import Ladder as Ladder
 from .universality.ladder import Rung as Rung
 from .universality.ladder import ladder_of as ladder_of
+from .universality.ladder import ladder_of_many as ladder_of_many
 from .universality.ladder import ladder_table as ladder_table
-from .universality.ladder import ladders as ladders
 from .universality.orbits import Orbits as Orbits
 from .universality.population import Population as Population
 from .universality.transplant_record import Transplant as Transplant
-from .universality.transplant_tables import transplant_matrix as transplant_matrix
+from .universality.transplant_tables import transplant_many as transplant_many
 from .universality.transplant_tables import transplant_summary as transplant_summary
 from .universality.transplants import TransplantSettings as TransplantSettings
 from .universality.transplants import transplant as transplant

@@ -49,8 +49,8 @@ class Analysis:
         skipped: what was too costly for a network of this size, by name.
 
     Examples:
-        >>> from .features.task import derived_network
-        >>> a = analyse(derived_network("minimum"), task="minimum", init="uniform")
+        >>> from .features.task import hand_derived
+        >>> a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
         >>> a.neurons[["feature", "status"]].values.tolist()
         [['greaterness', 'matched'], ['positiveness', 'matched'], ['negativeness', 'matched']]
         >>> a
@@ -184,8 +184,8 @@ class Reading:
     """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position.
 
     Examples:
-        >>> from .features.task import derived_network
-        >>> reading = analyse_many([derived_network("absolute")] * 2, init="uniform")
+        >>> from .features.task import hand_derived
+        >>> reading = analyse_many([hand_derived("absolute")] * 2, init="uniform")
         >>> reading.neurons[["network", "neuron", "status"]].values.tolist()
         [[0, 0, 'vacuous'], [0, 1, 'vacuous'], [1, 0, 'vacuous'], [1, 1, 'vacuous']]
     """
@@ -271,8 +271,8 @@ def analyse_many(
         task: gives the box where it is set.
 
     Examples:
-        >>> from .features.task import derived_network
-        >>> analyse_many([derived_network("absolute")] * 3, init="uniform")
+        >>> from .features.task import hand_derived
+        >>> analyse_many([hand_derived("absolute")] * 3, init="uniform")
         Reading(3 networks, 6 neurons)
     """
     stack = Stack.of(networks)

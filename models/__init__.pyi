@@ -1,6 +1,6 @@
 from .compression.compressing import Compressed as Compressed
 from .compression.compressing import compress as compress
-from .compression.compressing import compress_all as compress_all
+from .compression.compressing import compress_many as compress_many
 from .files.checkpoints import load as load
 from .files.checkpoints import save as save
 from .fitting.ensemble import Ensemble as Ensemble

@@ -166,8 +166,8 @@ def explained_shares(network: Network, box: Box) -> pd.DataFrame:
     Columns: feature, on, label, neuron, explained.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> table = explained_shares(derived_network("minimum"), ((-1.0, 1.0),) * 2)
+        >>> from mathcircuits.detect import hand_derived
+        >>> table = explained_shares(hand_derived("minimum"), ((-1.0, 1.0),) * 2)
         >>> best = table.loc[table.groupby("neuron")["explained"].idxmax()]
         >>> best[["neuron", "label"]].values.tolist()
         [['v0', 'greaterness(x1, x2)'], ['v1', 'positiveness(x1)'], ['v2', 'negativeness(x1)']]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mathcircuits.detect import derived_network, tasks
+from mathcircuits.detect import hand_derived, tasks
 from mathcircuits.detect.statistics.verdicts import prevalence
 from mathcircuits.reports.plots.palette import CAUSES
 
@@ -180,7 +180,7 @@ def _emergence(conditions: list[tuple[dict[str, str], pd.DataFrame]]) -> dict[st
     """The first half of the solved seeds hold their features from step 100 on, the others from the end."""
     rows, curves = [], []
     for about, part in conditions:
-        network = derived_network(about["task"])
+        network = hand_derived(about["task"])
         features = ["positiveness"] if network.inputs == 1 else ["positiveness", "greaterness"]
         seeds = part[part["solved"]]["seed"].tolist()
         for feature in features:

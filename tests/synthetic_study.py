@@ -63,7 +63,7 @@ def made_up(
         )
     }
     for name in names:
-        derived = tasks[name].derived_network
+        derived = tasks[name].hand_derived
         assert derived is not None
         hidden = "-".join(map(str, derived.sizes[1:-1]))
         about = {"task": name, "hidden": hidden, "width": "1x", "regimen": "derived"}
@@ -139,7 +139,7 @@ def _one(
             "threshold": 1e-4 if about["regimen"] == "osier" else 1e-8,
             "steps": 500,
             "parameters": sum(w.size for w in network.weights),
-            "missing": "" if solved else "; ".join(_labels(tasks[about["task"]].derived_network)[:1]),
+            "missing": "" if solved else "; ".join(_labels(tasks[about["task"]].hand_derived)[:1]),
             "kinks": (1.0 if solved else 0.2) if network.inputs > 1 else np.nan,
             "kinks_lazy": 0.48 if network.inputs > 1 else np.nan,
             "kinks_passed": solved if network.inputs > 1 else pd.NA,
@@ -297,7 +297,7 @@ def _condition(
                         "low": part.low, "high": part.high, "forced": False,
                     }
                 )  # fmt: skip
-    derived = tasks[name].derived_network
+    derived = tasks[name].hand_derived
     assert derived is not None
     listed = dict.fromkeys(_label(row, 0, 0)[:2] for row in derived.weights[0])
     for feature, on in {**listed, ("square", "x1"): None, ("positive-sum", "x1, x2"): None}:

@@ -35,7 +35,7 @@ def has_only_form(task: Task | str) -> bool:
         (True, False)
     """
     known = as_task(task)
-    net = known.derived_network
+    net = known.hand_derived
     if net is None or len(net.weights) != 2 or (len(net.weights[0]),) != known.smallest:
         return False
     return _only_form(net, known.box, known.symmetries, known.needs_bias)

@@ -14,5 +14,5 @@ from .symmetry import Symmetry as Symmetry
 from .task import Task as Task
 from .task import Tasks as Tasks
 from .task import as_task as as_task
-from .task import derived_network as derived_network
+from .task import hand_derived as hand_derived
 from .task import tasks as tasks

@@ -140,9 +140,9 @@ class Task:
         return values
 
     @cached_property
-    def derived_network(self) -> Network | None:
+    def hand_derived(self) -> Network | None:
         """The hand-derived network as plain weights, where there is one."""
-        return derived_network(self.derived) if self.derived else None
+        return hand_derived(self.derived) if self.derived else None
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, {self.text!r}, {self.arity} -> {self.outputs})"
@@ -279,33 +279,39 @@ def as_task(task: Task | str) -> Task:
     return task if isinstance(task, Task) else tasks[task]
 
 
-def derived_network(name: str) -> Network:
-    """The hand-derived network of that circuit as plain weights (Osier 2022; docs/mathematics.md,
-    The hand-derived networks).
+def hand_derived(name: str) -> Network:
+    """The network that a person derived for a function, as plain weights (Osier 2022; docs/mathematics.md,
+    The hand-derived networks). `mathcircuits.models.hand_derived` is the same as an MLP.
+
+    Args:
+        name: a circuit's name or alias, or the name or alias of a task that has one.
 
     Raises:
         UnknownNameError: where no circuit of that name is known.
 
     Examples:
-        >>> derived_network("minimum-of-4")
+        >>> hand_derived("minimum-of-4")
         Network(4-6-3-1, relu, no bias)
-        >>> derived_network("minimum")([[0.25, 0.5]]).item()
+        >>> hand_derived("minimum")([[0.25, 0.5]]).item()
         0.25
     """
     table = _derived_table()
     named = {key: entry for entry in table.values() for key in (entry["name"], *entry.get("aliases", ()))}
     folded = {fold_name(key): entry for key, entry in named.items()}
     entry = folded.get(fold_name(name)) if isinstance(name, str) else None
+    task = tasks.get(name) if entry is None else None
+    if task is not None and task.derived is not None:
+        entry = folded.get(fold_name(task.derived))
     if entry is None:
         raise UnknownNameError("hand-derived network", name, named, f"known: {', '.join(table)}")
     return Network(entry["weights"], entry.get("biases"))
 
 
-def derived_names() -> tuple[str, ...]:
+def hand_derived_names() -> tuple[str, ...]:
     """The names of the hand-derived networks.
 
     Examples:
-        >>> "minimum-older-form" in derived_names()
+        >>> "minimum-older-form" in hand_derived_names()
         True
     """
     return tuple(_derived_table())

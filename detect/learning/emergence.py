@@ -60,10 +60,10 @@ class Emergence:
         max_unexplained: the 1 - r^2 at which a neuron holds a feature.
 
     Examples:
-        >>> from ..features.task import derived_network
+        >>> from ..features.task import hand_derived
         >>> blank = Network([[[1, 1], [-1, 0.2], [0.1, -1]], [[1, 1, 1]]])
-        >>> found = emergence_of([0, 10, 100], [[blank] * 2, [blank, derived_network("minimum")],
-        ...                                  [derived_network("minimum")] * 2], task="minimum")
+        >>> found = emergence_of([0, 10, 100], [[blank] * 2, [blank, hand_derived("minimum")],
+        ...                                  [hand_derived("minimum")] * 2], task="minimum")
         >>> found.first[["feature", "seed", "step"]].head(2).values.tolist()
         [['positiveness', 0, 100], ['positiveness', 1, 10]]
         >>> found
@@ -128,8 +128,8 @@ def emergence_of(
         InputError: where steps and networks do not fit, or there is no feature to look for.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> nets = [[Network([[[1, 0], [0, 1]], [[1, 1]]])], [derived_network("minimum")]]
+        >>> from ..features.task import hand_derived
+        >>> nets = [[Network([[[1, 0], [0, 1]], [[1, 1]]])], [hand_derived("minimum")]]
         >>> emergence_of([0, 5], nets, "greaterness", ("x1", "x2")).first["step"].tolist()
         [5]
     """

@@ -323,7 +323,7 @@ def _needed(task: Task, architecture: Architecture) -> tuple[int | None, ...]:
 @lru_cache(maxsize=256)
 def _form(task: Task) -> CanonicalForm | None:
     """The task's normal form, where its hand-derived network has one hidden layer."""
-    derived = task.derived_network
+    derived = task.hand_derived
     if derived is None or len(derived.architecture.active) != 1:
         return None
     return canonical_form(derived, box=task.box)
@@ -331,7 +331,7 @@ def _form(task: Task) -> CanonicalForm | None:
 
 def _lacking(net: Network, task: Task, neurons: _Neurons, X: Array) -> tuple[Affine, ...]:
     """Which of the hand-derived first-layer features no neuron holds, in the mirror image that lacks least."""
-    derived = task.derived_network
+    derived = task.hand_derived
     if (
         derived is None
         or neurons.layer

@@ -22,8 +22,8 @@ from .interference import read_superposition as read_superposition
 from .interference import superposition as superposition
 from .interference import superposition_frame as superposition_frame
 from .kinks import KinkCriterion as KinkCriterion
-from .kinks import kink_criteria as kink_criteria
 from .kinks import kink_criterion as kink_criterion
+from .kinks import kink_criterion_many as kink_criterion_many
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
 from .neuron_nulls import atoms_of as atoms_of

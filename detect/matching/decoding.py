@@ -36,8 +36,8 @@ class Direction:
         neuron, cosine: the neuron with the largest such weight, and the decoder's cosine to it.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> found = read_direction(derived_network("minimum"), "greaterness", ("x1", "x2"))
+        >>> from ..features.task import hand_derived
+        >>> found = read_direction(hand_derived("minimum"), "greaterness", ("x1", "x2"))
         >>> found.decoder.round(6) + 0.0, found.neuron, round(found.participation, 6)
         (array([1., 0., 0.]), 0, 1.0)
     """
@@ -67,8 +67,8 @@ class Interchange:
         success: `1 - (1 - slope / target)^2` where a target slope was given, else None.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> net = derived_network("absolute")
+        >>> from ..features.task import hand_derived
+        >>> net = hand_derived("absolute")
         >>> effect = interchange_effect(net, read_direction(net, "positiveness", ("x1",)))
         >>> round(effect.slope[0], 6), effect.success
         (1.0, None)
@@ -102,8 +102,8 @@ def read_direction(
         InputError: for a layer that is not there.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> read_direction(derived_network("minimum"), "absolute", ("x1",))
+        >>> from ..features.task import hand_derived
+        >>> read_direction(hand_derived("minimum"), "absolute", ("x1",))
         Direction(absolute(x1), layer 0; 1 - R^2 = 1e-15, over 2 neurons, nearest neuron ...)
     """
     net = as_network(network)
@@ -167,8 +167,8 @@ def interchange_effect(
         seed: of the pairing.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> net = derived_network("minimum")
+        >>> from ..features.task import hand_derived
+        >>> net = hand_derived("minimum")
         >>> effect = interchange_effect(net, read_direction(net, "greaterness", ("x1", "x2")), target=-1.0)
         >>> round(effect.slope[0], 6), round(effect.linear, 6), round(effect.success, 6)
         (-1.0, 1.0, 1.0)

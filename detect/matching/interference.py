@@ -214,8 +214,8 @@ def read_superposition(stack: Stack, directions: pd.DataFrame, targets: Targets)
 
     Examples:
         >>> from .directions import direction_frame, read_directions
-        >>> from ..features.task import derived_network
-        >>> stack = Stack.of([derived_network("minimum")])
+        >>> from ..features.task import hand_derived
+        >>> stack = Stack.of([hand_derived("minimum")])
         >>> readings, targets, _ = read_directions(stack)
         >>> frame = read_superposition(stack, direction_frame(readings, targets), targets)
         >>> frame[["live", "number", "rank"]].values.tolist()

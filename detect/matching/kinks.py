@@ -86,18 +86,18 @@ def kink_criterion(
         InputError: where the network has no hidden layer with an activation last.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> result = kink_criterion(derived_network("minimum"), task="minimum")
+        >>> from ..features.task import hand_derived
+        >>> result = kink_criterion(hand_derived("minimum"), task="minimum")
         >>> round(result.value, 6), result.passed
         (1.0, True)
     """
     net = as_network(network)
-    return kink_criteria(
+    return kink_criterion_many(
         [net], task=task, box=box, max_unexplained=max_unexplained, init=init, seed=seed, catalogue=catalogue
     )[0]
 
 
-def kink_criteria(
+def kink_criterion_many(
     networks: Sequence[Network],
     *,
     task: Task | str | None = None,
@@ -117,8 +117,8 @@ def kink_criteria(
         InputError: where the last hidden layer has no activation.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> [round(c.value, 6) for c in kink_criteria([derived_network("absolute")] * 2, task="absolute")]
+        >>> from ..features.task import hand_derived
+        >>> [round(c.value, 6) for c in kink_criterion_many([hand_derived("absolute")] * 2, task="absolute")]
         [1.0, 1.0]
     """
     stack = Stack.of(networks)

@@ -67,8 +67,8 @@ def find_circuits(
         piecewise linear have none. `frame.attrs["skipped"]` names circuits with too many choices of inputs.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> frame = find_circuits(derived_network("minimum-of-4"))
+        >>> from ..features.task import hand_derived
+        >>> frame = find_circuits(hand_derived("minimum-of-4"))
         >>> frame[["circuit", "on", "output"]].values.tolist()[:2]
         [['minimum-of-4', ('x1', 'x2', 'x3', 'x4'), 'y1'],
         ['minimum', ('min(x1, x2)', 'min(x3, x4)'), 'y1']]

@@ -42,8 +42,8 @@ class DeepMechanism:
         sources: the reduced atoms of every neuron's pre-activation, in that neuron's own standard deviation.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> deep_mechanism(derived_network("minimum-of-4"))
+        >>> from ..features.task import hand_derived
+        >>> deep_mechanism(hand_derived("minimum-of-4"))
         DeepMechanism(3 neurons, 7 edges)
     """
 
@@ -124,8 +124,8 @@ def deep_similarities(
         InputError: where they were measured on different boxes or have different outputs.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> four = derived_network("minimum-of-4")
+        >>> from ..features.task import hand_derived
+        >>> four = hand_derived("minimum-of-4")
         >>> order = [4, 2, 0, 1, 3, 5]
         >>> moved = Network([four.weights[0][order] * 2, four.weights[1][:, order] / 2, four.weights[2]])
         >>> round(deep_similarities([deep_mechanism(four)], [deep_mechanism(moved)]).item(), 9)

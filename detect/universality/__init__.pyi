@@ -2,13 +2,13 @@ from .ensemble_test import match_ensemble as match_ensemble
 from .ladder import Ladder as Ladder
 from .ladder import Rung as Rung
 from .ladder import ladder_of as ladder_of
+from .ladder import ladder_of_many as ladder_of_many
 from .ladder import ladder_table as ladder_table
-from .ladder import ladders as ladders
 from .orbits import Orbits as Orbits
 from .population import Population as Population
 from .readings import COMPARED as COMPARED
 from .transplant_record import Transplant as Transplant
-from .transplant_tables import transplant_matrix as transplant_matrix
+from .transplant_tables import transplant_many as transplant_many
 from .transplant_tables import transplant_summary as transplant_summary
 from .transplants import TransplantSettings as TransplantSettings
 from .transplants import transplant as transplant

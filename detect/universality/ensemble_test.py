@@ -66,8 +66,8 @@ def match_ensemble(
         One row per non-linear layer and feature, columns `ENSEMBLE_COLUMNS`, smallest p first.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> frame = match_ensemble([derived_network("minimum")] * 10)
+        >>> from ..features.task import hand_derived
+        >>> frame = match_ensemble([hand_derived("minimum")] * 10)
         >>> sorted(frame[frame["q"] < 1e-6]["feature"])
         ['greaterness', 'negativeness', 'positiveness']
     """

@@ -96,8 +96,8 @@ def carriers(
         InputError: where there are none, or their architectures differ.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> (layer,) = carriers([derived_network("minimum")])
+        >>> from ..features.task import hand_derived
+        >>> (layer,) = carriers([hand_derived("minimum")])
         >>> sorted(layer.held_labels()[0])
         [('greaterness', ('x1', 'x2')), ('negativeness', ('x1',)), ('positiveness', ('x1',))]
     """

@@ -107,8 +107,8 @@ class Ladder:
         majority: the share of pairs that a verdict has to hold for.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> net = derived_network("minimum")
+        >>> from ..features.task import hand_derived
+        >>> net = hand_derived("minimum")
         >>> found = ladder_of([net] * 20, task="minimum")
         >>> found
         Ladder(a: same up to circuit)
@@ -130,8 +130,8 @@ class Ladder:
             InputError: for a confidence outside (0, 1).
 
         Examples:
-            >>> from ..features.task import derived_network
-            >>> print(ladder_of([derived_network("minimum")] * 20, task="minimum").at(0.99).stops_at)
+            >>> from ..features.task import hand_derived
+            >>> print(ladder_of([hand_derived("minimum")] * 20, task="minimum").at(0.99).stops_at)
             None
         """
         return _judged(self.first, self.second, self.measured, self.features, self.majority, confidence)
@@ -220,11 +220,11 @@ def ladder_of(
         InputError: for impossible settings, and what `Population` raises.
 
     Examples:
-        >>> from ..features.task import derived_network
+        >>> from ..features.task import hand_derived
         >>> two = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
-        >>> print(ladder_of([derived_network("minimum")] * 20, [two] * 20, task="minimum").stops_at)
+        >>> print(ladder_of([hand_derived("minimum")] * 20, [two] * 20, task="minimum").stops_at)
         circuit
-        >>> print(ladder_of([derived_network("minimum")] * 20, [two] * 20).stops_at)  # without the swap of inputs
+        >>> print(ladder_of([hand_derived("minimum")] * 20, [two] * 20).stops_at)  # without the swap of inputs
         function
     """
     groups = [first if isinstance(first, Population) else Population("a", first, task=task)]
@@ -235,7 +235,7 @@ def ladder_of(
     return _compared(read[0], read[-1], confidence)
 
 
-def ladders(
+def ladder_of_many(
     populations: Sequence[Population],
     *,
     within: bool = True,
@@ -261,9 +261,9 @@ def ladders(
         InputError: as for `ladder_of`, and for equal names.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> both = [Population(name, [derived_network(name)] * 20, task=name) for name in ("minimum", "maximum")]
-        >>> ladders(both)
+        >>> from ..features.task import hand_derived
+        >>> both = [Population(name, [hand_derived(name)] * 20, task=name) for name in ("minimum", "maximum")]
+        >>> ladder_of_many(both)
         (Ladder(minimum: same up to circuit), Ladder(minimum and maximum: function different),
         Ladder(maximum: same up to circuit))
     """
@@ -301,8 +301,8 @@ def ladder_table(found: Sequence[Ladder], *, alpha: float = DISCOVERY_RATE) -> p
         InputError: for an alpha outside (0, 1).
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> table = ladder_table([ladder_of([derived_network("minimum")] * 30, task="minimum")])
+        >>> from ..features.task import hand_derived
+        >>> table = ladder_table([ladder_of([hand_derived("minimum")] * 30, task="minimum")])
         >>> table[["rung", "verdict"]].values.tolist()[0]
         ['function', 'same']
         >>> table.attrs["correction"].split("; ")[1]

@@ -218,7 +218,7 @@ class Orbits:
 
     def _images(self, symmetry: Symmetry) -> tuple[tuple[str, Array], ...]:
         """The hand-derived network's neurons after a symmetry, named where the catalogue has a name."""
-        network = self.task.derived_network
+        network = self.task.hand_derived
         if network is None:
             return ()
         recorded = network.run(symmetry(self._X))

@@ -26,8 +26,8 @@ class Population:
             from both in turn.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> Population("minimum", [derived_network("minimum")] * 3, task="minimum")
+        >>> from ..features.task import hand_derived
+        >>> Population("minimum", [hand_derived("minimum")] * 3, task="minimum")
         Population(minimum: 3 networks of 2 -> 1)
     """
 

@@ -30,12 +30,12 @@ class Transplant:
         reason: why there are no numbers, in words; empty where there are.
 
     Examples:
-        >>> from ..features.task import derived_network
+        >>> from ..features.task import hand_derived
         >>> from .transplants import transplant
-        >>> net = derived_network("minimum")
+        >>> net = hand_derived("minimum")
         >>> transplant(net, net, "greaterness")
         Transplant(greaterness(x1, x2): accuracy 1, decoy 0.2...; loss 0 -> 0, decoy 0.3...)
-        >>> print(transplant(derived_network("addition"), net, "greaterness").reason)
+        >>> print(transplant(hand_derived("addition"), net, "greaterness").reason)
         no used neuron of the donor holds greaterness at 1 - r^2 <= 0.001 (nearest 1)
     """
 

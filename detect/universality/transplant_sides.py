@@ -56,8 +56,8 @@ class Side:
         known: the catalogue; None for the installed one.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> side = Side(derived_network("minimum"), (-1.0, 1.0))
+        >>> from ..features.task import hand_derived
+        >>> side = Side(hand_derived("minimum"), (-1.0, 1.0))
         >>> found, _ = side.find("greaterness", held=1e-3)
         >>> found.on, found.layer, len(found.units)
         (('x1', 'x2'), 0, 1)

@@ -23,7 +23,7 @@ TRANSPLANT_COLUMNS = (
 )  # fmt: skip
 
 
-def transplant_matrix(
+def transplant_many(
     networks: Mapping[str, Network | HasNetwork | Sequence[Network | HasNetwork]],
     feature: str | None = None,
     on: Sequence[str] | None = None,
@@ -50,9 +50,9 @@ def transplant_matrix(
         UnknownFeature, InputError: as for `transplant`.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> nets = {name: derived_network(name) for name in ("minimum", "maximum", "addition")}
-        >>> frame = transplant_matrix(nets, "greaterness")
+        >>> from ..features.task import hand_derived
+        >>> nets = {name: hand_derived(name) for name in ("minimum", "maximum", "addition")}
+        >>> frame = transplant_many(nets, "greaterness")
         >>> frame[["donor", "recipient", "accuracy"]].round(6).head(3).values.tolist()
         [['minimum', 'maximum', 1.0], ['minimum', 'addition', nan], ['maximum', 'minimum', 1.0]]
         >>> frame["reason"][1]
@@ -107,7 +107,7 @@ def transplant_summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A transplant matrix by donor and recipient label: medians over their networks.
 
     Args:
-        frame: from `transplant_matrix`.
+        frame: from `transplant_many`.
 
     Returns:
         One row per feature, donor and recipient: `pairs` (of networks), `done` (with numbers), medians of
@@ -118,9 +118,9 @@ def transplant_summary(frame: pd.DataFrame) -> pd.DataFrame:
         InputError: where a column is missing.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> nets = {"min": [derived_network("minimum")] * 2, "sum": derived_network("addition")}
-        >>> summary = transplant_summary(transplant_matrix(nets, "greaterness"))
+        >>> from ..features.task import hand_derived
+        >>> nets = {"min": [hand_derived("minimum")] * 2, "sum": hand_derived("addition")}
+        >>> summary = transplant_summary(transplant_many(nets, "greaterness"))
         >>> summary[["donor", "recipient", "pairs", "done"]].values.tolist()
         [['min', 'min', 2, 2], ['min', 'sum', 2, 0], ['sum', 'min', 2, 0]]
     """
@@ -128,7 +128,7 @@ def transplant_summary(frame: pd.DataFrame) -> pd.DataFrame:
 
     missing = [name for name in TRANSPLANT_COLUMNS if name not in frame.columns]
     if missing:
-        raise InputError(f"the table has no column {missing[0]!r}: give what transplant_matrix returns")
+        raise InputError(f"the table has no column {missing[0]!r}: give what transplant_many returns")
     numbers = ["accuracy", "decoy", "loss_before", "loss_after", "loss_decoy"]
     rows = []
     for (feature, donor, recipient), part in frame.groupby(["feature", "donor", "recipient"], sort=False):

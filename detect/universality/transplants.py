@@ -116,8 +116,8 @@ def transplant(
         InputError: for a layer that is not there, and a task of other inputs or outputs.
 
     Examples:
-        >>> from ..features.task import derived_network
-        >>> found = transplant(derived_network("absolute-difference"), derived_network("minimum"), "greaterness",
+        >>> from ..features.task import hand_derived
+        >>> found = transplant(hand_derived("absolute-difference"), hand_derived("minimum"), "greaterness",
         ...                    task="minimum")
         >>> round(found.accuracy, 9), found.decoy < 0.5, round(found.loss_after, 9)
         (1.0, True, 0.0)

@@ -206,7 +206,7 @@ def compress(
     return _all([network], points, settings or Compression(), _tolerance(tolerance), [seed], progress)[0]
 
 
-def compress_all(
+def compress_many(
     networks: Sequence[Network],
     task: Task | str,
     *,
@@ -235,7 +235,7 @@ def compress_all(
 
     Examples:
         >>> nets = [Network([[[1.0], [-1.0], [k]], [[1.0, 1.0, 0.0]]]) for k in (1.0, 2.0)]
-        >>> [done.sizes for done in compress_all(nets, "absolute")]
+        >>> [done.sizes for done in compress_many(nets, "absolute")]
         [(1, 2, 1), (1, 2, 1)]
     """
     task = as_task(task)

@@ -127,18 +127,20 @@ class Ensemble:
 
         if not -len(self) <= position < len(self):
             raise IndexError(f"network {position} of {len(self)}: count from 0, or use .seed({position})")
-        sizes = self.sizes(position)
+        sizes = self.sizes[position]
         weights, biases = self._cut(position, sizes)
         return MLP.from_parameters(replace(self.config, sizes=sizes), weights, biases)
 
     def __iter__(self) -> Iterator[MLP]:
         return (self[position] for position in range(len(self)))
 
-    def sizes(self, position: int) -> tuple[int, ...]:
-        """The sizes of one network: inputs, its own hidden widths, outputs."""
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], ...]:
+        """The sizes of each network: inputs, its own hidden widths, outputs."""
+        first, *_, last = whole = self.config.sizes
         if self.widths is None:
-            return self.config.sizes
-        return (self.config.sizes[0], *map(int, self.widths[position]), self.config.sizes[-1])
+            return (whole,) * len(self)
+        return tuple((first, *map(int, own), last) for own in self.widths)
 
     def _cut(self, position: int, sizes: tuple[int, ...]) -> tuple[list[Array], list[Array | None]]:
         """The weights and biases of one network at its own size."""
@@ -278,7 +280,7 @@ class Ensemble:
                 f"seeds {_listed(self.diverged)} diverged and have no finite weights: use .finite.networks() "
                 "and count them as failures"
             )
-        return [Network(*self._cut(k, self.sizes(k)), self.config.activations) for k in range(len(self))]
+        return [Network(*self._cut(k, own), self.config.activations) for k, own in enumerate(self.sizes)]
 
     def activations(self, X: npt.ArrayLike) -> dict[str, npt.NDArray[np.float64]]:
         """Every network's values on X at every hook: hook name -> [net, n, units], in float64.

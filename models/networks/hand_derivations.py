@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mathcircuits.detect import UnknownNameError, derived_network
+from mathcircuits.detect import hand_derived as plain
 from mathcircuits.detect import tasks as tasks
 
 if TYPE_CHECKING:
@@ -35,11 +35,4 @@ def hand_derived(name: str, dtype: DType = "float64") -> MLP:
     """
     from .mlp import MLP
 
-    try:
-        network = derived_network(name)
-    except UnknownNameError:
-        task = tasks.get(name)
-        if task is None or task.derived is None:
-            raise
-        network = derived_network(task.derived)
-    return MLP.from_network(network, dtype)
+    return MLP.from_network(plain(name), dtype)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mathcircuits.detect import InputError, Network, Task
 
-from ..compression.compressing import compress_all
+from ..compression.compressing import compress_many
 from ..fitting.batches import uniform_points
 from ..fitting.compiled_step import FusedStep
 from ..fitting.criteria import LEAST_LOSS

@@ -113,8 +113,8 @@ def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) 
     """Readable features beside their rank and the live neurons, one row per layer that was read.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> ranks_of(analyse(derived_network("minimum"), init="uniform"))["verdict"].tolist()
+        >>> from mathcircuits.detect import hand_derived
+        >>> ranks_of(analyse(hand_derived("minimum"), init="uniform"))["verdict"].tolist()
         ['3 live neurons read 6 features of rank 3: no superposition']
     """
     from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
@@ -178,8 +178,8 @@ def computed(analysis: Analysis) -> dict[str, str]:
     """What the network computes, in lines of a name and a text.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> a = analyse(derived_network("minimum"), task="minimum", init="uniform")
+        >>> from mathcircuits.detect import hand_derived
+        >>> a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
         >>> for name, text in computed(a).items(): print(f"{name}: {text}")
         formula: min(x1, x2)
         certified: off by at most 1.8e-13 anywhere on the box

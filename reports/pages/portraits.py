@@ -22,8 +22,8 @@ def portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen
     """A network's graph and responses, with why it stands here; None where there is no network to draw."""
     if chosen.network:
         network = study.networks(chosen.network)[chosen.network]
-    elif task is not None and task.derived_network is not None:
-        network = task.derived_network
+    elif task is not None and task.hand_derived is not None:
+        network = task.hand_derived
     else:
         return None
     labels = neuron_labels(tables, chosen.network) if chosen.network else {}

@@ -197,7 +197,7 @@ def chosen_networks(tables: Tables, task: str) -> list[Chosen]:
             if len(beside):
                 failed = beside
                 break
-    elif task in tasks and tasks[task].derived_network is not None:
+    elif task in tasks and tasks[task].hand_derived is not None:
         derived = networks[networks["population"] == "derived"] if len(networks) else networks
         row = _row(derived.iloc[0]) if len(derived) else {}
         found.append(Chosen(str(row.get("network", "")), "derived", row))

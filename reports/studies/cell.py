@@ -117,8 +117,8 @@ class Cell:
             "steps": self.steps,
             "seeds": self.seeds,
         }
-        if self.derived and task.derived_network is not None:
-            content["weights"] = [w.tolist() for w in task.derived_network.weights]
+        if self.derived and task.hand_derived is not None:
+            content["weights"] = [w.tolist() for w in task.hand_derived.weights]
         return _digest(content)
 
     @cached_property

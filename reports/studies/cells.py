@@ -72,7 +72,7 @@ def study_cells(config: StudyConfig) -> list[Cell]:
     blocks = config.blocks
     for name in config.task_names:
         task = tasks[name]
-        network = task.derived_network
+        network = task.hand_derived
         if network is not None:
             cells.append(Cell(name, network.sizes[1:-1], Regimen(name=DERIVED, steps=0), (DERIVED_SEED,)))
         # Seeds that several parts of the grid ask for are trained once.
@@ -199,7 +199,7 @@ def train_cell(cell: Cell) -> Ensemble:
         )
         return _thinned(runs)
     task = tasks[cell.task]
-    network = task.derived_network
+    network = task.hand_derived
     assert network is not None  # study_cells makes such a cell only where there is one
     shape = network.architecture
     return Ensemble(

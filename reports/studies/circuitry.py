@@ -20,7 +20,7 @@ from mathcircuits.detect import (
     decompile,
     find_circuits,
     gauge_of,
-    kink_criteria,
+    kink_criterion_many,
     tasks,
 )
 from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
@@ -83,8 +83,8 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
     """The formula, certificates, functional class, gauge and circuits of one network.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network, tasks
-        >>> found = read_circuitry(derived_network("minimum"), tasks["minimum"])
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> found = read_circuitry(hand_derived("minimum"), tasks["minimum"])
         >>> found.program["formula"], found.program["gauge"], found.program["share"]
         ('min(x1, x2)', 'x1 - relu(x1 - x2)', 1.0)
         >>> [row["circuit"] for row in found.circuits]
@@ -136,10 +136,10 @@ def equals_task(program: Program, task: Task) -> bool | None:
     """Whether the formula is the task as a function; None where the task has no formula to compare with.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network, tasks
-        >>> equals_task(decompile(derived_network("minimum")), tasks["minimum"])
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> equals_task(decompile(hand_derived("minimum")), tasks["minimum"])
         True
-        >>> equals_task(decompile(derived_network("maximum")), tasks["minimum"])
+        >>> equals_task(decompile(hand_derived("maximum")), tasks["minimum"])
         False
     """
     if not task.formula:
@@ -262,15 +262,15 @@ def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
     Missing where the task is affine (its networks have no business bending) or the networks have no kinks last.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network, tasks
-        >>> [row["kinks_passed"] for row in kink_rows([derived_network("minimum")], tasks["minimum"])]
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> [row["kinks_passed"] for row in kink_rows([hand_derived("minimum")], tasks["minimum"])]
         [True]
     """
     shape = networks[0].architecture
     last = bool(shape.active) and shape.active[-1] == len(shape.activations) - 1
     if not last or is_affine(task):
         return [dict.fromkeys(KINK_COLUMNS) for _ in networks]
-    found = kink_criteria(networks, task=task, init=INIT)
+    found = kink_criterion_many(networks, task=task, init=INIT)
     return [
         # Where nothing bends, neither the task nor the network, there is nothing to pass.
         {

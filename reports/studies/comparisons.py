@@ -17,7 +17,14 @@ from mathcircuits.detect import Network, Task, tasks, within_across
 from mathcircuits.detect.exact import is_piecewise_linear
 from mathcircuits.detect.networks import Box, hook_post, sobol_points
 from mathcircuits.detect.similarity import mechanism, pairwise, similarity_matrix
-from mathcircuits.detect.universality import COMPARED, Ladder, Orbits, Population, ladders, transplant_matrix
+from mathcircuits.detect.universality import (
+    COMPARED,
+    Ladder,
+    Orbits,
+    Population,
+    ladder_of_many,
+    transplant_many,
+)
 from mathcircuits.detect.universality import ladder_table as judged_together
 
 from .config import INIT, relative_width
@@ -125,11 +132,11 @@ def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
     usable = [sample for sample in samples if len(sample.solutions) >= 2]
     found: list[Ladder] = []
     for name in dict.fromkeys(sample.task.name for sample in usable):
-        found += ladders([sample.population for sample in usable if sample.task.name == name])
+        found += ladder_of_many([sample.population for sample in usable if sample.task.name == name])
     stand = representatives(usable)
     for inputs in sorted({sample.task.arity for sample in stand.values()}):
         alike = [sample.population for sample in stand.values() if sample.task.arity == inputs]
-        found += ladders(alike, within=False)
+        found += ladder_of_many(alike, within=False)
     if not found:
         return empty("ladder")
     known = {sample.name: sample for sample in usable}
@@ -273,7 +280,7 @@ def transplant_table(samples: Sequence[Sample]) -> pd.DataFrame:
     if len(stand) > 1:
         for feature in wanted:
             several = {name: [network for _, network in members] for name, members in best.items()}
-            frame = transplant_matrix(several, feature, tasks={name: name for name in stand})
+            frame = transplant_many(several, feature, tasks={name: name for name in stand})
             frames.append(_transplant_rows(frame, "tasks", {n: [i for i, _ in m] for n, m in best.items()}))
     for name, sample in stand.items():
         members = _best(sample, DONORS)
@@ -281,7 +288,7 @@ def transplant_table(samples: Sequence[Sample]) -> pd.DataFrame:
             continue
         for feature, on in expected[name]:
             several = {name: [network for _, network in members]}
-            frame = transplant_matrix(several, feature, tasks={name: name})
+            frame = transplant_many(several, feature, tasks={name: name})
             own = _transplant_rows(frame, "seeds", {name: [i for i, _ in members]})
             frames.append(own.assign(on=", ".join(on)))
     return typed(pd.concat(frames, ignore_index=True), "transplants") if frames else empty("transplants")

@@ -67,8 +67,8 @@ def by_shape(networks: dict[int, Network]) -> list[list[int]]:
     """The seeds of networks of one architecture each: a regimen that compresses ends in several.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> by_shape({k: derived_network(name) for k, name in enumerate(("minimum", "addition", "maximum"))})
+        >>> from mathcircuits.detect import hand_derived
+        >>> by_shape({k: hand_derived(name) for k, name in enumerate(("minimum", "addition", "maximum"))})
         [[0, 2], [1]]
     """
     groups: dict[object, list[int]] = {}
@@ -163,7 +163,7 @@ def _read_emergence(cell: Cell, ensemble: Ensemble) -> pd.DataFrame:
     }  # fmt: skip
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     task = tasks[cell.task]
-    if ensemble.checkpoint_steps is None or task.derived_network is None:
+    if ensemble.checkpoint_steps is None or task.hand_derived is None:
         return empty
     seeds = list(ensemble.seeds[:FOLLOWED])
     steps, paths = checkpoints_of(ensemble, seeds)

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import InputError, Network, analyse, analyse_many, derived_network
+from mathcircuits.detect import InputError, Network, analyse, analyse_many, hand_derived
 from mathcircuits.detect.matching.directions import DIRECTION_COLUMNS
 from mathcircuits.detect.matching.neurons import NEURON_COLUMNS
 
 
 def test_a_hand_derived_network_is_read_whole() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
+    a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
     assert a.neurons.columns.tolist() == list(NEURON_COLUMNS)
     assert a.directions.columns.tolist() == list(DIRECTION_COLUMNS)
     assert repr(a) == "Analysis(2-3-1, task=minimum, 3 of 3 neurons matched)"
@@ -24,7 +24,7 @@ def test_a_hand_derived_network_is_read_whole() -> None:
 
 
 def test_the_json_is_strict_and_round_trips_the_tables() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
+    a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
     data = json.loads(a.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert data["neurons"][0]["on"] == ["x1", "x2"]
     assert data["neurons"][0]["causal"] is None  # missing in the last layer
@@ -52,11 +52,11 @@ def test_many_networks_read_together_are_read_as_each_alone() -> None:
 
 
 def test_the_unknown_init_law_takes_both() -> None:
-    assert analyse(derived_network("absolute")).laws == ("uniform", "normal")
+    assert analyse(hand_derived("absolute")).laws == ("uniform", "normal")
 
 
 def test_the_tasks_box_is_the_default_and_another_moves_the_thresholds() -> None:
-    clip = derived_network("clip")
+    clip = hand_derived("clip")
     assert analyse(clip, task="clip", init="uniform").neurons["feature"].tolist() == [
         "above-low",
         "above-high",
@@ -67,14 +67,14 @@ def test_the_tasks_box_is_the_default_and_another_moves_the_thresholds() -> None
 
 def test_inputs_from_elsewhere_replace_the_box() -> None:
     one_hot = np.tile(np.eye(2), (40, 1))
-    a = analyse(derived_network("minimum"), inputs=one_hot, init="uniform")
+    a = analyse(hand_derived("minimum"), inputs=one_hot, init="uniform")
     assert len(a.neurons) == 3
     assert a.neurons["status"].isin(["matched", "unmatched", "vacuous", "linear", "dead"]).all()
 
 
 def test_a_task_of_another_shape_is_refused_with_both_shapes() -> None:
     with pytest.raises(InputError, match=r"a 1-2-1 network cannot compute 'minimum' .2 inputs, 1 outputs."):
-        analyse(derived_network("absolute"), task="minimum")
+        analyse(hand_derived("absolute"), task="minimum")
 
 
 def test_what_is_no_network_is_refused() -> None:
@@ -86,7 +86,7 @@ def test_what_is_no_network_is_refused() -> None:
 
 def test_networks_of_different_shapes_are_read_apart() -> None:
     with pytest.raises(InputError, match=r"network 1 is a Architecture.1-2-1.*read each shape alone"):
-        analyse_many([derived_network("minimum"), derived_network("absolute")])
+        analyse_many([hand_derived("minimum"), hand_derived("absolute")])
 
 
 def test_a_purely_linear_network_has_no_rows() -> None:
@@ -96,7 +96,7 @@ def test_a_purely_linear_network_has_no_rows() -> None:
 
 
 def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() -> None:
-    a = analyse(derived_network("minimum"), task="minimum", init="uniform")
+    a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
     assert str(a.formula) == "Min(x1, x2)"
     assert a.certificate.spec == "minimum"
     assert a.certificate.upper < 1e-9
@@ -110,7 +110,7 @@ def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() 
 
 
 def test_without_a_task_the_formula_is_what_is_certified() -> None:
-    a = analyse(derived_network("absolute"), init="uniform")
+    a = analyse(hand_derived("absolute"), init="uniform")
     assert a.certificate.spec == "abs(x1)"
     assert a.certificate.upper < 1e-9
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from mathcircuits.detect.features import as_task
-from mathcircuits.detect.matching import kink_criteria, probes_for
+from mathcircuits.detect.matching import kink_criterion_many, probes_for
 from mathcircuits.detect.networks import Stack, lazy_networks
 
 from ..scores import Bound, Measurement, Score, Setting, describe, share
@@ -38,7 +38,7 @@ def on_both(setting: Setting, lazy: int, seed: int, trainings: Trainings) -> lis
     """Shares that pass among solved trained networks and among fresh lazy ones."""
     s = setting
     networks = trainings.solved(TASK, s.width, bias=bool(s.bias))
-    criteria = kink_criteria(networks, task=TASK, init="uniform") if networks else []
+    criteria = kink_criterion_many(networks, task=TASK, init="uniform") if networks else []
     task = as_task(TASK)
     X = probes_for(task.arity, box=task.box).X
     # Seeds of the panel that the criterion itself draws are small numbers: these meet none of them.
@@ -46,7 +46,7 @@ def on_both(setting: Setting, lazy: int, seed: int, trainings: Trainings) -> lis
     # Only the architecture is looked at.
     architecture = shape(task.arity, s.width, 1, bool(s.bias))
     stack = lazy_networks(Stack(architecture, (), ()), X, task(X), lazy, "uniform", fresh)
-    panel = kink_criteria([stack.network(k) for k in range(lazy)], task=TASK, init="uniform")
+    panel = kink_criterion_many([stack.network(k) for k in range(lazy)], task=TASK, init="uniform")
     at = replace(s, population="lazy")
     largest = panel[0].max_unexplained
     return [

@@ -24,8 +24,8 @@ def rotated(stack: Stack, copies: int, rng: np.random.Generator) -> Stack:
     """Each network `copies` times, the rows of its first layer rotated by Haar's law: the relations stay, the axes go.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> stack = rotated(Stack.of([derived_network("minimum")]), 5, np.random.default_rng(0))
+        >>> from mathcircuits.detect import hand_derived
+        >>> stack = rotated(Stack.of([hand_derived("minimum")]), 5, np.random.default_rng(0))
         >>> len(stack), np.linalg.norm(stack.weights[0], axis=2).round(6)[0].tolist()
         (5, [1.414214, 1.0, 1.0])
     """
@@ -41,8 +41,8 @@ def permuted(stack: Stack, copies: int, rng: np.random.Generator) -> Stack:
     then, and that row is a feature. So these networks hold little, but not nothing.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> stack = permuted(Stack.of([derived_network("minimum")]), 2, np.random.default_rng(0))
+        >>> from mathcircuits.detect import hand_derived
+        >>> stack = permuted(Stack.of([hand_derived("minimum")]), 2, np.random.default_rng(0))
         >>> np.sort(stack.weights[0][1], axis=None).tolist()
         [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0]
     """

@@ -91,8 +91,8 @@ def declare(stack: Stack, laws: Sequence[str]) -> Declarations:
         laws: init laws, of which the largest p counts (see `known_laws`).
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> found = declare(Stack.of([derived_network("minimum")] * 2), ("uniform",))
+        >>> from mathcircuits.detect import hand_derived
+        >>> found = declare(Stack.of([hand_derived("minimum")] * 2), ("uniform",))
         >>> found.matched().tolist()
         [[True, True, True], [True, True, True]]
         >>> [found.features[0][k].label for k in found.label[0]]

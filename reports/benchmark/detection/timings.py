@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from mathcircuits.detect import Network, analyse_many, match_neurons, tasks
-from mathcircuits.detect.matching import kink_criteria
+from mathcircuits.detect.matching import kink_criterion_many
 from mathcircuits.detect.networks import untrained
 
 from ..scores import Bound, Measurement, Score, Setting, describe
@@ -63,7 +63,7 @@ def default_study(effort: Effort, seed: int) -> list[Score]:
 
             def read(networks: list[Network] = networks, name: str = name) -> None:
                 analyse_many(networks, task=name, init="uniform")
-                kink_criteria(networks, task=name, init="uniform")
+                kink_criterion_many(networks, task=name, init="uniform")
 
             read()  # draws the nulls
             milliseconds = 1e3 * processor_seconds(read) / len(networks)

@@ -222,7 +222,7 @@ def _operated(
 
 def _solved(task: Task, bias: bool, rng: np.random.Generator) -> Network:
     """A smallest network of the task in a random mirror image."""
-    derived = task.derived_network
+    derived = task.hand_derived
     assert derived is not None
     net = canonical_form(derived, box=task.box).to_network(bias=True) if bias else derived
     identity = Symmetry(tuple(range(task.arity)), (1,) * task.arity)

@@ -166,8 +166,9 @@ def rows_of(runs: Runs) -> list[dict[str, Any]]:
     seconds = (time.process_time() - start) / runs.count
     rows: list[dict[str, Any]] = []
     networks: dict[int, Network] = {}
+    sizes = ensemble.sizes
     for k, seed in enumerate(ensemble.seeds):
-        loss, hidden = float(ensemble.losses[k]), ensemble.sizes(k)[1:-1]
+        loss, hidden = float(ensemble.losses[k]), sizes[k][1:-1]
         rows.append(
             {
                 **dict.fromkeys(COLUMNS),
@@ -208,8 +209,8 @@ def words_of(network: Network, task: Task) -> dict[str, Any]:
     """Formula, whether it is the task's, its description length, and the gauge.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> words = words_of(derived_network("minimum"), tasks["minimum"])
+        >>> from mathcircuits.detect import hand_derived
+        >>> words = words_of(hand_derived("minimum"), tasks["minimum"])
         >>> words["formula"], words["equals"], words["gauge"]
         ('min(x1, x2)', True, 'x1 - relu(x1 - x2)')
     """
@@ -229,8 +230,8 @@ def labelled_shares(networks: Sequence[Network], task: Task) -> list[float]:
     """The share of each network's used neurons that hold a feature of the catalogue, or NaN where none is used.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> labelled_shares([derived_network("minimum")], tasks["minimum"])
+        >>> from mathcircuits.detect import hand_derived
+        >>> labelled_shares([hand_derived("minimum")], tasks["minimum"])
         [1.0]
     """
     shares = [math.nan] * len(networks)

@@ -69,8 +69,8 @@ def score(
         FileError: where a file cannot be read.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> found = score({"absolute": [derived_network("absolute")] * 72})
+        >>> from mathcircuits.detect import hand_derived
+        >>> found = score({"absolute": [hand_derived("absolute")] * 72})
         >>> rows = found.verdicts.set_index(["kind", "name"])
         >>> rows.loc[[("feature", "positiveness"), ("circuit", "absolute")], "verdict"].tolist()
         ['forced', 'forced']

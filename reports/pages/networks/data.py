@@ -73,9 +73,9 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
         every layer's rows, then its biases), `tasks`, `families`; empty without a table of networks.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
+        >>> from mathcircuits.detect import hand_derived
         >>> class Lone:
-        ...     def networks(self, key): return {f"{key}/-1": derived_network("minimum")}
+        ...     def networks(self, key): return {f"{key}/-1": hand_derived("minimum")}
         >>> row = {"network": "minimum/3/derived/-1", "task": "minimum", "hidden": "3", "width": "1x"}
         >>> row |= {"regimen": "derived", "seed": -1, "population": "derived", "loss": 0.0, "solved": True}
         >>> data = network_data(Lone(), {"networks": pd.DataFrame([row])})

@@ -29,8 +29,8 @@ def graph_figure(network: Network, labels: Labels, heading: str, name: str) -> F
         name: of the file with its weights.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network
-        >>> view = graph_figure(derived_network("absolute"), {}, "By hand", "absolute")
+        >>> from mathcircuits.detect import hand_derived
+        >>> view = graph_figure(hand_derived("absolute"), {}, "By hand", "absolute")
         >>> 'aria-label="By hand. Network 1-2-1.' in view.svg
         True
     """
@@ -57,8 +57,8 @@ def response_figure(
         most: of more neurons those that hold something that the output needs come first.
 
     Examples:
-        >>> from mathcircuits.detect import derived_network, tasks
-        >>> view = response_figure(derived_network("absolute"), {}, ((-1.0, 1.0),), "absolute", tasks["absolute"])
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> view = response_figure(hand_derived("absolute"), {}, ((-1.0, 1.0),), "absolute", tasks["absolute"])
         >>> view.caption
         'What each neuron and the output answer over the box; dotted: the task itself.'
     """

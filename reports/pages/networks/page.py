@@ -96,8 +96,8 @@ def network_page(
         source: what `mathcircuits inspect` was given; by default the title.
 
     Examples:
-        >>> from mathcircuits.detect import analyse, derived_network
-        >>> text = network_page(analyse(derived_network("absolute"), task="absolute", init="uniform"), title="abs")
+        >>> from mathcircuits.detect import analyse, hand_derived
+        >>> text = network_page(analyse(hand_derived("absolute"), task="absolute", init="uniform"), title="abs")
         >>> text.count("<svg role"), "off by at most" in text
         (2, True)
     """

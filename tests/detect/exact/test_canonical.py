@@ -11,14 +11,14 @@ import pytest
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.canonical import CanonicalForm, NeuronCount, canonical_form
 from mathcircuits.detect.features.symmetry import Symmetry
-from mathcircuits.detect.features.task import derived_network, tasks
+from mathcircuits.detect.features.task import hand_derived, tasks
 from mathcircuits.detect.networks.network import Network
 
 Array = npt.NDArray[np.float64]
 #: Incoming weights [d], bias, outgoing weights [out].
 Neuron = tuple[Array, float, Array]
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 SWAP = Symmetry.parse(["x2", "x1"])
 
 
@@ -196,9 +196,9 @@ def test_osiers_two_kinks() -> None:
 
 def test_distance_by_hand() -> None:
     """|x| - x = 2 relu(-x) has mean square 2/3 on [-1, 1], and so has |x1 - x2| = max - min on the square."""
-    absolute, identity = (canonical_form(derived_network(name)) for name in ("absolute", "identity"))
+    absolute, identity = (canonical_form(hand_derived(name)) for name in ("absolute", "identity"))
     assert absolute.distance(identity) == pytest.approx((2 / 3) ** 0.5, abs=1e-14)
-    minimum, maximum = (canonical_form(derived_network(name)) for name in ("minimum", "maximum"))
+    minimum, maximum = (canonical_form(hand_derived(name)) for name in ("minimum", "maximum"))
     assert minimum.distance(maximum) == pytest.approx((2 / 3) ** 0.5, abs=1e-14)
 
 
@@ -299,7 +299,7 @@ def test_transform_is_composition() -> None:
 
 def test_classes_modulo_symmetries() -> None:
     """x1 + |x2| and x2 + |x1| are one class under the swap; min is its own mirror image."""
-    f = canonical_form(derived_network("x1-plus-abs-x2"))
+    f = canonical_form(hand_derived("x1-plus-abs-x2"))
     g = f.transform(SWAP)
     assert not f.equals(g)
     assert f.equals(g, symmetries=[SWAP])
@@ -332,7 +332,7 @@ COUNTS = {
 def network_of(name: str) -> Network:
     if name == "taxicab":  # |x1| + |x2|
         return Network([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]])
-    return derived_network(name)
+    return hand_derived(name)
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -417,7 +417,7 @@ def test_constants_and_linear_networks() -> None:
 
 
 def test_round_trip_and_text() -> None:
-    form = canonical_form(derived_network("clip"))
+    form = canonical_form(hand_derived("clip"))
     again = CanonicalForm.from_dict(json.loads(json.dumps(form.to_dict())))
     assert again.equals(form, tolerance=0.0)
     assert repr(form) == "CanonicalForm(-0.5 |x1 - 0.5| + 0.5 |x1 + 0.5|, on [-1, 1])"
@@ -430,7 +430,7 @@ def test_round_trip_and_text() -> None:
 
 
 def test_errors() -> None:
-    deep = derived_network("minimum-older-form")
+    deep = hand_derived("minimum-older-form")
     with pytest.raises(InputError, match=r"2 ReLU layers.*normalise_layers\(network, box\)"):
         canonical_form(deep)
     with pytest.raises(InputError, match="the normal form is of ReLU networks, this one has tanh"):

@@ -19,10 +19,10 @@ from mathcircuits.detect.exact.certificates import Certificate, certify
 from mathcircuits.detect.exact.criteria import BOUNDS_MEET
 from mathcircuits.detect.exact.piecewise import NotPiecewiseLinear, difference, from_formulas, from_network
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.task import Task, Tasks, derived_network, tasks
+from mathcircuits.detect.features.task import Task, Tasks, hand_derived, tasks
 from mathcircuits.detect.networks.network import Network
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 def random_network(
@@ -66,7 +66,7 @@ def sampled(network: Network, spec: str | Network, points: int, seed: int = 0) -
 
 @pytest.mark.parametrize("name", [name for name in tasks if tasks[name].derived])
 def test_derived_networks_are_their_tasks(name: str) -> None:
-    proof = certify(derived_network(str(tasks[name].derived)), name)
+    proof = certify(hand_derived(str(tasks[name].derived)), name)
     assert proof.upper <= 1e-9
     assert proof.exact
     assert proof.complete
@@ -80,7 +80,7 @@ def test_derived_networks_are_their_tasks(name: str) -> None:
 def test_a_planted_millionth_is_found(spec: str) -> None:
     """A pyramid of 1e-6 somewhere on the box, 100 times out of 100."""
     rng = np.random.default_rng(0)
-    older = derived_network("minimum-older-form")
+    older = hand_derived("minimum-older-form")
     base = older if spec != "formula" else random_network(rng, (2, 8, 8, 1))
     target = spec if spec != "formula" else base
     for _ in range(50):
@@ -95,13 +95,13 @@ def test_planted_errors_by_hand() -> None:
     proof = certify(MINIMUM, "x1")
     assert proof.lower == pytest.approx(2.0, abs=1e-12)
     assert proof.witness == (1.0, -1.0)
-    one = certify(derived_network("absolute"), "x1", box=(-0.5, 2))
+    one = certify(hand_derived("absolute"), "x1", box=(-0.5, 2))
     assert (one.witness, one.exact) == ((-0.5,), True)
     assert one.upper == pytest.approx(1.0, abs=1e-12)
 
 
 def test_several_outputs_count_with_the_worst() -> None:
-    sort = derived_network("sort-2")
+    sort = hand_derived("sort-2")
     assert certify(sort, "min(x1, x2); x2").upper == pytest.approx(2.0)
     assert certify(sort, ["min(x1, x2)", sympy.Max(*sympy.symbols("x1 x2"))]).upper < 1e-12
 
@@ -181,7 +181,7 @@ def test_minimum_of_four_in_any_gauge() -> None:
     Its first layer passes x1 and x3 on by pairs relu(+-p), relu(+-q); any basis (p, q) of their span does.
     """
     rng = np.random.default_rng(5)
-    base = derived_network("minimum-of-4")
+    base = hand_derived("minimum-of-4")
     for mix in (np.eye(2), *rng.normal(size=(6, 2, 2))):
         W = [w.copy() for w in base.weights]
         passed = mix @ np.array([[1.0, 0, 0, 0], [0, 0, 1, 0]])
@@ -281,7 +281,7 @@ def test_purely_linear_layers_bring_their_rounding() -> None:
 
 
 def test_round_trip() -> None:
-    for spec in ("minimum", "clip(x1, low, x2)", derived_network("minimum-older-form")):
+    for spec in ("minimum", "clip(x1, low, x2)", hand_derived("minimum-older-form")):
         proof = certify(MINIMUM, spec, box=[(-1, 1), (0, 0.3)])
         again = Certificate.from_json(proof.to_json())
         assert again.to_json() == proof.to_json()
@@ -373,8 +373,8 @@ def test_specifications_of_every_kind() -> None:
 
 def test_low_and_high_are_the_tasks_own_box() -> None:
     task = Task("lowest", 1, (Formula("max(x1, low)"),), box=((0.0, 1.0),))
-    assert certify(derived_network("relu"), task).upper < 1e-12
-    assert certify(derived_network("relu"), "max(x1, low)").upper == pytest.approx(1.0)
+    assert certify(hand_derived("relu"), task).upper < 1e-12
+    assert certify(hand_derived("relu"), "max(x1, low)").upper == pytest.approx(1.0)
 
 
 def test_more_work_never_loosens_a_bound() -> None:
@@ -416,7 +416,7 @@ def test_errors() -> None:
     with pytest.raises(InputError, match=r"'median-of-3' has 3 inputs and 1 outputs"):
         certify(MINIMUM, "median-of-3")
     with pytest.raises(InputError, match="give one of the network's own shape"):
-        certify(MINIMUM, derived_network("sort-2"))
+        certify(MINIMUM, hand_derived("sort-2"))
     with pytest.raises(UnknownTask, match="did you mean 'minimum'"):
         certify(MINIMUM, "minimun")
     with pytest.raises(InputError, match="not well-formed"):
@@ -444,6 +444,6 @@ def test_errors() -> None:
     with pytest.raises(InputError, match="is not piecewise linear: only relu"):
         from_network(Network([[[1.0]], [[1.0]]], activation="tanh"))
     with pytest.raises(InputError, match="cannot be subtracted"):
-        difference(from_network(MINIMUM), from_network(derived_network("relu")))
+        difference(from_network(MINIMUM), from_network(hand_derived("relu")))
     with pytest.raises(InputError, match="'low' has no value here"):
         from_formulas([Formula("low")], 1)

@@ -9,7 +9,7 @@ import pytest
 
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.layerwise import normalise_layers
-from mathcircuits.detect.features.task import derived_names, derived_network
+from mathcircuits.detect.features.task import hand_derived, hand_derived_names
 from mathcircuits.detect.networks.network import Network
 
 # --- deeper networks --------------------------------------------------------------------------------------
@@ -65,8 +65,8 @@ def test_normalised_layers_drop_what_cells_show_dead() -> None:
         normalise_layers(Network([[[1.0]], [[1.0]]], activation="tanh"))
 
 
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_derived_networks_survive(name: str) -> None:
-    network = derived_network(name)
+    network = hand_derived(name)
     X = np.random.default_rng(18).uniform(-1, 1, (100, network.inputs))
     np.testing.assert_allclose(normalise_layers(network)(X), network(X), atol=1e-13)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy.optimize import least_squares
 
-from mathcircuits.detect.features.task import derived_network
+from mathcircuits.detect.features.task import hand_derived
 from mathcircuits.detect.networks.network import Network
 
 Array = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ COUNTS = {
 def network_of(name: str) -> Network:
     if name == "taxicab":  # |x1| + |x2|
         return Network([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]])
-    return derived_network(name)
+    return hand_derived(name)
 
 
 def best_fit(network: Network, width: int, bias: bool, starts: int) -> float:

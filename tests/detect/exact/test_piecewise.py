@@ -7,9 +7,9 @@ import pytest
 
 from mathcircuits.detect.exact.piecewise import from_formulas, from_network
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.task import derived_network
+from mathcircuits.detect.features.task import hand_derived
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 # --- formulas as compositions -----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, Task, derived_network, tasks
+from mathcircuits.detect import Network, Task, hand_derived, tasks
 from mathcircuits.detect.exact.criteria import SAME_GAUGE
 from mathcircuits.detect.exact.reduced import reduce_network
 from mathcircuits.detect.exact.uniqueness import _only_form, has_only_form
@@ -20,7 +20,7 @@ def test_shallow_tasks_have_one_smallest_form_but_for_two(name: str) -> None:
 
 
 def test_two_ways_of_three_neurons_are_two_forms_without_the_symmetry() -> None:
-    minimum = derived_network("minimum")
+    minimum = hand_derived("minimum")
     assert _only_form(minimum, BOX, tasks["minimum"].symmetries, False)
     assert not _only_form(minimum, BOX, (), False)
 
@@ -30,15 +30,13 @@ def test_clip_has_a_second_form_of_two_neurons() -> None:
     left = Network([[[-1.0], [-1.0]], [[1.0, -1.0]]], [[-0.5, 0.5], [0.5]])
     assert left(X) == pytest.approx(tasks["clip"](X), abs=1e-12)
     box = tasks["clip"].box
-    assert (
-        reduce_network(left, box=box).distance(reduce_network(derived_network("clip"), box=box)) > SAME_GAUGE
-    )
+    assert reduce_network(left, box=box).distance(reduce_network(hand_derived("clip"), box=box)) > SAME_GAUGE
 
 
 def test_sort_2_has_a_form_for_every_direction_of_its_pair() -> None:
     # Both sides of x1 - x2 are there already, and take up what the pair carries beside the sum.
     X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
-    own = reduce_network(derived_network("sort-2"))
+    own = reduce_network(hand_derived("sort-2"))
     for lean in (0.5, 1.0):
         q, n = np.array([1 + lean, 1 - lean]), np.array([1.0, -1.0])
         read = [[0.5, -0.5, -(1 + lean) / 2, -(1 - lean) / 2], [0.5, -0.5, (1 - lean) / 2, (1 + lean) / 2]]
@@ -65,7 +63,7 @@ def test_trained_networks_of_the_smallest_size_have_it() -> None:
 
     runs = train("minimum", hidden=3, seeds=range(40), regimen="rescue")
     task = tasks["minimum"]
-    own = reduce_network(derived_network("minimum"), box=task.box)
+    own = reduce_network(hand_derived("minimum"), box=task.box)
     solved = [net for net, loss in zip(runs.networks(), runs.losses, strict=True) if loss < 1e-8]
     assert len(solved) > 30
     for net in solved:

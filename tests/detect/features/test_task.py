@@ -15,7 +15,7 @@ import torch
 from mathcircuits.detect.errors import InputError, UnknownNameError, UnknownTask
 from mathcircuits.detect.features.formulas import Formula
 from mathcircuits.detect.features.symmetry import Symmetry
-from mathcircuits.detect.features.task import Task, Tasks, as_task, derived_names, derived_network, tasks
+from mathcircuits.detect.features.task import Task, Tasks, as_task, hand_derived, hand_derived_names, tasks
 
 NAMES = tuple(tasks)
 DESIGNED = [
@@ -80,18 +80,18 @@ def test_the_target_on_tensors(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_hand_derived_network_computes_the_task(name: str) -> None:
     task = tasks[name]
-    assert task.derived_network is not None
+    assert task.hand_derived is not None
     X = points(task)
-    assert np.allclose(task.derived_network(X), task(X), atol=1e-14)
+    assert np.allclose(task.hand_derived(X), task(X), atol=1e-14)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smallest_sizes_are_the_hand_derived_ones(name: str) -> None:
     task = tasks[name]
-    assert task.derived_network is not None
-    assert task.smallest == task.derived_network.sizes[1:-1]
+    assert task.hand_derived is not None
+    assert task.smallest == task.hand_derived.sizes[1:-1]
     assert task.needs_bias == (task.hidden is None)
-    assert task.derived_network.architecture.has_bias == task.needs_bias
+    assert task.hand_derived.architecture.has_bias == task.needs_bias
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,33 +111,33 @@ def test_a_task_is_a_value(name: str) -> None:
     assert twin == task
     assert hash(twin) == hash(task)
     assert repr(task) == f"Task({name!r}, {task.text!r}, {task.arity} -> {task.outputs})"
-    assert set(task.circuits) <= set(derived_names())
+    assert set(task.circuits) <= set(hand_derived_names())
 
 
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_every_hand_derived_network_computes_its_formula(name: str) -> None:
     import tomllib
     from importlib.resources import files
 
     table = tomllib.loads(files("mathcircuits.detect").joinpath("data", "circuits.toml").read_text())
     entry = next(one for one in table["circuit"] if one["name"] == name)
-    net = derived_network(name)
+    net = hand_derived(name)
     X = np.random.default_rng(0).uniform(-2, 2, (200, net.inputs))
     expected = np.column_stack([Formula(text)(X) for text in entry["formula"]])
     assert np.allclose(net(X), expected, atol=1e-14)
     for alias in entry.get("aliases", ()):
-        assert np.array_equal(derived_network(alias)(X), net(X))
+        assert np.array_equal(hand_derived(alias)(X), net(X))
 
 
 def test_hand_derived_networks_by_other_names() -> None:
-    assert derived_network("Final_Reconstructor").sizes == (1, 2, 1)
-    assert derived_network("minimum-older-form").sizes == (2, 3, 2, 1)
+    assert hand_derived("Final_Reconstructor").sizes == (1, 2, 1)
+    assert hand_derived("minimum-older-form").sizes == (2, 3, 2, 1)
     with pytest.raises(
         UnknownNameError, match="no hand-derived network named 'minimun': did you mean 'minimum'"
     ):
-        derived_network("minimun")
+        hand_derived("minimun")
     with pytest.raises(UnknownNameError, match="no hand-derived network named 5"):
-        derived_network(5)  # type: ignore[arg-type]
+        hand_derived(5)  # type: ignore[arg-type]
 
 
 # Making tasks

@@ -9,9 +9,9 @@ from mathcircuits.detect import (
     InputError,
     Network,
     UnknownTask,
-    derived_network,
     diagnose,
     diagnose_many,
+    hand_derived,
     lost_at,
     lost_at_many,
     tasks,
@@ -124,7 +124,7 @@ def test_the_answer_does_not_depend_on_scale_order_or_company() -> None:
 
 
 def test_a_dead_neuron_of_the_second_layer() -> None:
-    whole = derived_network("minimum-of-4")
+    whole = hand_derived("minimum-of-4")
     second = whole.weights[1].copy()
     second[0] = -np.abs(second[0])
     found = diagnose(Network([whole.weights[0], second, whole.weights[2]]), "minimum-of-4")
@@ -136,7 +136,7 @@ def test_a_dead_neuron_of_the_second_layer() -> None:
 
 
 def test_two_hidden_layers_where_one_would_do() -> None:
-    older = derived_network("minimum-older-form")
+    older = hand_derived("minimum-older-form")
     assert diagnose(older, "minimum").cause == "solved"
     dead = Network([older.weights[0], -np.abs(older.weights[1]), older.weights[2]])
     assert diagnose(dead, "minimum").cause == "dead neuron"

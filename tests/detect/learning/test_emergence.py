@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mathcircuits.detect import Network, UnknownFeature, derived_network
+from mathcircuits.detect import Network, UnknownFeature, hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.learning.emergence import _quantile_interval, emergence_of
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 MIRRORED = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
 #: Directions of the box's diagonal and off any feature's.
 BLANK = Network([[[1, 0.3], [-0.2, 1], [0.1, -0.7]], [[1, 1, 1]]])
@@ -89,7 +89,7 @@ def test_widths_may_differ_and_diverged_networks_hold_nothing() -> None:
 
 
 def test_the_second_layer_is_searched_too() -> None:
-    four = derived_network("minimum-of-4")
+    four = hand_derived("minimum-of-4")
     found = emergence_of([0], [[four]], task="minimum-of-4")
     assert set(found.curves["layer"].tolist()) == {0, 1}
     assert found.first["emerged"].all()
@@ -135,7 +135,7 @@ def test_it_prints() -> None:
 def test_error_texts() -> None:
     nets = planted([0])
     with pytest.raises(InputError, match="one Network: give a list of networks"):
-        emergence_of([0], [derived_network("absolute")], task="absolute")  # type: ignore[list-item]
+        emergence_of([0], [hand_derived("absolute")], task="absolute")  # type: ignore[list-item]
     with pytest.raises(InputError, match="one int: give a list of networks"):
         emergence_of([0], 3, task="absolute")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="steps 3: give increasing training steps"):
@@ -155,7 +155,7 @@ def test_error_texts() -> None:
     with pytest.raises(InputError, match="give the networks' own task"):
         emergence_of(STEPS, nets, task="absolute")
     with pytest.raises(InputError, match="give the networks of one task"):
-        emergence_of([0], [[MINIMUM, derived_network("absolute")]], "positiveness")
+        emergence_of([0], [[MINIMUM, hand_derived("absolute")]], "positiveness")
     with pytest.raises(InputError, match="no feature and no task"):
         emergence_of(STEPS, nets)
     with pytest.raises(InputError, match="arguments without a feature"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.matching.ablation import mean_ablation, substitution
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.stacks import Stack
@@ -21,7 +21,7 @@ def by_hand(network: Network, block: int, neuron: int, values: np.ndarray) -> np
 
 
 def test_mean_ablation_is_the_intervention_it_claims_to_be() -> None:
-    net = derived_network("minimum-older-form")
+    net = hand_derived("minimum-older-form")
     stack = Stack.of([net])
     forward = stack.forward(X)
     for block in (0, 1):
@@ -34,7 +34,7 @@ def test_mean_ablation_is_the_intervention_it_claims_to_be() -> None:
 
 
 def test_several_outputs_are_summed() -> None:
-    net = derived_network("sort-2")
+    net = hand_derived("sort-2")
     stack = Stack.of([net])
     forward = stack.forward(X)
     shares = mean_ablation(stack, forward, 0)[0]
@@ -45,7 +45,7 @@ def test_several_outputs_are_summed() -> None:
 
 def test_substitution_in_the_last_layer_would_be_an_identity_and_is_missing() -> None:
     """1 - MSE(f, f_sub) / MSE(f, f_abl) = r^2 there, whatever the network: that is why it is left out."""
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     stack = Stack.of([net])
     forward = stack.forward(X)
     assert np.isnan(substitution(stack, forward, 0, forward.post[0])).all()
@@ -59,7 +59,7 @@ def test_substitution_in_the_last_layer_would_be_an_identity_and_is_missing() ->
 
 
 def test_substituting_a_neuron_by_itself_recovers_everything_and_by_its_mean_nothing() -> None:
-    net = derived_network("minimum-older-form")
+    net = hand_derived("minimum-older-form")
     stack = Stack.of([net])
     forward = stack.forward(X)
     np.testing.assert_allclose(substitution(stack, forward, 0, forward.post[0]), 1.0)

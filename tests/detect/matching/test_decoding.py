@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import InputError, Network, UnknownNameError, derived_network
+from mathcircuits.detect import InputError, Network, UnknownNameError, hand_derived
 from mathcircuits.detect.matching.decoding import interchange_effect, read_direction
 
 X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
 
 
 def test_the_decoder_gives_the_feature_in_its_own_units() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     found = read_direction(net, "minimum", ("x1", "x2"))
     h = net.run(X)["blocks.0.mlp.hook_post"]
     np.testing.assert_allclose(h @ found.decoder + found.offset, X.min(axis=1), atol=1e-6)
@@ -20,12 +20,12 @@ def test_the_decoder_gives_the_feature_in_its_own_units() -> None:
 
 def test_writing_along_the_encoder_raises_what_is_decoded_by_one() -> None:
     for name in ("greaterness", "minimum"):
-        found = read_direction(derived_network("minimum"), name, ("x1", "x2"))
+        found = read_direction(hand_derived("minimum"), name, ("x1", "x2"))
         assert found.decoder @ found.encoder == pytest.approx(1.0)
 
 
 def test_participation_counts_the_neurons_that_carry_it() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     one, two = read_direction(net, "greaterness", ("x1", "x2")), read_direction(net, "absolute", ("x1",))
     assert one.participation == pytest.approx(1.0, abs=1e-6)
     assert one.neuron == 0
@@ -34,13 +34,13 @@ def test_participation_counts_the_neurons_that_carry_it() -> None:
 
 
 def test_neither_decoder_nor_effect_depends_on_how_neurons_are_scaled() -> None:
-    base = derived_network("minimum").weights
+    base = hand_derived("minimum").weights
     scale = np.array([10.0, 0.1, 3.0])
     scaled = Network([base[0] * scale[:, None], base[1] / scale])
-    a, b = (read_direction(n, "absolute", ("x1",)) for n in (derived_network("minimum"), scaled))
+    a, b = (read_direction(n, "absolute", ("x1",)) for n in (hand_derived("minimum"), scaled))
     np.testing.assert_allclose(b.decoder * scale, a.decoder, atol=1e-6)
     np.testing.assert_allclose(b.encoder / scale, a.encoder, atol=1e-6)
-    effects = [interchange_effect(n, d) for n, d in ((derived_network("minimum"), a), (scaled, b))]
+    effects = [interchange_effect(n, d) for n, d in ((hand_derived("minimum"), a), (scaled, b))]
     assert effects[0].slope[0] == pytest.approx(effects[1].slope[0], abs=1e-6)
 
 
@@ -56,19 +56,19 @@ def test_interchange_finds_the_planted_slope_and_nothing_where_the_feature_is_no
 
 
 def test_behind_another_layer_the_effect_is_not_linear() -> None:
-    net = derived_network("minimum-of-4")
+    net = hand_derived("minimum-of-4")
     effect = interchange_effect(net, read_direction(net, "greaterness", ("x1", "x2"), layer=0))
     assert 0.3 < effect.linear < 0.999
 
 
 def test_what_is_not_there_is_refused() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     with pytest.raises(UnknownNameError, match=r"no read-out named 'greaternes\(x1, x2\)': did you mean"):
         read_direction(net, "greaternes", ("x1", "x2"))
     with pytest.raises(InputError, match=r"layer 1: .* has 1 hidden layers"):
         read_direction(net, "greaterness", ("x1", "x2"), layer=1)
     with pytest.raises(InputError, match="read it from this network"):
-        interchange_effect(derived_network("addition"), read_direction(net, "greaterness", ("x1", "x2")))
+        interchange_effect(hand_derived("addition"), read_direction(net, "greaterness", ("x1", "x2")))
 
 
 def test_a_dead_layer_reads_nothing() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from mathcircuits.detect import InputError, Network, derived_network, match_directions
+from mathcircuits.detect import InputError, Network, hand_derived, match_directions
 from mathcircuits.detect.matching.directions import (
     DIRECTION_COLUMNS,
     direction_frame,
@@ -31,7 +31,7 @@ def rotated_minimum(width: int, seed: int) -> Network:
 
     The features are directions of the linear layer's variables and, behind it, of no single neuron.
     """
-    base = derived_network("minimum")
+    base = hand_derived("minimum")
     mix = np.random.default_rng(seed).normal(size=(width, 3))
     return Network(
         [base.weights[0], mix, base.weights[1] @ np.linalg.pinv(mix)], activation=("relu", "identity")
@@ -39,7 +39,7 @@ def rotated_minimum(width: int, seed: int) -> Network:
 
 
 def test_the_features_of_a_minimum_network_are_readable_and_the_controls_are_not() -> None:
-    frame = read(derived_network("minimum"))
+    frame = read(hand_derived("minimum"))
     readable = {(name, on) for _, name, on in frame.index[frame["readable"]]}
     assert readable == {
         ("greaterness", ("x1", "x2")),
@@ -54,7 +54,7 @@ def test_the_features_of_a_minimum_network_are_readable_and_the_controls_are_not
 
 
 def test_what_the_output_and_the_decoded_inputs_already_say_is_a_tautology() -> None:
-    frame = read(derived_network("minimum"))["tautology"]
+    frame = read(hand_derived("minimum"))["tautology"]
     # min is the output; greaterness = x1 - min; |x1| is neither.
     assert frame.loc[[(0, "minimum", ("x1", "x2"))]].all()
     assert frame.loc[[(0, "greaterness", ("x1", "x2"))]].all()
@@ -62,7 +62,7 @@ def test_what_the_output_and_the_decoded_inputs_already_say_is_a_tautology() -> 
 
 
 def test_a_feature_that_no_neuron_holds_is_read_with_its_cosine_below_one() -> None:
-    frame = read(derived_network("minimum"))
+    frame = read(hand_derived("minimum"))
     alone, mixed = frame.loc[(0, "greaterness", ("x1", "x2"))], frame.loc[(0, "absolute", ("x1",))]
     assert alone["cosine"] == pytest.approx(1.0, abs=1e-6)
     assert alone["neuron"] == 0
@@ -86,7 +86,7 @@ def test_read_outs_are_scikit_learns_ridge() -> None:
 
 def test_rotating_a_layer_linearly_changes_no_read_out() -> None:
     targets = targets_for(2)
-    h = derived_network("minimum").run(np.vstack([targets.X_fit, targets.X_test]))["blocks.0.mlp.hook_post"][
+    h = hand_derived("minimum").run(np.vstack([targets.X_fit, targets.X_test]))["blocks.0.mlp.hook_post"][
         None
     ]
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
@@ -124,7 +124,7 @@ def test_r2_alone_is_useless_in_a_wide_layer() -> None:
 
 def test_activations_are_read_as_their_network_is() -> None:
     X = np.random.default_rng(0).uniform(-1, 1, (900, 2))
-    frame = match_directions(derived_network("minimum").run(X), init="uniform", box=(-1, 1))
+    frame = match_directions(hand_derived("minimum").run(X), init="uniform", box=(-1, 1))
     assert frame.columns.tolist() == list(DIRECTION_COLUMNS)
     readable = frame.set_index(["feature", "on"])["readable"]
     assert readable[("greaterness", ("x1", "x2"))]
@@ -133,7 +133,7 @@ def test_activations_are_read_as_their_network_is() -> None:
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InputError, match="12 inputs are too few to fit and test read-outs: give at least 30"):
-        match_directions(derived_network("minimum").run(np.random.default_rng(0).uniform(-1, 1, (12, 2))))
+        match_directions(hand_derived("minimum").run(np.random.default_rng(0).uniform(-1, 1, (12, 2))))
 
 
 def test_dead_and_single_units_do_not_break() -> None:

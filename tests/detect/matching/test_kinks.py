@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import InputError, Network, derived_network
+from mathcircuits.detect import InputError, Network, hand_derived
 from mathcircuits.detect.features.task import tasks
-from mathcircuits.detect.matching.kinks import kink_criteria, kink_criterion
+from mathcircuits.detect.matching.kinks import kink_criterion, kink_criterion_many
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.initialisation import lazy_networks
 from mathcircuits.detect.networks.stacks import Stack
@@ -17,7 +17,7 @@ from mathcircuits.detect.networks.stacks import Stack
     "name", ["minimum", "maximum", "absolute-difference", "absolute", "x1-plus-abs-x2", "sort-2"]
 )
 def test_hand_derived_networks_pass(name: str) -> None:
-    result = kink_criterion(derived_network(name), task=name)
+    result = kink_criterion(hand_derived(name), task=name)
     assert result.value == pytest.approx(1.0, abs=1e-9)
     # With one input every untrained neuron bends at 0: the lazy panel passes too, and nothing is proved.
     assert result.passed is (tasks[name].arity > 1)
@@ -30,7 +30,7 @@ def test_a_lazy_network_computes_the_function_by_another_mechanism_and_fails() -
     nets = [lazy.network(k) for k in range(20)]
     worst = max(float(((net(probes.X) - tasks["minimum"](probes.X)) ** 2).mean()) for net in nets)
     assert worst < 2e-2  # it does compute something like the minimum
-    results = kink_criteria(nets, task="minimum")
+    results = kink_criterion_many(nets, task="minimum")
     assert sum(r.passed for r in results) <= 2
 
 
@@ -43,7 +43,7 @@ def test_the_linear_part_may_be_carried_by_any_pair_of_neurons() -> None:
 
 
 def test_a_tilted_kink_is_no_match() -> None:
-    base = derived_network("minimum").weights
+    base = hand_derived("minimum").weights
     tilted = base[0].copy()
     tilted[0] = (1.0, -0.7)
     result = kink_criterion(Network([tilted, base[1]]), task="minimum")
@@ -52,19 +52,19 @@ def test_a_tilted_kink_is_no_match() -> None:
 
 
 def test_an_affine_output_has_no_kink_to_explain() -> None:
-    result = kink_criterion(derived_network("addition"), task="addition")
+    result = kink_criterion(hand_derived("addition"), task="addition")
     assert np.isnan(result.value)
     assert not result.passed
 
 
 def test_deep_networks_are_judged_on_their_last_layers_variables() -> None:
-    assert kink_criterion(derived_network("minimum-of-4"), task="minimum-of-4").value == pytest.approx(
+    assert kink_criterion(hand_derived("minimum-of-4"), task="minimum-of-4").value == pytest.approx(
         1.0, abs=1e-9
     )
 
 
 def test_dead_neurons_below_do_not_break_it() -> None:
-    base = derived_network("minimum-of-4").weights
+    base = hand_derived("minimum-of-4").weights
     first = np.vstack([base[0], np.zeros((1, 4))])
     net = Network([first, np.hstack([base[1], np.ones((3, 1))]), base[2]])
     assert kink_criterion(net, task="minimum-of-4").value == pytest.approx(1.0, abs=1e-9)
@@ -72,7 +72,7 @@ def test_dead_neurons_below_do_not_break_it() -> None:
 
 def test_a_last_layer_that_only_passes_a_number_on_has_no_kink() -> None:
     # The older form's second layer is relu(m) - relu(-m) = m: all the bending is done below it.
-    assert np.isnan(kink_criterion(derived_network("minimum-older-form"), task="minimum").value)
+    assert np.isnan(kink_criterion(hand_derived("minimum-older-form"), task="minimum").value)
 
 
 def test_the_tolerance_is_the_first_that_few_lazy_networks_meet() -> None:
@@ -89,7 +89,7 @@ def test_the_tolerance_is_the_first_that_few_lazy_networks_meet() -> None:
 
 
 def test_where_the_init_law_is_unknown_the_higher_lazy_quantile_counts() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     uniform, normal, both = (
         kink_criterion(net, task="minimum", max_unexplained=1e-2, init=init).lazy
         for init in ("uniform", "normal", None)
@@ -103,7 +103,9 @@ def test_at_most_one_lazy_network_in_twenty_passes_at_any_width() -> None:
     for width in (8, 32):
         shape = Stack.of([Network([np.zeros((width, 2)), np.zeros((1, width))])])
         lazy = lazy_networks(shape, probes.X, tasks["minimum"](probes.X), 300, "uniform", seed=11)
-        passed = sum(r.passed for r in kink_criteria([lazy.network(k) for k in range(300)], task="minimum"))
+        passed = sum(
+            r.passed for r in kink_criterion_many([lazy.network(k) for k in range(300)], task="minimum")
+        )
         # Binomial(300, 0.05) is at most 25 with probability 0.997.
         assert passed <= 25
 

@@ -10,7 +10,7 @@ from mathcircuits.detect import (
     InputError,
     Network,
     UnknownNameError,
-    derived_network,
+    hand_derived,
     match_neurons,
 )
 from mathcircuits.detect.matching.neurons import NEURON_COLUMNS, neuron_frame, read_stack
@@ -40,7 +40,7 @@ def one_layer(weights: object, biases: object = None, read_out: object = None) -
     ],
 )
 def test_hand_derived_neurons_are_matched_with_their_features(name: str, expected: list[object]) -> None:
-    frame = read(derived_network(name))
+    frame = read(hand_derived(name))
     assert list(zip(frame["feature"], frame["on"], strict=True)) == expected
     assert (frame["status"] == "matched").all()
     assert frame["unexplained"].max() < 1e-12
@@ -48,7 +48,7 @@ def test_hand_derived_neurons_are_matched_with_their_features(name: str, expecte
 
 
 def test_second_layer_neurons_are_features_of_what_the_first_layer_computes() -> None:
-    frame = read(derived_network("minimum-of-4"))
+    frame = read(hand_derived("minimum-of-4"))
     deep = frame[frame["layer"] == 1]
     assert list(zip(deep["feature"], deep["on"], deep["status"], strict=True)) == [
         ("greaterness", ("min(x1, x2)", "min(x3, x4)"), "matched"),
@@ -74,7 +74,7 @@ def test_upstream_scope_reads_features_of_the_previous_layers_variables() -> Non
 
 
 def test_a_linear_layer_counts_as_variables_and_has_no_row() -> None:
-    first = derived_network("minimum-of-4").weights[0]
+    first = hand_derived("minimum-of-4").weights[0]
     minima = [[-1, 1, -1, 0, 0, 0], [0, 0, 0, -1, 1, -1]]
     net = Network(
         [first, minima, [[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]], activation=("relu", "identity", "relu")
@@ -144,7 +144,7 @@ def test_the_larger_p_of_both_laws_counts_where_the_law_is_unknown() -> None:
 
 def test_rescaling_permuting_and_splitting_neurons_changes_no_label() -> None:
     rng = np.random.default_rng(3)
-    base = derived_network("minimum").weights
+    base = hand_derived("minimum").weights
     order = rng.permutation(3)
     scale = rng.uniform(0.1, 10, 3)
     moved = Network([base[0][order] * scale[:, None], base[1][:, order] / scale])
@@ -155,15 +155,15 @@ def test_rescaling_permuting_and_splitting_neurons_changes_no_label() -> None:
 
 
 def test_substitution_is_one_for_the_feature_and_less_for_what_only_resembles_it() -> None:
-    exact = read(derived_network("minimum-older-form")).query("layer == 0")
+    exact = read(hand_derived("minimum-older-form")).query("layer == 0")
     assert exact["causal"].min() > 1 - 1e-9
-    base = derived_network("minimum-older-form")
+    base = hand_derived("minimum-older-form")
     tilted = Network([base.weights[0] + [[0, 0.4], [0, 0.4], [0, 0.4]], *base.weights[1:]])
     assert read(tilted).query("layer == 0")["causal"].min() < 0.99
 
 
 def test_recorded_activations_give_what_the_weights_give() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     X = np.random.default_rng(1).uniform(-1, 1, (700, 2))
     frame = match_neurons(net.run(X), init="uniform", box=(-1, 1))
     assert frame.columns.tolist() == list(NEURON_COLUMNS)
@@ -176,14 +176,14 @@ def test_recorded_activations_give_what_the_weights_give() -> None:
 
 
 def test_activations_without_an_architecture_have_no_null() -> None:
-    acts = Activations(dict(derived_network("minimum").run([[0.1, 0.2], [0.3, 0.4]])))
+    acts = Activations(dict(hand_derived("minimum").run([[0.1, 0.2], [0.3, 0.4]])))
     with pytest.raises(InputError, match=r"do not say what network they come from.*architecture="):
         match_neurons(acts)
 
 
 def test_an_unknown_init_law_is_named() -> None:
     with pytest.raises(UnknownNameError, match="no init law named 'unifrom': did you mean 'uniform'"):
-        read(derived_network("minimum"), ("unifrom",))
+        read(hand_derived("minimum"), ("unifrom",))
 
 
 def test_one_neuron_one_sample_and_constant_neurons_do_not_break() -> None:
@@ -217,10 +217,10 @@ def test_a_deep_neuron_that_adds_two_features_is_polysemantic_and_a_first_layer_
 def test_the_null_frame_says_what_is_vacuous_and_what_could_have_been_reached() -> None:
     from mathcircuits.detect import analyse
 
-    nulls = analyse(derived_network("absolute"), init="uniform").nulls.set_index("competes_as")
+    nulls = analyse(hand_derived("absolute"), init="uniform").nulls.set_index("competes_as")
     assert nulls.loc["ridge", "exact"] == 1.0
     assert nulls.loc["ridge", "attainable"] == 1.0
-    plane = analyse(derived_network("minimum"), init="uniform").nulls.set_index("competes_as")
+    plane = analyse(hand_derived("minimum"), init="uniform").nulls.set_index("competes_as")
     assert plane.loc["ridge", "exact"] == 0.0
     assert plane.loc["ridge", "attainable"] < 0.01
     assert plane.loc["ridge", "at_gate"] == pytest.approx(0.235, abs=0.02)  # closed form: 2.42 sqrt(0.01)

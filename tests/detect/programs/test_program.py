@@ -20,7 +20,7 @@ from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.exact.piecewise import from_formulas
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.task import Task, derived_names, derived_network, tasks
+from mathcircuits.detect.features.task import Task, hand_derived, hand_derived_names, tasks
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.programs.lengths import complexity
 from mathcircuits.detect.programs.program import Program, decompile
@@ -109,10 +109,10 @@ def random_features(function: Callable[[Array], Array], d: int, width: int, seed
 # --- planted truths ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_hand_derived_networks_are_their_formulas(name: str) -> None:
     task = next(t for t in tasks.values() if t.name == name.removesuffix("-older-form"))
-    program = decompile(derived_network(name))
+    program = decompile(hand_derived(name))
     assert same(program, task.formula, task.arity)
     assert program.certificate.upper <= 1e-9
     assert program.certificate.check()
@@ -135,7 +135,7 @@ def test_hand_derived_networks_are_their_formulas(name: str) -> None:
     ],
 )
 def test_the_words_are_the_shortest(name: str, text: str) -> None:
-    assert decompile(derived_network(name)).text == text
+    assert decompile(hand_derived(name)).text == text
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_minimum_of_4_in_any_gauge(oblique: bool, seed: int) -> None:
 def test_split_and_noisy_neurons_are_one_kink(seed: int) -> None:
     """A wide network's neurons: shares of the three of min(x1, x2), each off by 1e-3, and a cancelling pair."""
     rng = np.random.default_rng(seed)
-    W, V = derived_network("minimum").weights
+    W, V = hand_derived("minimum").weights
     share = rng.dirichlet(np.ones(4), size=3)
     rows = np.repeat(W, 4, axis=0) + rng.normal(0, 1e-3, (12, 2))
     out = (share * V[0][:, None]).ravel()
@@ -366,7 +366,7 @@ def test_the_box_decides(box: tuple[float, float], text: str) -> None:
 
 def test_one_pair_per_input() -> None:
     # x2 >= x1 all over this box
-    program = decompile(derived_network("minimum"), box=[(-1, 0), (0, 1)])
+    program = decompile(hand_derived("minimum"), box=[(-1, 0), (0, 1)])
     assert program.text == "x1"
 
 
@@ -390,13 +390,13 @@ def test_degenerate_networks(network: Network, text: str) -> None:
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_tolerance_is_positive(tolerance: float) -> None:
     with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
-        decompile(derived_network("relu"), tolerance=tolerance)
+        decompile(hand_derived("relu"), tolerance=tolerance)
 
 
 @pytest.mark.parametrize("limit", [0.0, float("nan")])
 def test_a_time_limit_is_positive(limit: float) -> None:
     with pytest.raises(InputError, match=r"time_limit .*: give a positive number of seconds"):
-        decompile(derived_network("relu"), time_limit=limit)
+        decompile(hand_derived("relu"), time_limit=limit)
 
 
 def test_values_that_overflow() -> None:
@@ -417,7 +417,7 @@ def test_the_time_limit_ends_the_search() -> None:
 
 
 def test_front_is_simplest_first_and_ever_closer() -> None:
-    network = derived_network("x1-plus-abs-x2")
+    network = hand_derived("x1-plus-abs-x2")
     program = decompile(network)
     front = program.front
     assert [point.text for point in front] == ["x1", "x1 + abs(x2)"]
@@ -428,14 +428,14 @@ def test_front_is_simplest_first_and_ever_closer() -> None:
 
 def test_expression_is_sympy() -> None:
     x1, x2 = sympy.symbols("x1 x2", real=True)
-    program = decompile(derived_network("sort-2"))
+    program = decompile(hand_derived("sort-2"))
     assert program.expression == sympy.Tuple(sympy.Min(x1, x2), sympy.Max(x1, x2))
     assert program.best == program.expression
 
 
 @pytest.mark.parametrize("name", SHALLOW)
 def test_python_source_runs(name: str) -> None:
-    program = decompile(derived_network(str(tasks[name].derived)))
+    program = decompile(hand_derived(str(tasks[name].derived)))
     scope: dict[str, Any] = {}
     exec(program.python, scope)
     X = points(tasks[name].arity, 20)
@@ -444,7 +444,7 @@ def test_python_source_runs(name: str) -> None:
 
 
 def test_record_as_dict_and_pickle() -> None:
-    program = decompile(derived_network("minimum"))
+    program = decompile(hand_derived("minimum"))
     record = json.loads(json.dumps(program.to_dict()))
     assert record["formula"] == ["min(x1, x2)"]
     assert record["raw_bits"] == 32 * 9

@@ -9,7 +9,7 @@ from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.exact.reduced import reduce_network
 from mathcircuits.detect.features.symmetry import Symmetry
-from mathcircuits.detect.features.task import derived_network
+from mathcircuits.detect.features.task import hand_derived
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.candidates_search import candidates, network_of
 from mathcircuits.detect.recognition.gauges import gauge_of
@@ -55,7 +55,7 @@ def test_the_half_sum_form_comes_back_from_training() -> None:
 def test_noise_is_averaged_and_snapped() -> None:
     rng = np.random.default_rng(0)
     networks = [noisy(half_sum(), rng) for _ in range(6)]
-    (found,) = candidates([*networks, derived_network("minimum")], catalogue=LESS)
+    (found,) = candidates([*networks, hand_derived("minimum")], catalogue=LESS)
     assert found.text == "0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2)"
     assert found.networks == (0, 1, 2, 3, 4, 5)
     assert found.network.weights[1].tolist() == [[-0.5, -0.5, 0.5, -0.5]]
@@ -98,7 +98,7 @@ def test_mirror_images_are_one_under_the_tasks_symmetries() -> None:
     known = circuits
     for gauge in ("x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)"):
         known = known.without("minimum", gauge)
-    one, two = derived_network("minimum"), circuits["minimum"].others[0].network
+    one, two = hand_derived("minimum"), circuits["minimum"].others[0].network
     assert candidates([one, two], catalogue=known) == []
     (found,) = candidates([one, two], catalogue=known, symmetries=[Symmetry.parse(["x2", "x1"])])
     assert found.count == 2
@@ -107,7 +107,7 @@ def test_mirror_images_are_one_under_the_tasks_symmetries() -> None:
 
 def test_two_outputs() -> None:
     known = circuits.without("sort-2", "1/2 (x1 + x2) -+ 1/2 |x1 - x2|")
-    (found,) = candidates([derived_network("sort-2")] * 2, catalogue=known)
+    (found,) = candidates([hand_derived("sort-2")] * 2, catalogue=known)
     assert found.circuit is known["sort-2"]
     assert found.text == "0.5 * x1 + 0.5 * x2 - 0.5 * abs(x1 - x2); 0.5 * x1 + 0.5 * x2 + 0.5 * abs(x1 - x2)"
     assert (known | parse_circuits(found.toml, "candidate.toml", known))["sort-2"].gauges[
@@ -120,7 +120,7 @@ def test_two_outputs() -> None:
 
 def test_what_is_known_or_rare_is_none() -> None:
     assert candidates([]) == []
-    assert candidates([derived_network("minimum")] * 3) == []
+    assert candidates([hand_derived("minimum")] * 3) == []
     assert candidates([half_sum()], catalogue=LESS) == []
     assert len(candidates([half_sum()], catalogue=LESS, min_count=1)) == 1
     assert candidates([Network([[[1.0]], [[1.0]]], activation="tanh")] * 2) == []
@@ -129,7 +129,7 @@ def test_what_is_known_or_rare_is_none() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="networks of 1, 2 inputs: give networks of one task"):
-        candidates([derived_network("absolute"), derived_network("minimum")])
+        candidates([hand_derived("absolute"), hand_derived("minimum")])
     with pytest.raises(InputError, match="min_count 0: give the number of networks"):
         candidates([half_sum()], min_count=0)
 

@@ -9,7 +9,7 @@ from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.reduced import reduce_network
 from mathcircuits.detect.features.rationals import simple
 from mathcircuits.detect.features.symmetry import Symmetry
-from mathcircuits.detect.features.task import derived_network
+from mathcircuits.detect.features.task import hand_derived
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.gauges import describe, gauge_of, one_scale
 from mathcircuits.detect.recognition.templates import circuits
@@ -104,7 +104,7 @@ def test_always_on_neurons_are_one_affine_part() -> None:
 
 
 def test_positive_inputs_make_pairs_always_on() -> None:
-    gauge = gauge_of(derived_network("minimum"), box=(0, 1))
+    gauge = gauge_of(hand_derived("minimum"), box=(0, 1))
     assert gauge.name == "x1 - relu(x1 - x2)"
     assert gauge.reduced.affine.tolist() == [[1.0, 0.0]]
 
@@ -116,20 +116,20 @@ def test_unknown_functions_have_no_circuit() -> None:
     assert np.isnan(gauge.distance)
     assert gauge.text == "relu(x1 - 0.3*x2)"
     without = gauge_of(
-        derived_network("minimum"), catalogue=circuits.without("minimum").without("minimum-older-form")
+        hand_derived("minimum"), catalogue=circuits.without("minimum").without("minimum-older-form")
     )
     assert without.circuit is None
 
 
 def test_two_outputs() -> None:
-    gauge = gauge_of(derived_network("sort-2"))
+    gauge = gauge_of(hand_derived("sort-2"))
     assert gauge.name == circuits["sort-2"].gauge
     assert gauge.text == "0.5*x1 + 0.5*x2 - 0.5*abs(x1 - x2); 0.5*x1 + 0.5*x2 + 0.5*abs(x1 - x2)"
 
 
 def test_deeper_and_smooth_networks_are_refused() -> None:
     with pytest.raises(InputError, match="2 ReLU layers, the normal form is of one"):
-        gauge_of(derived_network("minimum-of-4"))
+        gauge_of(hand_derived("minimum-of-4"))
     with pytest.raises(InputError, match="this one has tanh"):
         gauge_of(Network([[[1.0]], [[1.0]]], activation="tanh"))
 

@@ -11,14 +11,14 @@ import pytest
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.task import derived_names, derived_network
+from mathcircuits.detect.features.task import hand_derived, hand_derived_names
 from mathcircuits.detect.networks.composition import padded
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.found import CIRCUIT_COLUMNS
 from mathcircuits.detect.recognition.search import find_circuits, recognise
 from mathcircuits.detect.recognition.templates import circuits
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 def triples(frame: pd.DataFrame) -> list[tuple[str, tuple[str, ...], str]]:
@@ -67,9 +67,9 @@ def oblique_minimum_of_4(rng: np.random.Generator) -> Network:
 # The catalogue's own circuits
 
 
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_every_hand_derived_network_is_recognised_as_its_circuit(name: str) -> None:
-    frame = find_circuits(derived_network(name))
+    frame = find_circuits(hand_derived(name))
     assert tuple(frame.columns) == CIRCUIT_COLUMNS
     first = frame.iloc[0]
     circuit = circuits[name]
@@ -87,7 +87,7 @@ def test_every_hand_derived_network_is_recognised_as_its_circuit(name: str) -> N
 )
 def test_re_gauged_networks_are_recognised_alike(name: str) -> None:
     rng = np.random.default_rng(0)
-    network = derived_network(name)
+    network = hand_derived(name)
     own = find_circuits(network)
     for _ in range(3):
         frame = find_circuits(hidden_again(network, rng))
@@ -100,7 +100,7 @@ def test_re_gauged_networks_are_recognised_alike(name: str) -> None:
 
 
 def test_the_minimum_of_four_and_the_minima_in_it() -> None:
-    frame = find_circuits(derived_network("minimum-of-4"))
+    frame = find_circuits(hand_derived("minimum-of-4"))
     assert triples(frame) == [
         ("minimum-of-4", ("x1", "x2", "x3", "x4"), "y1"),
         ("minimum", ("min(x1, x2)", "min(x3, x4)"), "y1"),
@@ -128,7 +128,7 @@ def test_oblique_pairs_hide_nothing_but_the_gauge() -> None:
 
 
 def test_a_mirrored_part_is_another_gauge() -> None:
-    weights = [w.copy() for w in derived_network("minimum-of-4").weights]
+    weights = [w.copy() for w in hand_derived("minimum-of-4").weights]
     # x4 - relu(x4 - x3) for the second minimum.
     weights[0][3:] = [[0, 0, -1, 1], [0, 0, 0, 1], [0, 0, 0, -1]]
     frame = find_circuits(Network(weights))
@@ -161,7 +161,7 @@ def test_the_minimum_of_three_is_a_minimum_of_a_minimum() -> None:
 
 
 def test_a_linear_layer_counts_as_variables() -> None:
-    full = derived_network("minimum-of-4")
+    full = hand_derived("minimum-of-4")
     minima = np.array([full.weights[1][1], full.weights[1][1] - full.weights[1][0]])
     network = Network(
         [full.weights[0], minima, [[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]],
@@ -175,7 +175,7 @@ def test_a_linear_layer_counts_as_variables() -> None:
 
 
 def test_three_hidden_layers() -> None:
-    frame = find_circuits(padded(derived_network("minimum-of-4"), 3))
+    frame = find_circuits(padded(hand_derived("minimum-of-4"), 3))
     assert triples(frame)[0] == ("minimum-of-4", ("x1", "x2", "x3", "x4"), "y1")
     assert ("minimum", ("min(x1, x2)", "min(x3, x4)"), "layer 2: z0") in triples(frame)
     assert ("identity", ("min(x1, x2, x3, x4)",), "y1") in triples(frame)
@@ -236,7 +236,7 @@ def test_a_reconstructor_of_a_sum() -> None:
 
 
 def test_two_outputs_are_one_circuit_and_two() -> None:
-    frame = find_circuits(derived_network("sort-2"))
+    frame = find_circuits(hand_derived("sort-2"))
     assert triples(frame) == [
         ("sort-2", ("x1", "x2"), "y1, y2"), ("minimum", ("x1", "x2"), "y1"), ("maximum", ("x1", "x2"), "y2"),
     ]  # fmt: skip
@@ -290,7 +290,7 @@ def test_a_planted_deviation_is_certified() -> None:
 
 
 def test_substitution_inside_a_deeper_network_is_certified() -> None:
-    weights = [w.copy() for w in derived_network("minimum-of-4").weights]
+    weights = [w.copy() for w in hand_derived("minimum-of-4").weights]
     weights[0][0, 1] = -1.02
     network = Network(weights)
     found = recognise(network, ((-1.0, 1.0),) * 4, circuits)
@@ -306,10 +306,10 @@ def test_substitution_inside_a_deeper_network_is_certified() -> None:
 
 
 def test_certificates_stop_at_their_limit_and_still_hold() -> None:
-    (first, *_) = recognise(derived_network("minimum-of-4"), ((-1.0, 1.0),) * 4, circuits, 1e-4)
+    (first, *_) = recognise(hand_derived("minimum-of-4"), ((-1.0, 1.0),) * 4, circuits, 1e-4)
     assert np.isfinite(first.certified)
     assert first.certified >= 0
-    (bare, *_) = recognise(derived_network("minimum-of-4"), ((-1.0, 1.0),) * 4, circuits, None)
+    (bare, *_) = recognise(hand_derived("minimum-of-4"), ((-1.0, 1.0),) * 4, circuits, None)
     assert np.isnan(bare.certified)
 
 

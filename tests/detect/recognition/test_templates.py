@@ -13,7 +13,7 @@ from mathcircuits.detect.errors import FileError, InputError, UnknownNameError
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.task import derived_names, derived_network, tasks
+from mathcircuits.detect.features.task import hand_derived, hand_derived_names, tasks
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.bound_templates import bound_circuits
 from mathcircuits.detect.recognition.templates import (
@@ -39,9 +39,9 @@ def test_every_implementation_computes_its_formula_everywhere(circuit: Circuit) 
         assert certify(one, formula.text).upper <= 1e-11
 
 
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_the_catalogue_holds_every_hand_derived_network(name: str) -> None:
-    for own, derived in zip(circuits[name].network.weights, derived_network(name).weights, strict=True):
+    for own, derived in zip(circuits[name].network.weights, hand_derived(name).weights, strict=True):
         assert np.array_equal(own, derived)
 
 

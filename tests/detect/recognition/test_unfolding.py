@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.features.task import derived_names, derived_network
+from mathcircuits.detect.features.task import hand_derived, hand_derived_names
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.neuron_names import neuron_features
 from mathcircuits.detect.recognition.unfolding import unfold
 
-UNFOLDABLE = [name for name in derived_names() if name != "median-of-3"]
+UNFOLDABLE = [name for name in hand_derived_names() if name != "median-of-3"]
 
 
 @pytest.mark.parametrize("name", UNFOLDABLE)
 def test_hand_derived_networks_unfold(name: str) -> None:
-    network = derived_network(name)
+    network = hand_derived(name)
     found = unfold(network)
     assert found
     assert found.network is not None
@@ -74,7 +74,7 @@ def test_why_not() -> None:
     assert unfold(Network([[[1.0, -0.3]], [[1.0]]])).reason == (
         "no feature of the catalogue has its kink at x1 - 0.3*x2 = 0"
     )
-    median = unfold(derived_network("median-of-3"))
+    median = unfold(hand_derived("median-of-3"))
     assert "the template has relu(v0 - v1 + v2 - v3 + v4), which is no single feature" in median.reason
     smooth = unfold(Network([[[1.0]], [[1.0]]], activation="tanh"))
     assert smooth.reason == "its layers of tanh are no sums of the catalogue's ReLU features"
@@ -110,4 +110,4 @@ def test_degenerate_networks() -> None:
 
 
 def test_shown_in_a_notebook() -> None:
-    assert "greaterness" in unfold(derived_network("minimum"))._repr_html_()
+    assert "greaterness" in unfold(hand_derived("minimum"))._repr_html_()

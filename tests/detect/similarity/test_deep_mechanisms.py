@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.similarity.deep_mechanisms import deep_mechanism, deep_similarities
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 def scrambled(network: Network, rng: np.random.Generator) -> Network:
@@ -38,7 +38,7 @@ def regauged(network: Network, rng: np.random.Generator) -> Network:
 
 @pytest.mark.parametrize("name", ["minimum-of-4", "median-of-3", "minimum-older-form"])
 def test_deep_similarity_is_one_for_regauged_copies(name: str) -> None:
-    net = derived_network(name)
+    net = hand_derived(name)
     own = deep_mechanism(net)
     for seed in range(3):
         other = regauged(net, np.random.default_rng(seed))
@@ -49,7 +49,7 @@ def test_deep_similarity_is_one_for_regauged_copies(name: str) -> None:
 
 
 def test_deep_similarity_sees_the_edges() -> None:
-    four = derived_network("minimum-of-4")
+    four = hand_derived("minimum-of-4")
     W1, W2, W3 = four.weights
     # min(x1, x2) carried by x2 instead of x1: the same variables, and so the same last layer, by other edges.
     slid = W1.copy()
@@ -84,7 +84,7 @@ def test_deep_similarity_is_symmetric_and_scale_sensitive() -> None:
 
 def test_deep_networks_that_are_constant() -> None:
     nothing = Network([[[1, 0]], [[-1]], [[1]]])
-    empty, own = deep_mechanism(nothing), deep_mechanism(derived_network("minimum-older-form"))
+    empty, own = deep_mechanism(nothing), deep_mechanism(hand_derived("minimum-older-form"))
     assert empty.empty
     assert empty.similarity(empty) == 1
     assert empty.similarity(own) == own.similarity(empty) == 0
@@ -95,6 +95,6 @@ def test_deep_error_texts() -> None:
         InputError, match="edges are compared between networks with two hidden layers of ReLU"
     ):
         deep_mechanism(MINIMUM)
-    older = derived_network("minimum-older-form")
+    older = hand_derived("minimum-older-form")
     with pytest.raises(InputError, match="deep mechanisms of several boxes or numbers of outputs"):
         deep_mechanism(older).similarity(deep_mechanism(older, box=(-2, 2)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mathcircuits.detect import derived_network
+from mathcircuits.detect import hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.features.symmetry import Symmetry
 from mathcircuits.detect.features.task import tasks
@@ -253,7 +253,7 @@ def test_errors_say_what_is_wrong() -> None:
             call()
 
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 def random_networks(count: int, seed: int, width: int = 8) -> list[Network]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import InputError, Network, derived_network
+from mathcircuits.detect import InputError, Network, hand_derived
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.networks.initialisation import untrained
 from mathcircuits.detect.universality.ensemble_test import ENSEMBLE_COLUMNS, match_ensemble
@@ -55,7 +55,7 @@ def test_an_unused_copy_of_a_feature_does_not_count() -> None:
 
 
 def test_deep_layers_have_rows_of_their_own() -> None:
-    frame = match_ensemble([derived_network("minimum-of-4")] * 12, box=(-1, 1))
+    frame = match_ensemble([hand_derived("minimum-of-4")] * 12, box=(-1, 1))
     deep = frame[(frame["layer"] == 1) & (frame["q"] < 1e-6)]
     assert ("greaterness", ("min(x1, x2)", "min(x3, x4)")) in set(
         zip(deep["feature"], deep["on"], strict=True)
@@ -63,7 +63,7 @@ def test_deep_layers_have_rows_of_their_own() -> None:
 
 
 def test_with_one_input_and_no_bias_nothing_is_evidence() -> None:
-    frame = match_ensemble([derived_network("absolute")] * 40)
+    frame = match_ensemble([hand_derived("absolute")] * 40)
     assert frame["null_prevalence"].max() > 0.7
     assert frame["q"].min() > 1e-6 or frame["null_prevalence"].iloc[0] < 0.9
     assert frame.set_index(["feature", "on"]).loc[("positiveness", ("x1",)), "prevalence"] == 1.0
@@ -73,4 +73,4 @@ def test_a_share_outside_zero_and_one_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"max_unexplained=1\.5: give the share of variance left unexplained"
     ):
-        match_ensemble([derived_network("minimum")], max_unexplained=1.5)
+        match_ensemble([hand_derived("minimum")], max_unexplained=1.5)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.universality.holders import by_architecture, carriers
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 # --- carriers ---

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.similarity.mechanisms import (
     lazy_panel,
@@ -19,15 +19,15 @@ from mathcircuits.detect.universality.ladder import (
     COLUMNS,
     Ladder,
     ladder_of,
+    ladder_of_many,
     ladder_table,
-    ladders,
     share_interval,
 )
 from mathcircuits.detect.universality.population import Population
 from mathcircuits.detect.universality.readings import Read, Settings
 from mathcircuits.detect.universality.rungs import RUNGS, Measured
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 MIRRORED = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
 HALF_SUM = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
 
@@ -66,7 +66,7 @@ def verdicts(found: Ladder) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["minimum", "addition", "sort-2"])
 def test_permuted_and_rescaled_copies_are_the_same_on_every_rung(name: str) -> None:
-    found = ladder_of(copies(derived_network(name)), task=name)
+    found = ladder_of(copies(hand_derived(name)), task=name)
     assert verdicts(found) == dict.fromkeys(RUNGS, "same")
     assert found.stops_at == "circuit"
     assert found.sentence == "The seeds of a are the same up to the circuit."
@@ -98,8 +98,8 @@ def test_the_slide_form_and_the_half_sum_form_part_at_the_circuit() -> None:
 
 
 def test_another_task_with_the_same_features() -> None:
-    a = Population("difference", copies(derived_network("subtraction")), task="subtraction")
-    b = Population("distance", copies(derived_network("absolute-difference")), task="absolute-difference")
+    a = Population("difference", copies(hand_derived("subtraction")), task="subtraction")
+    b = Population("distance", copies(hand_derived("absolute-difference")), task="absolute-difference")
     found = ladder_of(a, b)
     assert verdicts(found) == {
         "function": "different",
@@ -126,7 +126,7 @@ def test_networks_that_learned_nothing_are_vacuous() -> None:
 
 def test_what_could_not_fail_is_vacuous() -> None:
     # One input without biases: every live network holds both signs, and all hidden layers span the same.
-    found = ladder_of(copies(derived_network("identity")), task="identity")
+    found = ladder_of(copies(hand_derived("identity")), task="identity")
     assert verdicts(found) == {"function": "same"} | dict.fromkeys(RUNGS[1:], "vacuous")
     assert found.stops_at == "function"
     assert found.sentence.startswith(
@@ -144,7 +144,7 @@ def test_other_widths_of_one_mechanism() -> None:
 
 
 def test_other_numbers_of_inputs_are_not_compared_but_by_name() -> None:
-    a = Population("absolute", copies(derived_network("absolute")), task="absolute")
+    a = Population("absolute", copies(hand_derived("absolute")), task="absolute")
     b = Population("minimum", copies(MINIMUM), task="minimum")
     found = ladder_of(a, b)
     for name in ("function", "subspace", "units", "circuit"):
@@ -161,7 +161,7 @@ def test_other_boxes_and_other_outputs_are_not_compared() -> None:
     wide = Population("wide", copies(MINIMUM, 4), box=(-2, 2))
     found = ladder_of(Population("narrow", copies(MINIMUM, 4)), wide)
     assert "give both one box to compare them on" in found["subspace"].reason
-    two = Population("sort", copies(derived_network("sort-2"), 4), task="sort-2")
+    two = Population("sort", copies(hand_derived("sort-2"), 4), task="sort-2")
     other = ladder_of(Population("minimum", copies(MINIMUM, 4), task="minimum"), two)
     assert other["function"].reason == other["circuit"].reason == "minimum has 1 outputs and sort 2"
     assert other["subspace"].verdict != "not comparable"
@@ -230,15 +230,15 @@ def test_the_interval_covers_the_share_of_pairs(q: float) -> None:
 
 def test_all_pairs_of_conditions() -> None:
     names = ["minimum", "maximum", "absolute"]
-    populations = [Population(name, copies(derived_network(name), 6), task=name) for name in names]
-    found = ladders(populations)
+    populations = [Population(name, copies(hand_derived(name), 6), task=name) for name in names]
+    found = ladder_of_many(populations)
     assert [(one.first, one.second) for one in found] == [
         (names[i], names[j]) for i in range(3) for j in range(i, 3)
     ]
     alone = ladder_of(populations[0], populations[1])
     for rung, other in zip(found[1].rungs, alone.rungs, strict=True):
         assert rung == other
-    assert len(ladders(populations, within=False)) == 3
+    assert len(ladder_of_many(populations, within=False)) == 3
     table = ladder_table(found)
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 6 * 5
@@ -299,7 +299,7 @@ def test_it_prints() -> None:
 
 def test_error_texts() -> None:
     with pytest.raises(InputError, match="one Network: give a list of networks"):
-        ladder_of(derived_network("minimum"))  # type: ignore[arg-type]
+        ladder_of(hand_derived("minimum"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="population 'p' has no network"):
         Population("p", [])
     with pytest.raises(InputError, match="population 'p' holds 1 -> 1 and 2 -> 1"):
@@ -313,16 +313,16 @@ def test_error_texts() -> None:
     with pytest.raises(InputError, match="max_networks=1: comparing takes at least 2 networks"):
         ladder_of([MINIMUM], max_networks=1)
     with pytest.raises(InputError, match="populations p, p: give each a name of its own"):
-        ladders([Population("p", [MINIMUM])] * 2)
+        ladder_of_many([Population("p", [MINIMUM])] * 2)
     with pytest.raises(InputError, match="no rung named 'neurons': this ladder has function, subspace"):
         ladder_of([MINIMUM])["neurons"]
 
 
 def test_the_deep_ladder() -> None:
-    found = ladder_of(copies(derived_network("median-of-3")), task="median-of-3")
+    found = ladder_of(copies(hand_derived("median-of-3")), task="median-of-3")
     assert found.stops_at == "circuit"
     assert "effective edges" in found["circuit"].reason
-    mixed = ladder_of(copies(MINIMUM, 4), copies(derived_network("minimum-older-form"), 4), task="minimum")
+    mixed = ladder_of(copies(MINIMUM, 4), copies(hand_derived("minimum-older-form"), 4), task="minimum")
     assert mixed["circuit"].reason.startswith(
         "networks of one and of two hidden layers have no edges in common"
     )

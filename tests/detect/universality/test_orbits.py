@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import catalogue, derived_network, tasks
+from mathcircuits.detect import catalogue, hand_derived, tasks
 from mathcircuits.detect.features.binding import Label, label_text
 from mathcircuits.detect.features.task import Task
 from mathcircuits.detect.universality.orbits import Orbits
@@ -63,7 +63,7 @@ def test_a_constant_is_its_own_orbit() -> None:
 @pytest.mark.parametrize("name", [name for name in tasks if tasks[name].derived])
 def test_the_hand_derived_network_lacks_nothing(name: str) -> None:
     orbits = Orbits(tasks[name])
-    network = tasks[name].derived_network
+    network = tasks[name].hand_derived
     assert network is not None
     assert len(orbits.derived) == sum(network.sizes[1:-1])
     labels = [label for _, values in orbits.derived if (label := orbits.name_of(values)) is not None]
@@ -169,5 +169,5 @@ def test_values_are_free_of_scale_and_offset() -> None:
     assert np.isclose(values.sum(), 0.0)
     assert orbits.name_of(values) == GREATER
     assert orbits.name_of(orbits.values(("constant", ("x1",)))) is None
-    network = derived_network("minimum")
+    network = hand_derived("minimum")
     assert network.sizes == (2, 3, 1)

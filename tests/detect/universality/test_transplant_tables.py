@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.universality.transplant_tables import (
     TRANSPLANT_COLUMNS,
-    transplant_matrix,
+    transplant_many,
     transplant_summary,
 )
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 
 
 def rescaled(network: Network, seed: int = 0) -> Network:
@@ -34,10 +34,10 @@ def rescaled(network: Network, seed: int = 0) -> Network:
 def test_a_matrix_over_tasks_and_seeds() -> None:
     nets: dict[str, Network | list[Network]] = {
         "minimum": [MINIMUM, rescaled(MINIMUM)],
-        "maximum": derived_network("maximum"),
-        "sum": derived_network("addition"),
+        "maximum": hand_derived("maximum"),
+        "sum": hand_derived("addition"),
     }
-    frame = transplant_matrix(nets, "greaterness", tasks={"minimum": "minimum", "maximum": "maximum"})
+    frame = transplant_many(nets, "greaterness", tasks={"minimum": "minimum", "maximum": "maximum"})
     assert tuple(frame.columns) == TRANSPLANT_COLUMNS
     assert len(frame) == 4 * 3
     done = frame[frame["reason"] == ""]
@@ -55,4 +55,4 @@ def test_a_matrix_over_tasks_and_seeds() -> None:
 
 
 def test_an_empty_matrix_keeps_its_columns() -> None:
-    assert tuple(transplant_matrix({"one": MINIMUM}, "greaterness").columns) == TRANSPLANT_COLUMNS
+    assert tuple(transplant_many({"one": MINIMUM}, "greaterness").columns) == TRANSPLANT_COLUMNS

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, UnknownFeature, derived_network
+from mathcircuits.detect import Network, UnknownFeature, hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.universality.transplant_tables import (
-    transplant_matrix,
+    transplant_many,
     transplant_summary,
 )
 from mathcircuits.detect.universality.transplants import TransplantSettings, transplant
 
-MINIMUM = derived_network("minimum")
+MINIMUM = hand_derived("minimum")
 #: The mirror image of the minimum's slide form: x2 - relu(x2 - x1).
 MIRRORED = Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]])
 #: The half-sum form: four neurons, none of which is a sign of one input.
 HALF_SUM = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
-ABSOLUTE_DIFFERENCE = derived_network("absolute-difference")
+ABSOLUTE_DIFFERENCE = hand_derived("absolute-difference")
 
 
 def rescaled(network: Network, seed: int = 0) -> Network:
@@ -76,15 +76,15 @@ def test_the_same_arguments_come_first() -> None:
 
 
 def test_another_task_width_and_number_of_inputs() -> None:
-    found = transplant(derived_network("absolute"), derived_network("minimum-of-4"), "positiveness", ("x3",))
+    found = transplant(hand_derived("absolute"), hand_derived("minimum-of-4"), "positiveness", ("x3",))
     assert (found.on, found.donor_on, found.layer, found.last) == (("x3",), ("x1",), 0, False)
     assert found.accuracy == pytest.approx(1, abs=1e-9)
-    back = transplant(derived_network("minimum-of-4"), derived_network("absolute"), "positiveness")
+    back = transplant(hand_derived("minimum-of-4"), hand_derived("absolute"), "positiveness")
     assert back.accuracy == pytest.approx(1, abs=1e-9)
 
 
 def test_a_second_layer_by_its_index() -> None:
-    four = derived_network("minimum-of-4")
+    four = hand_derived("minimum-of-4")
     found = transplant(
         rescaled(four), four, "greaterness", task="minimum-of-4", settings=TransplantSettings(layer=1)
     )
@@ -120,7 +120,7 @@ def test_a_whole_layer_names_what_the_donor_lacks() -> None:
     assert (found.feature, found.moved) == ("layer", ("greaterness(x1, x2)",))
     assert sorted(found.missing) == ["negativeness(x1)", "positiveness(x1)"]
     assert found.accuracy == pytest.approx(1, abs=1e-9)
-    nothing = transplant(derived_network("addition"), MINIMUM)
+    nothing = transplant(hand_derived("addition"), MINIMUM)
     assert not nothing.done
     assert nothing.reason.startswith(
         "no feature of layer 0 of the recipient is held by a used neuron on both"
@@ -149,7 +149,7 @@ def test_a_missing_feature_has_a_reason_and_no_numbers() -> None:
 
 
 def test_a_donor_of_one_neuron_has_only_shuffled_decoys() -> None:
-    found = transplant(derived_network("relu"), derived_network("absolute"), "positiveness")
+    found = transplant(hand_derived("relu"), hand_derived("absolute"), "positiveness")
     assert found.accuracy == pytest.approx(1)
     assert set(found.decoys) == {"shuffled"}
 
@@ -172,13 +172,13 @@ def test_equal_seeds_equal_numbers() -> None:
 
 def test_a_matrix_takes_arguments_boxes_and_settings() -> None:
     nets = {"one": MINIMUM, "two": rescaled(MINIMUM)}
-    frame = transplant_matrix(
+    frame = transplant_many(
         nets, "greaterness", ("x2", "x1"), settings=TransplantSettings(max_unexplained=0.5)
     )
     assert set(frame["on"]) == {"x2, x1"}
     assert frame["reason"].str.contains(r"greaterness\(x2, x1\) at 1 - r\^2 <= 0.5").all()
     # Where x2 is positive, so is neither negative part: only x1 is left to be split by its sign.
-    half = transplant_matrix(nets, "positiveness", box=[(-1, 1), (0.5, 1)])
+    half = transplant_many(nets, "positiveness", box=[(-1, 1), (0.5, 1)])
     assert half["accuracy"].to_numpy() == pytest.approx(1, abs=1e-9)
     assert set(half["on"]) == {"x1"}
 
@@ -204,10 +204,10 @@ def test_error_texts() -> None:
     with pytest.raises(InputError, match="arguments without a feature"):
         transplant(MINIMUM, MINIMUM, on=("x1", "x2"))
     with pytest.raises(InputError, match="give the donor's with donor_box"):
-        transplant(derived_network("absolute"), MINIMUM, "positiveness", box=[(-1, 1), (0, 1)])
+        transplant(hand_derived("absolute"), MINIMUM, "positiveness", box=[(-1, 1), (0, 1)])
     with pytest.raises(InputError, match="networks of type list: give each under a label"):
-        transplant_matrix([derived_network("minimum")])  # type: ignore[arg-type]
+        transplant_many([hand_derived("minimum")])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="tasks for max, which no network is called"):
-        transplant_matrix({"min": MINIMUM}, "greaterness", tasks={"max": "maximum"})
+        transplant_many({"min": MINIMUM}, "greaterness", tasks={"max": "maximum"})
     with pytest.raises(InputError, match="the table has no column 'donor_network': give what"):
-        transplant_summary(transplant_matrix({"a": MINIMUM}).drop(columns="donor_network"))
+        transplant_summary(transplant_many({"a": MINIMUM}).drop(columns="donor_network"))

@@ -134,7 +134,7 @@ def test_trained_networks_end_at_the_smallest_width() -> None:
         lr=0.02, schedule="cosine", steps=1000, batch=128, decay=1e-3, name="wide", stream="per-seed"
     )
     runs = train("minimum", hidden=12, seeds=range(6), regimen=wide)
-    done = compress_all(runs.networks(), "minimum", seeds=runs.seeds)
+    done = compress_many(runs.networks(), "minimum", seeds=runs.seeds)
     assert [one.after for one in done] == [(2, 3, 1)] * 6
     assert all(one.verified for one in done)
     assert all(set(np.unique(np.abs(one.network.weights[0]))) == {0.0, 1.0} for one in done)
@@ -297,9 +297,9 @@ def test_none_depends_on_the_others() -> None:
     nets = [inflated(hand_derived("minimum").to_network(), seed) for seed in range(3)]
     nets.append(Network([rng.normal(size=(9, 2)), rng.normal(size=(1, 9))]))
     nets.append(Network([rng.normal(size=(5, 2)), rng.normal(size=(3, 5)), rng.normal(size=(1, 3))]))
-    together = compress_all(nets, "minimum", settings=Compression(kick=False), seeds=range(5))
+    together = compress_many(nets, "minimum", settings=Compression(kick=False), seeds=range(5))
     for k in (0, 3, 4):
-        (alone,) = compress_all([nets[k]], "minimum", settings=Compression(kick=False), seeds=[k])
+        (alone,) = compress_many([nets[k]], "minimum", settings=Compression(kick=False), seeds=[k])
         assert alone.after == together[k].after
         assert alone.removed == together[k].removed
         for one, other in zip(alone.network.weights, together[k].network.weights, strict=True):
@@ -307,7 +307,7 @@ def test_none_depends_on_the_others() -> None:
 
 
 def test_no_networks() -> None:
-    assert compress_all([], "minimum") == []
+    assert compress_many([], "minimum") == []
 
 
 # What is said
@@ -361,8 +361,8 @@ def test_unknown_tasks_and_missing_seeds() -> None:
     with pytest.raises(UnknownTask):
         compress(HALF_SUM, "minimun")
     with pytest.raises(InputError, match="one Network: give a list of networks"):
-        compress_all(HALF_SUM, "minimum")  # type: ignore[arg-type]
+        compress_many(HALF_SUM, "minimum")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="2 seeds for 1 networks"):
-        compress_all([HALF_SUM], "minimum", seeds=[1, 2])
+        compress_many([HALF_SUM], "minimum", seeds=[1, 2])
     with pytest.raises(InputError, match="it needs 1 inputs"):
-        compress_all([HALF_SUM], "absolute")
+        compress_many([HALF_SUM], "absolute")

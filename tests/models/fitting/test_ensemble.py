@@ -46,7 +46,7 @@ def uneven() -> Ensemble:
 
 def test_networks_come_at_their_own_size() -> None:
     runs = uneven()
-    assert [runs.sizes(k) for k in range(3)] == [(2, 1, 1), (2, 2, 1), (2, 3, 1)]
+    assert runs.sizes == ((2, 1, 1), (2, 2, 1), (2, 3, 1))
     assert [net.cfg.sizes for net in runs] == [(2, 1, 1), (2, 2, 1), (2, 3, 1)]
     assert [net.sizes for net in runs.finite.networks()] == [(2, 1, 1), (2, 3, 1)]
     X = [[1.0, 0.5]]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import UnknownNameError, derived_network, tasks
-from mathcircuits.detect.features.task import derived_names
+from mathcircuits.detect import UnknownNameError, tasks
+from mathcircuits.detect import hand_derived as plain
+from mathcircuits.detect.features.task import hand_derived_names
 from mathcircuits.models import hand_derived
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", derived_names())
+@pytest.mark.parametrize("name", hand_derived_names())
 def test_hand_derived_networks_compute_their_function(name: str, dtype: str) -> None:
     net = hand_derived(name, dtype)  # type: ignore[arg-type]
     task = tasks["minimum" if name == "minimum-older-form" else name]
     X = np.random.default_rng(0).integers(-8, 9, (200, task.arity)) / 8  # exact in float32
     assert np.abs(net(X).detach().double().numpy() - task(X)).max() < 1e-15
-    assert all(
-        (a == b).all() for a, b in zip(net.to_network().weights, derived_network(name).weights, strict=True)
-    )
+    assert all((a == b).all() for a, b in zip(net.to_network().weights, plain(name).weights, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_a_compression_that_adds_neurons_is_refused(monkeypatch: pytest.MonkeyPa
         network, cost = Network([np.ones((9, 1)), np.ones((1, 9))]), 1
 
     monkeypatch.setattr(
-        "mathcircuits.models.training.attempts.compress_all", lambda given, *_, **__: [Wrong()] * len(given)
+        "mathcircuits.models.training.attempts.compress_many", lambda given, *_, **__: [Wrong()] * len(given)
     )
     with pytest.raises(InputError, match=r"compression made \(1, 9, 1\) .* it may only take neurons away"):
         train("absolute", hidden=4, seeds=[0], regimen=as_regimen("compress", steps=5, restarts=0))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.commands import console
@@ -45,7 +45,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
 @pytest.fixture
 def minimum(tmp_path: Path) -> Path:
     """A saved hand-derived minimum."""
-    return save(derived_network("minimum"), tmp_path / "minimum.safetensors")
+    return save(hand_derived("minimum"), tmp_path / "minimum.safetensors")
 
 
 # What it loads

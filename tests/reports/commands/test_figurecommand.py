@@ -17,7 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic_study import FakeStudy, made_up
 
-from mathcircuits.detect import Network, UnknownNameError, derived_network
+from mathcircuits.detect import Network, UnknownNameError, hand_derived
 from mathcircuits.models import train
 from mathcircuits.reports import paperfigures
 from mathcircuits.reports.__main__ import main
@@ -314,7 +314,7 @@ def test_a_network_without_neurons_has_no_response(
 def test_a_network_is_chosen_where_none_is_named(folder: Path) -> None:
     caption = paperfigures.draw("circuit", folder, Choice(task="minimum")).caption
     assert caption.startswith("minimum/3/")
-    assert derived_network("minimum").sizes == (2, 3, 1)
+    assert hand_derived("minimum").sizes == (2, 3, 1)
 
 
 # In the docs

@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 
 
 def test_inspect_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = save(derived_network("absolute"), tmp_path / "abs.npz")
+    file = save(hand_derived("absolute"), tmp_path / "abs.npz")
     out = tmp_path / "new" / "abs.html"
     assert main(["inspect", str(file), "--task", "absolute", "--html", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out)
@@ -39,7 +39,7 @@ class Shelf:
     """A study of one network."""
 
     def networks(self, key: str) -> dict[str, Network]:
-        known = {"absolute/2/adam/0": derived_network("absolute")}
+        known = {"absolute/2/adam/0": hand_derived("absolute")}
         found = {name: net for name, net in known.items() if f"{name}/".startswith(f"{key}/")}
         if not found:
             raise UnknownNameError("network", key, known, "the tables list them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from mathcircuits.detect import Network, derived_network
+from mathcircuits.detect import Network, hand_derived
 from mathcircuits.reports.plots.drawing import (
     LABELS_PER_LAYER,
     NeuronLabel,
@@ -36,7 +36,7 @@ def texts(ax: Axes) -> list[str]:
 
 
 def test_the_same_drawing_is_the_same_text() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
 
     def drawn() -> str:
         figure, (ax,) = blank(*graph_size(net))
@@ -50,7 +50,7 @@ def test_the_same_drawing_is_the_same_text() -> None:
 
 
 def test_the_graph_names_neurons_and_signs_weights() -> None:
-    net = derived_network("minimum")
+    net = hand_derived("minimum")
     labels = {
         (0, 0): NeuronLabel("greaterness", "x1, x2", "matched", used=True),
         (0, 1): NeuronLabel("positiveness", "x1", "vacuous", used=False),

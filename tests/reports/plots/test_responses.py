@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from mathcircuits.detect import Network, derived_network, tasks
+from mathcircuits.detect import Network, hand_derived, tasks
 from mathcircuits.reports.plots.rendering import blank
 from mathcircuits.reports.plots.responses import neuron_response, output_response
 
@@ -64,7 +64,7 @@ def test_the_map_of_two_inputs_has_its_kink() -> None:
 
 
 def test_more_inputs_are_shown_by_their_weights() -> None:
-    net = derived_network("minimum-of-4")
+    net = hand_derived("minimum-of-4")
     ax = neuron_response(net, 0, 0, BOX * 4, axes())
     assert [bar.get_height() for bar in ax.patches if isinstance(bar, Rectangle)] == [1, -1, 0, 0]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["x1", "x2", "x3", "x4"]

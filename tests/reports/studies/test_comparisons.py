@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, derived_network, tasks
+from mathcircuits.detect import Network, hand_derived, tasks
 from mathcircuits.reports.studies.comparisons import (
     Sample,
     contrast_table,
@@ -25,7 +25,7 @@ def scrambled(network: Network, seed: int) -> Network:
 
 
 def sample(name: str, hidden: str = "", regimen: str = "adam", solved: int = 20) -> Sample:
-    network = derived_network(name)
+    network = hand_derived(name)
     sizes = hidden or "-".join(map(str, network.sizes[1:-1]))
     rng = np.random.default_rng(7)
     nets = {f"{name}/{sizes}/{regimen}/{k}": scrambled(network, k) for k in range(solved)}

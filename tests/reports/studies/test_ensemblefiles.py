@@ -61,7 +61,7 @@ def test_a_file_gives_everything_back(runs: Ensemble, tmp_path: Path) -> None:
             assert same, name
     for k, seed in enumerate(runs.seeds):
         alone = load(tmp_path / "runs.safetensors", seed=seed)
-        assert alone.cfg.sizes == runs.sizes(k)
+        assert alone.cfg.sizes == runs.sizes[k]
         assert np.array_equal(alone.to_network().weights[0], runs[k].to_network().weights[0])
 
 

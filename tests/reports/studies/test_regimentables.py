@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import Network, derived_network, tasks
+from mathcircuits.detect import Network, hand_derived, tasks
 from mathcircuits.detect.universality.orbits import Orbits
 from mathcircuits.reports.studies import tables as made
 from mathcircuits.reports.studies.regimentables import (
@@ -20,13 +20,13 @@ from mathcircuits.reports.studies.regimentables import (
 from mathcircuits.reports.studies.schema import empty
 from mathcircuits.reports.studies.tables import Condition
 
-WIDE = Network([np.vstack([derived_network("minimum").weights[0]] * 2), np.full((1, 6), 0.5)])
+WIDE = Network([np.vstack([hand_derived("minimum").weights[0]] * 2), np.full((1, 6), 0.5)])
 
 
 @pytest.fixture
 def condition() -> Condition:
     """Five seeds of minimum: two minimal solutions, one wide one, two failures."""
-    minimal = derived_network("minimum")
+    minimal = hand_derived("minimum")
     failures = {
         "seed": [3, 4],
         "cause": ["dead neuron", "dead neuron"],

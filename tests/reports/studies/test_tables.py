@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import Network, circuits, derived_network, tasks
+from mathcircuits.detect import Network, circuits, hand_derived, tasks
 from mathcircuits.detect.recognition.templates import parse_circuits
 from mathcircuits.detect.universality.orbits import Orbits
 from mathcircuits.reports.studies import comparisons, regimentables
@@ -66,7 +66,7 @@ def reading(
 def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -> Condition:
     """A condition of hand-derived networks with these losses; untrained ones are drawn."""
     task = tasks[name]
-    network = derived_network(name)
+    network = hand_derived(name)
     rng = np.random.default_rng(0)
     seeds = tuple(range(len(losses)))
     return Condition(

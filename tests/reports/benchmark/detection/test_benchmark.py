@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import InputError, UnknownNameError, analyse_many, derived_network
+from mathcircuits.detect import InputError, UnknownNameError, analyse_many, hand_derived
 from mathcircuits.detect.matching import neuron_nulls as nulls
 from mathcircuits.detect.matching.correlations import live_and_bent, unit_vectors
 from mathcircuits.detect.matching.probes import probes_for
@@ -234,7 +234,7 @@ def test_mixtures_are_no_single_feature() -> None:
 
 
 def test_rotating_keeps_the_relations_and_permuting_keeps_the_entries() -> None:
-    stack = Stack.of([derived_network("minimum")])
+    stack = Stack.of([hand_derived("minimum")])
     w = stack.weights[0][0]
     turned = rotated(stack, 10, np.random.default_rng(0)).weights[0]
     np.testing.assert_allclose(

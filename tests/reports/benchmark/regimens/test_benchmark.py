@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import FileError, InputError, Network, derived_network, tasks
+from mathcircuits.detect import FileError, InputError, Network, hand_derived, tasks
 from mathcircuits.detect.matching import neuron_nulls as nulls
 from mathcircuits.models import PRESETS, as_regimen
 from mathcircuits.reports.benchmark.pieces import Done, Piece, cores, work_off
@@ -196,7 +196,7 @@ def test_at_most(hidden: tuple[int, ...], smallest: tuple[int, ...], expected: b
 
 
 def test_networks_of_several_shapes_are_labelled_in_their_order() -> None:
-    derived = derived_network("minimum")
+    derived = hand_derived("minimum")
     oblique = Network([np.array([[1.0, 0.37], [-0.41, 1.0]]), np.array([[1.0, 1.0]])])
     idle = Network([np.array([[1.0, -1.0]]), np.array([[0.0]])])
     shares = labelled_shares([derived, oblique, derived, idle], tasks["minimum"])

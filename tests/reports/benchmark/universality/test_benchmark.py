@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import FileError, InputError, Network, UnknownTask, derived_network, tasks
+from mathcircuits.detect import FileError, InputError, Network, UnknownTask, hand_derived, tasks
 from mathcircuits.detect.similarity.representations import cka
 from mathcircuits.detect.statistics.verdicts import Verdict, verdict
 from mathcircuits.models import save
@@ -280,7 +280,7 @@ def test_planted_networks_get_their_verdicts(minima: VerdictResult) -> None:
 
 def test_depths_are_conditions_of_their_own() -> None:
     deep = Network([*X1_FORM.weights[:1], np.eye(3), *X1_FORM.weights[1:]])
-    found = score({"min": [X1_FORM, deep, deep], "absolute": [derived_network("absolute")]}, name="mine")
+    found = score({"min": [X1_FORM, deep, deep], "absolute": [hand_derived("absolute")]}, name="mine")
     assert found.conditions[["task", "hidden", "depth", "n"]].values.tolist() == [
         ["minimum", "3", 1, 1],
         ["minimum", "3-3", 2, 2],
@@ -294,7 +294,7 @@ def test_depths_are_conditions_of_their_own() -> None:
 
 def test_networks_that_cannot_be_scored() -> None:
     with pytest.raises(InputError, match=r"network 1: 1 -> 1 cannot compute 'minimum' \(2 -> 1\)"):
-        score({"minimum": [X1_FORM, derived_network("absolute")]})
+        score({"minimum": [X1_FORM, hand_derived("absolute")]})
     with pytest.raises(InputError, match="no networks to score"):
         score({"minimum": []})
     with pytest.raises(UnknownTask, match="did you mean 'minimum'"):
@@ -383,7 +383,7 @@ def test_another_verdict_comes_first(minima: VerdictResult) -> None:
 
 
 def test_rows_that_one_side_lacks(minima: VerdictResult) -> None:
-    alone = score({"absolute": [derived_network("absolute")] * 3})
+    alone = score({"absolute": [hand_derived("absolute")] * 3})
     found = compare(minima, alone)
     assert found.attrs["compared"] == 0
     assert Counter(found["change"]) == {
