@@ -306,7 +306,7 @@ def _compress(
     cost = np.zeros(len(seeds), np.int64)
     finite = torch.nonzero(parameters.isfinite().all(dim=1))[:, 0].tolist()
     given = [unpadded_network(plan.config, parameters[k], widths[k]) for k in finite]
-    done = compress_all(
+    done = compress_many(
         given, plan.task, settings=plan.regimen.compression, seeds=[seeds[k] for k in finite], progress=False
     )
     for k, result in zip(finite, done, strict=True):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
-from mathcircuits.models import Compression, compress, compress_all, hand_derived, train
+from mathcircuits.models import Compression, compress, compress_many, hand_derived, train
 from mathcircuits.models.compression.elimination import Limits, State, deletions, eliminated, kicked, without
 from mathcircuits.models.fitting.levenberg import levenberg
 from mathcircuits.models.fitting.regimens import Regimen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mathcircuits.detect import Network, UnknownNameError, derived_network
+from mathcircuits.detect import Network, UnknownNameError, hand_derived
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.studies.folder import Study

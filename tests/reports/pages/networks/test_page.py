@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import FileError, Network, analyse, derived_network
+from mathcircuits.detect import FileError, Network, analyse, hand_derived
 from mathcircuits.reports.commands import inspecting
 from mathcircuits.reports.pages.networks.page import box_text, network_page, write_network_page
 
@@ -46,7 +46,7 @@ def plain(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def solved() -> str:
-    analysis = analyse(derived_network("minimum"), task="minimum", init="uniform")
+    analysis = analyse(hand_derived("minimum"), task="minimum", init="uniform")
     return network_page(
         analysis, title="minimum.npz", ranks=inspecting.ranks_of(analysis), gauge=inspecting.gauge_within(analysis),
         data=inspecting.analysis_data(analysis, inspecting.ranks_of(analysis)),
@@ -125,7 +125,7 @@ def test_a_wide_network_has_its_tables_and_no_graph() -> None:
     # The tables of a small network beside the weights of a wide one: the nulls of width 520 take half a minute.
     wide = Network([np.linspace(-1, 1, 520)[:, None], np.ones((1, 520))])
     skipped = ("circuits, formula and certificate (520 hidden neurons)",)
-    analysis = replace(analyse(derived_network("absolute"), init="uniform"), network=wide, skipped=skipped)
+    analysis = replace(analyse(hand_derived("absolute"), init="uniform"), network=wide, skipped=skipped)
     text = network_page(analysis, title="wide")
     said = plain(text)
     assert "No graph: a layer of more than 48 neurons" in said
@@ -137,7 +137,7 @@ def test_a_wide_network_has_its_tables_and_no_graph() -> None:
 
 
 def test_a_title_is_no_markup() -> None:
-    text = network_page(analyse(derived_network("absolute"), init="uniform"), title="<b>&'x")
+    text = network_page(analyse(hand_derived("absolute"), init="uniform"), title="<b>&'x")
     assert "<b>&" not in text
     assert "&lt;b&gt;" in text
 
@@ -149,7 +149,7 @@ def test_boxes_are_short() -> None:
 
 
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    analysis = analyse(derived_network("absolute"), init="uniform")
+    analysis = analyse(hand_derived("absolute"), init="uniform")
     with pytest.raises(FileError, match=r"is a folder; name a file in it, such as network\.html"):
         write_network_page(analysis, tmp_path, title="a")
     (tmp_path / "file").write_text("")
