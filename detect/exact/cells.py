@@ -1,6 +1,6 @@
 """The cells of a piecewise-linear function: the polygons on which it is affine, split unit by unit.
 
-A composition (see `piecewise`) is affine on each cell of an arrangement: layer by layer, every cell is cut
+A composition (see `piecewise.py`) is affine on each cell of an arrangement: layer by layer, every cell is cut
 by the lines on which a unit of the next layer changes sign there. The largest value over the box is then
 reached at a vertex of a cell. In one and two dimensions the cells cover the box; in three dimensions the
 plane sections of the box by every kink and facet are covered instead, since every vertex lies on one of them.

@@ -2,10 +2,10 @@
 
 The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box is
 reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/mathematics.md, Certificates). In
-one and two dimensions, and in three where the kinks are whole planes, all of them are visited (`arrangement`); above,
-branch and bound visits those that could matter (`branching`); a smooth specification or activation is bounded by
-subdivision (`subdivision`). Both bounds carry their rounding errors. `Certificate.check()` does it all again in exact
-integers (`verification`).
+one and two dimensions, and in three where the kinks are whole planes, all of them are visited (`cells.py`); above,
+branch and bound visits those that could matter (`branch_and_bound.py`); a smooth specification or activation is
+bounded by subdivision (`intervals.py`). Both bounds carry their rounding errors. `Certificate.check()` does it all
+again in exact integers (`exact_vertices.py`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ common denominator is whole, and a vertex is whole in homogeneous coordinates (X
 common divisors. A cell is cut by every unit whose pre-activation has both signs at its vertices; two vertices
 share an edge where no third lies on all facets that they have in common (Fukuda and Prodon, Double
 description method revisited, 1996). No tolerance, no rounding and no solver occurs, and nothing of
-`arrangement` is used.
+`cells.py` is used.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _KINKS = 8
 def has_only_form(task: Task | str) -> bool:
     """Whether networks of the task's smallest size compute it in one way only, up to its symmetries.
 
-    All choices of sides that need no more neurons than the smallest network are tried (`smallest.py`). False also
+    All choices of sides that need no more neurons than the smallest network are tried (`minimal_width.py`). False also
     where that is not known: without a hand-derived network of one hidden layer, or with more than 8 kinks.
 
     Examples:

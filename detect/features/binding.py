@@ -35,7 +35,7 @@ class BoundFeature:
         on: the arguments as texts, e.g. `("x2", "x1")` or `("min(x1, x2)",)`.
         formula: the whole as a formula of the inputs.
         box: the inputs' box.
-        competes_as: the class in which it competes (see `matching`).
+        competes_as: the class in which it competes (see `matching/neurons.py`).
 
     Examples:
         >>> from .catalogues import catalogue

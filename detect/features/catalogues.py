@@ -1,4 +1,4 @@
-"""Feature and Catalogue: the known features, how they are looked up, and how others add to them."""
+"""The catalogue: the known features, how they are looked up, and how others add to them."""
 
 from __future__ import annotations
 

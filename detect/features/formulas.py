@@ -1,4 +1,4 @@
-"""The closed grammar of formulas: text <-> a function on arrays <-> sympy.
+"""Formula: a function in closed form, as text, as a function on arrays and as a SymPy expression.
 
 A formula is arithmetic (`+ - * /`, whole powers) over inputs (`x1`, `x2`, ..., or `x` for `x1`), upstream
 variables (`v0`, ...), numbers, `pi`, the bounds `low` and `high` of the first argument's box, and the

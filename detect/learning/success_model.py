@@ -1,12 +1,12 @@
-"""Prediction: will a network learn its task? Learned from networks whose training is known, by initial weights alone.
+"""Success model: will a network learn its task? By initial weights, from networks whose training is known.
 
 What a network is told by is a list of inner products over the task's box, each computed on points that the task's
 symmetries map onto themselves: they cannot tell a network from one with its inputs exchanged in a way that leaves the
 task as it is, nor from one with its neurons in another order, since neurons are listed by what they are pulled to.
 The pull on neuron j is the early gradient on its incoming weights, `d_j = E[y x; w_j.x > 0]` (Maennel, Bousquet & Gelly
 2018, arXiv 1803.08367: early on, neurons turn by it and hardly feel each other); its growth `w_j.d_j / |d_j| + v_j` is
-what the closed rules of `rules` are made of. Beside it stand the same numbers for the residual, the neurons' overlaps,
-and the error that the best read-out would leave.
+what the closed rules of `closed_rules.py` are made of. Beside it stand the same numbers for the residual, the neurons'
+overlaps, and the error that the best read-out would leave.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a neuron does: ablation, substitution by its feature, and the kink criterion.
+"""What a neuron does: ablation, and substitution by its feature.
 
 Everything here runs on plain weights; `mathcircuits.models.networks.interventions` does the same through
 TransformerLens hooks, and a test holds the two together.

@@ -2,7 +2,7 @@
 
 `directions.py` asks of every known feature whether the layer holds it. Here the layer is asked first: its
 principal, independent or non-negative components are found from the activations alone, and each is then
-matched like a neuron (`nulls.py`): the correlation r with every feature on the probes, per class the null
+matched like a neuron (`neuron_nulls.py`): the correlation r with every feature on the probes, per class the null
 law of 1 - r^2 from the components of untrained networks of the same shape, the gated minimum over classes,
 and Benjamini-Hochberg over the components of a network. So a feature that lies across neurons can be found,
 and a high correlation that any untrained layer's components would reach counts for nothing.

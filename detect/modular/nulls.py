@@ -1,4 +1,4 @@
-"""Frequencies: how much of a neuron or a layer is one wave, beside what untrained networks of the same shape give."""
+"""The null of frequencies: how much of a neuron or layer is one wave, beside untrained networks of its shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cyclic: networks that add modulo an odd prime p, as one table per neuron and side, and their spectra."""
+"""Networks that add modulo an odd prime p, as one table per neuron and side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many networks of one architecture as one array: untrained draws, and a batched forward pass."""
+"""Many networks of one architecture as one array, and their batched forward pass."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Programs: what a network computes, as a formula of simple constants with its certified error.
 
 `decompile` looks for the simplest formula that stays within a tolerance of the network everywhere on a box.
-Candidates are the registered tasks' formulas, and the network's own atom form (`atoms`) with its constants
-rounded to simple rationals, put into words (`phrasing`). A sample screens them; the simplest that may pass
+Candidates are the registered tasks' formulas, and the network's own atom form (`atom_form.py`) with its constants
+rounded to simple rationals, put into words (`rewriting.py`). A sample screens them; the simplest that may pass
 are certified (`certificates`), in order of complexity. A formula is accepted where
 
 - its certified error is within the tolerance,

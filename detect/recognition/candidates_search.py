@@ -2,8 +2,8 @@
 
 The catalogue grows from evidence (docs/mathematics.md, Circuits): where several networks implement a function in one
 way that has no name, or compute one function that has none, that is a candidate. Networks are compared by their
-effective weights, hyperplane by hyperplane and side by side (`gauges`), so that permutation, rescaling, splitting and
-dead neurons do not tell them apart.
+effective weights, hyperplane by hyperplane and side by side (`gauges.py`), so that permutation, rescaling, splitting
+and dead neurons do not tell them apart.
 """
 
 from __future__ import annotations

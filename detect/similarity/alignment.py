@@ -1,10 +1,11 @@
-"""Which unit of one layer is which of another: matchings, returned and scored, and matchings of weights.
+"""Which unit of one layer is which of another: matchings, returned and scored.
 
 `correlation_matching`, `soft_matching` and `partial_matching` take activations `X [n, d_x]` and `Y [n,
 d_y]` on the same inputs and return a `Matching`: a `Similarity` (with its nulls and its policy for dead
 units, see `measures.py`) that also holds the matching. They use the signed Pearson correlation, so they are
 blind to permutations and to positive scales and offsets of single units, which is what a ReLU network is
-free to choose, and not to signs or rotations. `weight_matching` takes two networks instead.
+free to choose, and not to signs or rotations. `weight_permutations.py` matches
+the units of two networks by their weights instead.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A network is read as two signed measures (docs/mathematics.md, Circuit similarit
 
 - the neurons of the last hidden layer, as functions of the inputs: shape u_k, mass `sign(v) sd(v h_k)` per output;
 - its effective edges: the pre-activation of every such neuron is a one-hidden-layer network of its own, whose reduced
-  atoms (`mechanism.py`: antiparallel pairs turned into the linear parts that they carry) are the sources. An edge has
+  atoms (`mechanisms.py`: antiparallel pairs turned into the linear parts that they carry) are the sources. An edge has
   a source shape, a target shape, the source's mass in the target's own units, and the target's mass.
 
 Both measures add up, so permutation, positive rescaling, splitting and dead neurons drop out in either layer. Edges are

@@ -1,4 +1,4 @@
-"""How widespread is a feature, a circuit, a mechanism? Prevalence, verdicts and contrasts between networks.
+"""How widespread is a feature, a circuit, a mechanism? Prevalence and verdicts.
 
 Everything here works on plain counts and tables. Only networks that solve their task count (docs/statistics.md,
 Criteria); the caller decides which ones do.

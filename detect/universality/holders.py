@@ -1,4 +1,4 @@
-"""Carriers: which neurons of many networks hold which features, and in what units.
+"""Holders: which neurons of many networks hold which features, and in what units.
 
 A neuron holds a feature at `1 - r^2 <= HELD` with r > 0; then `h = scale * feature + offset` up to that. Scale and
 offset are the catalogue's coordinate: through them a value of the feature in one network becomes one in another.

@@ -162,7 +162,7 @@ class Orbits:
         Known for one hidden layer (docs/mathematics.md, The normal form: kinks are unique given the function). With
         one input and no bias `f(x) = f(1) relu(x) + f(-1) relu(-x)`, so that a sign is forced where f does not vanish
         on its side. Otherwise a ridge on a hyperplane where the function bends is forced up to its side, and so is an
-        orbit that holds both sides. At the task's smallest width, where that allows one form only (`onlyforms.py`),
+        orbit that holds both sides. At the task's smallest width, where that allows one form only (`uniqueness.py`),
         all that this form is made of is forced. False means "not known to be forced".
 
         Args:

@@ -1,4 +1,4 @@
-"""Comparands: what the ladder reads in the networks of one condition, once per mirror image."""
+"""Readings: what the ladder reads in the networks of one condition, once per mirror image."""
 
 from __future__ import annotations
 

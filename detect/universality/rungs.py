@@ -6,8 +6,8 @@
 - units: mean correlation of matched units. Both: the same above the 95% quantile of pairs of untrained networks,
   different below their 5% quantile.
 - features: Jaccard index of the features that used neurons hold; the same from 1/2 on, different at 0.
-- circuit: reduced circuit similarity (behind two hidden layers that of `edges.py`); the same from 0.9 on, different
-  up to 0.3.
+- circuit: reduced circuit similarity (behind two hidden layers that of `deep_mechanisms.py`); the same from 0.9 on,
+  different up to 0.3.
 
 A pair is *vacuous* where networks that learned nothing do as well: untrained ones (for circuits lazy ones, random
 hidden layers with the best read-out) reach that value too. All rungs are taken up to the symmetries of the tasks:

@@ -4,7 +4,7 @@ Neurons that others of their layer already hold go first, by linear algebra (`re
 eliminated one at a time, the others making up for them (`elimination`); what is left is fitted to the last
 digits and checked on points that it has not seen, stepping back where the check fails. Deep networks get a
 kick: every neuron is deleted once more, with noise on the others. A last step makes the weights readable where
-the function leaves a choice (`readability`). The smallest width that is known for a task is told to none of it.
+the function leaves a choice (`readable_weights.py`). The smallest width that is known for a task is told to none of it.
 """
 
 from __future__ import annotations

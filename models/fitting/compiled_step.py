@@ -1,4 +1,4 @@
-"""The fused step: forward, backward and update of many networks in one compiled pass.
+"""The compiled step: forward, backward and update of many networks in one compiled pass.
 
 The gradient is written out for any depth and activation (data/step.cpp), so that of a batch only a block of 64
 samples is ever materialised. The machine's C++ compiler makes it once, in about three seconds, for every depth,

@@ -1,4 +1,4 @@
-"""Fitting: optimiser steps on many networks at once, in blocks that fit the cache."""
+"""Steps: optimiser steps on many networks at once, in blocks that fit the cache."""
 
 from __future__ import annotations
 

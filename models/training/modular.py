@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-#: Values of one activation tensor (nets x units x pairs) worked on at once: 1 MiB of float32, as in `training`.
+#: Values of one activation tensor (nets x units x pairs) worked on at once: 1 MiB of float32, as in `training.py`.
 CHUNK_VALUES = 2**18
 
 

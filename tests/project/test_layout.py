@@ -65,6 +65,20 @@ def test_no_folder_holds_too_many_modules() -> None:
 
 #: Networks of other libraries, which several modules read together.
 JOINT = {"test_foreign.py"}
+NAMED = [
+    (path, name)
+    for top in ("detect", "models", "reports", "docs")
+    for path in sorted((ROOT / top).rglob("*.[pm][yd]"))
+    for name in re.findall(r"`([\w/]+\.py)`", path.read_text("utf-8"))
+]
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED, ids=lambda value: str(value).removeprefix(f"{ROOT}/"))
+def test_a_module_that_a_text_names_is_there(path: Path, name: str) -> None:
+    places = (ROOT / "detect", ROOT / "models", ROOT / "reports", ROOT / "docs", ROOT / "examples")
+    assert (ROOT / name).is_file() or any(found for place in places for found in place.rglob(name)), path
+
+
 TESTS = [
     path
     for top in ("detect", "models", "reports")
