@@ -195,8 +195,8 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
     from mathcircuits.models.fitting import network_of, started
 
     shapes: dict[tuple[int, ...], list[int]] = {}
-    for place, seed in enumerate(ensemble.seeds):
-        shapes.setdefault(ensemble.sizes(place), []).append(seed)
+    for sizes, seed in zip(ensemble.sizes, ensemble.seeds, strict=True):
+        shapes.setdefault(sizes, []).append(seed)
     networks: dict[int, Network] = {}
     for sizes, seeds in shapes.items():
         config = replace(ensemble.config, sizes=sizes, dtype="float32")
