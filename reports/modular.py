@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -263,7 +263,7 @@ def modular_study(
     seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
     draws: int = 100,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | None = None,
 ) -> ModularStudy:
     """Train, read and compare. Ten seeds of p = 31 take about 15 seconds of one core.
 
@@ -272,7 +272,7 @@ def modular_study(
         seeds: of the networks; verdicts need 72 or more.
         regimen: how they are trained; None is `ModularRegimen()`.
         draws: how many untrained networks stand behind the p-values, at least 20.
-        progress: called as `progress(done, seeds)`.
+        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
 
     Raises:
         InputError: as `train_modular` and `fourier_null` do.
@@ -280,7 +280,7 @@ def modular_study(
     numbers = list(seeds)
     runs = train_modular(p, seeds=numbers, regimen=regimen, progress=progress)
     null = fourier_null(runs.config.architecture, draws=draws)
-    before = train_modular(p, seeds=numbers, regimen=regimen, steps=0)
+    before = train_modular(p, seeds=numbers, regimen=regimen, steps=0, progress=False)
     further = untrained_networks(runs.config.architecture, max(0, UNTRAINED - len(numbers)), seed=1)
     trained, untrained, others = (
         tuple(read_fourier(network, null=null) for network in group)
@@ -296,7 +296,7 @@ def modular_report(
     seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
     draws: int = 100,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | None = None,
 ) -> Path:
     """Train networks to add modulo p, read them, and write what was found.
 

@@ -181,6 +181,21 @@ Array = npt.NDArray[np.float64]
 Intervention = Callable[[Array], Array]
 
 
+@dataclass(frozen=True)
+class Hook:
+    """What a function of `Network.run_with_hooks` is told of the hook that it is called at.
+
+    Attributes:
+        name: the hook's name.
+
+    Examples:
+        >>> Hook("hook_input").name
+        'hook_input'
+    """
+
+    name: str
+
+
 @runtime_checkable
 class HasNetwork(Protocol):
     """Anything that can be read as a Network."""
@@ -317,10 +332,7 @@ class Network:
             [[0.0]]
         """
         hooks = dict(interventions or {})
-        known = hook_names(len(self.activations))
-        for name in hooks:
-            if name not in known:
-                raise UnknownNameError("hook", name, known, f"this network has {', '.join(known)}")
+        self._chosen(tuple(hooks))
 
         def at(name: str, values: Array) -> Array:
             if name not in hooks:
@@ -343,6 +355,82 @@ class Network:
             h = recorded[hook_post(block)] = at(hook_post(block), post)
         recorded[HOOK_OUTPUT] = at(HOOK_OUTPUT, h @ self.weights[-1].T + self.bias_vectors[-1])
         return Activations(recorded, architecture=self.architecture, network=self)
+
+    def run_with_cache(
+        self, X: npt.ArrayLike, names_filter: str | Sequence[str] | Callable[[str], bool] | None = None
+    ) -> tuple[Array, Activations]:
+        """TransformerLens's call of that name: the outputs [n, outputs] and what the hooks recorded.
+
+        Args:
+            X: inputs [n, d].
+            names_filter: the hooks to record: one name, several, or a function of the name; None records all. The
+                inputs are always kept.
+
+        Raises:
+            UnknownNameError: for a hook that the network does not have, which TransformerLens would not record.
+
+        Examples:
+            >>> net = Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]])
+            >>> outputs, cache = net.run_with_cache([[-2.0]], "blocks.0.mlp.hook_post")
+            >>> outputs.tolist(), list(cache), cache["blocks.0.mlp.hook_post"].tolist()
+            ([[2.0]], ['hook_input', 'blocks.0.mlp.hook_post'], [[0.0, 2.0]])
+        """
+        ran = self.run(X)
+        kept = self._chosen(names_filter)
+        recorded = {name: ran[name] for name in ran if name in kept or name == HOOK_INPUT}
+        return ran.outputs, Activations(recorded, architecture=self.architecture, network=self)
+
+    def run_with_hooks(
+        self,
+        X: npt.ArrayLike,
+        fwd_hooks: Sequence[tuple[str | Callable[[str], bool], Callable[..., npt.ArrayLike | None]]] = (),
+    ) -> Array:
+        """TransformerLens's call of that name: the outputs [n, outputs] with functions at hooks.
+
+        Args:
+            X: inputs [n, d].
+            fwd_hooks: pairs of a hook's name (or a function that picks names) and a function, called as
+                `function(values, hook=hook)` with that hook's values [n, units], a copy, and a `Hook` of that name.
+                What it returns goes on in the values' place; where it returns None, they go on as it left them.
+                Several at one hook run in their order.
+
+        Raises:
+            UnknownNameError: for a hook that the network does not have.
+            InputError: where a function changes the shape.
+
+        Examples:
+            >>> net = Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]])
+            >>> net.run_with_hooks([[-2.0]], [("blocks.0.mlp.hook_post", lambda h, hook: h * [1, 0])]).tolist()
+            [[0.0]]
+        """
+        at: dict[str, list[Callable[..., npt.ArrayLike | None]]] = {}
+        for names, function in fwd_hooks:
+            for name in self._chosen(names):
+                at.setdefault(name, []).append(function)
+
+        def through(name: str) -> Intervention:
+            def changed(values: Array) -> Array:
+                for function in at[name]:
+                    returned = function(values, hook=Hook(name))
+                    values = values if returned is None else np.asarray(returned)
+                return values
+
+            return changed
+
+        return self.run(X, {name: through(name) for name in at}).outputs
+
+    def _chosen(self, names: str | Sequence[str] | Callable[[str], bool] | None) -> tuple[str, ...]:
+        """The hooks of those names, in the order of the forward pass."""
+        known = hook_names(len(self.activations))
+        if names is None:
+            return known
+        if callable(names):
+            return tuple(name for name in known if names(name))
+        asked = [names] if isinstance(names, str) else list(names)
+        for name in asked:
+            if name not in known:
+                raise UnknownNameError("hook", name, known, f"this network has {', '.join(known)}")
+        return tuple(name for name in known if name in asked)
 
     def to_network(self) -> Network:
         """Itself, so that a Network goes wherever something with `to_network` does."""

@@ -16,7 +16,7 @@ another, and all p^2 pairs are worked on at once, those kept for testing with we
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor
+from tqdm import tqdm
 
 from mathcircuits.detect import InputError, Network
 from mathcircuits.detect.modular import check_modulus, sums_of
@@ -188,7 +189,7 @@ def train_modular(
     regimen: ModularRegimen | None = None,
     steps: int | None = None,
     device: str | torch.device | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | None = None,
 ) -> ModularRuns:
     """Train one network per seed to add modulo p.
 
@@ -201,7 +202,7 @@ def train_modular(
         regimen: how; None is `ModularRegimen()`.
         steps: updates in place of the regimen's.
         device: where to compute; None is the CPU.
-        progress: called as `progress(done, seeds)` after each group of seeds.
+        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
 
     Raises:
         InputError: for a modulus that is no odd prime, no seeds or repeated ones, a share that leaves no pair to
@@ -230,6 +231,14 @@ def train_modular(
     layers: list[list[Tensor]] = []
     masks: list[Tensor] = []
     histories: list[Array] = []
+    # tqdm's disable=None means: no bar where the output is no terminal
+    bar = tqdm(
+        total=len(numbers),
+        desc=f"modulo {p}",
+        unit="seed",
+        disable=None if progress is None else not progress,
+        leave=False,
+    )
     for start in range(0, len(numbers), per_chunk):
         group = numbers[start : start + per_chunk]
         weights, mask = _started(p, how, group, chosen)
@@ -238,8 +247,8 @@ def train_modular(
             histories.append(_fit(moved, mask.to(place), p, how, logged))
         layers.append([weight.cpu() for weight in moved])
         masks.append(mask)
-        if progress is not None:
-            progress(start + len(group), len(numbers))
+        bar.update(len(group))
+    bar.close()
     embedding, hidden, readout = (torch.cat(parts).numpy() for parts in zip(*layers, strict=True))
     losses, train_accuracy, test_accuracy = np.concatenate(histories, axis=2)
     return ModularRuns(

@@ -344,3 +344,52 @@ def test_an_unknown_hook_names_the_near_one() -> None:
 def test_outputs_that_were_not_recorded_are_an_error() -> None:
     with pytest.raises(UnknownNameError, match="no hook named 'hook_output'"):
         _ = Activations({"hook_input": X}).outputs
+
+
+# --- as TransformerLens calls it ---
+
+
+def test_run_with_cache_is_the_run_and_its_outputs() -> None:
+    net = Network([[[1.0], [-1.0]], [[1.0, 1.0]]])
+    outputs, cache = net.run_with_cache([[-2.0], [3.0]])
+    ran = net.run([[-2.0], [3.0]])
+    assert cache == ran
+    assert outputs.tolist() == [[2.0], [3.0]]
+    for chosen in (
+        "blocks.0.mlp.hook_post", ["blocks.0.mlp.hook_post"], lambda name: name.endswith("hook_post"),
+    ):  # fmt: skip
+        outputs, cache = net.run_with_cache([[-2.0], [3.0]], names_filter=chosen)
+        assert outputs.tolist() == [[2.0], [3.0]]
+        assert {name: values.tolist() for name, values in cache.items()} == {
+            "hook_input": [[-2.0], [3.0]],
+            "blocks.0.mlp.hook_post": [[0.0, 2.0], [3.0, 0.0]],
+        }
+    with pytest.raises(UnknownNameError, match=r"no hook named 'blocks.0.hook_post': did you mean"):
+        net.run_with_cache([[0.0]], ["blocks.0.hook_post"])
+
+
+def test_run_with_hooks_runs_functions_in_their_order() -> None:
+    net = Network([[[1.0], [-1.0]], [[1.0, 1.0]]])
+    told: list[str] = []
+
+    def double(values: Any, hook: Any) -> Any:
+        told.append(hook.name)
+        return 2 * values
+
+    def first_off(values: Any, hook: Any) -> None:
+        told.append(hook.name)
+        values[:, 0] = 0.0
+
+    post = "blocks.0.mlp.hook_post"
+    X = [[3.0], [-2.0]]
+    assert net.run_with_hooks(X, fwd_hooks=[(post, double)]).tolist() == [[6.0], [4.0]]
+    # Written into and not returned: the values go on as they were left.
+    assert net.run_with_hooks(X, fwd_hooks=[(post, double), (post, first_off)]).tolist() == [[0.0], [4.0]]
+    assert net.run_with_hooks(X).tolist() == [[3.0], [2.0]]
+    told.clear()
+    assert net.run_with_hooks(X, [(lambda name: "mlp" in name, double)]).tolist() == [[12.0], [8.0]]
+    assert told == ["blocks.0.mlp.hook_pre", post]
+    with pytest.raises(UnknownNameError, match="no hook named 'hook_pots'"):
+        net.run_with_hooks(X, [("hook_pots", double)])
+    with pytest.raises(InputError, match=r"the intervention at hook_output returned shape \(1, 1\)"):
+        net.run_with_hooks(X, [("hook_output", lambda values, **_: values[:1])])
