@@ -162,7 +162,9 @@ def test_history_is_tidy() -> None:
 
 def test_progress_counts_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     train_modular(31, seeds=range(4), steps=0, progress=True)
-    assert "4/4" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "modulo 31: " in told
+    assert "/4 " in told
     for quiet in (None, False):
         train_modular(31, seeds=range(4), steps=0, progress=quiet)
         assert capsys.readouterr().err == ""
