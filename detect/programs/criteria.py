@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-#: The error up to which a program is written by default, in the output's units. Used by programs.
+#: The error up to which a program is written by default, and the certified distance from its task up to which a solved
+#: network is the task, in the output's units. Used by programs, by the table of regimens and by their benchmark.
 PROGRAM_ERROR = 5e-3
 #: What a deeper row may miss of its pre-activation, relative, tried in turn: rounding, a trained network's noise, and
 #: more. Used by programs (the form in atoms).

@@ -12,14 +12,13 @@ import pandas as pd
 
 from mathcircuits.detect import UnknownTask, catalogue, tasks
 from mathcircuits.detect.matching import HELD
+from mathcircuits.detect.statistics import ROUNDING
 
 from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
 from ..studies.config import width_order
 from ..studies.schema import CONDITION, Tables
 
-#: A read-out that leaves this share is exact up to rounding.
-_EXACT = 1e-12
 #: What names a cell of the grid within a task.
 CELL = [name for name in CONDITION if name != "task"]
 #: Where the page keeps the summary of its largest table, which several sections ask for.
@@ -366,7 +365,8 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     if directions.empty or networks.empty:
         return pd.DataFrame(columns=columns)
     solved = set(networks[networks["solved"].astype(bool)]["network"])
-    kept = directions[directions["network"].isin(solved) & ~(directions["untrained"] <= _EXACT)]
+    # What can be read out of an untrained layer up to rounding shows nothing about training.
+    kept = directions[directions["network"].isin(solved) & ~(directions["untrained"] <= ROUNDING)]
     if kept.empty:
         return pd.DataFrame(columns=columns)
     # Networks have the same few features in common: each is looked up once.

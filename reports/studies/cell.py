@@ -24,6 +24,7 @@ import numpy as np
 
 from mathcircuits.detect import catalogue, circuits, tasks
 from mathcircuits.detect.features import SOLVED
+from mathcircuits.detect.networks import comparison_points
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, relative_width
@@ -42,6 +43,8 @@ READINGS = (
 )
 #: Raised when a change to this package's code changes what is read in the same weights.
 READING = 5
+#: Points at which a task's values stand for it.
+_TRIALS = 64
 #: Where Osier's own training is repeated, which stops earlier, a network has solved its task below this mean squared
 #: error instead of `SOLVED`.
 SOLVED_OSIER = 1e-4
@@ -106,9 +109,8 @@ class Cell:
     def hash(self) -> str:
         """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version."""
         task = tasks[self.task]
-        low, high = np.array(task.box).T
         # A task may be a Python function: its values stand for it.
-        probes = np.random.default_rng(0).uniform(low, high, (64, task.arity))
+        probes = comparison_points(task.box, _TRIALS)
         content = {
             "mathcircuits": _version(),
             "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],

@@ -24,6 +24,8 @@ from mathcircuits.detect import (
     tasks,
 )
 from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
+from mathcircuits.detect.networks import comparison_points
+from mathcircuits.detect.statistics import EQUAL, TINY
 
 from .config import INIT
 from .schema import COLUMNS, own_columns
@@ -43,9 +45,9 @@ FAILED_READ_DEEP = 1
 PROGRAM_COLUMNS = own_columns("programs")
 CIRCUIT_COLUMNS = own_columns("circuits")
 KINK_COLUMNS = tuple(name for name in COLUMNS["networks"] if name.startswith("kinks"))
-#: Points at which a formula is compared with its task's, and how far rounding may take them apart there. Both
-#: have simple constants: two that differ at all differ by far more at nearly every point.
-_POINTS, _ROUNDING = 512, 1e-9
+#: Points at which a formula is compared with its task's. Both have simple constants: two that differ at all differ by
+#: far more than rounding at nearly every point.
+_POINTS = 512
 
 
 @dataclass(frozen=True)
@@ -146,15 +148,14 @@ def equals_task(program: Program, task: Task) -> bool | None:
         return None
     if program.formula is None:
         return False
-    low, high = np.array(task.box).T
-    X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
+    X = comparison_points(task.box, _POINTS)
     # A constant formula has one value for all points.
     columns = [
         np.broadcast_to(np.asarray(f(X, box=task.box), dtype=np.float64), len(X)) for f in program.formula
     ]
     own = np.column_stack(columns)
     wanted = task(X)
-    return bool(np.abs(own - wanted).max() <= _ROUNDING * max(1.0, float(np.abs(wanted).max())))
+    return bool(np.abs(own - wanted).max() <= EQUAL * max(1.0, float(np.abs(wanted).max())))
 
 
 def class_text(program: Program, gauge: Gauge | None, task: Task) -> str:
@@ -193,7 +194,7 @@ def kink_share(gauge: Gauge) -> float:
         return math.nan
     mass = np.abs(reduced.plus + reduced.minus)[:, 0]
     # What training left of a kink is no kink: effective weights below this have no gauge either.
-    real = mass > SAME_GAUGE * max(reduced.size, 1e-300)
+    real = mass > SAME_GAUGE * max(reduced.size, TINY)
     if not real.any():
         return math.nan
     return float(np.clip(reduced.shares[int(np.argmax(mass)), 0], 0.0, 1.0)) + 0.0
@@ -290,11 +291,10 @@ def is_affine(task: Task) -> bool:
         >>> is_affine(tasks["addition"]), is_affine(tasks["minimum"])
         (True, False)
     """
-    low, high = np.array(task.box).T
-    X = np.random.default_rng(0).uniform(low, high, (_POINTS, task.arity))
+    X = comparison_points(task.box, _POINTS)
     columns, wanted = np.column_stack([X, np.ones(_POINTS)]), task(X)
     rest = wanted - columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0]
-    return bool(np.abs(rest).max() <= _ROUNDING * max(1.0, float(np.abs(wanted).max())))
+    return bool(np.abs(rest).max() <= EQUAL * max(1.0, float(np.abs(wanted).max())))
 
 
 def kink_frame(rows: Iterable[tuple[int, dict[str, Any]]]) -> pd.DataFrame:

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mathcircuits.detect import prevalence
+from mathcircuits.detect.programs import PROGRAM_ERROR
 
 from .schema import empty, typed
 from .tables import Condition
-
-#: The certified distance from the task up to which a solved network is the task: the tolerance of a formula.
-CERTIFIED = 5e-3
 
 
 def regimen_table(condition: Condition, networks: pd.DataFrame, census: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +43,7 @@ def regimen_table(condition: Condition, networks: pd.DataFrame, census: pd.DataF
         "low": success.low,
         "high": success.high,
         "read": len(programs),
-        "certified": int((programs["spec_upper"] <= CERTIFIED).sum()),
+        "certified": int((programs["spec_upper"] <= PROGRAM_ERROR).sum()),
         "at_minimum": small,
         "minimum_value": math.nan if minimal is None else minimal.value,
         "minimum_low": math.nan if minimal is None else minimal.low,

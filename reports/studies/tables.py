@@ -22,6 +22,7 @@ from mathcircuits.detect.features import Label
 from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.networks import hook_post, sobol_points
 from mathcircuits.detect.similarity import pairwise
+from mathcircuits.detect.statistics import ROUNDING
 from mathcircuits.detect.universality import Orbits, match_ensemble
 
 from .circuitry import forced_gauge, gauge_kind
@@ -289,8 +290,8 @@ def similarity_table(condition: Condition) -> pd.DataFrame:
             first, second = np.triu_indices(len(members), 1)
             found = values[population]
             tested = population == "trained" and len(null) > 0
-            # A tie up to rounding counts against the finding, as in detect/measures.py.
-            reached = len(null) - np.searchsorted(null, found - 1e-12)
+            # A tie up to rounding counts against the finding, as for every measure of similarity.
+            reached = len(null) - np.searchsorted(null, found - ROUNDING)
             frames.append(
                 pd.DataFrame(
                     {

@@ -18,10 +18,10 @@ import numpy as np
 
 from mathcircuits.detect import tasks
 from mathcircuits.detect.features import SOLVED
+from mathcircuits.detect.programs import PROGRAM_ERROR
 from mathcircuits.models import as_regimen
 
 from ...studies.cell import SOLVED_OSIER
-from ...studies.regimentables import CERTIFIED
 from ..pieces import FOLDER, Done, Piece, cores, work_off
 from ..results import Benchmark
 from ..scores import Bound, Score, Setting, mean_share, share
@@ -370,7 +370,7 @@ def full_account(
         pooled: whether the rows are of several tasks, whose sizes, formulas and gauges are not comparable.
     """
     read = rows[rows["read"].astype(bool)]
-    proved = int((read["proved"].astype(float) <= CERTIFIED).sum())
+    proved = int((read["proved"].astype(float) <= PROGRAM_ERROR).sum())
     return [
         share(part, s, "solved", int((rows["loss"] < SOLVED).sum()), len(rows), note=note),
         share(part, s, "proved within 5e-3", proved, len(read)),

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import Network, Task, canonical_form, diagnose_many, tasks
-from mathcircuits.detect.features import Symmetry
+from mathcircuits.detect.features import SOLVED, Symmetry
 from mathcircuits.detect.networks import untrained
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def plant_failures(count: int, seed: int) -> list[PlantedFailure]:
     return [failure for cause in causes for failure in kept[cause][:count]]
 
 
-def confusion(failures: Sequence[PlantedFailure], threshold: float = 1e-8) -> pd.DataFrame:
+def confusion(failures: Sequence[PlantedFailure], threshold: float = SOLVED) -> pd.DataFrame:
     """What each was planted as (rows) against what the diagnosis says (columns), counted.
 
     Examples:

@@ -15,10 +15,10 @@ import numpy as np
 from mathcircuits.detect import InputError, Network, Task, analyse_many, certify, decompile, tasks
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.matching import HELD, USED
+from mathcircuits.detect.programs import PROGRAM_ERROR
 from mathcircuits.models import Regimen, train
 
 from ...studies.circuitry import equals_task, gauge_in, gauge_kind, kink_share
-from ...studies.regimentables import CERTIFIED
 from ..pieces import Done, Piece
 from ..scores import Setting
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: A network whose error is at most this everywhere has at most its square as mean squared error, whatever the points:
 #: others need no proof.
-_PROVABLE = CERTIFIED**2
+_PROVABLE = PROGRAM_ERROR**2
 #: A piece is to take about so many seconds: a killed run loses two of them.
 _PIECE = 15.0
 #: Seconds of one core that a seed takes, by what is done; measured, and right to a factor of two, which is all that

@@ -9,6 +9,7 @@ import numpy as np
 
 from mathcircuits.detect import InputError
 from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.statistics import ROUNDING
 
 from .verdictresults import VerdictResult
 from .verdictrows import KEYS
@@ -22,8 +23,6 @@ COLUMNS = (
 )  # fmt: skip
 #: A ladder's row is named by both its conditions and the rung.
 _LADDER = ("task_a", "hidden_a", "regimen_a", "task_b", "hidden_b", "regimen_b")
-#: Ends of two intervals that rounding may have moved apart.
-_ROUNDING = 1e-12
 
 
 def compare(
@@ -127,7 +126,8 @@ def _tested(merged: pd.DataFrame, both: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _differs(merged: pd.DataFrame, name: str) -> np.ndarray:
     first, second = (merged[f"{name}_{side}"].to_numpy(dtype=float, na_value=np.nan) for side in "ab")
-    return np.asarray((np.abs(first - second) > _ROUNDING) | (np.isnan(first) != np.isnan(second)))
+    # Rounding may have moved the ends of two intervals apart.
+    return np.asarray((np.abs(first - second) > ROUNDING) | (np.isnan(first) != np.isnan(second)))
 
 
 def _ladder_rows(ladder: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import verdict
-from mathcircuits.detect.statistics import MARGINS
+from mathcircuits.detect.statistics import MARGINS, ROUNDING
 
 from ..scores import Bound, Score, Setting
 
@@ -53,7 +53,7 @@ def population_scores(sizes: tuple[int, ...] = SIZES) -> list[Score]:
             scores += [
                 Score(PART, at, "wrong universal or absent", wrong, bound=WRONG),
                 # The chances of all counts sum to 1 but for rounding.
-                Score(PART, at, "coverage", min(covered + 1e-12, 1.0), bound=COVERAGE),
+                Score(PART, at, "coverage", min(covered + ROUNDING, 1.0), bound=COVERAGE),
                 *(
                     Score(PART, at, f"called {name}", float(chance[names == name].sum()))
                     for name in ("universal", "partial", "absent", "inconclusive")
