@@ -36,7 +36,7 @@ from ..statistics.criteria import EQUAL, ROUNDING
 from .cells import TooManyCells, polygon_cells
 from .criteria import LEADING, PARALLEL
 from .minimal_width import build_network, smallest_plan
-from .piecewise import Layer, PiecewiseLinear, from_network
+from .piecewise import PiecewiseLinear, UnitLayer, from_network
 
 Array = npt.NDArray[np.float64]
 
@@ -469,7 +469,7 @@ def _subtract(f: CanonicalForm, g: CanonicalForm) -> CanonicalForm:
 
 def _composition(form: CanonicalForm) -> PiecewiseLinear:
     """The form as units of slope -1, which is |z|."""
-    layer = Layer(form.n, form.d, -np.ones(form.kinks))
+    layer = UnitLayer(form.n, form.d, -np.ones(form.kinks))
     return PiecewiseLinear(form.inputs, (layer,), np.concatenate([form.A, form.kappa.T], axis=1), form.c)
 
 

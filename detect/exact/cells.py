@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..networks.box import Box
-from .piecewise import Layer, PiecewiseLinear
+from .piecewise import PiecewiseLinear, UnitLayer
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -109,12 +109,12 @@ class _RunningError:
         size = np.abs(weights) @ self.magnitude + np.abs(bias)
         return (weights.shape[1] + 2 * self.inputs + 8) * UNIT_ROUNDOFF * size, size
 
-    def tau(self, layer: Layer) -> Array:
+    def tau(self, layer: UnitLayer) -> Array:
         """Below twice its own rounding a unit's sign says nothing."""
         self.taus.append(2 * self.noise(layer.weights, layer.bias)[0])
         return self.taus[-1]
 
-    def advance(self, layer: Layer, ranges: tuple[Array, Array] | None = None) -> None:
+    def advance(self, layer: UnitLayer, ranges: tuple[Array, Array] | None = None) -> None:
         """Take the layer's units in; their ranges over the cells, where known, tell how large they get."""
         noise, size = self.noise(layer.weights, layer.bias)
         wrong = np.abs(layer.weights) @ self.error + noise

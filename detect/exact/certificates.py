@@ -28,8 +28,8 @@ from .branch_and_bound import Search, branch_and_bound
 from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
 from .criteria import BOUNDS_MEET, ONE_NUMBER
 from .piecewise import (
-    NotPiecewiseLinear,
     PiecewiseLinear,
+    SmoothFormulaError,
     difference,
     discontinuous,
     from_formulas,
@@ -401,7 +401,7 @@ def _compositions(
         return (from_network(network), from_network(specification)) if both else None
     try:
         return from_network(network), from_formulas(specification, network.inputs, spec_box)
-    except NotPiecewiseLinear:
+    except SmoothFormulaError:
         return None
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import InputError
 from ..features.formulas import Formula
 from ..networks.network import Network
-from .piecewise import Layer, PiecewiseLinear, difference, from_formulas, from_network
+from .piecewise import PiecewiseLinear, UnitLayer, difference, from_formulas, from_network
 
 Vertex = tuple[int, ...]
 Cell = tuple[list[Vertex], list[int]]  # vertices, and per vertex the set of its facets as bits
@@ -92,7 +92,7 @@ def _read(side: Mapping[str, Any], inputs: int) -> PiecewiseLinear:
 def _integers(f: PiecewiseLinear) -> tuple[Any, list[int], list[tuple[int, int, int]]]:
     """Whole rows [units + out, d + units + 1], their scales, and per unit its layer's end and slopes."""
     width, scales, rows, row_scales, units = f.inputs + f.units + 1, [1] * f.inputs, [], [], []
-    for layer in (*f.layers, Layer(f.readout, f.offset, np.zeros(0))):
+    for layer in (*f.layers, UnitLayer(f.readout, f.offset, np.zeros(0))):
         bias, slope = list(layer.bias), layer.slope
         parts = [[w / s for w, s in zip(row, scales, strict=False)] for row in layer.weights]
         scale = math.lcm(*(v.denominator for row in [*parts, bias] for v in row))

@@ -30,7 +30,7 @@ DISCONTINUOUS = ("step", "sign")
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class UnitLayer:
     """Units `z -> z if z > 0 else slope * z` of `z = weights @ [inputs, earlier units] + bias`.
 
     Attributes:
@@ -64,7 +64,7 @@ class PiecewiseLinear:
     """
 
     inputs: int
-    layers: tuple[Layer, ...]
+    layers: tuple[UnitLayer, ...]
     readout: npt.NDArray[Any]
     offset: npt.NDArray[Any]
 
@@ -88,7 +88,9 @@ class PiecewiseLinear:
 
     def to_float(self) -> PiecewiseLinear:
         """The same with float64 coefficients, each rounded to the nearest."""
-        layers = tuple(Layer(*(a.astype(float) for a in (x.weights, x.bias, x.slope))) for x in self.layers)
+        layers = tuple(
+            UnitLayer(*(a.astype(float) for a in (x.weights, x.bias, x.slope))) for x in self.layers
+        )
         return PiecewiseLinear(self.inputs, layers, self.readout.astype(float), self.offset.astype(float))
 
     def without(self, dropped: npt.NDArray[np.bool_]) -> PiecewiseLinear:
@@ -99,7 +101,7 @@ class PiecewiseLinear:
         for layer in self.layers:
             own = kept[start : start + len(layer.bias)]
             weights = layer.weights[own][:, columns[: layer.weights.shape[1]]]
-            layers.append(Layer(weights, layer.bias[own], layer.slope[own]))
+            layers.append(UnitLayer(weights, layer.bias[own], layer.slope[own]))
             start += len(layer.bias)
         return PiecewiseLinear(self.inputs, tuple(layers), self.readout[:, columns], self.offset)
 
@@ -146,7 +148,7 @@ def from_network(network: Network, exact: bool = False) -> PiecewiseLinear:
             affine = rows, bias
             continue
         slopes = np.full(len(W), slope) if not exact else _exact(np.full(len(W), slope))
-        layers.append(Layer(rows, bias, slopes))
+        layers.append(UnitLayer(rows, bias, slopes))
         affine, columns = None, slice(d + units, d + units + len(W))
         units += len(W)
     assert affine is not None  # the read-out is linear
@@ -162,7 +164,7 @@ def from_formulas(
 
     Raises:
         InputError: for `step` and `sign`, which jump.
-        NotPiecewiseLinear: where a formula is smooth (a product, a power, sin, ...).
+        SmoothFormulaError: where a formula is smooth (a product, a power, sin, ...).
 
     Examples:
         >>> from_formulas([Formula("x1/3 + abs(x1)")], 1, exact=True).readout.tolist()
@@ -211,7 +213,7 @@ def difference(f: PiecewiseLinear, g: PiecewiseLinear) -> PiecewiseLinear:
                 parts.append((rows, layer.bias, layer.slope))
                 columns[side] = [*columns[side], *range(total, total + len(layer.bias))]
                 total += len(layer.bias)
-        layers.append(Layer(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))))
+        layers.append(UnitLayer(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))))
     readout = _zeros((f.outputs, total), exact)
     readout[:, columns[0]] = f.readout
     for k, column in enumerate(columns[1]):
@@ -235,13 +237,13 @@ def discontinuous(formula: Formula) -> str:
     return ""
 
 
-class NotPiecewiseLinear(InputError):
+class SmoothFormulaError(InputError):
     """A formula that is smooth somewhere: it has no piecewise-linear composition.
 
     Examples:
         >>> try:
         ...     from_formulas([Formula("x1 * x2")], 2)
-        ... except NotPiecewiseLinear as error:
+        ... except SmoothFormulaError as error:
         ...     print(error)
         x1 * x2 is not piecewise linear: it is bounded by subdivision instead
     """
@@ -297,7 +299,7 @@ class _Compiler:
             found = self._call(str(node.value), arguments)
             if found is not None:
                 return found
-        raise NotPiecewiseLinear(node)
+        raise SmoothFormulaError(node)
 
     def _name(self, name: str) -> _Affine:
         if name == "pi":
@@ -383,7 +385,7 @@ class _Compiler:
         layers, width = [], d
         for depth in range(1, max(self.depths, default=0) + 1):
             rows = [self.arguments[k] for k in order if self.depths[k] == depth]
-            layers.append(Layer(*matrix(rows, width), _zeros((len(rows),), True)))
+            layers.append(UnitLayer(*matrix(rows, width), _zeros((len(rows),), True)))
             width += len(rows)
         return PiecewiseLinear(d, tuple(layers), *matrix(outputs, width))
 

@@ -115,7 +115,7 @@ def recognise(
         return ()
     templates = bound_circuits(known, network.inputs, box)
     trace = Trace.of(network, box, templates.X)
-    found = _Walk(trace, known, templates).run()
+    found = _Recognition(trace, known, templates).run()
     if time_limit is not None:
         found = [replace(f, certified=substitution_bound(trace, f, time_limit)) for f in found]
     return tuple(sorted(found, key=_place))
@@ -146,7 +146,7 @@ class _Option:
         return self.used, self.bound.circuit.arity, self.bound.circuit.depth, self.place
 
 
-class _Walk:
+class _Recognition:
     """One network's walk from the inputs up.
 
     Attributes:

@@ -355,7 +355,7 @@ class Circuits(Registry[Circuit]):
         return f"<table><thead><tr><th>circuit</th><th>formula</th><th>gauges</th></tr></thead>{rows}</table>"
 
 
-class _Installed(Circuits):
+class _InstalledCircuits(Circuits):
     """The shipped circuits, those of installed plug-ins and the user's own, read when first used."""
 
     def __init__(self) -> None:
@@ -547,4 +547,4 @@ def _plugged_in(point: EntryPoint) -> list[Circuit]:
 
 
 #: The circuits that mathcircuits ships, those of installed plug-ins and the user's own.
-circuits: Circuits = _Installed()
+circuits: Circuits = _InstalledCircuits()

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import identity, kron, vstack
 
 from ..errors import InputError
-from .measures import Array, Index, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
+from .measures import Array, Index, LayerLike, LiveUnits, Measure, Null, Prepared, Similarity, evaluate
 
 #: Up to this many copies of units transport is one exact assignment (milliseconds); above, a linear program.
 _LARGEST_ASSIGNMENT = 256
@@ -219,7 +219,7 @@ def _matched(
     return Matching(**record, pairs=pairs, correlations=C[rows, columns], plan=whole)
 
 
-def _standardised(layer: Layer) -> Prepared:
+def _standardised(layer: LiveUnits) -> Prepared:
     """Columns of mean 0 and length 1, so that a cross product is a correlation."""
     Z = layer.centred / np.abs(layer.centred).max(axis=0)
     return Prepared(layer, (Z / np.linalg.norm(Z, axis=0),))

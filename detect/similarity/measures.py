@@ -120,7 +120,7 @@ class Similarity:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LiveUnits:
     """Checked activations: the live units as float64, scaled to a largest value of 1 in size.
 
     Attributes:
@@ -160,7 +160,7 @@ class Prepared:
         notes: flags that this side brings along.
     """
 
-    layer: Layer
+    layer: LiveUnits
     rows: tuple[Array, ...] = ()
     table: Any = None
     scalars: tuple[float, ...] = ()
@@ -188,7 +188,7 @@ class Measure:
     """
 
     name: str
-    prepare: Callable[[Layer], Prepared]
+    prepare: Callable[[LiveUnits], Prepared]
     compare: Callable[[Prepared, Prepared], float]
     same: float = 1.0
     different: float = 0.0
@@ -319,7 +319,7 @@ def null_values(
     return np.array(values)
 
 
-def check_same_inputs(layers: Mapping[str, Layer], *, rows: bool = True) -> None:
+def check_same_inputs(layers: Mapping[str, LiveUnits], *, rows: bool = True) -> None:
     """Raise unless all layers have as many rows, and those that know their inputs the same ones.
 
     Args:
@@ -360,8 +360,8 @@ def _named(X: LayerLike, name: str) -> tuple[npt.ArrayLike, str]:
     return X, ""
 
 
-def check_layer(X: LayerLike, name: str = "X") -> Layer:
-    """Activations as a `Layer`: two-dimensional, finite, at least two rows and one unit.
+def check_layer(X: LayerLike, name: str = "X") -> LiveUnits:
+    """Activations as a `LiveUnits`: two-dimensional, finite, at least two rows and one unit.
 
     A unit is constant, and so left out, where its range is within 64 roundings of its largest value.
 
@@ -396,7 +396,7 @@ def check_layer(X: LayerLike, name: str = "X") -> Layer:
     live = np.flatnonzero(values.max(axis=0) - values.min(axis=0) > 64 * eps * largest)
     scale = float(largest[live].max()) if len(live) else 1.0
     values = values[:, live] / scale
-    return Layer(values, values - values.mean(axis=0), scale, live, d, eps, inputs_id)
+    return LiveUnits(values, values - values.mean(axis=0), scale, live, d, eps, inputs_id)
 
 
 def _shown(value: object) -> str:

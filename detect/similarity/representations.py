@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..statistics.criteria import ROUNDING
 from .criteria import EQUIDISTANT
 from .hsic import hsic_rows, unbiased_hsic
-from .measures import Array, Layer, LayerLike, Measure, Null, Prepared, Similarity, evaluate
+from .measures import Array, LayerLike, LiveUnits, Measure, Null, Prepared, Similarity, evaluate
 
 
 def cka(
@@ -303,7 +303,7 @@ def mutual_knn(
 def cka_measure(unbiased: bool = True) -> Measure:
     """Linear CKA as a `Measure`."""
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         X = _narrow(layer.centred)
         X = X / np.linalg.norm(X)
         if not unbiased:
@@ -329,7 +329,7 @@ def rbf_cka_measure(bandwidth: float = 1.0, unbiased: bool = True) -> Measure:
     if not bandwidth > 0:
         raise InputError(f"bandwidth {bandwidth}: give a positive multiple of the median distance")
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         from scipy.spatial.distance import pdist, squareform
 
         distances = pdist(_narrow(layer.centred))
@@ -355,7 +355,7 @@ def rbf_cka_measure(bandwidth: float = 1.0, unbiased: bool = True) -> Measure:
 def procrustes_measure() -> Measure:
     """The Procrustes angle as a `Measure`."""
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         X = _narrow(layer.centred)
         return Prepared(layer, (X / np.linalg.norm(X),))
 
@@ -367,7 +367,7 @@ def shape_measure(alpha: float = 1.0) -> Measure:
     if not 0 <= alpha <= 1:
         raise InputError(f"alpha {alpha}: give a number from 0 (CCA) to 1 (Procrustes)")
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         U, s = _basis(layer)
         X = U * (alpha * s * (layer.scale if alpha < 1 else 1.0) + (1 - alpha))
         return Prepared(layer, (X / np.linalg.norm(X),))
@@ -389,7 +389,7 @@ def svcca_measure(share: float = 0.99) -> Measure:
     if not 0 < share <= 1:
         raise InputError(f"share {share}: give the part of the variance to keep, above 0 and up to 1")
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         U, s = _basis(layer)
         held = np.cumsum(s**2) / (s**2).sum()
         return Prepared(layer, (U[:, : 1 + int(np.searchsorted(held, share - ROUNDING))],))
@@ -401,7 +401,7 @@ def r2_measure(folds: int | None = None, seed: int = 0) -> Measure:
     """R2 of X from Y as a `Measure`."""
     if folds is None:
 
-        def prepare(layer: Layer) -> Prepared:
+        def prepare(layer: LiveUnits) -> Prepared:
             return Prepared(layer, (layer.centred / np.linalg.norm(layer.centred), _basis(layer)[0]))
 
         def in_sample(x: Prepared, y: Prepared) -> float:
@@ -414,7 +414,7 @@ def r2_measure(folds: int | None = None, seed: int = 0) -> Measure:
     def held_out(x: Prepared, y: Prepared) -> float:
         return _held_out_r2(x.rows[0], y.rows[0], folds, seed)
 
-    def whole(layer: Layer) -> Prepared:
+    def whole(layer: LiveUnits) -> Prepared:
         return Prepared(layer, (layer.centred,))
 
     return Measure(f"r2({folds} folds)", whole, held_out, fewest=folds)
@@ -425,7 +425,7 @@ def rsa_measure(distance: str = "correlation", compare: str = "spearman") -> Mea
     _option("distance", distance, ("correlation", "euclidean", "sqeuclidean", "cosine"))
     _option("compare", compare, ("spearman", "pearson"))
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         from scipy.spatial.distance import pdist, squareform
 
         notes: tuple[str, ...] = ()
@@ -461,7 +461,7 @@ def mutual_knn_measure(k: int = 10, distance: str = "cosine") -> Measure:
     if k < 1:
         raise InputError(f"k = {k}: give the number of neighbours, at least 1")
 
-    def prepare(layer: Layer) -> Prepared:
+    def prepare(layer: LiveUnits) -> Prepared:
         from scipy import sparse
 
         notes: tuple[str, ...] = ()
@@ -500,7 +500,7 @@ def _narrow(X: Array) -> Array:
     return np.asarray(U * s)
 
 
-def _basis(layer: Layer) -> tuple[Array, Array]:
+def _basis(layer: LiveUnits) -> tuple[Array, Array]:
     """Orthonormal basis [n, rank] of the centred units and their singular values above rounding level."""
     U, s, _ = np.linalg.svd(layer.centred, full_matrices=False)
     rank = max(1, int((s > s[0] * max(layer.centred.shape) * layer.eps).sum()))
@@ -552,7 +552,7 @@ def _held_out_r2(X: Array, Y: Array, folds: int, seed: int) -> float:
     return 1.0 - error / spread
 
 
-def _unit_rows(layer: Layer, centre: bool) -> tuple[Array, int]:
+def _unit_rows(layer: LiveUnits, centre: bool) -> tuple[Array, int]:
     """Rows of length 1 (after taking off their mean over the units), and how many have no direction."""
     rows = layer.values - layer.values.mean(axis=1, keepdims=True) if centre else layer.values
     norms = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -17,7 +17,7 @@ from mathcircuits.detect.errors import InputError, UnknownTask
 from mathcircuits.detect.exact import exact_vertices as verification
 from mathcircuits.detect.exact.certificates import Certificate, certify
 from mathcircuits.detect.exact.criteria import BOUNDS_MEET
-from mathcircuits.detect.exact.piecewise import NotPiecewiseLinear, difference, from_formulas, from_network
+from mathcircuits.detect.exact.piecewise import SmoothFormulaError, difference, from_formulas, from_network
 from mathcircuits.detect.features.formulas import Formula
 from mathcircuits.detect.features.task import Task, Tasks, hand_derived, tasks
 from mathcircuits.detect.networks.network import Network
@@ -439,7 +439,7 @@ def test_errors() -> None:
         certify(MINIMUM, registry["double"])
     with pytest.raises(InputError, match="not a certificate"):
         Certificate.from_json("{}")
-    with pytest.raises(NotPiecewiseLinear, match=r"x1 \* x2 is not piecewise linear"):
+    with pytest.raises(SmoothFormulaError, match=r"x1 \* x2 is not piecewise linear"):
         from_formulas([Formula("1 + x1 * x2")], 2)
     with pytest.raises(InputError, match="is not piecewise linear: only relu"):
         from_network(Network([[[1.0]], [[1.0]]], activation="tanh"))
