@@ -33,7 +33,7 @@ COPY = 1e-6
 #: Used by matching (correlations).
 SPREAD = 1e-9
 
-# Mixtures
+# Mixtures, used by matching (mixtures)
 
 #: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
 UNEXPLAINED = 1e-3
@@ -52,7 +52,7 @@ READ, DECADES = 1e-3, 1.0
 #: Used by matching (components) and recognition (combinations of variables).
 TRAINED_RANK = 1e-6
 
-# Kinks
+# Kinks, used by matching (the kink criterion)
 
 #: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
 #: criterion of trained networks: 95% of trained minimum networks reach it), and more than in 95% of lazy networks.
