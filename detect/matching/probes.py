@@ -60,10 +60,6 @@ class Probes:
         """The number of inputs d."""
         return int(self.X.shape[1])
 
-    def class_of(self, k: int) -> str:
-        """The class of feature k."""
-        return self.features[k].competes_as
-
     def __repr__(self) -> str:
         return f"Probes(n={len(self.X)}, d={self.inputs}, features={len(self.features)}, classes={len(self.classes)})"
 

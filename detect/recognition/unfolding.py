@@ -85,7 +85,6 @@ def unfold(
     box: BoxLike = (-1.0, 1.0),
     tolerance: float = UNFOLDED,
     catalogue: Circuits | None = None,
-    time_limit: float = 10.0,
 ) -> Unfolding:
     """The equivalent network whose neurons each hold a single feature of the catalogue.
 
@@ -97,7 +96,6 @@ def unfold(
         box: (low, high), or one pair per input.
         tolerance: the largest difference, in units of the output, that may be certified.
         catalogue: circuits; by default the installed ones.
-        time_limit: seconds for a certificate that has to be searched for.
 
     Raises:
         InputError: for a tolerance below 0.
@@ -128,7 +126,7 @@ def unfold(
         if mixed:
             reasons.append(f"the {_METHODS[build.__name__]} has {mixed[0]}, which is no single feature")
             continue
-        proof = certify(net, made, box=bounds, time_limit=time_limit)
+        proof = certify(net, made, box=bounds)
         if proof.upper <= tolerance:
             return Unfolding(made, proof, neurons, _METHODS[build.__name__], "")
         refused = proof if refused is None or proof.upper < refused.upper else refused

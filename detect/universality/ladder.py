@@ -239,20 +239,14 @@ def ladder_of_many(
     populations: Sequence[Population],
     *,
     within: bool = True,
-    threshold: float = SOLVED,
-    majority: float = MAJORITY,
-    confidence: float = 0.95,
-    max_unexplained: float = HELD,
-    max_networks: int = COMPARED,
-    seed: int = 0,
-    catalogue: Catalogue | None = None,
 ) -> tuple[Ladder, ...]:
-    """The ladders of all pairs of conditions; what needs one condition only is computed once.
+    """The ladders of all pairs of conditions, as `ladder_of` makes them by default.
+
+    What needs one condition only is computed once.
 
     Args:
         populations: the conditions, of different names.
         within: whether each is also compared with itself.
-        threshold, majority, confidence, max_unexplained, max_networks, seed, catalogue: as for `ladder_of`.
 
     Returns:
         in the order (1, 1), (1, 2), ..., (2, 2), ..., each judged alone; `ladder_table` judges them together.
@@ -270,12 +264,12 @@ def ladder_of_many(
     names = [population.name for population in populations]
     if len(set(names)) < len(names):
         raise InputError(f"populations {', '.join(names)}: give each a name of its own")
-    settings = Settings(threshold, majority, max_unexplained, max_networks, seed, catalogue)
+    settings = Settings(SOLVED, MAJORITY, HELD, COMPARED, 0, None)
     read = [Read(population, settings) for population in populations]
     found = {}
     for j, other in enumerate(read):
         for i, one in enumerate(read[: j + within]):
-            found[i, j] = _compared(one, other, confidence)
+            found[i, j] = _compared(one, other, 0.95)
         # Only the second of a pair is mirrored: what 24 images take is held for one condition at a time.
         other.forget_images()
     return tuple(found[pair] for pair in sorted(found))

@@ -260,32 +260,8 @@ def periodic_table(table: pd.DataFrame, ax: Axes, *, features: Sequence[str], ta
     return ax
 
 
-def similarity_map(matrix: pd.DataFrame, ax: Axes) -> Axes:
-    """Networks by networks: light is alike (1), dark is not (0); a network with itself is left out.
-
-    Args:
-        matrix: square, seeds in rows and columns, values in [0, 1]; missing pairs are left blank.
-        ax: the axes.
-
-    Examples:
-        >>> from .rendering import blank
-        >>> _, (ax,) = blank(1, 1)
-        >>> image = similarity_map(pd.DataFrame([[float("nan"), 0.5], [0.5, float("nan")]]), ax).images[0]
-        >>> image.get_clim()
-        (0.0, 1.0)
-    """
-    values = matrix.to_numpy(dtype=float, copy=True)
-    # Unbiased CKA may fall a little below 0 where nothing is shared; the scale ends there.
-    ax.imshow(np.ma.masked_invalid(values), cmap="cividis", vmin=0.0, vmax=1.0, interpolation="none")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    for side in ax.spines.values():
-        side.set(visible=True, color=FAINT.light)
-    return ax
-
-
 def similarity_scale(ax: Axes) -> Axes:
-    """The colour scale of `similarity_map`, as a bar.
+    """The colour scale of similarities between networks as a bar: light is alike (1), dark is not (0).
 
     Examples:
         >>> from .rendering import blank

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -475,12 +475,6 @@ def split_arguments(text: str) -> tuple[str, ...]:
             start = k + 1
     last = text[start:].strip()
     return tuple([*parts, last] if last else parts)
-
-
-def conditions_of(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, str, str]]:
-    """Every (task, hidden, regimen) of a study's tables, in their order."""
-    networks = tables["networks"]
-    yield from dict.fromkeys(zip(networks["task"], networks["hidden"], networks["regimen"], strict=True))
 
 
 def _identified(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,27 +10,22 @@ success, with trees of their own for each width, the rules as they are.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from mathcircuits.detect import SuccessModel, closed_rule, tasks
 from mathcircuits.detect.networks import Stack
 
 from ...studies.cell import SOLVED_OSIER
-from ..results import Benchmark
 from ..scores import Bound, Score, Setting, mean_share, share
 
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble
 
-NAME = "prediction"
 MINIMAL, WIDTHS, BATCHES = "at minimal width", "over widths", "batches of its own"
 RULE, REFINED, TREES, MAJORITY = "closed rule", "refined rule", "boosted trees", "majority"
 #: Osier's notebook.
@@ -117,43 +112,6 @@ QUICK = PredictionEffort(
     500,
     300,
 )
-
-
-def run_prediction(
-    *,
-    quick: bool = False,
-    out: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    progress: bool | None = None,
-    size: PredictionEffort | None = None,
-) -> Benchmark:
-    """Run every part: about 15 minutes on two cores, `quick` about half a minute.
-
-    Args:
-        quick: `QUICK` in place of `FULL`.
-        out: a folder to write into (see `Benchmark.write`); None writes nothing.
-        seed: of the trees; added to the networks' seeds.
-        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
-        size: sizes of one's own.
-    """
-    chosen = size or (QUICK if quick else FULL)
-    scores: list[Score] = []
-    seconds: dict[str, float] = {}
-    cells: list[tuple[str, TaskAtWidth]] = [(MINIMAL, cell) for cell in chosen.minimal]
-    cells += [(WIDTHS, cell) for cell in chosen.wide]
-    # tqdm's disable=None means: no bar where the output is no terminal
-    with tqdm(cells, desc=NAME, unit="cell", disable=None if progress is None else not progress) as bar:
-        for part, cell in bar:
-            bar.set_postfix_str(f"{cell.task} at {cell.width}")
-            clock = time.perf_counter()
-            scores += list(cell_scores(part, cell, chosen, seed))
-            seconds[part] = seconds.get(part, 0.0) + time.perf_counter() - clock
-    if chosen != FULL:
-        scores = [score.lenient() for score in scores]
-    found = Benchmark(NAME, chosen != FULL, seed, tuple(scores), seconds, _about(chosen))
-    if out is not None:
-        found.write(out)
-    return found
 
 
 def cell_scores(part: str, cell: TaskAtWidth, size: PredictionEffort, seed: int) -> Iterator[Score]:
@@ -271,15 +229,3 @@ def _at(cell: TaskAtWidth, population: str) -> Setting:
         width=cell.width,
         task=cell.task,
     )
-
-
-def _about(size: PredictionEffort) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    packages = ("mathcircuits", "numpy", "scikit-learn", "torch")
-    return {
-        "versions": {name: version(name) for name in packages},
-        "regimen": {"optimiser": "sgd", "lr": RATE, "batch": BATCH, "solved": SOLVED_OSIER},
-        "seeds": {"fitted from": FITTED, "held out from": HELD_OUT},
-        "size": asdict(size),
-    }

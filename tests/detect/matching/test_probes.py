@@ -38,7 +38,7 @@ def test_classes_are_blocks(probes: Probes) -> None:
     ends = [*probes.starts[1:], len(probes.features)]
     for name, start, end in zip(probes.classes, probes.starts, ends, strict=True):
         assert start < end
-        assert {probes.class_of(k) for k in range(start, end)} == {name}
+        assert {feature.competes_as for feature in probes.features[start:end]} == {name}
 
 
 def test_constants_are_left_out() -> None:

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from mathcircuits.reports.plots import figures
-from mathcircuits.reports.plots.clusters import clustered
 from mathcircuits.reports.plots.palette import (
     VERDICTS,
     colour_of,
@@ -122,11 +121,3 @@ def test_every_verdict_has_its_letter() -> None:
     rows = [{**ROW, "task": name, "verdict": name} for name in names]
     ax = figures.periodic_table(pd.DataFrame(rows), axes(), features=["greaterness"], tasks=names)
     assert texts(ax) == [mark.letter for mark in VERDICTS.values()]
-
-
-def test_the_similarity_map_leaves_absent_pairs_blank() -> None:
-    pairs = pd.DataFrame({"network_a": ["a"], "network_b": ["b"], "value": [0.7]})
-    matrix = clustered(pairs).matrix
-    image = figures.similarity_map(matrix, axes()).images[0]
-    assert image.get_array().mask.tolist() == [[True, False], [False, True]]  # type: ignore[union-attr]
-    assert image.get_clim() == (0.0, 1.0)
