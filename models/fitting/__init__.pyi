@@ -11,6 +11,7 @@ from .regimens import Compression as Compression
 from .regimens import Regimen as Regimen
 from .regimens import Rescue as Rescue
 from .regimens import as_regimen as as_regimen
+from .steps import FitSettings as FitSettings
 from .steps import fit as fit
 from .steps import started as started
 from .vectors import Layout as Layout

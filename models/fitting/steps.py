@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,36 +113,59 @@ class GradientNoise:
         return taken.contiguous()
 
 
+@dataclass(frozen=True, eq=False)
+class FitSettings:
+    """What is fitted, and how.
+
+    Attributes:
+        task: what to learn.
+        config: the shape.
+        regimen: how.
+        steps: updates; schedules run over them.
+        logged: the steps at which the loss is wanted, ascending; None for `log_steps(steps)`.
+        moments: the steps before which the parameters are wanted, ascending, below `steps`.
+        fused: the compiled step, for parameters on the CPU; None for the eager one.
+        bar: a progress bar whose `update` is told of network-steps.
+
+    Examples:
+        >>> from mathcircuits.detect import tasks
+        >>> from .regimens import as_regimen
+        >>> settings = FitSettings(tasks["absolute"], MLPConfig((1, 2, 1)), as_regimen("adam"), 4)
+        >>> settings.logged_steps.tolist()
+        [0, 1, 2, 3, 4]
+    """
+
+    task: Task
+    config: MLPConfig
+    regimen: Regimen
+    steps: int
+    logged: npt.NDArray[np.int64] | None = None
+    moments: Sequence[int] = ()
+    fused: FusedStep | None = None
+    bar: Any = None
+
+    @property
+    def logged_steps(self) -> npt.NDArray[np.int64]:
+        """The steps at which the loss is wanted."""
+        return log_steps(self.steps) if self.logged is None else self.logged
+
+
 def fit(
     parameters: Tensor,
     streams: Sequence[torch.Generator],
-    task: Task,
-    config: MLPConfig,
-    regimen: Regimen,
-    steps: int,
+    settings: FitSettings,
     *,
     noise_seeds: Sequence[object] = (),
-    logged: npt.NDArray[np.int64] | None = None,
-    moments: Sequence[int] = (),
     snapshots: list[Tensor] | None = None,
-    fused: FusedStep | None = None,
-    bar: Any = None,
 ) -> npt.NDArray[np.float64]:
     """Train from given parameters, in place.
 
     Args:
         parameters: [net, size], laid out as `Layout` says.
         streams: the generators of the batches: one that all networks share, or one each.
-        task: what to learn.
-        config: the shape.
-        regimen: how.
-        steps: updates; schedules run over them.
+        settings: what is fitted, and how.
         noise_seeds: whose gradient noise, one per network; needed where the regimen has such noise.
-        logged: the steps at which the loss is wanted, ascending; None for `log_steps(steps)`.
-        moments: the steps before which the parameters are wanted, ascending, below `steps`.
-        snapshots: where they are appended, [net, size] each.
-        fused: the compiled step, for parameters on the CPU; None for the eager one.
-        bar: a progress bar whose `update` is told of network-steps.
+        snapshots: where the parameters of the settings' moments are appended, [net, size] each.
 
     Returns:
         Losses [m, net] before the update at each logged step; NaN for those from `steps` on.
@@ -150,14 +174,14 @@ def fit(
         >>> from mathcircuits.detect import tasks
         >>> from .regimens import as_regimen
         >>> start = torch.tensor([[1.0, -1.0, 0.9, 0.9]])
-        >>> losses = fit(start, [torch.Generator().manual_seed(0)], tasks["absolute"],
-        ...              MLPConfig((1, 2, 1)), as_regimen("adam"), 300)
+        >>> settings = FitSettings(tasks["absolute"], MLPConfig((1, 2, 1)), as_regimen("adam"), 300)
+        >>> losses = fit(start, [torch.Generator().manual_seed(0)], settings)
         >>> bool(losses[0] > 1e-3), [round(v, 3) for v in (start[:, :2].abs() * start[:, 2:])[0].tolist()]
         (True, [1.0, 1.0])
     """
-    logged = log_steps(steps) if logged is None else logged
-    nets = len(parameters)
-    batches = Batches(task, regimen, streams, parameters.device)
+    regimen, steps, fused = settings.regimen, settings.steps, settings.fused
+    logged, nets = settings.logged_steps, len(parameters)
+    batches = Batches(settings.task, regimen, streams, parameters.device)
     optimiser = Optimiser(regimen, parameters, steps)
     noise = None
     ahead = max(1, min(batches.ahead, BLOCK_LOSSES // nets))
@@ -166,19 +190,19 @@ def fit(
         ahead = max(1, min(ahead, BLOCK_NOISE // parameters.numel()))
     losses = np.full((len(logged), nets), np.nan)
     pool = None if fused is None else ThreadPoolExecutor(torch.get_num_threads())
-    starts = sorted({*range(0, steps, ahead), *moments}) if steps else []
+    starts = sorted({*range(0, steps, ahead), *settings.moments}) if steps else []
     with pool or nullcontext():
         for start, end in itertools.pairwise([*starts, steps]):
             count = end - start
-            if snapshots is not None and start in moments:
+            if snapshots is not None and start in settings.moments:
                 snapshots.append(parameters.cpu().clone())
             x, y = batches.block(count)
             added = None if noise is None else noise.take(count)
             if fused is None:
-                found = _eager_steps(parameters, x, y, config, optimiser, start, added, logged)
+                found = _eager_steps(parameters, x, y, settings, optimiser, start, added)
             else:
                 found = fused.train(
-                    config,
+                    settings.config,
                     optimiser.rule,
                     parameters,
                     optimiser.first,
@@ -191,53 +215,40 @@ def fit(
                 )
             rows = np.flatnonzero((logged >= start) & (logged < start + count))
             losses[rows] = found[logged[rows] - start]
-            if bar is not None:
-                bar.update(count * nets)
+            if settings.bar is not None:
+                settings.bar.update(count * nets)
     return losses
 
 
 def fit_in_chunks(
     parameters: Tensor,
     seeds: Sequence[int],
-    key: tuple[object, ...] | None,
-    task: Task,
-    config: MLPConfig,
-    regimen: Regimen,
-    steps: int,
+    settings: FitSettings,
     *,
+    key: tuple[object, ...] | None = None,
     streams: Sequence[torch.Generator] = (),
     attempt: int = 0,
-    logged: npt.NDArray[np.int64] | None = None,
-    moments: Sequence[int] = (),
     snapshots: list[Tensor] | None = None,
-    fused: FusedStep | None = None,
-    bar: Any = None,
 ) -> npt.NDArray[np.float64]:
     """`fit` with as many networks at once as stay in cache.
 
     Args:
         parameters: [net, size], changed in place.
         seeds: one per network, of its own noise.
+        settings: what is fitted, and how.
         key: what names the batches of a rescue's phase; None for those of a first training.
-        task: what to learn.
-        config: the shape.
-        regimen: how.
-        steps: updates.
         streams: with no key and a stream per seed: the generators that made the networks' weights.
         attempt: the number of the attempt: each has batches of its own.
-        logged: see `fit`.
-        moments: see `fit`.
         snapshots: see `fit`.
-        fused: see `fit`.
-        bar: see `fit`.
 
     Returns:
         Losses [m, net], as `fit` gives them.
     """
+    task, config, regimen = settings.task, settings.config, settings.regimen
     nets = len(parameters)
     shared = regimen.stream == "shared"
     per_chunk = max(1, CHUNK_VALUES // (max(config.sizes) * regimen.batch))
-    if fused is not None and shared:
+    if settings.fused is not None and shared:
         per_chunk = nets  # its memory does not grow with the networks, and batches are drawn once for all
     purpose = (
         key if key is not None else ("batches", task.name, config.sizes, *([attempt] if attempt else []))
@@ -254,23 +265,7 @@ def fit_in_chunks(
             own = [generator_of(*key, seed) for seed in seeds[at]]
         noise_of = seeds[at] if key is None else [(*key, seed) for seed in seeds[at]]
         found: list[Tensor] = []
-        chunk = parameters[at]
-        losses.append(
-            fit(
-                chunk,
-                own,
-                task,
-                config,
-                regimen,
-                steps,
-                noise_seeds=noise_of,
-                logged=logged,
-                moments=moments,
-                snapshots=found,
-                fused=fused,
-                bar=bar,
-            )
-        )
+        losses.append(fit(parameters[at], own, settings, noise_seeds=noise_of, snapshots=found))
         parts.append(found)
     if snapshots is not None:
         snapshots += [torch.cat(moment) for moment in zip(*parts, strict=True)]
@@ -281,17 +276,16 @@ def _eager_steps(
     parameters: Tensor,
     x: Tensor,
     y: Tensor,
-    config: MLPConfig,
+    settings: FitSettings,
     optimiser: Optimiser,
     start: int,
     noise: Tensor | None,
-    logged: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float32]:
     """A block of steps with torch's own operations; the losses [step, net] of the logged ones, NaN elsewhere."""
-    wanted = set(logged.tolist())
+    wanted = set(settings.logged_steps.tolist())
     losses = np.full((len(x), len(parameters)), np.nan, np.float32)
     for k in range(len(x)):
-        loss, gradient = step(parameters, x[k], y[k], config)
+        loss, gradient = step(parameters, x[k], y[k], settings.config)
         if start + k in wanted:  # from a GPU each look costs a wait
             losses[k] = loss.cpu().numpy()
         if noise is not None:

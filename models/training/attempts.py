@@ -30,7 +30,7 @@ from ..fitting.gradients import residuals
 from ..fitting.levenberg import levenberg
 from ..fitting.polishing import points_of
 from ..fitting.regimens import Regimen
-from ..fitting.steps import fit_in_chunks, started
+from ..fitting.steps import FitSettings, fit_in_chunks, started
 from ..fitting.vectors import Layout, network_of, vector_of
 from ..networks.config import MLPConfig
 from .criteria import POLISHED
@@ -251,21 +251,18 @@ def _gradient(
     start, streams = started(config, regimen, task, members)
     parameters = start.to(plan.device)
     moments = [] if plan.moments is None else [int(at) for at in plan.moments if at < steps]
-    logged = fit_in_chunks(
-        parameters,
-        members,
-        None,
-        task,
-        config,
-        regimen,
-        steps,
-        streams=streams,
+    settings = FitSettings(
+        task=task,
+        config=config,
+        regimen=regimen,
+        steps=steps,
         logged=plan.base,
         moments=moments,
-        snapshots=snapshots,
         fused=plan.fused,
         bar=plan.bar,
-        attempt=number,
+    )
+    logged = fit_in_chunks(
+        parameters, members, settings, streams=streams, attempt=number, snapshots=snapshots
     )
     parameters = parameters.cpu()
     if snapshots is not None and plan.moments is not None and steps in plan.moments:

@@ -28,7 +28,7 @@ from ..fitting.batches import generator_of, uniform_points
 from ..fitting.compiled_step import FusedStep
 from ..fitting.evaluation import comparable, losses_on
 from ..fitting.regimens import Regimen, Rescue
-from ..fitting.steps import fit_in_chunks
+from ..fitting.steps import FitSettings, fit_in_chunks
 from ..fitting.vectors import Layout
 from ..networks.config import MLPConfig
 
@@ -92,6 +92,9 @@ def restart_neurons(
         (True, True)
     """
     settings = regimen.rescue or Rescue(phases=0)
+    training = FitSettings(
+        task=task, config=config, regimen=regimen, steps=settings.steps, fused=fused, bar=bar
+    )
     count = len(parameters)
     x, y = uniform_points(task, HELD_OUT, "held out", task.name)
     best = parameters.clone()
@@ -109,17 +112,7 @@ def restart_neurons(
             for row, seed in enumerate(own):
                 redraw_neuron(trial[row], config, generator_of("rescue", seed, phase))
             trial = trial.to(device or "cpu")
-            fit_in_chunks(
-                trial,
-                own,
-                ("rescue", task.name, config.sizes, phase),
-                task,
-                config,
-                regimen,
-                settings.steps,
-                fused=fused,
-                bar=bar,
-            )
+            fit_in_chunks(trial, own, training, key=("rescue", task.name, config.sizes, phase))
             trial = trial.cpu()
             found = comparable(losses_on(trial, x, y, config))
             before = least[waiting.numpy()]

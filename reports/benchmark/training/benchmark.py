@@ -347,7 +347,7 @@ def _ours(cell: ShapeRun, seed: int, how: str) -> Timed:
     import torch
 
     from mathcircuits.models import MLPConfig, Regimen
-    from mathcircuits.models.fitting import Layout, fit, fused_step
+    from mathcircuits.models.fitting import FitSettings, Layout, fit, fused_step
 
     config = MLPConfig((2, *cell.hidden, 1))
     regimen = Regimen(optimiser="sgd", lr=RATE, batch=BATCH)
@@ -359,7 +359,7 @@ def _ours(cell: ShapeRun, seed: int, how: str) -> Timed:
 
     def run(steps: int) -> None:
         with torch.no_grad():
-            fit(parameters, [generator], tasks[TASK], config, regimen, steps, fused=fused)
+            fit(parameters, [generator], FitSettings(tasks[TASK], config, regimen, steps, fused=fused))
 
     return run
 

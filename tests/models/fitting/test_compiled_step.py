@@ -25,7 +25,7 @@ from mathcircuits.models.fitting.compiled_step import (
     fused_step,
 )
 from mathcircuits.models.fitting.gradients import step
-from mathcircuits.models.fitting.steps import fit
+from mathcircuits.models.fitting.steps import FitSettings, fit
 from mathcircuits.models.fitting.vectors import Layout
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: there is no fused step")
@@ -110,10 +110,12 @@ def test_a_training_is_the_eager_one(compiled: FusedStep, fields: dict[str, Any]
         streams = [torch.Generator().manual_seed(k) for k in range(3 if regimen.stream == "per-seed" else 1)]
         losses.append(
             fit(
-                start, streams, tasks["minimum"], config, regimen, steps,
-                noise_seeds=range(3), logged=logged, fused=one,
+                start,
+                streams,
+                FitSettings(tasks["minimum"], config, regimen, steps, logged, fused=one),
+                noise_seeds=range(3),
             )
-        )  # fmt: skip
+        )
         ends.append(start)
     assert (ends[0] - ends[1]).abs().max() < 1e-4
     assert (ends[0] - start).abs().max() < 1e-4
