@@ -1,4 +1,4 @@
-from .compression.compressing import Compressed as Compressed
+from .compression.compressed import Compressed as Compressed
 from .compression.compressing import compress as compress
 from .compression.compressing import compress_many as compress_many
 from .files.checkpoints import load as load

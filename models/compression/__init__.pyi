@@ -1,3 +1,3 @@
-from .compressing import Compressed as Compressed
+from .compressed import Compressed as Compressed
 from .compressing import compress as compress
 from .compressing import compress_many as compress_many

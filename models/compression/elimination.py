@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -122,18 +123,18 @@ def eliminated(
         limits: see there.
         cost: [net] steps of Levenberg-Marquardt; those tried are added.
     """
-    ways = [[state] for state in states]
+    paths = [[state] for state in states]
     x, y = draw("eliminate", range(len(states)), limits.points)
-    going = list(rows)
-    while going:
-        now = [way[-1] for way in ways]
-        smaller: list[int] = []
-        for config, rows in grouped(now, going).items():
-            for row, state in _one_less(config, rows, now, x, y, limits, cost):
-                ways[row].append(state)
-                smaller.append(row)
-        going = sorted(smaller)
-    return ways
+    shrinking = list(rows)
+    while shrinking:
+        now = [path[-1] for path in paths]
+        smaller: dict[int, State] = {}
+        for config, alike in grouped(now, shrinking).items():
+            smaller |= _one_less(config, alike, now, x, y, limits, cost)
+        for row, state in smaller.items():
+            paths[row].append(state)
+        shrinking = sorted(smaller)
+    return paths
 
 
 def _one_less(
@@ -144,14 +145,14 @@ def _one_less(
     y: Tensor,
     limits: Limits,
     cost: Tensor,
-) -> list[tuple[int, State]]:
-    """The networks of these rows that can do without a neuron, with one less."""
-    at = torch.tensor(rows)
+) -> dict[int, State]:
+    """The networks of these rows that can do without a neuron, with one less, by row."""
+    point_rows = torch.tensor(rows)
     parameters = torch.stack([now[row].parameters for row in rows])
-    prices, steps = deletions(parameters, x[at], y[at], config)
+    prices, steps = deletions(parameters, x[point_rows], y[point_rows], config)
     order = prices.argsort(dim=1)
     layers = torch.tensor([layer for layer, _ in neurons_of(config)])
-    found: list[tuple[int, State]] = []
+    found: dict[int, State] = {}
     pending = torch.arange(len(rows))
     for number in range(min(limits.tries, order.shape[1])):
         chosen = order[pending, number]
@@ -163,30 +164,30 @@ def _one_less(
         for layer in sorted(set(layers[chosen].tolist())):
             part = layers[chosen] == layer
             nets = pending[part]
-            own_x, own_y = x[at[nets]], y[at[nets]]
+            net_x, net_y = x[point_rows[nets]], y[point_rows[nets]]
             smaller, plain = without(config, parameters[nets], chosen[part])
             _, helped = without(config, parameters[nets] + steps[nets, chosen[part]], chosen[part])
-            _, plain_loss = levenberg(plain, own_x, own_y, smaller, 0)
-            _, helped_loss = levenberg(helped, own_x, own_y, smaller, 0)
+            _, plain_loss = levenberg(plain, net_x, net_y, smaller, 0)
+            _, helped_loss = levenberg(helped, net_x, net_y, smaller, 0)
             start = torch.where((helped_loss < plain_loss)[:, None], helped, plain)
             tried = torch.zeros(len(nets), dtype=torch.int64)
-            limit = limits.accepted[at[nets]]
+            limit = limits.accepted[point_rows[nets]]
             end, loss = levenberg(
                 start,
-                own_x,
-                own_y,
+                net_x,
+                net_y,
                 smaller,
                 limits.iterations * (2 if number >= PATIENT_FROM else 1),
                 enough=limit * PRECISION,
                 tries=tried,
             )
-            cost[at[nets]] += tried
+            cost[point_rows[nets]] += tried
             good = loss < limit
             stood[part] = good
             for k in torch.nonzero(good)[:, 0].tolist():
                 row = rows[int(nets[k])]
                 neuron = int(chosen[part][k])
-                found.append((row, now[row].less(neuron, smaller, end[k], float(loss[k]))))
+                found[row] = now[row].less(neuron, smaller, end[k], float(loss[k]))
         pending = pending[~stood]
     return found
 
@@ -303,26 +304,26 @@ def polished(
     for number in range(fresh + 1):
         kept: list[int] = []
         for config, group in grouped(found, places).items():
-            at = [rows[k] for k in group]
+            point_rows = [rows[k] for k in group]
             # A sliver that is left is one that few points lie in.
             size = len(found[group[0]].parameters)
             many = [max(points, min(points << k, MANY_VALUES // size)) for k in range(fresh + 1)]
             if number:
-                x, y = draw(f"fresh {number}", at, many[number - 1])
+                x, y = draw(f"fresh {number}", point_rows, many[number - 1])
             else:
-                x, y = draw("eliminate", at, limits.points)
-            tried = torch.zeros(len(at), dtype=torch.int64)
+                x, y = draw("eliminate", point_rows, limits.points)
+            tried = torch.zeros(len(point_rows), dtype=torch.int64)
             end, _ = levenberg(
                 torch.stack([found[k].parameters for k in group]),
                 x,
                 y,
                 config,
                 iterations if not number else iterations * 2 // 3,
-                enough=limits.finished[at],
+                enough=limits.finished[point_rows],
                 tries=tried,
             )
-            cost[at] += tried
-            x, y = draw(f"check {number + 1}", at, many[number])
+            cost[point_rows] += tried
+            x, y = draw(f"check {number + 1}", point_rows, many[number])
             _, losses = levenberg(end, x, y, config, 0)
             for k, vector, loss in zip(group, end, losses.tolist(), strict=True):
                 found[k] = replace(found[k], parameters=vector, loss=loss)
@@ -358,50 +359,72 @@ def kicked(
         For each row the smaller networks found, best first, with their loss on the points they were fitted to.
     """
     found: list[list[State]] = [[] for _ in rows]
-    for config, group in grouped(states, range(len(states))).items():
-        at = [rows[k] for k in group]
-        x, y = draw("kick", at, points)
-        parameters = torch.stack([states[k].parameters for k in group])
+    for config, places in grouped(states, range(len(states))).items():
+        point_rows = torch.tensor([rows[place] for place in places])
+        x, y = draw("kick", point_rows.tolist(), points)
+        parameters = torch.stack([states[place].parameters for place in places])
         _, steps = deletions(parameters, x, y, config)
-        generators = [torch.Generator().manual_seed(seeds[k] % 2**32) for k in group]
-        size = parameters.square().mean(dim=1, keepdim=True).sqrt()
-        for layer, width in enumerate(config.hidden):
-            if width == 1:
-                continue
-            units = [k for k, (own, _) in enumerate(neurons_of(config)) if own == layer]
-            copies, nets, deleted = [], [], []
-            smaller = config
-            for unit in units:
-                chosen = torch.full((len(group),), unit)
-                for compensated, noise in KICKS:
-                    start = parameters + steps[:, unit] if compensated else parameters
-                    if noise:
-                        drawn = [
-                            torch.randn(start.shape[1], generator=g, dtype=start.dtype) for g in generators
-                        ]
-                        start = start + noise * size * torch.stack(drawn)
-                    smaller, start = without(config, start, chosen)
-                    copies.append(start)
-                    nets.append(torch.arange(len(group)))
-                    deleted += [unit] * len(group)
-            own = torch.cat(nets)
-            tried = torch.zeros(len(own), dtype=torch.int64)
+        generators = [torch.Generator().manual_seed(seeds[place] % 2**32) for place in places]
+        for layer in (layer for layer, width in enumerate(config.hidden) if width > 1):
+            copies = _copies(config, layer, parameters, steps, generators)
+            tried = torch.zeros(len(copies.nets), dtype=torch.int64)
             end, losses = levenberg(
-                torch.cat(copies),
-                x[own],
-                y[own],
-                smaller,
+                copies.parameters,
+                x[copies.nets],
+                y[copies.nets],
+                copies.config,
                 iterations,
-                enough=limits.finished[at][own],
+                enough=limits.finished[point_rows[copies.nets]],
                 tries=tried,
             )
-            cost.index_add_(0, torch.tensor(at)[own], tried)
-            for place, net in enumerate(own.tolist()):
-                if losses[place] < limits.exact[at[net]]:
-                    smaller_one = states[group[net]].less(
-                        deleted[place], smaller, end[place], float(losses[place])
-                    )
-                    found[group[net]].append(smaller_one)
+            cost.index_add_(0, point_rows[copies.nets], tried)
+            good = losses < limits.exact[point_rows[copies.nets]]
+            for copy in torch.nonzero(good)[:, 0].tolist():
+                place = places[int(copies.nets[copy])]
+                smaller = states[place].less(
+                    int(copies.deleted[copy]), copies.config, end[copy], float(losses[copy])
+                )
+                found[place].append(smaller)
     for each in found:
         each.sort(key=lambda state: state.loss)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Copies:
+    """Networks of one shape, several copies of each without one neuron of a layer.
+
+    Attributes:
+        config: the smaller shape.
+        parameters: [copy, size].
+        nets: [copy] which network each is of.
+        deleted: [copy] the neuron that it lost, by its place in `neurons_of` the larger shape.
+    """
+
+    config: MLPConfig
+    parameters: Tensor
+    nets: Tensor
+    deleted: Tensor
+
+
+def _copies(
+    config: MLPConfig, layer: int, parameters: Tensor, steps: Tensor, generators: Sequence[torch.Generator]
+) -> _Copies:
+    """Every deletion from a layer, as often as `KICKS` says; parameters [net, size], steps [net, neuron, size]."""
+    nets = len(parameters)
+    scale = parameters.square().mean(dim=1, keepdim=True).sqrt()
+    neurons = [place for place, (own_layer, _) in enumerate(neurons_of(config)) if own_layer == layer]
+    smaller, copies = config, []
+    for neuron, (compensated, noise) in product(neurons, KICKS):
+        start = parameters + steps[:, neuron] if compensated else parameters
+        if noise:
+            drawn = [torch.randn(start.shape[1], generator=g, dtype=start.dtype) for g in generators]
+            start = start + noise * scale * torch.stack(drawn)
+        smaller, left = without(config, start, torch.full((nets,), neuron))
+        copies.append(left)
+    return _Copies(
+        config=smaller,
+        parameters=torch.cat(copies),
+        nets=torch.arange(nets).repeat(len(copies)),
+        deleted=torch.tensor(neurons).repeat_interleave(len(KICKS) * nets),
+    )

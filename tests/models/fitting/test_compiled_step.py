@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def compiled() -> FusedStep:
     found = fused_step()
     assert found is not None
     return found
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """`fused_step` looks again, and again afterwards."""
+    fused_step.cache_clear()
+    yield
+    fused_step.cache_clear()
 
 
 def drawn(
