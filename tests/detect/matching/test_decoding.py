@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import InputError, Network, UnknownNameError, hand_derived
+from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.matching.decoding import interchange_effect, read_direction
 
 X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
@@ -75,3 +76,16 @@ def test_a_dead_layer_reads_nothing() -> None:
     found = read_direction(Network([[[0.0, 0.0]], [[1.0]]]), "greaterness", ("x1", "x2"))
     assert found.unexplained > 0.9
     assert found.participation == 0.0
+
+
+def test_box_catalogue_and_seed_are_the_callers() -> None:
+    net = hand_derived("minimum")
+    wide = read_direction(net, "greaterness", ("x1", "x2"), box=(-2, 2))
+    assert wide.unexplained < 1e-12
+    assert interchange_effect(net, wide, box=(-2, 2)).slope[0] == pytest.approx(-1.0, abs=1e-6)
+    with pytest.raises(UnknownNameError, match=r"no read-out named 'absolute\(x1\)'"):
+        read_direction(net, "absolute", ("x1",), catalogue=catalogue.search("order"))
+    deep = hand_derived("minimum-of-4")
+    direction = read_direction(deep, "greaterness", ("x1", "x2"), layer=0)
+    first, second, again = (interchange_effect(deep, direction, seed=seed).linear for seed in (0, 1, 0))
+    assert first == again != second

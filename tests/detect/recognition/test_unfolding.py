@@ -9,6 +9,7 @@ from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.features.task import hand_derived, hand_derived_names
 from mathcircuits.detect.networks.network import Network
 from mathcircuits.detect.recognition.neuron_names import neuron_features
+from mathcircuits.detect.recognition.templates import circuits
 from mathcircuits.detect.recognition.unfolding import unfold
 
 UNFOLDABLE = [name for name in hand_derived_names() if name != "median-of-3"]
@@ -111,3 +112,13 @@ def test_degenerate_networks() -> None:
 
 def test_shown_in_a_notebook() -> None:
     assert "greaterness" in unfold(hand_derived("minimum"))._repr_html_()
+
+
+def test_the_box_and_the_catalogue_are_the_callers() -> None:
+    minimum = hand_derived("minimum")
+    found = unfold(minimum, box=(-2, 2))
+    assert found.certificate is not None
+    assert found.certificate.box == ((-2.0, 2.0), (-2.0, 2.0))
+    assert found.method == "template"
+    less = circuits.without("minimum").without("minimum-older-form")
+    assert unfold(minimum, catalogue=less).method != "template"
