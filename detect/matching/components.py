@@ -86,14 +86,14 @@ class Components:
 
 
 def find_components(
-    activations: npt.ArrayLike, method: Method = "pca", *, most: int = MAX_COMPONENTS
+    activations: npt.ArrayLike, method: Method = "pca", *, max_components: int = MAX_COMPONENTS
 ) -> Components:
     """The components of activations [n, units], without any catalogue; the same at every call.
 
     Args:
         activations: one row per sample; neurons without spread are left out.
         method: `"pca"`, `"ica"` (FastICA) or `"nmf"` (non-negative activations only).
-        most: at most so many; never more than the layer's rank.
+        max_components: at most so many; never more than the layer's rank.
 
     Raises:
         InputError: for values that are not finite, fewer than two rows, or negative ones with `"nmf"`.
@@ -125,7 +125,7 @@ def find_components(
     if not varying:
         return Components(np.empty((n, 0)), np.empty(0), True)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    count = min(most, int((singular > TRAINED_RANK * singular[0]).sum()))
+    count = min(max_components, int((singular > TRAINED_RANK * singular[0]).sum()))
     if method == "pca":
         # What sklearn.decomposition.PCA gives, up to sign, without a second singular value decomposition.
         values, share, converged = left[:, :count] * singular[:count], singular[:count] ** 2 / n, True

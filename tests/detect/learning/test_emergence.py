@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from mathcircuits.detect import Network, UnknownFeature, hand_derived
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.learning.emergence import _quantile_interval, emergence_of
 
 MINIMUM = hand_derived("minimum")
@@ -164,3 +165,18 @@ def test_error_texts() -> None:
         emergence_of(STEPS, nets, "greaterness", ("x1", "x7"))
     with pytest.raises(UnknownFeature, match="no feature named 'gretaerness'"):
         emergence_of(STEPS, nets, "gretaerness")
+
+
+def test_box_confidence_and_catalogue_are_the_callers() -> None:
+    # Its kink lies 1 beside greaterness: far off on (-1, 1), next to nothing on (-1000, 1000).
+    beside = Network([[[1, -1]], [[1]]], [[-1.0], [0.0]])
+    assert emergence_of([0], [[beside]], "greaterness").first["emerged"].tolist() == [False]
+    assert emergence_of([0], [[beside]], "greaterness", box=(-1000, 1000)).first["emerged"].tolist() == [True]
+    usual, wide = (
+        emergence_of(STEPS, planted([1] * 8 + [None] * 12), "greaterness", confidence=c).summary
+        for c in (0.95, 0.99)
+    )
+    assert (wide["low"] < usual["low"]).all()
+    assert (usual["high"] < wide["high"]).all()
+    with pytest.raises(UnknownFeature, match="no feature named 'absolute'"):
+        emergence_of([0], [[MINIMUM]], "absolute", catalogue=catalogue.search("order"))

@@ -100,7 +100,7 @@ def test_there_are_no_more_components_than_dimensions() -> None:
     low = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6))
     assert find_components(low).values.shape == (200, 2)
     assert find_components(rng.normal(size=(200, 30))).values.shape == (200, MAX_COMPONENTS)
-    assert find_components(rng.normal(size=(200, 30)), most=3).values.shape == (200, 3)
+    assert find_components(rng.normal(size=(200, 30)), max_components=3).values.shape == (200, 3)
     assert find_components(np.zeros((200, 0))).values.shape == (200, 0)
     assert find_components(np.column_stack([np.full(200, 3.0), np.zeros(200)])).values.shape == (200, 0)
     one = find_components(np.column_stack([np.arange(9.0), np.zeros(9), 2 * np.arange(9.0)]))

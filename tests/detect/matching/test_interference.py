@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.matching.directions import (
     Targets,
     direction_frame,
@@ -191,3 +192,14 @@ def test_what_does_not_fit_is_refused() -> None:
         read_superposition(stack, frame.drop(columns="network"), targets)
     with pytest.raises(InputError, match="give the directions of the same network, box and catalogue"):
         read_superposition(stack, frame.iloc[:-1], targets)
+
+
+def test_box_and_catalogue_are_the_callers() -> None:
+    activations = Network(MINIMUM).run(np.random.default_rng(0).uniform(-1, 1, (900, 2)))
+    order = catalogue.search("order")
+    (whole,), (part,) = (superposition(activations, init="uniform", catalogue=c) for c in (None, order))
+    assert 0 < part.number < whole.number
+    directions = match_directions(activations, init="uniform", box=(-2, 2))
+    assert superposition(activations, directions, box=(-2, 2)) == superposition(
+        activations, init="uniform", box=(-2, 2)
+    )

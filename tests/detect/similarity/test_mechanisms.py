@@ -287,3 +287,14 @@ def test_lazy_networks_compute_the_task_by_chance_directions() -> None:
     assert values[[0, 2, 4]] == pytest.approx(expected)
     with pytest.raises(InputError, match="0 networks and 5 draws"):
         lazy_similarities([], draws=5)
+
+
+def test_a_lazy_panel_is_of_the_callers_box_level_and_tau() -> None:
+    usual = lazy_similarities([MINIMUM], draws=20, init="uniform")
+    options: dict[str, Any]
+    for options in ({"box": (0, 1)}, {"level": "atoms"}, {"tau": 0.5}, {"seed": 1}):
+        panel = lazy_similarities([MINIMUM], draws=20, init="uniform", **options)
+        assert not np.allclose(panel, usual)
+    first = lazy_panel(MINIMUM, 1, box=(0, 1), init="uniform")[0]
+    (alone,) = lazy_similarities([MINIMUM], draws=1, init="uniform", box=(0, 1), level="atoms", tau=0.5)
+    assert alone == pytest.approx(circuit_similarity(MINIMUM, first, box=(0, 1), level="atoms", tau=0.5))

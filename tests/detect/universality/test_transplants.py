@@ -7,6 +7,7 @@ import pytest
 
 from mathcircuits.detect import Network, UnknownFeature, hand_derived
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.features.catalogues import catalogue
 from mathcircuits.detect.universality.transplant_tables import (
     transplant_many,
     transplant_summary,
@@ -211,3 +212,12 @@ def test_error_texts() -> None:
         transplant_many({"min": MINIMUM}, "greaterness", tasks={"max": "maximum"})
     with pytest.raises(InputError, match="the table has no column 'donor_network': give what"):
         transplant_summary(transplant_many({"a": MINIMUM}).drop(columns="donor_network"))
+
+
+def test_the_catalogue_and_the_donors_box_are_the_callers() -> None:
+    with pytest.raises(UnknownFeature, match="no feature named 'absolute'"):
+        transplant(MINIMUM, MINIMUM, "absolute", catalogue=catalogue.search("order"))
+    # Its kink lies 1 beside greaterness: far off on (-1, 1), next to nothing on (-1000, 1000).
+    beside = Network([[[1, -1]], [[1]]], [[-1.0], [0.0]])
+    assert not transplant(beside, MINIMUM, "greaterness").done
+    assert transplant(beside, MINIMUM, "greaterness", donor_box=(-1000, 1000)).done
