@@ -91,10 +91,10 @@ def transplant(
     """Put a feature of one network, or all of a layer's, into another network.
 
     The carriers of a feature are the neurons that hold it (`1 - r^2 <= max_unexplained`, r > 0, live and bent) and
-    together cost at least 1% of the output variance when held at their means, so that split neurons count as one. The donor's
-    value is `(sum of activations - sum of offsets) / (sum of scales)`. Donor and recipient may differ in width,
-    depth and number of inputs: the donor's arguments take the values of the recipient's, its other inputs those that
-    are left over, then fresh uniform ones.
+    together cost at least 1% of the output variance when held at their means, so that split neurons count as one.
+    The donor's value is `(sum of activations - sum of offsets) / (sum of scales)`. Donor and recipient may differ
+    in width, depth and number of inputs: the donor's arguments take the values of the recipient's, its other inputs
+    those that are left over, then fresh uniform ones.
 
     Args:
         donor, recipient: the networks.
