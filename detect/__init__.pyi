@@ -2,6 +2,7 @@ from .analysis import Analysis as Analysis
 from .analysis import Reading as Reading
 from .analysis import analyse as analyse
 from .analysis import analyse_many as analyse_many
+from .errors import AssumptionWarning as AssumptionWarning
 from .errors import FileError as FileError
 from .errors import InputError as InputError
 from .errors import MathCircuitsError as MathCircuitsError
@@ -59,6 +60,7 @@ from .modular.nulls import FourierNull as FourierNull
 from .modular.nulls import fourier_null as fourier_null
 from .modular.relabelling import arbitrariness as arbitrariness
 from .modular.relabelling import fourier_verdicts as fourier_verdicts
+from .networks.about import About as About
 from .networks.architecture import Architecture as Architecture
 from .networks.box import Box as Box
 from .networks.network import Activations as Activations

@@ -54,6 +54,15 @@ class FileError(InputError):
         return _remade, (type(self), (self.path, *self._given), {"line": self.line})
 
 
+class AssumptionWarning(UserWarning):
+    """What a network's file does not say and was taken to be so; `network.assumptions` keeps the sentences.
+
+    Examples:
+        >>> issubclass(AssumptionWarning, UserWarning)
+        True
+    """
+
+
 class UnknownNameError(MathCircuitsError, KeyError):
     """A name that a registry does not hold; the message names the near ones.
 

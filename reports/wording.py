@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mathcircuits.detect import Network
 
 
 def joined(parts: Iterable[str], last: str = "and") -> str:
@@ -112,3 +116,19 @@ def cell_name(hidden: object, width: object, regimen: object) -> str:
         ('6-3 (1x), adam', '5, osier')
     """
     return f"{hidden} ({width}), {regimen}" if isinstance(width, str) and width else f"{hidden}, {regimen}"
+
+
+def told(network: Network) -> dict[str, str]:
+    """What the header says of a network beside its shape: what was assumed in reading it, and its link.
+
+    Examples:
+        >>> from mathcircuits.detect import About, Network
+        >>> told(Network([[[1.0]]], about=About(("the activation is relu",), "sigmoid")))
+        {'assumed': 'the activation is relu', 'link': 'sigmoid of the outputs, which are read without it (logits)'}
+    """
+    lines = {}
+    if network.assumptions:
+        lines["assumed"] = "; ".join(network.assumptions)
+    if network.link is not None:
+        lines["link"] = f"{network.link} of the outputs, which are read without it (logits)"
+    return lines

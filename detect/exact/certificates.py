@@ -24,17 +24,18 @@ from ..features.formulas import Formula
 from ..features.task import Task, tasks
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
+from ..networks.nonlinearities import clip_range
 from .branch_and_bound import Search, branch_and_bound
 from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
 from .criteria import BOUNDS_MEET, ONE_NUMBER
 from .piecewise import (
     PiecewiseLinear,
     SmoothFormulaError,
+    composes,
     difference,
     discontinuous,
     from_formulas,
     from_network,
-    is_piecewise_linear,
 )
 
 if TYPE_CHECKING:
@@ -394,10 +395,10 @@ def _compositions(
     network: Network, specification: tuple[Formula, ...] | Network, spec_box: Box
 ) -> tuple[PiecewiseLinear, PiecewiseLinear] | None:
     """Both sides as compositions, or None where either is smooth."""
-    if not is_piecewise_linear(network):
+    if not composes(network):
         return None
     if isinstance(specification, Network):
-        both = is_piecewise_linear(specification)
+        both = composes(specification)
         return (from_network(network), from_network(specification)) if both else None
     try:
         return from_network(network), from_formulas(specification, network.inputs, spec_box)
@@ -406,12 +407,14 @@ def _compositions(
 
 
 def _linear_noise(network: Network, box: Box) -> float:
-    """The rounding of multiplying out purely linear hidden layers, at the output; 0 where there are none."""
-    if "identity" not in network.activations:
+    """The rounding of multiplying out purely linear and clipped hidden layers, at the output; 0 without any."""
+    clips = [clip_range(name) for name in (*network.activations, "identity")]
+    if "identity" not in network.activations and not any(clips):
         return 0.0
     size: npt.NDArray[np.float64] = np.abs(np.array(box)).max(axis=1)
-    for w, b in zip(network.weights, network.bias_vectors, strict=True):
-        size = np.abs(w) @ size + np.abs(b)
+    for w, b, clip in zip(network.weights, network.bias_vectors, clips, strict=True):
+        # z - LOW and z - HIGH, the units that stand for a clipped one, are larger than z by the bounds.
+        size = np.abs(w) @ size + np.abs(b) + (max(map(abs, clip)) if clip else 0.0)
     return 2 * sum(width + 2 for width in network.sizes) * UNIT_ROUNDOFF * float(size.max())
 
 

@@ -23,7 +23,7 @@ from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..networks.box import Box
 from ..networks.network import Network
-from ..networks.nonlinearities import leaky_slope
+from ..networks.nonlinearities import SELU_ALPHA, SELU_SCALE, clip_range, leaky_slope, parameter, unit_slopes
 from ..statistics.criteria import ROUNDING
 from .branch_and_bound import Search
 from .criteria import BOUNDS_MEET, LAST_PLACE, OUTWARD
@@ -254,15 +254,60 @@ def _activate(name: str, z: Span) -> Span:
     if name == "gelu_tanh":
         inner = (z + (_power(z, 3)).scaled(0.044715)).scaled(math.sqrt(2.0 / math.pi))
         return z * (_tanh(inner) + _constant_like(z, 1.0)).scaled(0.5)
-    return _leaky(z, 0.0 if name == "relu" else float(leaky_slope(name) or 0.0))
+    if name == "relu":
+        return _leaky(z, 0.0)
+    slope, slopes, bounds = leaky_slope(name), unit_slopes(name), clip_range(name)
+    if slope is not None or slopes is not None:
+        return _leaky(z, np.array(slopes) if slopes is not None else float(slope or 0.0))
+    if bounds is not None:
+        return _exchange(_exchange(z, _constant_like(z, bounds[0]))[1], _constant_like(z, bounds[1]))[0]
+    if name == "sigmoid":
+        return _sigmoid(z)
+    if name == "silu":
+        return z * _sigmoid(z)
+    if name == "selu":
+        return _elu(z, SELU_ALPHA).scaled(SELU_SCALE)
+    if name.startswith("elu"):
+        return _elu(z, parameter(name))
+    if name.startswith("softplus"):
+        return _softplus(z, parameter(name))
+    raise InputError(f"{name} has no interval form: certify a network of another activation")
 
 
-def _leaky(z: Span, slope: float) -> Span:
+def _sigmoid(z: Span) -> Span:
+    """1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2."""
+    return (_tanh(z.scaled(0.5)) + _constant_like(z, 1.0)).scaled(0.5)
+
+
+def _elu(z: Span, alpha: float) -> Span:
+    def value(v: Array) -> Array:
+        return np.asarray(np.where(v > 0, v, alpha * np.expm1(np.minimum(v, 0.0))))
+
+    def slope(v: Array) -> Array:
+        return np.asarray(alpha * np.exp(np.minimum(v, 0.0)))
+
+    low, high = _elementary(value, z.low, z.high)
+    a, b = _elementary(slope, z.low, z.high)
+    # The slope rises to ALPHA at 0 and is 1 above it.
+    steep_low = np.where(z.low > 0, 1.0, np.where(z.high > 0, np.minimum(a, 1.0), a))
+    steep_high = np.where(z.low > 0, 1.0, np.where(z.high >= 0, np.maximum(b, 1.0), b))
+    return z.apply(low, high, (steep_low, steep_high))
+
+
+def _softplus(z: Span, beta: float) -> Span:
+    """log(1 + exp(beta z)) / beta, whose slope is the sigmoid of beta z."""
+    from scipy.special import expit
+
+    low, high = _elementary(lambda v: np.logaddexp(0.0, beta * v) / beta, z.low, z.high)
+    return z.apply(low, high, _elementary(lambda v: expit(beta * v), z.low, z.high))
+
+
+def _leaky(z: Span, slope: float | Array) -> Span:
+    """z above 0 and slope z below; one slope, or one a unit [units]."""
     low, high = (np.where(v > 0, v, slope * v) for v in (z.low, z.high))
-    if slope < 0:
-        straddle = (z.low < 0) & (z.high > 0)
-        low, high = np.where(straddle, 0.0, np.minimum(low, high)), np.maximum(low, high)
-    a, b = min(slope, 1.0), max(slope, 1.0)
+    straddle = (z.low < 0) & (z.high > 0) & (np.asarray(slope) < 0)
+    low, high = np.where(straddle, 0.0, np.minimum(low, high)), np.maximum(low, high)
+    a, b = np.minimum(slope, 1.0), np.maximum(slope, 1.0)
     below, above = z.high <= 0, z.low >= 0
     steep_low = np.where(below, slope, np.where(above, 1.0, a))
     steep_high = np.where(below, slope, np.where(above, 1.0, b))

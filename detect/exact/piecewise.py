@@ -23,7 +23,7 @@ from ..features.formulas import Formula
 from ..features.grammar import Node, column_of
 from ..networks.box import Box
 from ..networks.network import Network
-from ..networks.nonlinearities import leaky_slope
+from ..networks.nonlinearities import clip_range, leaky_slope, unit_slopes
 
 #: Functions of the grammar with a jump: no network with finite weights is near them everywhere.
 DISCONTINUOUS = ("step", "sign")
@@ -116,8 +116,30 @@ def is_piecewise_linear(network: Network) -> bool:
     return all(_slope(name) is not None for name in network.activations)
 
 
+def composes(network: Network) -> bool:
+    """Whether `from_network` writes the network: those of `is_piecewise_linear`, and clipped or PReLU layers.
+
+    Examples:
+        >>> composes(Network([[[1.0]], [[1.0]]], activation="relu6"))
+        True
+    """
+    return all(map(piecewise_linear, network.activations))
+
+
+def piecewise_linear(name: str) -> bool:
+    """Whether an activation function is piecewise linear, by its name.
+
+    Examples:
+        >>> piecewise_linear("prelu(0.1,0.2)"), piecewise_linear("selu")
+        (True, False)
+    """
+    return _slope(name) is not None or clip_range(name) is not None or unit_slopes(name) is not None
+
+
 def from_network(network: Network, exact: bool = False) -> PiecewiseLinear:
-    """The composition of a network of ReLU, leaky ReLU and linear layers.
+    """The composition of a network whose layers `composes` knows.
+
+    A clipped unit is two: min(max(z, a), b) = a + relu(z - a) - relu(z - b).
 
     Raises:
         InputError: for another activation.
@@ -127,9 +149,9 @@ def from_network(network: Network, exact: bool = False) -> PiecewiseLinear:
         >>> f(np.array([[Fraction(1, 3)]])).tolist()
         [[Fraction(5, 12)]]
     """
-    if not is_piecewise_linear(network):
+    if not composes(network):
         raise InputError(
-            f"{network!r} is not piecewise linear: only relu, leaky_relu and identity layers are"
+            f"{network!r} is not piecewise linear: only relu, leaky_relu, prelu, clipped and identity layers are"
         )
     d, layers, units = network.inputs, [], 0
     # The current layer's values, affine in [inputs, units]: None stands for "the newest columns themselves".
@@ -147,10 +169,19 @@ def from_network(network: Network, exact: bool = False) -> PiecewiseLinear:
         if slope == 1.0:
             affine = rows, bias
             continue
-        slopes = np.full(len(W), slope) if not exact else _exact(np.full(len(W), slope))
-        layers.append(UnitLayer(rows, bias, slopes))
-        affine, columns = None, slice(d + units, d + units + len(W))
-        units += len(W)
+        bounds = clip_range(name)
+        if bounds is not None:
+            low, high = _exact(np.array(bounds)) if exact else np.array(bounds)
+            rows, bias = np.concatenate([rows, rows]), np.concatenate([bias - low, bias - high])
+        slopes = np.array(unit_slopes(name) or (0.0 if slope is None else slope,) * len(rows))
+        layers.append(UnitLayer(rows, bias, _exact(slopes) if exact else slopes))
+        affine, columns = None, slice(d + units, d + units + len(rows))
+        units += len(rows)
+        if bounds is not None:
+            joined, eye = _zeros((len(W), d + units), exact), _zeros((len(W), len(W)), exact)
+            eye[range(len(W)), range(len(W))] = Fraction(1) if exact else 1.0
+            joined[:, columns] = np.concatenate([eye, -eye], axis=1)
+            affine = joined, _zeros((len(W),), exact) + low
     assert affine is not None  # the read-out is linear
     return PiecewiseLinear(d, tuple(layers), *affine)
 

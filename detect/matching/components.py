@@ -372,7 +372,7 @@ def component_null(
     last = block + 1
     prefix = Architecture(
         (*architecture.sizes[: last + 1], 1),
-        architecture.activations[:last],
+        architecture.null_activations[:last],
         (*architecture.bias[:last], False),
     )
     return _cached_null(prefix, block, law, method, probes.key, Unkeyed(probes))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..features.binding import BoundFeature
 from ..features.catalogues import catalogue
 from ..features.formulas import Formula
-from ..networks.nonlinearities import leaky_slope
+from ..networks.nonlinearities import clip_range, leaky_slope, unit_slopes
 from ..statistics.criteria import FLOOR, ROUNDING, TINY
 from .criteria import SPREAD
 from .probes import Probes
@@ -49,10 +49,13 @@ def live_and_bent(
         bounds: exact (minimum, maximum) of the pre-activation on the box, [..., M], where they are known.
     """
     low, high = bounds if bounds is not None else (pre.min(axis=-2), pre.max(axis=-2))
-    slope = leaky_slope(activation)
     if activation == "relu":
         return high > 0.0, (low < 0.0) & (high > 0.0)
-    if slope is not None:
+    clip = clip_range(activation)
+    if clip is not None:
+        inside = (low < clip[1]) & (high > clip[0])
+        return inside, inside & ((low < clip[0]) | (high > clip[1]))
+    if leaky_slope(activation) is not None or unit_slopes(activation) is not None:
         return np.ones_like(high, dtype=bool), (low < 0.0) & (high > 0.0)
     spread = post.max(axis=-2) - post.min(axis=-2)
     # A smooth activation never is affine; without any spread there is nothing to match.

@@ -361,7 +361,7 @@ def panel_null(architecture: Architecture, block: int, law: str, targets: Target
     last = block + 1
     prefix = Architecture(
         (*architecture.sizes[: last + 1], 1),
-        architecture.activations[:last],
+        architecture.null_activations[:last],
         (*architecture.bias[:last], False),
     )
     return _cached_panel(prefix, block, law, targets.key, Unkeyed(targets))

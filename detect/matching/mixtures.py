@@ -212,7 +212,8 @@ def decompose_block(
         return grid
     where = np.argwhere(candidates)
     z = pre.transpose(0, 2, 1)[candidates].T
-    post = np.asarray(apply_nonlinearity(architecture.activations[block], z), dtype=np.float64)
+    # Applied before units are picked: a PReLU has a slope each.
+    post = apply_nonlinearity(architecture.activations[block], pre).transpose(0, 2, 1)[candidates].T
     fits = _fit(z, (z, post), probes)
     nulls = [mixture_null(architecture, block, law, probes) for law in laws]
     p = np.max([null.p(fits.statistic()) for null in nulls], axis=0)
@@ -481,7 +482,7 @@ def mixture_null(architecture: Architecture, block: int, law: str, probes: Probe
     # independent.
     prefix = Architecture(
         (*architecture.sizes[:last], 1, 1),
-        architecture.activations[:last],
+        architecture.null_activations[:last],
         (*architecture.bias[:last], False),
     )
     return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
@@ -529,7 +530,7 @@ def untrained_statistics(
     per_network = -(-draws // networks)
     shape = Architecture(
         (*below, per_network, 1),
-        architecture.activations[: block + 1],
+        architecture.null_activations[: block + 1],
         (*architecture.bias[: block + 1], False),
     )
     step = max(1, int(2e6 / (n * max(shape.sizes))))

@@ -148,7 +148,9 @@ def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes
     last = block + 1
     # The first layer's neurons are independent: its null is the same at every width.
     sizes = (architecture.sizes[0], 1) if block == 0 else (*architecture.sizes[:last], 1)
-    prefix = Architecture((*sizes, 1), architecture.activations[:last], (*architecture.bias[:last], False))
+    prefix = Architecture(
+        (*sizes, 1), architecture.null_activations[:last], (*architecture.bias[:last], False)
+    )
     return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
 
 

@@ -1,3 +1,5 @@
+from .about import LINKS as LINKS
+from .about import About as About
 from .architecture import HOOK_INPUT as HOOK_INPUT
 from .architecture import HOOK_OUTPUT as HOOK_OUTPUT
 from .architecture import Architecture as Architecture
@@ -22,9 +24,15 @@ from .network import Intervention as Intervention
 from .network import LayerActivations as LayerActivations
 from .network import Network as Network
 from .network import as_network as as_network
+from .nonlinearities import FORMS as FORMS
+from .nonlinearities import LEAKY_SLOPE as LEAKY_SLOPE
 from .nonlinearities import NAMES as NAMES
 from .nonlinearities import apply_nonlinearity as apply_nonlinearity
 from .nonlinearities import check_nonlinearity as check_nonlinearity
+from .nonlinearities import check_units as check_units
+from .nonlinearities import clip_range as clip_range
 from .nonlinearities import leaky_slope as leaky_slope
+from .nonlinearities import parameter as parameter
+from .nonlinearities import unit_slopes as unit_slopes
 from .stacks import Forward as Forward
 from .stacks import Stack as Stack

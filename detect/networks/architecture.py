@@ -11,6 +11,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     pass
 
+from .nonlinearities import check_units, short_name, with_one_slope
 
 HOOK_INPUT = "hook_input"
 
@@ -80,6 +81,8 @@ class Architecture:
                 f"sizes {self.sizes} have {layers - 1} hidden layers and {layers} linear ones: got "
                 f"{len(self.activations)} activations and {len(self.bias)} bias flags, give one each"
             )
+        for name, units in zip(self.activations, self.sizes[1:-1], strict=True):
+            check_units(name, units)
 
     @property
     def active(self) -> tuple[int, ...]:
@@ -103,12 +106,25 @@ class Architecture:
         return self.offsets[-1]
 
     @property
+    def null_activations(self) -> tuple[str, ...]:
+        """The activations of the null's untrained networks: a PReLU layer is leaky there, with its mean slope.
+
+        Slopes of single units are weights of theirs, which the null's units do not have.
+
+        Examples:
+            >>> Architecture((1, 2, 1), ("prelu(0.25,0.75)",), (False, False)).null_activations
+            ('leaky_relu(0.5)',)
+        """
+        return tuple(with_one_slope(name) for name in self.activations)
+
+    @property
     def has_bias(self) -> bool:
         """Whether any layer has a bias."""
         return any(self.bias)
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.sizes))
-        names = self.activations[0] if len(set(self.activations)) == 1 else ", ".join(self.activations)
+        shown = [short_name(name) for name in self.activations]
+        names = shown[0] if len(set(self.activations)) == 1 else ", ".join(shown)
         bias = "bias" if all(self.bias) else "some bias" if any(self.bias) else "no bias"
         return f"Architecture({', '.join(part for part in (sizes, names, bias) if part)})"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, UnknownNameError
+from .about import About
 from .architecture import HOOK_INPUT, HOOK_OUTPUT, Architecture, hook_names, hook_post, hook_pre
 from .box import as_floats, check_inputs
 from .nonlinearities import apply_nonlinearity, check_nonlinearity
@@ -214,6 +215,7 @@ class Network:
         biases: one read-only array [out] per linear layer (zeros where a layer has none), or None
             where no layer has one.
         architecture: sizes, activations and which layers have a bias.
+        about: what is known beside the weights: assumptions made in reading it, link, names.
 
     Examples:
         >>> minimum = Network(weights=[[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
@@ -226,12 +228,15 @@ class Network:
     weights: tuple[Array, ...]
     biases: tuple[Array, ...] | None
     architecture: Architecture
+    about: About
 
     def __init__(
         self,
         weights: Sequence[npt.ArrayLike],
         biases: Sequence[npt.ArrayLike | None] | None = None,
         activation: str | Sequence[str] = "relu",
+        *,
+        about: About | None = None,
     ) -> None:
         """Check and copy the weights.
 
@@ -239,9 +244,11 @@ class Network:
             weights: one array-like [out, in] per linear layer.
             biases: one array-like [out] (or None) per linear layer, or None for no biases at all.
             activation: one name for all hidden layers or one each (see `nonlinearity.NAMES`).
+            about: what is known beside the weights; nothing by default.
 
         Raises:
-            InputError: where shapes do not chain, a layer is empty, or a weight is not finite.
+            InputError: where shapes do not chain, a layer is empty, a weight is not finite, or names do not
+                fit the inputs and outputs.
         """
         arrays = tuple(_frozen(w, 2, f"weights[{k}]") for k, w in enumerate(_listed(weights, "weights")))
         if not arrays:
@@ -279,6 +286,9 @@ class Network:
         object.__setattr__(self, "weights", arrays)
         object.__setattr__(self, "biases", tuple(vectors) if any(has_bias) else None)
         object.__setattr__(self, "architecture", Architecture(sizes, checked, has_bias))
+        known = About() if about is None else about
+        known.check(sizes[0], sizes[-1])
+        object.__setattr__(self, "about", known)
 
     @property
     def bias_vectors(self) -> tuple[Array, ...]:
@@ -304,6 +314,26 @@ class Network:
     def outputs(self) -> int:
         """The number of outputs."""
         return self.sizes[-1]
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What its source does not say and was taken to be so, one sentence each."""
+        return self.about.assumptions
+
+    @property
+    def link(self) -> str | None:
+        """The closing function of the model that it was read from, whose arguments the outputs are; or None."""
+        return self.about.link
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """One name per input: `x1`, `x2`, ... where nothing else is known."""
+        return self.about.input_names or tuple(f"x{k + 1}" for k in range(self.inputs))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """One name per output: `y1`, `y2`, ... where nothing else is known."""
+        return self.about.output_names or tuple(f"y{k + 1}" for k in range(self.outputs))
 
     def __call__(self, X: npt.ArrayLike) -> Array:
         """The outputs [n, outputs] for inputs [n, d]."""
@@ -432,13 +462,22 @@ class Network:
                 raise UnknownNameError("hook", name, known, f"this network has {', '.join(known)}")
         return tuple(name for name in known if name in asked)
 
+    def with_about(self, about: About) -> Network:
+        """The same weights, with something else known beside them.
+
+        Examples:
+            >>> Network([[[1.0]]]).with_about(About(link="sigmoid")).link
+            'sigmoid'
+        """
+        return Network(self.weights, self._given_biases(), self.activations, about=about)
+
     def to_network(self) -> Network:
         """Itself, so that a Network goes wherever something with `to_network` does."""
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Made anew, since numpy forgets on the way that an array is read-only.
-        return Network, (self.weights, self._given_biases(), self.activations)
+        return _remade, (self.weights, self._given_biases(), self.activations, self.about)
 
     def _given_biases(self) -> tuple[Array | None, ...]:
         """One array per linear layer, None where it has no bias."""
@@ -447,6 +486,12 @@ class Network:
 
     def __repr__(self) -> str:
         return repr(self.architecture).replace("Architecture", "Network", 1)
+
+
+def _remade(
+    weights: tuple[Array, ...], biases: tuple[Array | None, ...], activations: tuple[str, ...], about: About
+) -> Network:
+    return Network(weights, biases, activations, about=about)
 
 
 def as_network(network: Network | HasNetwork) -> Network:

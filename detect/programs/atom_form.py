@@ -23,7 +23,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from ..exact.piecewise import PiecewiseLinear, from_network
+from ..exact.piecewise import PiecewiseLinear, composes, from_network
 from ..features.rationals import (
     DENOMINATORS,
     LARGEST_DENOMINATOR,
@@ -34,7 +34,7 @@ from ..features.rationals import (
 )
 from ..networks.box import Box
 from ..networks.network import Network
-from ..networks.nonlinearities import leaky_slope
+from ..networks.nonlinearities import clip_range
 from ..statistics.criteria import ROUNDING
 from .criteria import MISSES, SPANNED
 
@@ -144,7 +144,7 @@ def sketches(
     """Forms of the network per output, by the atoms they use; again and again, with ever finer constants.
 
     Args:
-        network: of ReLU, leaky ReLU and linear layers.
+        network: one that `has_kinks`.
         table: takes the atoms.
         targets: the network's values [n, out] on the table's sample.
         tolerance: how far the outputs may be off, in their units.
@@ -215,23 +215,24 @@ def used_atoms(rows: Sequence[Row], inputs: int, outputs: Sequence[Row]) -> list
 
 
 def has_kinks(network: Network) -> bool:
-    """Whether the network is of ReLU, leaky ReLU and linear layers alone.
+    """Whether the network is of ReLU, leaky ReLU, PReLU, clipped and linear layers alone.
 
     Examples:
         >>> has_kinks(Network([[[1.0]], [[1.0]]], activation="gelu"))
         False
     """
-    return all(name in ("relu", "identity") or leaky_slope(name) is not None for name in network.activations)
+    return composes(network)
 
 
 def has_constant(network: Network) -> bool:
-    """Whether any bias is not 0: without, the network is 0 at 0, and no constant is anybody's choice.
+    """Whether any bias is not 0, or a layer clips: without, the network is 0 at 0, and no constant is anybody's choice.
 
     Examples:
         >>> has_constant(Network([[[1.0]]])), has_constant(Network([[[1.0]]], [[0.5]]))
         (False, True)
     """
-    return any(bool(np.any(b)) for b in network.bias_vectors)
+    clips = any(clip_range(name) is not None for name in network.activations)
+    return clips or any(bool(np.any(b)) for b in network.bias_vectors)
 
 
 def _unit_values(f: PiecewiseLinear, X: Array) -> list[Array]:

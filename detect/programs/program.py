@@ -32,7 +32,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..exact.certificates import Certificate, certify
 from ..exact.criteria import BOUNDS_MEET
-from ..exact.piecewise import from_formulas
+from ..exact.piecewise import from_formulas, piecewise_linear
 from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..features.rationals import LARGEST_DENOMINATOR
@@ -280,7 +280,7 @@ class _Search:
     def run(self) -> Program:
         named = list(self._named())
         if not has_kinks(self.network):
-            smooth = [name for name in self.network.activations if name not in ("relu", "identity")]
+            smooth = [name for name in self.network.activations if not piecewise_linear(name)]
             reason = f"its activation {smooth[0]} is smooth, and formulas are piecewise linear"
             drawn = generic_sketches(self.table, self.targets, self.tolerance)
             return self._best(named, [drawn], reason)

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from ..errors import InputError
 from ..networks.box import check_inputs
 from ..networks.network import HasNetwork, Network, as_network
+from ..networks.nonlinearities import unit_slopes
 from ..statistics.criteria import ROUNDING
 from .measures import Array, Index
 
@@ -98,6 +99,10 @@ def weight_matching(
         (WeightMatching(cosine=1, before=-0.285714, barrier=0), [1, 2, 0])
     """
     a, b = as_network(first), as_network(second)
+    if any(unit_slopes(name) is not None for name in a.activations):
+        raise InputError(
+            f"{a} has a slope a unit, so that its units cannot be exchanged: compare activations with soft_matching"
+        )
     if a.sizes != b.sizes or a.activations != b.activations:
         raise InputError(
             f"{a} and {b} cannot be matched unit by unit: sizes and activations must be equal "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import os
 import secrets
+import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,21 +20,24 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from mathcircuits.detect import FileError, InputError, Network
-from mathcircuits.detect.networks import HasNetwork, check_nonlinearity
+from mathcircuits.detect import About, AssumptionWarning, FileError, InputError, Network
+from mathcircuits.detect.networks import HasNetwork
 
-from .layer_chain import MAX_VALUES, Reading, Unreadable, read
-from .onnx_graphs import read_onnx_file
+from .agent_files import is_agent, read_agent
+from .asked import Asked
+from .keras_files import is_keras_archive, read_keras_archive, read_keras_h5
+from .layer_chain import MAX_VALUES, Reading, read
+from .modules.torch_modules import read_module
+from .named_tensors.contents import Contents, contents_of, said_in_json
+from .named_tensors.state_dicts import read_contents
+from .named_tensors.tensor_names import role_of
+from .named_tensors.torch_files import LEGACY_MAGIC, check_archive, first_line, torch_contents
+from .nnet_files import is_nnet, read_nnet_file
+from .onnx_models.onnx_files import read_onnx_file
+from .pickles import pickle_refusal
+from .refusals import Unreadable
 from .sklearn_models import is_sklearn, read_sklearn
-from .state_dicts import (
-    LEGACY_MAGIC,
-    check_archive,
-    find_state_dict,
-    first_line,
-    read_state_dict,
-    read_torch_file,
-)
-from .torch_modules import read_module
+from .skops_files import read_skops_file
 
 if TYPE_CHECKING:
     from ..networks.mlp import MLP
@@ -45,54 +51,89 @@ CONFIG_KEY = "mathcircuits"
 MAX_FILE_BYTES = 16 * MAX_VALUES
 # safetensors' own limit on its header; checked before the library sees the file.
 _MAX_HEADER = 100_000_000
-_KINDS = "safetensors, a torch state dict (.pt, .pth), .npz or .onnx"
+# A configuration of a network is a few kilobytes.
+_MAX_CONFIG = 1_000_000
+_KINDS = "safetensors, a torch state dict (.pt, .pth), .npz, .onnx, .skops, .keras, .h5 or .nnet"
 _ENDINGS = (".safetensors", ".npz")
 _SAVE_AGAIN = "save or copy it again"
 
 
-def load(source: Any, *, activation: str | Sequence[str] = "relu", seed: int | None = None) -> MLP:
+def load(
+    source: Any,
+    *,
+    activation: str | Sequence[str] | None = None,
+    part: str | None = None,
+    one_hot: bool = False,
+    seed: int | None = None,
+) -> MLP:
     """The network in a file or in another library's model, as an MLP.
 
     A file is recognised by its content: safetensors (ours or anybody's), a torch state dict (`.pt`, `.pth`),
-    `.npz`, `.onnx`. Nothing in a file is ever executed. A torch module is read without being run or changed.
-    Linear layers with nothing between them stay layers, with the activation `"identity"`; a network that ends
-    in an activation function gets an identity read-out behind it.
+    `.npz`, `.onnx`, skops' `.skops`, Keras's `.keras` and `.h5`, NNet's `.nnet`, an agent of
+    Stable-Baselines3 (`.zip`). Nothing in a file is ever executed. A torch module is read without being run or
+    changed. Linear layers with nothing between them stay layers, with the activation `"identity"`; a
+    network that ends in an activation function gets an identity read-out behind it.
 
     Args:
         source: a path; an `nn.Module` (also TransformerLens's `model.blocks[3].mlp`); a state dict; a fitted
-            scikit-learn MLPRegressor or MLPClassifier (its logits); an MLP, which is given back as it is; or
-            anything with `to_network()`.
-        activation: what lies between the layers where the source does not tell, in state dicts, foreign
-            safetensors and `.npz`: one name for all hidden layers or one each.
+            scikit-learn network or linear model (a classifier's logits), alone or in a Pipeline; an MLP, which
+            is given back as it is; or anything with `to_network()`.
+        activation: what lies between the layers of state dicts, foreign safetensors and `.npz`, which seldom
+            tell: one name for all hidden layers or one each; one more name is what follows the last layer, and
+            without it nothing does. Without any the file's own word is taken, and where there is none relu is
+            assumed.
+        part: which network, where the source holds several; a refusal lists their names.
+        one_hot: read embedding tables, or a pair `W_x` and `W_y`, as the first layer of one-hot inputs.
         seed: which network of a study's file (`DIR/networks/*.safetensors`), which holds one per seed.
 
     Returns:
         An MLP in the precision in which the weights were stored (half precision becomes float32, exactly).
+        `to_network().assumptions` lists what the source does not say and was taken to be so.
+
+    Warns:
+        AssumptionWarning: once, with all the assumptions.
 
     Raises:
         FileError: for a file that is missing, damaged, of another kind or no MLP, with the layer and why.
         InputError: for an object that cannot be read as an MLP.
 
     Examples:
-        >>> load({"0.weight": [[1.0], [-1.0]], "2.weight": [[1.0, 1.0]]}).to_network()([[-3.0]]).tolist()
+        >>> layers = {"0.weight": [[1.0], [-1.0]], "2.weight": [[1.0, 1.0]]}
+        >>> load(layers, activation="relu").to_network()([[-3.0]]).tolist()
         [[3.0]]
     """
     from ..networks.mlp import MLP
 
     if isinstance(source, MLP):
         return source
-    reading = _read(source, activation) if seed is None else _read_run(Path(source), seed)
+    asked = Asked(activation, part, one_hot)
+    reading = _read(source, asked) if seed is None else _read_run(Path(source), seed)
+    if reading.about.assumptions and not isinstance(source, HasNetwork):
+        warnings.warn(_said(source, reading.about.assumptions), AssumptionWarning, stacklevel=2)
     return MLP.from_network(reading.network, dtype=cast("Literal['float32', 'float64']", reading.dtype))
 
 
-def read_network(source: Any, *, activation: str | Sequence[str] = "relu") -> Network:
-    """What `load` reads, as plain float64 weights; TransformerLens is not imported.
+def read_network(
+    source: Any,
+    *,
+    activation: str | Sequence[str] | None = None,
+    part: str | None = None,
+    one_hot: bool = False,
+) -> Network:
+    """What `load` reads, as plain float64 weights, without a warning; TransformerLens is not imported.
 
     Examples:
-        >>> read_network({"W0": np.ones((3, 2)), "b0": np.zeros(3), "W1": np.ones((1, 3))})
-        Network(2-3-1, relu, some bias)
+        >>> found = read_network({"W0": np.ones((3, 2)), "b0": np.zeros(3), "W1": np.ones((1, 3))})
+        >>> found, found.assumptions
+        (Network(2-3-1, relu, some bias), ('the activation is relu', 'no activation follows the last layer'))
     """
-    return _read(source, activation).network
+    return _read(source, Asked(activation, part, one_hot)).network
+
+
+def _said(source: Any, assumptions: Sequence[str]) -> str:
+    """The warning's text."""
+    what = str(source) if isinstance(source, str | os.PathLike) else f"this {type(source).__name__}"
+    return f"{what} does not say everything; assumed: {'; '.join(assumptions)}"
 
 
 def save(net: MLP | Network | HasNetwork, path: str | os.PathLike[str]) -> Path:
@@ -197,6 +238,7 @@ def _config(network: Network, dtype: str, tensors: Mapping[str, npt.NDArray[Any]
         "activation": list(shape.activations),
         "bias": list(shape.bias),
         "dtype": dtype,
+        **network.about.to_dict(),
     }
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -219,7 +261,8 @@ def _restore(config: str, tensors: Mapping[str, npt.NDArray[Any]]) -> Reading:
             for layer, has in zip(layers, given["bias"], strict=True)
         ]
         with np.errstate(invalid="ignore"):  # a signalling NaN, which Network refuses by name
-            network = Network(weights, biases, given["activation"])
+            about = About(**{name: given[name] for name in vars(About()) if name in given})
+            network = Network(weights, biases, given["activation"], about=about)
         sound = _config(network, given["dtype"], tensors) == given
     except Unreadable:
         raise
@@ -232,22 +275,19 @@ def _restore(config: str, tensors: Mapping[str, npt.NDArray[Any]]) -> Reading:
     return Reading(network, given["dtype"])
 
 
-def _read(source: Any, activation: str | Sequence[str]) -> Reading:
-    if not isinstance(activation, str | Sequence):
-        raise InputError(f"activation {activation!r}: give one name, or one per hidden layer")
-    for name in [activation] if isinstance(activation, str) else activation:
-        check_nonlinearity(name)
+def _read(source: Any, asked: Asked) -> Reading:
     if isinstance(source, str | os.PathLike):
-        return _read_file(Path(source), activation)
+        return _read_file(Path(source), asked)
     try:
+        if isinstance(source, Mapping) or _is_list_of_state_dicts(source):
+            return read_contents(contents_of(_as_arrays(source)), asked)
+        asked.refuse_part(f"a {type(source).__name__}")
         if isinstance(source, HasNetwork):
             return read(source.to_network(), [getattr(source, "dtype", "float64")])
         if isinstance(source, nn.Module):
             return read_module(source)
         if is_sklearn(source):
             return read_sklearn(source)
-        if isinstance(source, Mapping):
-            return read_state_dict(find_state_dict(_as_arrays(source)), activation, ordered=True)
     except Unreadable as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
         raise InputError(
@@ -255,19 +295,27 @@ def _read(source: Any, activation: str | Sequence[str]) -> Reading:
         ) from None
     raise InputError(
         f"a {type(source).__name__} cannot be read as an MLP: give a path, an nn.Module, a state dict or "
-        "a fitted scikit-learn MLP"
+        "a fitted scikit-learn model"
     )
 
 
-def _as_arrays(source: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A state dict whose plain lists of numbers are arrays."""
+def _is_list_of_state_dicts(source: object) -> bool:
+    return isinstance(source, list | tuple) and bool(source) and all(isinstance(s, Mapping) for s in source)
+
+
+def _as_arrays(source: Any) -> Any:
+    """State dicts whose plain lists of numbers under a layer's name are arrays."""
+    if not isinstance(source, Mapping):
+        return [_as_arrays(item) for item in source]
     return {
-        name: np.array(value, dtype=float) if isinstance(value, list) else value
+        name: np.array(value, dtype=float)
+        if isinstance(value, list) and role_of(str(name)) is not None
+        else value
         for name, value in source.items()
     }
 
 
-def _read_file(path: Path, activation: str | Sequence[str]) -> Reading:
+def _read_file(path: Path, asked: Asked) -> Reading:
     try:
         if path.is_dir():
             raise FileError(path, "is a folder", "give the path of a file")
@@ -286,42 +334,50 @@ def _read_file(path: Path, activation: str | Sequence[str]) -> Reading:
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "check the path"
         ) from None
     try:
-        return _read_bytes(data, path, activation)
+        return _read_bytes(data, path, asked)
     except Unreadable as error:
         raise FileError(path, error.problem, error.remedy) from None
     except InputError as error:
         raise FileError(path, str(error)) from None
 
 
-def _read_bytes(data: bytes, path: Path, activation: str | Sequence[str]) -> Reading:
+def _read_bytes(data: bytes, path: Path, asked: Asked) -> Reading:
     if not data:
         raise Unreadable("is empty", _SAVE_AGAIN)
+    if data[:2] == b"\x1f\x8b":
+        inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+        return _read_bytes(_unpacked(data), inner, asked)
     if data[:4] == b"PK\x03\x04":
         names = _archive_names(data)
+        if is_keras_archive(names):
+            return read_keras_archive(data, asked)
+        if is_agent(names):
+            return read_agent(data, asked)
+        if "schema.json" in names:
+            asked.refuse_part("a .skops file")
+            return read_skops_file(data)
         if any(name.endswith(".npy") for name in names):
-            return _read_npz(data, activation)
+            return _read_npz(data, path, asked)
         if any(name.rpartition("/")[2] == "constants.pkl" for name in names):
             raise Unreadable("is TorchScript, which is code", "save model.state_dict() with torch.save")
-        return read_torch_file(data, activation)
+        return read_contents(torch_contents(data), asked, _config_beside(path))
     if data[: len(LEGACY_MAGIC)] == LEGACY_MAGIC:
-        return read_torch_file(data, activation)
+        return read_contents(torch_contents(data), asked, _config_beside(path))
     if _is_safetensors(data):
-        return _read_safetensors(data, activation)
-    if data[:1] == b"\x80":
-        raise Unreadable(
-            "is a pickle, and no state dict that torch.save wrote: pickles are never executed", _KEEP
-        )
+        return _read_safetensors(data, path, asked)
+    refusal = pickle_refusal(data)
+    if refusal is not None:
+        raise refusal
     if data[:6] == b"\x93NUMPY":
         raise Unreadable("holds a single array", "save the layers' arrays W0, b0, ... with numpy.savez")
     if data[:8] == b"\x89HDF\r\n\x1a\n":
-        raise Unreadable("is an HDF5 file", "export the network to ONNX")
+        return read_keras_h5(data, asked)
+    if is_nnet(data):
+        return read_nnet_file(data, asked)
     # A protobuf message has no magic number; ONNX's first field is its version.
     if data[:1] == b"\x08" or path.suffix.lower() == ".onnx":
-        return read_onnx_file(data, path.parent)
+        return read_onnx_file(data, path.parent, asked)
     raise Unreadable(f"is none of {_KINDS}, or is damaged", _SAVE_AGAIN)
-
-
-_KEEP = "save model.state_dict() with torch.save; of scikit-learn, pass the fitted network itself to load()"
 
 
 def _archive_names(data: bytes) -> list[str]:
@@ -330,7 +386,7 @@ def _archive_names(data: bytes) -> list[str]:
         return archive.namelist()
 
 
-def _read_npz(data: bytes, activation: str | Sequence[str]) -> Reading:
+def _read_npz(data: bytes, path: Path, asked: Asked) -> Reading:
     """Named arrays: ours, or W0, b0, W1, ... and the like, [out, in]."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     try:
@@ -351,8 +407,42 @@ def _read_npz(data: bytes, activation: str | Sequence[str]) -> Reading:
         raise Unreadable(f"holds what is no plain array ({first_line(error)})", "save arrays alone") from None
     config = arrays.pop(CONFIG_KEY, None)
     if config is not None:
+        asked.refuse_part("a file of mathcircuits")
         return _restore(str(config), arrays)
-    return read_state_dict(arrays, activation, ordered=True)
+    texts = {name: _plain(array) for name, array in arrays.items() if array.dtype.kind == "U"}
+    tensors = {name: array for name, array in arrays.items() if array.dtype.kind != "U"}
+    return read_contents(Contents(tensors, texts), asked, _config_beside(path))
+
+
+def _plain(array: npt.NDArray[Any]) -> Any:
+    """A text array as plain values, a JSON text in it as what it says."""
+    values = array.tolist()
+    return values if isinstance(values, str | list) else str(values)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What a gzip file holds, up to the size that is read."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            inner = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Unreadable(f"is a damaged gzip file ({first_line(error)})", _SAVE_AGAIN) from None
+    if len(inner) > MAX_FILE_BYTES:
+        raise Unreadable(
+            f"unpacks to more than the {MAX_FILE_BYTES} bytes that are read", "save the MLP alone"
+        )
+    return inner
+
+
+def _config_beside(path: Path) -> dict[str, Any]:
+    """What a `config.json` in the file's folder says; nothing where there is none, or none that can be read."""
+    beside = path.with_name("config.json")
+    try:
+        if not beside.is_file() or beside.stat().st_size > _MAX_CONFIG:
+            return {}
+        return said_in_json(beside.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return {}
 
 
 def _check_npy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -413,7 +503,7 @@ def _span(seeds: Sequence[int]) -> str:
     return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
 
 
-def _read_safetensors(data: bytes, activation: str | Sequence[str]) -> Reading:
+def _read_safetensors(data: bytes, path: Path, asked: Asked) -> Reading:
     import safetensors.torch
 
     try:
@@ -431,5 +521,7 @@ def _read_safetensors(data: bytes, activation: str | Sequence[str]) -> Reading:
     if config is not None:
         if any(tensor.dtype not in (torch.float32, torch.float64) for tensor in tensors.values()):
             raise Unreadable("is damaged: its checksum does not match", _SAVE_AGAIN)
+        asked.refuse_part("a file of mathcircuits")
         return _restore(config, {name: tensor.numpy() for name, tensor in tensors.items()})
-    return read_state_dict(tensors, activation, ordered=False)
+    said = contents_of(metadata).said if metadata else {}
+    return read_contents(Contents(tensors, said, ordered=False), asked, _config_beside(path))

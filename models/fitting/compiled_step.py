@@ -227,6 +227,16 @@ class FusedStep:
         return job, kept
 
 
+def knows(config: MLPConfig) -> bool:
+    """Whether the compiled step has every activation function of the network.
+
+    Examples:
+        >>> knows(MLPConfig((2, 3, 1))), knows(MLPConfig((2, 3, 1), activation="sigmoid"))
+        (True, False)
+    """
+    return all(name in _KINDS or leaky_slope(name) is not None for name in config.activations)
+
+
 def eager_seconds(config: MLPConfig, nets: int, steps: int, samples: int) -> float:
     """About how long a training would take without the compiled step.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mathcircuits.detect.networks import leaky_slope
+from mathcircuits.detect import InputError
+from mathcircuits.detect.networks import leaky_slope, unit_slopes
 
+from ..networks.activations import nonlinearity
 from ..networks.config import MLPConfig
 from .vectors import Layout
 
@@ -126,17 +128,16 @@ def residuals_and_jacobian(
 
 
 def activated(name: str, z: Tensor) -> Tensor:
-    """The activation function's value."""
-    slope = leaky_slope(name)
-    if slope is not None:
-        return torch.nn.functional.leaky_relu(z, slope)
-    if name == "relu":
-        return torch.relu(z)
-    if name == "tanh":
-        return torch.tanh(z)
-    if name in ("gelu", "gelu_tanh"):
-        return torch.nn.functional.gelu(z, approximate="tanh" if name == "gelu_tanh" else "none")
-    return z
+    """The activation function's value.
+
+    Raises:
+        InputError: for a PReLU with one slope a unit, whose units these tensors do not have last.
+    """
+    if unit_slopes(name) is not None:
+        raise InputError(
+            "a prelu with one slope a unit cannot be trained here: its slopes are read-only; train leaky_relu(SLOPE)"
+        )
+    return nonlinearity(name)(z)
 
 
 def _gated(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
@@ -152,7 +153,12 @@ def _gated(name: str, g: Tensor, z: Tensor, a: Tensor) -> Tensor:
     if name in ("gelu", "gelu_tanh"):
         how = "tanh" if name == "gelu_tanh" else "none"
         return torch.ops.aten.gelu_backward(g, z, approximate=how)  # type: ignore[no-any-return]
-    return g
+    if name == "identity":
+        return g
+    with torch.enable_grad():
+        free = z.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(nonlinearity(name)(free), free, g)
+    return gradient
 
 
 def activation_slope(name: str, z: Tensor, a: Tensor) -> Tensor:

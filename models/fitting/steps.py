@@ -18,7 +18,7 @@ from mathcircuits.detect import Task
 
 from ..networks.config import MLPConfig, initial_parameters
 from .batches import Batches, generator_of
-from .compiled_step import EAGER_SECONDS, FusedStep, UpdateRule, eager_seconds, fused_step
+from .compiled_step import EAGER_SECONDS, FusedStep, UpdateRule, eager_seconds, fused_step, knows
 from .gradients import step
 from .regimens import Regimen
 from .vectors import Layout
@@ -299,7 +299,11 @@ def fused_pass(
 ) -> FusedStep | None:
     """The compiled step where the training is worth it: judged by its work alone, not by what is cached."""
     samples = min(regimen.batch, regimen.samples or regimen.batch)
-    if device.type != "cpu" or eager_seconds(config, nets, steps, samples) < EAGER_SECONDS:
+    if (
+        device.type != "cpu"
+        or not knows(config)
+        or eager_seconds(config, nets, steps, samples) < EAGER_SECONDS
+    ):
         return None
     return fused_step()
 

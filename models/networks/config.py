@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from mathcircuits.detect import Architecture, InputError
-from mathcircuits.detect.networks import check_nonlinearity
+from mathcircuits.detect.networks import check_nonlinearity, check_units
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +61,10 @@ class MLPConfig:
             raise InputError(f"bias {self.bias!r}: give True or False, or one of them per linear layer")
         given = _one_or_each(self.activation, len(sizes) - 2, "activation", "hidden layers")
         names = tuple(check_nonlinearity(name) for name in (given if isinstance(given, tuple) else (given,)))
+        for name, units in zip(
+            names * (len(sizes) - 2) if len(names) == 1 else names, sizes[1:-1], strict=False
+        ):
+            check_units(name, units)
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "bias", bias)
         object.__setattr__(self, "activation", names if isinstance(given, tuple) else names[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,33 +12,11 @@ from transformer_lens import HookedRootModule
 from transformer_lens.hook_points import HookPoint
 
 from mathcircuits.detect import InputError, Network
-from mathcircuits.detect.networks import HasNetwork, as_network, check_nonlinearity, leaky_slope
+from mathcircuits.detect.networks import About, HasNetwork, as_network
 
+from .activations import nonlinearity as nonlinearity
 from .config import DType, initial_parameters
 from .config import MLPConfig as MLPConfig
-
-Nonlinearity = Callable[[torch.Tensor], torch.Tensor]
-# None of them works in place: an in-place ReLU would overwrite the pre-activation that a hook has cached.
-_FUNCTIONS: dict[str, Nonlinearity] = {
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "gelu": nn.functional.gelu,
-    "gelu_tanh": lambda z: nn.functional.gelu(z, approximate="tanh"),
-    "identity": lambda z: z,
-}
-
-
-def nonlinearity(name: str) -> Nonlinearity:
-    """The named activation function on tensors, the same as `mathcircuits.detect.networks.nonlinearities` on arrays.
-
-    Examples:
-        >>> nonlinearity("leaky_relu(0.5)")(torch.tensor([-1.0, 2.0])).tolist()
-        [-0.5, 2.0]
-    """
-    slope = leaky_slope(check_nonlinearity(name))
-    if slope is not None:
-        return lambda z: nn.functional.leaky_relu(z, slope)
-    return _FUNCTIONS[name]
 
 
 def _linear(inputs: int, units: int, bias: bool) -> nn.Linear:
@@ -86,6 +64,7 @@ class MLP(HookedRootModule):
 
     Attributes:
         cfg: the MLPConfig.
+        about: what is known beside the weights: assumptions made in reading it, link, names.
 
     Examples:
         >>> net = MLP(MLPConfig(sizes=(2, 3, 1)), seed=0)
@@ -114,7 +93,7 @@ class MLP(HookedRootModule):
             raise InputError(
                 f"a {type(config).__name__} is no configuration: give MLPConfig(sizes=(2, 3, 1))"
             )
-        self.cfg = config
+        self.cfg, self.about = config, About()
         sizes, biases = config.sizes, config.biases
         self.hook_input = HookPoint()
         self.blocks = nn.ModuleList(
@@ -170,7 +149,7 @@ class MLP(HookedRootModule):
             None if layer.bias is None else layer.bias.detach().to("cpu", torch.float64).numpy()
             for layer in self.linears
         ]
-        return Network(weights, biases, self.cfg.activations)
+        return Network(weights, biases, self.cfg.activations, about=self.about)
 
     @classmethod
     def from_network(cls, network: Network | HasNetwork, dtype: DType = "float64") -> MLP:
@@ -183,7 +162,9 @@ class MLP(HookedRootModule):
         network = as_network(network)
         shape = network.architecture
         config = MLPConfig(shape.sizes, shape.bias, shape.activations or "relu", dtype)
-        return cls.from_parameters(config, network.weights, network.biases)
+        net = cls.from_parameters(config, network.weights, network.biases)
+        net.about = network.about
+        return net
 
     @classmethod
     def from_parameters(

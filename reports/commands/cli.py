@@ -104,8 +104,17 @@ def inspect(
     ] = None,
     task: Annotated[str | None, typer.Option(help="The task that it was trained on.")] = None,
     activation: Annotated[
-        str, typer.Option(help="Between the layers, where the file does not tell.")
-    ] = "relu",
+        str | None,
+        typer.Option(
+            help="Between the layers (default: what the file says; relu, said aloud, where it says nothing)."
+        ),
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of several networks in the file.")
+    ] = None,
+    one_hot: Annotated[
+        bool, typer.Option("--one-hot", help="Read embedding tables as the first layer of one-hot inputs.")
+    ] = False,
     directions: Annotated[
         bool, typer.Option("--directions", help="List the features that can be read as a direction.")
     ] = False,
@@ -122,7 +131,7 @@ def inspect(
 
     inspect_file(
         file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions,
-        network=network, html=html,
+        network=network, html=html, part=part, one_hot=one_hot,
     )  # fmt: skip
 
 

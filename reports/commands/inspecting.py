@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mathcircuits.detect import FileError, Network, UnknownNameError, analyse, tasks
 from mathcircuits.models.files import read_network
 
-from ..wording import at_most
+from ..wording import at_most, told
 from .console import number, p_value, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def inspect_file(
     box: tuple[float, float] | None,
     inputs: Path | None,
     task: str | None,
-    activation: str,
+    activation: str | None = None,
     as_json: bool,
+    part: str | None = None,
+    one_hot: bool = False,
     directions: bool = False,
     network: str | None = None,
     html: Path | None = None,
@@ -44,8 +46,10 @@ def inspect_file(
         box: bounds of every input; by default the task's, else -1 and 1.
         inputs: a file of inputs to read it on in place of the box.
         task: what it was trained on; for a network of a study its own task, where none is given.
-        activation: between the layers, where the file does not tell.
+        activation: between the layers; None for what the file says, or else relu, which is said.
         as_json: print JSON.
+        part: which of several networks in the file.
+        one_hot: whether embedding tables are the first layer of one-hot inputs.
         directions: list the features that can be read as a direction.
         network: which network of a study.
         html: a file to write as a page, whose path is printed in place of the tables.
@@ -60,7 +64,7 @@ def inspect_file(
         net = of_study(file, network)
         task = network.partition("/")[0] if task is None else task
     else:
-        net = read_network(file, activation=activation)
+        net = read_network(file, activation=activation, part=part, one_hot=one_hot)
     known = None if task is None else tasks[task]
     bounds: Any = box if box is not None else known.box if known is not None else (-1.0, 1.0)
     X = None if inputs is None else read_inputs(inputs)
@@ -132,6 +136,8 @@ def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) 
 def analysis_data(analysis: Analysis, ranks: pd.DataFrame) -> dict[str, Any]:
     """`Analysis.to_dict` with the gauge, the normal form, the gauge's shares and the ranks of its layers."""
     content = analysis.to_dict()
+    content["assumptions"] = list(analysis.network.assumptions)
+    content["link"] = analysis.network.link
     content["superposition"] = ranks.astype(object).where(ranks.notna(), None).to_dict("records")
     gauge = gauge_within(analysis)
     if gauge is not None:
@@ -164,6 +170,8 @@ def print_analysis(analysis: Analysis, network: Network, ranks: pd.DataFrame, di
     )
     shape = repr(network).removeprefix("Network(").removesuffix(")")
     print(f"{shape}; read on {where}")
+    for name, text in told(network).items():
+        print(f"{name}: {text}")
     if analysis.within_reach:
         print()
         print_fields(computed(analysis))

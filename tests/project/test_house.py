@@ -263,10 +263,10 @@ def test_one_version() -> None:
 
 
 def requirements() -> list[Requirement]:
-    """What pyproject asks for: to run, and in the extras that the tests use."""
+    """What pyproject asks for: to run, and in its extras."""
     project = PYPROJECT["project"]
-    extras = project["optional-dependencies"]
-    texts = [*project["dependencies"], *extras["test"], *extras["onnx"], *extras["dask"]]
+    extras = project["optional-dependencies"].values()
+    texts = [*project["dependencies"], *(text for extra in extras for text in extra)]
     return [requirement for requirement in map(Requirement, texts) if requirement.name != "mathcircuits"]
 
 

@@ -19,7 +19,7 @@ from mathcircuits.detect.networks import Box
 from ...plots.drawing import NeuronLabel
 from ...plots.palette import STATUSES, every_colour
 from ...studies.storage import atomic
-from ...wording import at_most, counted, joined, number
+from ...wording import at_most, counted, joined, number, told
 from ..htmltables import Column, TableView, table_view
 from ..templating import render
 from ..views import FigureView
@@ -132,7 +132,8 @@ def box_text(box: Box) -> str:
 def _lead(analysis: Analysis) -> str:
     shape = repr(analysis.network).removeprefix("Network(").removesuffix(")")
     read = f"read on {box_text(analysis.box)}"
-    return f"{shape}; {read}" + (f" as {analysis.task.name}." if analysis.task else ".")
+    said = "".join(f" {name.capitalize()}: {text}." for name, text in told(analysis.network).items())
+    return f"{shape}; {read}" + (f" as {analysis.task.name}." if analysis.task else ".") + said
 
 
 def _made(analysis: Analysis, source: str) -> dict[str, str]:

@@ -44,6 +44,13 @@ def test_the_forward_pass_is_torchs(
         "gelu": torch.nn.functional.gelu,
         "gelu_tanh": lambda z: torch.nn.functional.gelu(z, approximate="tanh"),
         "identity": lambda z: z,
+        "sigmoid": torch.sigmoid,
+        "silu": torch.nn.functional.silu,
+        "elu": torch.nn.functional.elu,
+        "selu": torch.nn.functional.selu,
+        "softplus": lambda z: torch.nn.functional.softplus(z, threshold=40.0),
+        "relu6": torch.nn.functional.relu6,
+        "hardtanh": torch.nn.functional.hardtanh,
     }
     X = np.random.default_rng(seed + 1).normal(size=(5, sizes[0]))
     h = torch.tensor(X)

@@ -204,7 +204,7 @@ def test_an_empty_file(tmp_path: Path, ending: str) -> None:
     [
         (b"hello, I am a text", "is none of safetensors, a torch state dict"),
         (b"\x93NUMPY\x01\x00v\x00{}", "holds a single array; save the layers' arrays"),
-        (b"\x89HDF\r\n\x1a\n....", "is an HDF5 file; export the network to ONNX"),
+        (b"\x89HDF\r\n\x1a\n....", "is a damaged HDF5 file .*; save or copy it again"),
         (b"PK\x03\x04 and nothing behind it", "is a damaged archive"),
         (b"\xff" * 8 + b"{}", "is none of safetensors"),
         ((10**7).to_bytes(8, "little") + b'{"a":', "is a damaged safetensors file"),
@@ -314,7 +314,7 @@ def test_safetensors_of_torch_without_our_metadata(tmp_path: Path) -> None:
 def test_half_precision_is_widened_exactly(tmp_path: Path, dtype: torch.dtype) -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).to(dtype)
     safetensors.torch.save_file(net.state_dict(), tmp_path / "net.safetensors")
-    found = load(tmp_path / "net.safetensors")
+    found = load(tmp_path / "net.safetensors", activation="relu")
     assert found.cfg.dtype == "float32"
     assert np.array_equal(found.to_network().weights[0], net[0].weight.detach().double().numpy())
 
@@ -382,13 +382,12 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path: Path) -> None:
     [
         ({"a": np.ones(3)}, "a of shape \\(3,\\) is no linear layer's weight or bias"),
         ({"W0": np.ones((3, 2)), "W1": np.ones((1, 4))}, r"its layers do not chain: 0 \[3, 2\], 1 \[1, 4\]"),
-        ({"W0": np.ones((2, 3)), "W1": np.ones((3, 1))}, "transpose \\[in, out\\] weights"),
         ({"W0": np.ones((3, 2), dtype=complex)}, "W0 holds complex128; weights are real"),
         ({"W0": np.ones((3, 2), dtype=int)}, "W0 holds int64; weights are real"),
         ({"W0": np.ones((3, 2, 1))}, "W0 has shape \\(3, 2, 1\\), several networks'"),
         ({"W0": np.ones((0, 2))}, "every layer needs at least one unit"),
         ({"b0": np.ones(2)}, "layer '0' has a bias of shape \\(2,\\) and no weight"),
-        ({"W0": np.ones((3, 2)), "b0": np.ones(2)}, r"biases\[0\] has 2 values for 3 units"),
+        ({"W0": np.ones((3, 2)), "b0": np.ones(4)}, r"biases\[0\] has 4 values for 3 units"),
     ],
 )
 def test_arrays_that_are_no_mlp(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:

@@ -24,11 +24,12 @@ from mathcircuits.models.fitting.compiled_step import (
     eager_seconds,
     find_compiler,
     fused_step,
+    knows,
 )
-from mathcircuits.models.fitting.gradients import step
-from mathcircuits.models.fitting.steps import FitSettings, fit
-from mathcircuits.models.fitting.vectors import Layout
+from mathcircuits.models.fitting.gradients import Layout, step
+from mathcircuits.models.fitting.steps import FitSettings, fit, fused_pass
 
+KNOWN = [name for name in NAMES if knows(MLPConfig((1, 1, 1), activation=name))]
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler: there is no fused step")
 
 
@@ -60,7 +61,7 @@ def drawn(
 
 
 @needs_compiler
-@pytest.mark.parametrize("activation", [*NAMES, "leaky_relu(0.3)", "leaky_relu(-0.5)"])
+@pytest.mark.parametrize("activation", [*KNOWN, "leaky_relu(0.3)", "leaky_relu(-0.5)"])
 @pytest.mark.parametrize(
     "sizes",
     [(2, 3, 1), (1, 1, 1), (4, 4, 1), (3, 2, 1), (3, 5, 4, 2), (2, 1), (1, 4, 3, 2, 1), (6, 33, 17, 3)],
@@ -273,3 +274,12 @@ def test_wrong_state(compiled: FusedStep) -> None:
         compiled.train(config, UpdateRule(), p, None, None, x[None], y[None], np.zeros((2, 4), np.float32))
     with pytest.raises(InputError, match=r"first: .* needs contiguous float32 of shape \(3, 9\)"):
         compiled.train(config, UpdateRule(), p, p[:2], None, x[None], y[None], np.zeros((1, 4), np.float32))
+
+
+def test_the_compiled_step_has_six_activations_and_others_go_without() -> None:
+    assert KNOWN == ["relu", "leaky_relu", "tanh", "gelu", "gelu_tanh", "identity"]
+    long = as_regimen("adam")
+    assert (
+        fused_pass(MLPConfig((2, 3, 1), activation="sigmoid"), long, 10_000, 10**6, torch.device("cpu"))
+        is None
+    )

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mathcircuits.detect import Network, UnknownNameError, hand_derived
@@ -70,3 +71,42 @@ def test_a_network_of_a_study_is_read_as_its_task(
 def test_a_folder_without_a_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(tmp_path), "--network", "absolute/2/adam/0"]) == 2
     assert "holds no study" in capsys.readouterr().err
+
+
+def test_inspect_says_what_was_assumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.npz"
+    np.savez(path, W0=np.array([[1.0], [-1.0]]), b0=np.zeros(2), W1=np.array([[1.0, 1.0]]))
+    assert main(["inspect", str(path)]) == 0
+    head = capsys.readouterr().out.splitlines()
+    assert head[:2] == [
+        "1-2-1, relu, some bias; read on [-1, 1]^1",
+        "assumed: the activation is relu; no activation follows the last layer",
+    ]
+    assert main(["inspect", str(path), "--activation", "relu", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["assumptions"], told["link"]) == ([], None)
+    assert main(["inspect", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["assumptions"] == [
+        "the activation is relu", "no activation follows the last layer",
+    ]  # fmt: skip
+    page = tmp_path / "net.html"
+    assert main(["inspect", str(path), "--html", str(page)]) == 0
+    assert "Assumed: the activation is relu; no activation follows the last layer." in plain(
+        page.read_text("utf-8")
+    )
+
+
+def test_inspect_reads_the_part_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "nets.npz"
+    names = ("actor", "critic")
+    np.savez(
+        path,
+        **{f"{name}.{k}.weight": np.ones((1 + j, 1 + j)) for j, name in enumerate(names) for k in (0, 2)},
+        output_activation="sigmoid",
+    )
+    assert main(["inspect", str(path)]) == 2
+    assert "holds several networks (actor, critic)" in capsys.readouterr().err
+    assert main(["inspect", str(path), "--part", "critic"]) == 0
+    head = capsys.readouterr().out.splitlines()
+    assert head[0].startswith("2-2-2, relu")
+    assert "link: sigmoid of the outputs, which are read without it (logits)" in head[1:3]

@@ -1,0 +1,1 @@
+"""torch modules: their forward, traced into a chain of layers."""

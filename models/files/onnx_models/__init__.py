@@ -1,0 +1,1 @@
+"""ONNX graphs: their nodes, one after another, into a chain of layers."""
