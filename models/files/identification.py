@@ -10,6 +10,7 @@ import numpy.typing as npt
 from mathcircuits.detect import InputError
 from mathcircuits.detect.networks import NAMES, apply_nonlinearity, check_nonlinearity
 
+from .criteria import SAME_VALUE
 from .refusals import Unreadable
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ def identify_units(function: Pointwise) -> str | None:
         values = np.asarray(function(PROBE[:, None].copy()), dtype=np.float64)
         if values.ndim != 2 or len(values) != len(PROBE) or not np.isfinite(values[_IS_NEAR]).all():
             return None
-        alike = np.ptp(values, axis=1) <= 1e-3 * _tolerances(values[:, 0])
+        alike = np.ptp(values, axis=1) <= SAME_VALUE * _tolerances(values[:, 0])
         if (alike | ~np.isfinite(values).all(axis=1)).all():
             return _named(values[:, 0])
         slopes = [_slope(column) for column in values.T]

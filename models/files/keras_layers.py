@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .asked import Asked
+from .criteria import KERAS_EPSILON, KERAS_SPREAD
 from .identification import leaky_name, prelu_name
 from .layer_chain import Chain, Reading, Unreadable, Value, read
 
@@ -197,7 +198,7 @@ class _Walk:
             if len(arrays) < 2:
                 raise Unreadable(f"{layer} is not adapted", "call adapt(data) before the model is saved")
             mean, variance = (np.asarray(array, dtype=np.float64) for array in arrays[:2])
-        spread = np.maximum(np.sqrt(variance), 1e-7)
+        spread = np.maximum(np.sqrt(variance), KERAS_SPREAD)
         if config.get("invert"):
             return self._affine(value, spread, mean, str(layer))
         return self._affine(value, 1.0 / spread, -mean / spread, str(layer))
@@ -209,7 +210,7 @@ class _Walk:
         *learned, mean, variance = arrays
         gain = learned[0] if scaled else np.ones(1)
         shift = learned[-1] if centred else np.zeros(1)
-        factor = gain / np.sqrt(variance + _number(config, ("epsilon",), 1e-3))
+        factor = gain / np.sqrt(variance + _number(config, ("epsilon",), KERAS_EPSILON))
         return self._affine(value, factor, shift - mean * factor, str(layer))
 
 

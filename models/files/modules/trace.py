@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from mathcircuits.detect import InputError, Network
 
+from ..criteria import TORCH_EPSILON
 from ..layer_chain import Branching, Chain, Value
 from ..named_tensors.reparametrised import as_array
 from ..named_tensors.torch_files import first_line
@@ -370,7 +371,7 @@ class _Walk:
 
     def _batch_norm(
         self, value: Value, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
-        training: Any = False, momentum: Any = None, eps: float = 1e-5, cudnn: Any = None, *, label: str,
+        training: Any = False, momentum: Any = None, eps: float = TORCH_EPSILON, cudnn: Any = None, *, label: str,
     ) -> Value:  # fmt: skip
         del momentum, cudnn
         if training:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mathcircuits.detect import Network
 
+from ..criteria import TORCH_EPSILON
 from ..identification import leaky_name, prelu_name
 from ..layer_chain import Chain, Unreadable
 from .arguments import Attributes, Given, computed, decimal, named_axes, refuse_computed, with_constant
@@ -278,7 +279,7 @@ class GraphWalk:
         if attributes.get("training_mode") or len(constants) != 4:
             raise Unreadable(f"{label} is in training mode", "call net.eval() before the export")
         gain, shift, mean, variance = constants
-        factor = gain / np.sqrt(variance + float(attributes.get("epsilon", 1e-5)))
+        factor = gain / np.sqrt(variance + float(attributes.get("epsilon", TORCH_EPSILON)))
         # Channels are axis 1.
         shape = (len(factor), *(1 for _ in tensor.axes[2:])) if factor.ndim == 1 else factor.shape
         scaled = self._times(tensor, factor.reshape(shape), label)

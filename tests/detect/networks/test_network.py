@@ -124,7 +124,7 @@ W = [[[1.0, 2.0], [3.0, 4.0]], [[1.0, 1.0]]]
         ((W, None, ["relu", "relu"]), "2 activations for 1 hidden layers: give one, or one per layer"),
         ((W, None, []), "0 activations for 1 hidden layers"),
         ((W, None, None), "activations of type NoneType: give a list"),
-        ((W, None, "rleu"), "activation 'rleu': did you mean 'relu'?"),
+        ((W, None, "rleu"), "activation 'rleu': did you mean 'relu' or 'relu6'?"),
     ],
 )  # fmt: skip
 def test_other_weights_are_refused(arguments: tuple[Any, ...], problem: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,35 +13,17 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from foreign_networks import mlp, off
 from torch import nn
 from torch.nn.utils import prune
 
-from mathcircuits.detect import AssumptionWarning, FileError, InputError, Network
+from mathcircuits.detect import AssumptionWarning, FileError, InputError
 from mathcircuits.models import load
 from mathcircuits.models.files.checkpoints import read_network
 
 X = np.random.default_rng(1).normal(size=(64, 2))
 RELU = "the activation is relu"
 LINEAR = "no activation follows the last layer"
-
-
-def mlp(
-    *sizes: int, act: Callable[[], nn.Module] = nn.ReLU, bias: bool = True, seed: int = 0
-) -> nn.Sequential:
-    torch.manual_seed(seed)
-    layers: list[nn.Module] = []
-    for inputs, units in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, units, bias=bias), act()]
-    return nn.Sequential(*layers[:-1]).double().eval()
-
-
-def off(net: Network, truth: Callable[[torch.Tensor], torch.Tensor]) -> float:
-    """The largest difference between a reading and the truth on normal inputs."""
-    inputs = np.random.default_rng(2).normal(size=(64, net.inputs)) * 3
-    with torch.no_grad():
-        expected = truth(torch.tensor(inputs)).numpy().reshape(len(inputs), -1)
-    assert net.outputs == expected.shape[1]
-    return float(np.abs(net(inputs) - expected).max())
 
 
 def prefixed(**networks: nn.Module) -> dict[str, torch.Tensor]:
@@ -557,29 +538,6 @@ def test_what_is_not_read_is_named() -> None:
     assert scaled.assumptions == ("not read: preprocessing.offset",)
     policy = read_network({**net.state_dict(), "log_std": torch.zeros(2)}, activation="tanh")
     assert policy.assumptions == ("not read: log_std",)
-
-
-# ---- one-hot inputs
-
-
-def test_embedding_tables_are_the_first_layer_where_the_caller_says_so() -> None:
-    table, head = nn.Embedding(4, 4).double(), nn.Linear(4, 2).double()
-    sd = {"embedding.weight": table.weight, "linear.weight": head.weight, "linear.bias": head.bias}
-    with pytest.raises(InputError, match="one_hot=True reads it as the first layer"):
-        load(sd)
-    found = read_network(sd, one_hot=True)
-    assert off(found, lambda x: head(x @ table.weight)) < 1e-9
-    assert "the inputs are one-hot: embedding" in found.assumptions
-
-
-def test_two_blocks_of_one_hot_inputs() -> None:
-    rng = np.random.default_rng(0)
-    A, B, out = rng.normal(size=(8, 5)), rng.normal(size=(8, 5)), rng.normal(size=(5, 8))
-    found = read_network({"W_x": A, "W_y": B, "W_out": out}, one_hot=True, activation="relu")
-    x, y = np.eye(5)[[1, 4]], np.eye(5)[[2, 0]]
-    assert np.allclose(found(np.hstack([x, y])), np.maximum(x @ A.T + y @ B.T, 0) @ out.T)
-    with pytest.raises(InputError, match="no embedding table, nor a pair W_x and W_y; leave out one_hot="):
-        load(mlp(2, 3, 1).state_dict(), one_hot=True)
 
 
 # ---- files
