@@ -33,7 +33,7 @@ from .named_tensors.state_dicts import read_contents
 from .named_tensors.tensor_names import role_of
 from .named_tensors.torch_files import LEGACY_MAGIC, check_archive, first_line, torch_contents
 from .nnet_files import is_nnet, read_nnet_file
-from .onnx_models.onnx_files import read_onnx_file
+from .onnx_files import read_onnx_file
 from .pickles import pickle_refusal
 from .refusals import Unreadable
 from .sklearn_models import is_sklearn, read_sklearn

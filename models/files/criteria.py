@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-#: torch.nn.BatchNorm1d's and ONNX's default for what is added to a variance, in its unit. Used by the readers of modules
-#: and of ONNX graphs.
+#: torch.nn.BatchNorm1d's and ONNX's default for what is added to a variance, in its unit. Used by the readers of
+#: modules and of ONNX graphs.
 TORCH_EPSILON = 1e-5
 #: Keras's default for the same. Used by the reader of Keras's layers.
 KERAS_EPSILON = 1e-3

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from mathcircuits.detect import About, InputError
 
-from ..asked import Asked
-from ..layer_chain import MAX_VALUES, Chain, Reading, Unreadable, Value, read
-from ..named_tensors.torch_files import first_line
-from .constants import Folder
-from .graph_walk import DAMAGED, GraphWalk
-from .kinds import refuse_other_kinds
-from .tensors import OPEN, Tensor
+from .asked import Asked
+from .layer_chain import MAX_VALUES, Chain, Reading, Unreadable, Value, read
+from .named_tensors.torch_files import first_line
+from .onnx_models.constants import Folder
+from .onnx_models.graph_walk import DAMAGED, GraphWalk
+from .onnx_models.kinds import refuse_other_kinds
+from .onnx_models.tensors import OPEN, Tensor
 
 if TYPE_CHECKING:
     import onnx
