@@ -15,7 +15,8 @@ tolerance allows. The sample proposes; what holds on the box is certified by the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -30,6 +31,7 @@ from ..features.rationals import (
     LARGEST_IN_FORM,
     nearest_fractions,
     saved_bits,
+    shortest_decimal,
     simplest_fraction,
 )
 from ..networks.box import Box
@@ -41,6 +43,8 @@ from .criteria import MISSES, SPANNED
 Array = npt.NDArray[np.float64]
 #: A row over (1, inputs, atoms): the constant under -1, input k under k, atom j under d + j.
 Row = dict[int, Fraction]
+#: Rows [h, k] over keys -> rows of simple constants, None where only a constant is left.
+Rounding = Callable[[Array, Sequence[int]], list["Row | None"]]
 
 #: Points of the sample, beside the corners: a kink that makes a difference over 1% of the box is seen by five.
 POINTS = 512
@@ -50,6 +54,12 @@ _MOST_CORNERS = 8
 _FARTHEST = 0.1
 #: More atoms than this in one row are no formula that anybody reads.
 MOST_ATOMS = 12
+#: A form with fitted constants has no more atoms: any smooth curve is a few dozen of them.
+MOST_FITTED_ATOMS = 4
+#: Digits that the kinks of a form with decimal constants are rounded to, fewest first.
+_DIGITS = (1, 2, 3, 4)
+#: How often the slack for decimals is: to a part in 10^9, where a short decimal shows that it is exact.
+_DECIMAL_HALVINGS = 30
 #: How often the slack for the coefficients is halved: from the tolerance to a thousandth of it.
 _HALVINGS = 10
 
@@ -139,36 +149,72 @@ def draw_sample(box: Box) -> Array:
 
 
 def sketches(
-    network: Network, table: Atoms, targets: Array, tolerance: float
+    network: Network, table: Atoms, targets: Array, tolerances: Array
 ) -> Iterator[list[list[Sketch]]]:
     """Forms of the network per output, by the atoms they use; again and again, with ever finer constants.
+
+    The constants are fractions.
 
     Args:
         network: one that `has_kinks`.
         table: takes the atoms.
         targets: the network's values [n, out] on the table's sample.
-        tolerance: how far the outputs may be off, in their units.
+        tolerances: [out], how far each output may be off, in its units.
     """
+    constant = has_constant(network)
+    for pool in _pools(network, table, [_fractions(most) for most in DENOMINATORS]):
+        yield [
+            _sketch_all(table, pool, target, float(tolerance), constant)
+            for target, tolerance in zip(targets.T, tolerances, strict=True)
+        ]
+
+
+def decimal_sketches(
+    network: Network, table: Atoms, targets: Array, tolerances: Array
+) -> Iterator[list[list[Sketch]]]:
+    """As `sketches`, with decimals of as few digits as the tolerance allows, and of few atoms."""
+    constant = has_constant(network)
+    reach = np.abs(table.sample).max(axis=0)
+    roundings = [_fractions(1), _fractions(LARGEST_DENOMINATOR), *(_decimals(k, reach) for k in _DIGITS)]
+    for pool in _pools(network, table, roundings):
+        yield [
+            [
+                sketch
+                for chosen, _ in _paths(
+                    table, pool, target, float(tolerance) / 4, MOST_FITTED_ATOMS, constant
+                )
+                for sketch in _in_decimals(
+                    table, [pool[j] for j in chosen], target, float(tolerance), constant
+                )
+            ]
+            for target, tolerance in zip(targets.T, tolerances, strict=True)
+        ]
+
+
+def _pools(network: Network, table: Atoms, roundings: Sequence[Rounding]) -> Iterator[list[int]]:
+    """The pools of atoms that the roundings of the network's rows give, each once."""
     f = from_network(network)
     values, constant = _unit_values(f, table.sample), has_constant(network)
     seen: set[tuple[int, ...]] = set()
-    for most in DENOMINATORS:
+    for rounding in roundings:
         # A single layer's rows are known and not fitted, so there is nothing that may miss.
         for miss in MISSES if len(f.layers) > 1 else MISSES[:1]:
-            pool = _pool(f, values, table, most, miss, constant)
-            if tuple(pool) in seen:
-                continue
-            seen.add(tuple(pool))
-            yield [_sketch_all(table, pool, target, tolerance, constant) for target in targets.T]
+            pool = _pool(f, values, table, rounding, miss, constant)
+            if tuple(pool) not in seen:
+                seen.add(tuple(pool))
+                yield pool
 
 
-def generic_sketches(table: Atoms, targets: Array, tolerance: float) -> list[list[Sketch]]:
+def generic_sketches(table: Atoms, targets: Array, tolerances: Array) -> list[list[Sketch]]:
     """Forms over the sign, sum and difference kinks of the inputs, for a network without kinks of its own."""
     d = table.inputs
     rows: list[Row] = [{k: Fraction(1)} for k in range(d)]
     rows += [{j: Fraction(1), k: Fraction(s)} for j in range(d) for k in range(j + 1, d) for s in (1, -1)]
     pool = [number for row in rows if (number := table.add(row)) is not None]
-    return [_sketch_all(table, pool, target, tolerance, True) for target in targets.T]
+    return [
+        _sketch_all(table, pool, target, float(tolerance), True)
+        for target, tolerance in zip(targets.T, tolerances, strict=True)
+    ]
 
 
 def simpler_than_chance(table: Atoms, outputs: Sequence[Row], error: float) -> bool:
@@ -246,9 +292,9 @@ def _unit_values(f: PiecewiseLinear, X: Array) -> list[Array]:
 
 
 def _pool(
-    f: PiecewiseLinear, values: Sequence[Array], table: Atoms, most: int, miss: float, constant: bool
+    f: PiecewiseLinear, values: Sequence[Array], table: Atoms, rounding: Rounding, miss: float, constant: bool
 ) -> list[int]:
-    """Atoms near the network's own, their rows rational with denominators up to `most`."""
+    """Atoms near the network's own, their rows rounded."""
     d, pool = f.inputs, set[int]()
     for depth, (layer, Z) in enumerate(zip(f.layers, values, strict=True)):
         bends = (Z.min(axis=0) < 0) & (Z.max(axis=0) > 0) & (layer.slope != 1)
@@ -259,14 +305,14 @@ def _pool(
         if depth == 0:
             rows = np.concatenate([layer.weights[bends], layer.bias[bends, None]], axis=1)
             keys = [*range(d), -1]
-            candidates = _rounded(rows, keys, most)
+            candidates = rounding(rows, keys)
         else:
             known = sorted(pool)
             keys = [*range(d), -1, *(d + j for j in known)]
             candidates = []
             for z in (Z[:, bends] / sizes[bends]).T:
                 fitted = _fitted(table, known, z, miss, constant)
-                candidates += [None] if fitted is None else _rounded(fitted[None], keys, most)
+                candidates += [None] if fitted is None else rounding(fitted[None], keys)
         for row, z in zip(candidates, (Z[:, bends] / sizes[bends]).T, strict=True):
             number = None if row is None else table.add(row)
             if number is not None and number not in fresh:
@@ -279,16 +325,49 @@ def _pool(
     return sorted(pool)
 
 
-def _rounded(rows: Array, keys: Sequence[int], most: int) -> list[Row | None]:
-    """Rows [h, k] scaled to a largest coefficient of 1 and rounded; None where only a constant is left."""
+def _scaled(rows: Array, keys: Sequence[int]) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Rows with a largest coefficient of an input or atom of 1, and which of them have one."""
     movable = np.array([key >= 0 for key in keys])
     largest = np.abs(rows[:, movable]).max(axis=1, keepdims=True)
-    whole = largest[:, 0] > 0
-    p, q = nearest_fractions(rows / np.where(largest > 0, largest, 1.0), most)
-    return [
-        {key: Fraction(int(a), int(b)) for key, a, b in zip(keys, ps, qs, strict=True) if a} if ok else None
-        for ps, qs, ok in zip(p, q, whole, strict=True)
-    ]
+    return rows / np.where(largest > 0, largest, 1.0), largest[:, 0] > 0
+
+
+def _fractions(most: int) -> Rounding:
+    """Coefficients become fractions with denominators up to `most`."""
+
+    def rounding(rows: Array, keys: Sequence[int]) -> list[Row | None]:
+        scaled, whole = _scaled(rows, keys)
+        p, q = nearest_fractions(scaled, most)
+        return [
+            {key: Fraction(int(a), int(b)) for key, a, b in zip(keys, ps, qs, strict=True) if a}
+            if ok
+            else None
+            for ps, qs, ok in zip(p, q, whole, strict=True)
+        ]
+
+    return rounding
+
+
+def _decimals(digits: int, reach: Array) -> Rounding:
+    """Coefficients become decimals; what rounding moves is below 10^-digits of what the largest term moves."""
+
+    def rounding(rows: Array, keys: Sequence[int]) -> list[Row | None]:
+        scaled, whole = _scaled(rows, keys)
+        sizes = np.array([reach[key] if 0 <= key < len(reach) else 1.0 for key in keys])
+        sizes[sizes == 0] = 1.0
+        movable = np.array([key >= 0 for key in keys])
+        found: list[Row | None] = []
+        for row, ok in zip(scaled, whole, strict=True):
+            most = float((np.abs(row) * sizes)[movable].max(initial=0.0)) or 1.0
+            places = [digits - math.floor(math.log10(most / size)) for size in sizes]
+            rounded = {
+                key: round(Fraction(float(value)) * Fraction(10) ** n) / Fraction(10) ** n
+                for key, value, n in zip(keys, row, places, strict=True)
+            }
+            found.append({key: value for key, value in rounded.items() if value} if ok else None)
+        return found
+
+    return rounding
 
 
 def _fitted(table: Atoms, pool: Sequence[int], z: Array, miss: float, constant: bool) -> Array | None:
@@ -393,3 +472,26 @@ def _snapped(table: Atoms, atoms: Sequence[int], target: Array, limit: float, co
         slack /= 2
     # Where no simple coefficients reach the limit, the closest are still the best of this form.
     return found or [sketch(closest)]
+
+
+def _in_decimals(
+    table: Atoms, atoms: Sequence[int], target: Array, limit: float, constant: bool
+) -> list[Sketch]:
+    """The form over those atoms with coefficients of the fewest digits within the limit, and closer ones."""
+    columns = _columns(table, atoms, constant)
+    keys = [*range(table.inputs), *([-1] if constant else []), *(table.inputs + j for j in atoms)]
+    fitted = _solve(columns, target)
+    sizes = np.abs(columns).max(axis=0)
+    found: list[Sketch] = []
+    slack = limit
+    for _ in range(_DECIMAL_HALVINGS):
+        # A coefficient of a column that is 0 everywhere is 0.
+        window = np.where(sizes > 0, slack / np.where(sizes > 0, sizes, 1.0), np.abs(fitted) + 1.0)
+        row = [shortest_decimal(b - w, b + w) for b, w in zip(fitted.tolist(), window.tolist(), strict=True)]
+        error = float(np.abs(columns @ np.array([float(value) for value in row]) - target).max())
+        sketch = Sketch({k: v for k, v in zip(keys, row, strict=True) if v}, error)
+        # Ten times closer is another claim, less is the same one in longer numbers.
+        if error <= limit and (not found or error < found[-1].error / 10):
+            found.append(sketch)
+        slack /= 2
+    return found

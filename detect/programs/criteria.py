@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-#: The error up to which a program is written by default, and the certified distance from its task up to which a solved
-#: network is the task, in the output's units. Used by programs, by the table of regimens and by their benchmark.
+#: The certified distance from its task up to which a solved network is the task, in the output's units. Used by the
+#: table of regimens and by their benchmark.
 PROGRAM_ERROR = 5e-3
+#: The error up to which a program is written by default, as a share of an output's range on the box: 0.01 for the
+#: minimum of two inputs on [-1, 1]. Used by programs.
+PROGRAM_SHARE = 5e-3
+#: The share of an output's variance that a formula may leave; one that leaves more says nothing of it, whatever its
+#: error in units. Used by programs.
+VARIANCE_LEFT = 0.01
+#: An output that varies by less of its size is a constant up to rounding. Used by programs.
+CONSTANT = 1e-9
+#: An error is less than another only beyond rounding, relative. Used by programs (the front).
+CLOSER = 1e-9
+#: A feature of which this share of its square is left beside the others is not told apart from them. Used by programs
+#: (sums of features).
+LINEARLY_APART = 1e-12
 #: What a deeper row may miss of its pre-activation, relative, tried in turn: rounding, a trained network's noise, and
 #: more. Used by programs (the form in atoms).
 MISSES = (1e-9, 1e-3, 1e-2, 3e-2)

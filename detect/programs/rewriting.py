@@ -17,7 +17,7 @@ from itertools import product
 from ..features.formulas import Formula
 from ..features.grammar import Node
 from .atom_form import Row
-from .lengths import complexity, complexity_of
+from .lengths import complexity, complexity_of, written_as_decimal
 
 #: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
 #: of the catalogue; the rest is margin, at about a millisecond an atom.
@@ -126,9 +126,13 @@ class Phraser:
         """k name(z), with z as it is, without fractions, or halved as a minimum of whole forms is."""
         found = []
         content = _content(z.values())
-        for scale in dict.fromkeys(
-            (content, 2 * content, _ONE) if max(z) >= self.inputs else (content, _ONE)
-        ):
+        scales = [content, _ONE]
+        if max(z) >= self.inputs:
+            scales.insert(1, 2 * content)
+        if not _shared(content, list(z.values())):
+            # Decimals have no factor in common that anybody would see; one of them may be it.
+            scales = [abs(z[min(key for key in z if key >= 0)]), _ONE]
+        for scale in dict.fromkeys(scales):
             inner, cost = self._tree(_times(z, 1 / scale))
             found.append((k * scale, (Node("call", name, (inner,)), cost + 1)))
         return found
@@ -155,7 +159,10 @@ class Phraser:
             sign = 1 if name == "max" else -1
             return _cheaper(self._calls("relu", Fraction(sign), _times(a or b, Fraction(sign))))
         choices: list[_Term] = []
-        for factor in dict.fromkeys((_content([*a.values(), *b.values()]), _ONE)):
+        content = _content([*a.values(), *b.values()])
+        if not _shared(content, [*a.values(), *b.values()]):
+            content = abs(next(iter(a.values())))
+        for factor in dict.fromkeys((content, _ONE)):
             arguments: dict[Node, int] = {}
             for side in (a, b):
                 node, cost = self._tree(_times(side, 1 / factor))
@@ -221,6 +228,8 @@ def _place(node: Node) -> tuple[bool, str]:
 def _extra(coefficient: Fraction) -> int:
     """What a coefficient adds to its term: an operator and a number, for p/q two of each."""
     size = abs(coefficient)
+    if written_as_decimal(size):
+        return 1 + complexity_of(size)
     if size.denominator == 1 or size.numerator == 1:
         return 0 if size == 1 else 1 + complexity_of(size)
     return 2 + size.numerator.bit_length() + size.denominator.bit_length()
@@ -253,10 +262,16 @@ def _sum(terms: Sequence[_Term]) -> _Tree:
     ordered = sorted(terms, key=_order)
     written = _chain(ordered)
     scale = _content(value for value, _ in terms)
-    if len(terms) > 1 and scale != 1:
+    # A decimal that is nobody's coefficient is no factor to read.
+    if len(terms) > 1 and scale != 1 and _shared(scale, [value for value, _ in terms]):
         factored = _multiple(scale, _chain([(value / scale, tree) for value, tree in ordered]))
         return min(written, factored, key=lambda tree: tree[1])
     return written
+
+
+def _shared(factor: Fraction, values: Sequence[Fraction]) -> bool:
+    """Whether a common factor helps to read: any fraction does, a decimal only where one of the values is it."""
+    return not written_as_decimal(factor) or any(abs(value) == factor for value in values)
 
 
 def _order(term: _Term) -> tuple[int, str]:
@@ -277,17 +292,19 @@ def _chain(terms: Sequence[_Term]) -> _Tree:
 
 
 def _multiple(value: Fraction, tree: _Tree) -> _Tree:
-    """value * tree, as 2 * u, u / 2 or 3 * u / 2."""
+    """value * tree, as 2 * u, u / 2, 3 * u / 2 or 2.54 * u."""
     node, cost = tree
     if node.kind == "number":
         assert isinstance(node.value, Fraction)
         number = value * node.value
         return Node("number", number), complexity_of(number)
-    if value < 0 and value != -1 and abs(value.numerator) == 1:
+    if value < 0 and value != -1 and (abs(value.numerator) == 1 or written_as_decimal(-value)):
         node, cost = _multiple(-value, tree)
         return Node("neg", None, (node,)), cost + 1
     if abs(value) == 1:
         return tree if value > 0 else (Node("neg", None, (node,)), cost + 1)
+    if written_as_decimal(value):
+        return Node("*", None, (Node("number", value), node)), cost + 1 + complexity_of(value)
     p, q = Fraction(value.numerator), Fraction(value.denominator)
     if p != 1:
         node, cost = Node("*", None, (Node("number", p), node)), cost + 1 + complexity_of(p)

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect.features.formulas import Formula
-from mathcircuits.detect.features.rationals import (
-    code_length,
-)
+from mathcircuits.detect.features.rationals import code_length, decimal_length
 from mathcircuits.detect.programs.lengths import complexity, description_length, largest_denominator
 
 
 def test_description_lengths_by_hand() -> None:
-    # 2 inputs, 13 functions, 6 operators, number, pi: 23 symbols, one bit for each of min's two arguments
-    assert description_length([Formula("min(x1, x2)")], 2) == pytest.approx(3 * np.log2(23) + 2)
-    assert description_length([Formula("0.5")], 2) == pytest.approx(np.log2(23) + code_length(Fraction(1, 2)))
+    # 2 inputs, 13 functions, 6 operators, fraction, decimal, pi: 24 symbols, one bit for each of min's two arguments
+    assert description_length([Formula("min(x1, x2)")], 2) == pytest.approx(3 * np.log2(24) + 2)
+    assert description_length([Formula("0.5")], 2) == pytest.approx(np.log2(24) + code_length(Fraction(1, 2)))
+    # 2.54 is shorter as three digits than as 127/50.
+    decimal = description_length([Formula("2.54")], 2)
+    assert decimal == pytest.approx(np.log2(24) + decimal_length(Fraction("2.54")))
+    assert decimal < np.log2(24) + code_length(Fraction("2.54"))
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,14 @@ def points(d: int, n: int = 300) -> Array:
     return np.random.default_rng(0).uniform(-1, 1, (n, d))
 
 
-def same(program: Program, formulas: tuple[Formula, ...] | list[Formula], d: int) -> bool:
+def same(program: Program, formulas: tuple[Formula, ...] | list[Formula], d: int, reach: float = 1.0) -> bool:
     """Whether the program's formula is that function, to rounding."""
     if program.formula is None:
         return False
-    X = points(d)
-    return all(np.abs(f(X) - g(X)).max() < 1e-12 for f, g in zip(program.formula, formulas, strict=True))
+    X = reach * points(d)
+    return all(
+        np.abs(f(X) - g(X)).max() < 1e-12 * reach for f, g in zip(program.formula, formulas, strict=True)
+    )
 
 
 def as_deep_network(texts: list[str], d: int, rng: np.random.Generator) -> Network:
@@ -253,6 +255,98 @@ def test_trained_networks_are_their_tasks(name: str, hidden: int) -> None:
     assert good >= 0.95 * len(solved)
 
 
+# --- constants that are no small fractions ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slope", ["2.54", "9.81", "0.3", "137.5", "0.00123"])
+def test_a_short_decimal_is_a_finding(slope: str) -> None:
+    v = float(slope)
+    program = decompile(Network([[[1.0], [-1.0]], [[v, v]]]), tolerance=1e-3)
+    assert program.text == f"{slope} * abs(x1)"
+    assert program.constants in ("exact", "decimal")
+    assert program.certificate.upper <= 1e-9 * v
+
+
+def test_a_leaky_relu_written_out_is_one() -> None:
+    program = decompile(Network([[[1.0], [-1.0]], [[1.0, -0.1]]]))
+    assert program.text == "max(x1, 0.1 * x1)"
+
+
+def test_two_tax_brackets() -> None:
+    """No tax to 11.2, 19% to 48.7, 42% beyond: three straight pieces with kinks at decimals."""
+    network = Network([[[1.0], [1.0]], [[0.19, 0.23]]], [[-11.2, -48.7], None])
+    program = decompile(network, box=(0, 100))
+    assert same(program, [Formula("0.19 * relu(x1 - 11.2) + 0.23 * relu(x1 - 48.7)")], 1, 100.0)
+    assert program.constants == "decimal"
+    assert program.certificate.upper <= 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_kink_in_place_of_64_neurons_is_a_finding(seed: int) -> None:
+    """Neurons that agree to a percent on a kink, their sizes arbitrary: the structure is found, its numbers fitted."""
+    rng = np.random.default_rng(seed)
+    sides, sizes = rng.choice([-1.0, 1.0], 64), rng.uniform(0.1, 1.0, 64)
+    sizes *= np.where(sides > 0, 26.8 / sizes[sides > 0].sum(), 26.8 / sizes[sides < 0].sum())
+    network = Network([sides[:, None], sizes[None]], [sides * rng.normal(0, 0.05, 64), None])
+    program = decompile(network, box=(-100, 100))
+    assert program.formula is not None
+    assert program.constants in ("exact", "decimal", "fitted")
+    atoms = program.text.count("abs") + program.text.count("relu") + program.text.count("max")
+    assert atoms == 1
+    assert program.certificate.upper <= program.tolerance == pytest.approx(5e-3 * 2680, rel=0.05)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e4])
+def test_the_size_of_the_output_does_not_matter(scale: float) -> None:
+    weights = [[[1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]], [[-scale, scale, -scale]]]
+    program = decompile(Network(weights))
+    assert program.formula is not None
+    X = points(2)
+    off = np.abs(program.formula[0](X) - scale * X.min(axis=1)).max()
+    assert off <= 0.01 * scale
+    assert "min" in program.text
+
+
+def test_a_small_output_beside_a_large_one_has_its_own_tolerance() -> None:
+    network = Network([[[1.0], [-1.0]], [[0.001, 0.001], [100.0, 100.0]]])
+    assert decompile(network).text == "0.001 * abs(x1); 100 * abs(x1)"
+
+
+def test_a_rare_bump_is_not_explained_by_nothing() -> None:
+    """relu(x1 + x2 + x3 + x4 - 3.4) is 0 but in a corner: a tolerance of its range allows 0, its variance does not."""
+    network = Network([[[1.0, 1.0, 1.0, 1.0]], [[1.0]]], [[-3.9], None])
+    program = decompile(network, tolerance=1.0, absolute=True)
+    assert program.text != "0" or program.formula is None
+
+
+def test_the_nearest_is_never_worse_than_a_constant() -> None:
+    rng = np.random.default_rng(2)
+    network = Network(
+        [rng.normal(size=(6, 2)), rng.normal(size=(6, 6)) / 2, rng.normal(size=(1, 6))],
+        [rng.normal(size=6), rng.normal(size=6), None],
+        "tanh",
+    )
+    program = decompile(network)
+    values = network(points(2))
+    assert program.formula is None
+    assert program.certificate.upper <= 1.05 * float(np.ptp(values)) / 2
+    errors = [point.error for point in program.front]
+    assert program.certificate.upper == min(errors)
+
+
+def test_a_smooth_network_that_is_a_feature_has_its_formula() -> None:
+    """A narrow tanh network that is nearly linear is a line; one of gelus that makes a square is a square."""
+    line = decompile(Network([[[0.01, -0.02]], [[50.0]]], activation="tanh"))
+    assert line.text == "0.5 * x1 - x2"
+    # gelu(z) + gelu(-z) = z erf(z / sqrt 2), which is sqrt(2 / pi) z^2 for small z
+    z = 0.05
+    square = decompile(
+        Network([[[z], [-z]], [[1 / (z * z), 1 / (z * z)]]], activation="gelu"), tolerance=1e-3
+    )
+    assert "x1**2" in square.text
+    assert square.constants == "fitted" or square.formula is None
+
+
 # --- networks of something else ---------------------------------------------------------------------------
 
 
@@ -336,7 +430,7 @@ def test_a_leaky_network_has_one() -> None:
 def test_the_tolerance_decides() -> None:
     """x1 - 0.97 relu(x1 - x2) is min(x1, x2) to 0.06 exactly (at x1 = 1, x2 = -1)."""
     network = Network([[[1, -1], [1, 0], [-1, 0]], [[-0.97, 1, -1]]])
-    rough, fine = decompile(network, tolerance=0.1), decompile(network, tolerance=0.05)
+    rough, fine = (decompile(network, tolerance=t, absolute=True) for t in (0.1, 0.05))
     assert rough.text == "min(x1, x2)"
     assert rough.certificate.upper == pytest.approx(0.06, abs=1e-9)
     assert fine.text != "min(x1, x2)"
@@ -389,8 +483,15 @@ def test_degenerate_networks(network: Network, text: str) -> None:
 
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_tolerance_is_positive(tolerance: float) -> None:
+<<<<<<< HEAD
     with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
         decompile(hand_derived("relu"), tolerance=tolerance)
+=======
+    with pytest.raises(InputError, match=r"tolerance .*: give a positive share of the output's range"):
+        decompile(derived_network("relu"), tolerance=tolerance)
+    with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
+        decompile(derived_network("relu"), tolerance=tolerance, absolute=True)
+>>>>>>> c5b8914 (Accept formulas of decimal and fitted constants, by a tolerance relative to the output's range)
 
 
 @pytest.mark.parametrize("limit", [0.0, float("nan")])
