@@ -22,7 +22,8 @@ import numpy.typing as npt
 from ..errors import InputError, UnknownTask
 from ..features.formulas import Formula
 from ..features.task import Task, tasks
-from ..networks.box import Box, BoxLike, as_box
+from ..networks.box import Box, BoxLike, as_box, check_inputs
+from ..networks.domain import Domain
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.nonlinearities import clip_range
 from .branch_and_bound import Search, branch_and_bound
@@ -57,12 +58,14 @@ class Certificate:
         box: (low, high) per input.
         lower, upper: `lower <= max |net - spec| <= upper`, in the output's units, rounding included.
         witness: the input [d] at which the error is `lower`, up to rounding.
-        method: `cells` (d <= 2), `sections` (d = 3), `branch and bound` or `subdivision`.
+        method: `cells` (d <= 2), `sections` (d = 3), `branch and bound`, `subdivision`, or `enumeration` of the points
+            of a finite domain.
         complete: whether the search ended by itself and not at a limit or a decision.
         cells: cells visited, or nodes or boxes opened.
         network: the network.
         specification: formulas, one per output, or a network.
         spec_box: what `low` and `high` stand for in the formulas.
+        points: [n, d], the points of a finite domain, where the bounds hold; None for a box.
 
     Examples:
         >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
@@ -84,6 +87,19 @@ class Certificate:
     network: Network = field(repr=False)
     specification: tuple[Formula, ...] | Network = field(repr=False)
     spec_box: Box = field(repr=False)
+    points: npt.NDArray[np.float64] | None = field(default=None, repr=False)
+
+    @property
+    def where(self) -> str:
+        """The domain in words.
+
+        Examples:
+            >>> certify(Network([[[1.0]]]), "x1", box=(0, 2)).where
+            '[0, 2]'
+        """
+        pairs = [f"[{low:g}, {high:g}]" for low, high in self.box]
+        box = f"{pairs[0]}^{len(pairs)}" if len(pairs) > 1 and len(set(pairs)) == 1 else " x ".join(pairs)
+        return box if self.points is None else f"{len(self.points)} points of {box}"
 
     @property
     def exact(self) -> bool:
@@ -136,6 +152,7 @@ class Certificate:
                 "cells": self.cells,
                 "network": _network_data(self.network),
                 "specification": specification,
+                **({} if self.points is None else {"points": self.points.tolist()}),
             }
         )
 
@@ -173,6 +190,9 @@ class Certificate:
                 network=network,
                 specification=specification,
                 spec_box=spec_box,
+                points=None
+                if "points" not in data
+                else check_inputs(data["points"], network.inputs, "points"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
@@ -181,8 +201,6 @@ class Certificate:
 
     def __repr__(self) -> str:
         at = ", ".join(f"{v:.4g}" for v in self.witness)
-        pairs = [f"[{low:g}, {high:g}]" for low, high in self.box]
-        box = f"{pairs[0]}^{len(pairs)}" if len(pairs) > 1 and len(set(pairs)) == 1 else " x ".join(pairs)
         # Within rounding of each other one number says it.
         if self.upper - self.lower <= ONE_NUMBER * self.upper:
             bounds = f"max |net - {self.spec}| = {self.upper:.6g} at ({at})"
@@ -190,7 +208,7 @@ class Certificate:
             bounds = f"max |net - {self.spec}| <= {self.upper:.2g}"
         else:
             bounds = f"{self.lower:.6g} <= max |net - {self.spec}| <= {self.upper:.6g}, at least at ({at})"
-        return f"Certificate({bounds} on {box}, by {self.method})"
+        return f"Certificate({bounds} on {self.where}, by {self.method})"
 
     def _repr_html_(self) -> str:
         at = ", ".join(f"{v:.6g}" for v in self.witness)
@@ -198,7 +216,7 @@ class Certificate:
             "specification": self.spec,
             "largest error": f"between {self.lower:.6g} and {self.upper:.6g}",
             "witness": f"({at})",
-            "box": " x ".join(f"[{low:g}, {high:g}]" for low, high in self.box),
+            "domain": self.where,
             "method": self.method if self.complete else f"{self.method}, stopped early",
         }
         body = "".join(
@@ -211,7 +229,7 @@ def certify(
     network: Network | HasNetwork,
     spec: Any,
     *,
-    box: BoxLike = (-1.0, 1.0),
+    box: BoxLike | Domain = (-1.0, 1.0),
     tolerance: float | None = None,
     time_limit: float = 10.0,
     node_limit: int = 200_000,
@@ -223,7 +241,7 @@ def certify(
         network: a Network or anything with `to_network()`.
         spec: a task or its name, a formula or its text (`"min(x1, x2)"`; several outputs separated by `;` or
             as a sequence), a sympy expression, or another network.
-        box: (low, high), or one pair per input.
+        box: (low, high), one pair per input, or a Domain; on a finite one every point is visited.
         tolerance: stop as soon as the bounds say whether the error is at most this; None for the largest
             error itself. Only searches use it: cells are visited in one go.
         time_limit: seconds after which a search returns the bounds that it has.
@@ -243,7 +261,8 @@ def certify(
         2.0
     """
     network = as_network(network)
-    bounds = as_box(box, network.inputs)
+    domain = Domain.of(box, network.inputs)
+    bounds = domain.box
     text, specification, spec_box = _specification(spec, network, bounds)
     outputs = specification.outputs if isinstance(specification, Network) else len(specification)
     arity = (
@@ -259,9 +278,14 @@ def certify(
         for formula in specification:
             if discontinuous(formula):
                 from_formulas([formula], network.inputs, spec_box)  # raises, with the remedy
-    found, method = _bounds(
-        network, specification, bounds, spec_box, tolerance, time_limit, node_limit, search_limit
-    )
+    if domain.points is not None:
+        from .intervals import enumerate_points
+
+        found, method = enumerate_points(network, specification, domain.points, spec_box), "enumeration"
+    else:
+        found, method = _bounds(
+            network, specification, bounds, spec_box, tolerance, time_limit, node_limit, search_limit
+        )
     return Certificate(
         spec=text,
         box=bounds,
@@ -274,6 +298,7 @@ def certify(
         network=network,
         specification=specification,
         spec_box=spec_box,
+        points=domain.points,
     )
 
 

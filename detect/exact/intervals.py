@@ -110,14 +110,7 @@ def subdivide(
         (True, True)
     """
     deadline = time.monotonic() + time_limit
-
-    def evaluate(x: Span) -> Span:
-        return _network(network, x) - (
-            _network(formulas, x)
-            if isinstance(formulas, Network)
-            else _stack([_formula(formula.root, x, bounds) for formula in formulas])
-        )
-
+    evaluate = _difference(network, formulas, bounds)
     low, high = (np.array(side)[None] for side in zip(*box, strict=True))
     upper, axis, lower, witness = _enclose(evaluate, low, high)
     best, point, nodes, settled = float(lower.max()), witness[int(lower.argmax())], 1, 0.0
@@ -151,6 +144,50 @@ def subdivide(
         open_ = upper > best
         settled = max(settled, float(upper[~open_].max(initial=0.0)))
         low, high, upper, axis = low[open_], high[open_], upper[open_], axis[open_]
+
+
+def enumerate_points(
+    network: Network, formulas: tuple[Formula, ...] | Network, points: Array, bounds: Box | None
+) -> Search:
+    """Bounds on the largest |network - specification| over points [n, d], rounding included.
+
+    Examples:
+        >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> found = enumerate_points(Network([[[1.0, 1.0]]]), (Formula("x1 + x2 - x1 * x2"),), corners, None)
+        >>> found.witness.tolist(), found.nodes, found.lower <= 1 <= found.upper
+        ([1.0, 1.0], 4, True)
+    """
+    evaluate = _difference(network, formulas, bounds)
+    lower, upper, witness = 0.0, 0.0, points[0]
+    d = points.shape[1]
+    for part in np.array_split(points, max(1, len(points) // _BATCH)):
+        flat = np.zeros((len(part), d, d))
+        span = evaluate(Span(part, part, flat, flat))
+        most = np.maximum(span.high, -span.low).max(axis=1)
+        least = np.maximum(span.low, -span.high).max(axis=1)
+        if np.isnan(most).any():
+            raise InputError(
+                "the specification has no value at some point of the domain: leave that point out"
+            )
+        upper = max(upper, float(most.max()))
+        if float(least.max()) > lower:
+            lower, witness = float(least.max()), part[int(least.argmax())]
+    return Search(lower, upper, np.asarray(witness), len(points), True)
+
+
+def _difference(
+    network: Network, formulas: tuple[Formula, ...] | Network, bounds: Box | None
+) -> Callable[[Span], Span]:
+    """The enclosure of the network less its specification."""
+
+    def evaluate(x: Span) -> Span:
+        return _network(network, x) - (
+            _network(formulas, x)
+            if isinstance(formulas, Network)
+            else _stack([_formula(formula.root, x, bounds) for formula in formulas])
+        )
+
+    return evaluate
 
 
 def _enclose(

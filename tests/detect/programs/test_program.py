@@ -483,15 +483,10 @@ def test_degenerate_networks(network: Network, text: str) -> None:
 
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_tolerance_is_positive(tolerance: float) -> None:
-<<<<<<< HEAD
-    with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
-        decompile(hand_derived("relu"), tolerance=tolerance)
-=======
     with pytest.raises(InputError, match=r"tolerance .*: give a positive share of the output's range"):
-        decompile(derived_network("relu"), tolerance=tolerance)
+        decompile(hand_derived("relu"), tolerance=tolerance)
     with pytest.raises(InputError, match=r"tolerance .*: give a positive number of the output's units"):
-        decompile(derived_network("relu"), tolerance=tolerance, absolute=True)
->>>>>>> c5b8914 (Accept formulas of decimal and fitted constants, by a tolerance relative to the output's range)
+        decompile(hand_derived("relu"), tolerance=tolerance, absolute=True)
 
 
 @pytest.mark.parametrize("limit", [0.0, float("nan")])
