@@ -63,6 +63,7 @@ from .modular.relabelling import fourier_verdicts as fourier_verdicts
 from .networks.about import About as About
 from .networks.architecture import Architecture as Architecture
 from .networks.box import Box as Box
+from .networks.domain import Domain as Domain
 from .networks.network import Activations as Activations
 from .networks.network import LayerActivations as LayerActivations
 from .networks.network import Network as Network

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
@@ -16,12 +17,15 @@ from .exact.canonical import CanonicalForm, canonical_form
 from .exact.certificates import Certificate, certify
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
-from .matching.directions import direction_frame, read_directions
-from .matching.neurons import neuron_frame, null_frame, read_stack
-from .networks.box import Box, BoxLike, as_box, check_inputs
+from .matching.directions import LayerReading, Targets, direction_frame, read_directions
+from .matching.neurons import BlockReading, neuron_frame, null_frame, read_stack
+from .networks.architecture import hook_post
+from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
+from .networks.domain import Domain
 from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
+from .programs.criteria import CONSTANT
 from .programs.program import Program, decompile
 from .recognition.search import find_circuits
 
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Version of the JSON that `Analysis.to_json` writes.
 FORMAT = 2
+#: Points at which a network is looked at for whether it does anything at all: 2^10.
+_LOG2_LOOK = 10
 #: Circuits and certificates take well under a second each up to here (branch and bound ends at 8 inputs).
 _MAX_NEURONS, _MAX_INPUTS = 512, 8
 
@@ -42,11 +48,11 @@ class Analysis:
     Attributes:
         network: its plain weights.
         task: the task it was read as, or None.
-        box: the inputs' box, one (low, high) pair per input.
+        domain: the inputs that everything below refers to.
         laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
-        neurons, directions: tables, see `match_neurons` and `match_directions`.
-        nulls: what untrained networks allow, see `matching.null_frame`.
-        skipped: what was too costly for a network of this size, by name.
+        catalogue: the features that were looked for; None for the installed ones.
+
+    Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
     Examples:
         >>> from .features.task import hand_derived
@@ -59,12 +65,87 @@ class Analysis:
 
     network: Network
     task: Task | None
-    box: Box
+    domain: Domain
     laws: tuple[str, ...]
-    neurons: pd.DataFrame
-    directions: pd.DataFrame
-    nulls: pd.DataFrame
-    skipped: tuple[str, ...] = ()
+    catalogue: Catalogue | None = None
+
+    @property
+    def box(self) -> Box:
+        """One (low, high) pair per input: the domain's."""
+        return self.domain.box
+
+    @cached_property
+    def _blocks(self) -> tuple[BlockReading, ...]:
+        stack = Stack.of([self.network])
+        return read_stack(
+            stack, box=self.box, inputs=self.domain.data, laws=self.laws, catalogue=self.catalogue
+        )[0]
+
+    @cached_property
+    def neurons(self) -> pd.DataFrame:
+        """One row a neuron, see `match_neurons`."""
+        return neuron_frame(self._blocks).drop(columns="network")
+
+    @cached_property
+    def nulls(self) -> pd.DataFrame:
+        """What untrained networks allow, see `matching.null_frame`."""
+        return null_frame(self.network.architecture, self._blocks, self.laws)
+
+    @cached_property
+    def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
+        stack = Stack.of([self.network])
+        return read_directions(
+            stack, box=self.box, inputs=self.domain.data, laws=self.laws, catalogue=self.catalogue
+        )
+
+    @cached_property
+    def directions(self) -> pd.DataFrame:
+        """One row a layer and feature, see `match_directions`."""
+        readings, targets, _ = self._read_directions
+        return direction_frame(readings, targets).drop(columns="network")
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was too costly for a network of this size, by name."""
+        texts = tuple(text for block in self._blocks for text in block.skipped) + self._read_directions[2]
+        if self.within_reach:
+            return texts
+        size = f"{sum(self.network.sizes[1:-1])} hidden neurons, {self.network.inputs} inputs"
+        return (
+            *texts, f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",
+        )  # fmt: skip
+
+    @cached_property
+    def silent(self) -> str:
+        """Why nothing is to be read here, and what to do: no neuron is ever active, or the outputs never vary.
+
+        Empty where something is.
+
+        Examples:
+            >>> analyse(Network([[[1.0]], [[1.0]]], [[-50.0], None])).silent
+            'no hidden neuron is ever active on [-1, 1], which nobody said is its domain: ...'
+        """
+        X = self.domain.data if self.domain.data is not None else sobol_points(self.box, _LOG2_LOOK)
+        acts = self.network.run(X)
+        active = self.network.architecture.active
+        posts = [acts[hook_post(block)] for block in active]
+        still = [bool((np.ptp(values, axis=0) == 0).all()) for values in posts]
+        outputs = np.ptp(acts.outputs, axis=0)
+        if still and all(still):
+            what = (
+                "no hidden neuron is ever active"
+                if all(not v.any() for v in posts)
+                else "no hidden neuron varies"
+            )
+        elif (outputs <= CONSTANT * np.abs(acts.outputs).max(axis=0)).all():
+            what = "the outputs are constant"
+        else:
+            return ""
+        told = ", which nobody said is its domain" if self.domain.assumed else ""
+        return (
+            f"{what} on {self.domain.text}{told}: give the inputs that it was trained on "
+            "(box= or inputs=; --box or --data on the command line)"
+        )
 
     @cached_property
     def circuits(self) -> pd.DataFrame:
@@ -74,7 +155,7 @@ class Analysis:
     @cached_property
     def program(self) -> Program:
         """The network in words: its formula, its certificate, and why there is none where there is none."""
-        return decompile(self.network, box=self.box)
+        return decompile(self.network, box=self.domain)
 
     @property
     def formula(self) -> sympy.Basic | None:
@@ -85,7 +166,7 @@ class Analysis:
     def certificate(self) -> Certificate:
         """The largest error anywhere on the box: against the task, where one is named, else against the formula."""
         if self.task is not None and self.task.formula:
-            return certify(self.network, self.task, box=self.box)
+            return certify(self.network, self.task, box=self.domain)
         return self.program.certificate
 
     @cached_property
@@ -110,6 +191,14 @@ class Analysis:
             },
             "task": self.task.name if self.task else None,
             "box": [list(pair) for pair in self.box],
+            "inputs": list(self.domain.names),
+            "domain": {
+                "text": self.domain.text,
+                "assumed": self.domain.assumed,
+                "points": None if self.domain.points is None else len(self.domain.points),
+                "samples": None if self.domain.data is None else len(self.domain.data),
+            },
+            "silent": self.silent or None,
             "null": list(self.laws),
             "neurons": _records(self.neurons),
             "directions": _records(self.directions),
@@ -202,8 +291,9 @@ class Reading:
 def analyse(
     network: Network | HasNetwork,
     *,
-    box: BoxLike | None = None,
+    box: BoxLike | Domain | None = None,
     inputs: npt.ArrayLike | None = None,
+    names: Sequence[str] | None = None,
     init: str | None = None,
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
@@ -212,9 +302,11 @@ def analyse(
 
     Args:
         network: a Network or anything with `to_network()`.
-        box: (low, high), or one pair per input; by default the task's, else (-1, 1).
+        box: (low, high), one pair per input, or a Domain; by default the range of the inputs, else the task's box, else
+            (-1, 1).
         inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from
             elsewhere.
+        names: what the inputs are called; by default the domain's names.
         init: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
             `"normal"`; by default the larger p of both.
         task: the task that it is meant to compute, by name or as a Task.
@@ -228,6 +320,8 @@ def analyse(
         >>> found = analyse(minimum, task="minimum", init="uniform")
         >>> found.formula, found.circuits["form"].tolist()
         (Min(x1, x2), ['x1 - relu(x1 - x2)'])
+        >>> analyse(minimum, box=[(0, 10), (0, 1)], names=["price", "limit"]).domain
+        Domain(price in [0, 10], limit in [0, 1])
         >>> analyse(minimum, task="absolute")
         Traceback (most recent call last):
         ...
@@ -241,17 +335,9 @@ def analyse(
             f"a {'-'.join(map(str, net.sizes))} network cannot compute {known.name!r} "
             f"({known.arity} inputs, {known.outputs} outputs): name another task or none"
         )
-    bounds = as_box(box if box is not None else known.box if known else (-1.0, 1.0), net.inputs)
-    reading = analyse_many([net], box=bounds, inputs=inputs, init=init, catalogue=catalogue)
-    skipped = reading.skipped
-    if not _within_reach(net):
-        size = f"{sum(net.sizes[1:-1])} hidden neurons, {net.inputs} inputs"
-        skipped += (f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",)
-    return Analysis(
-        net, known, bounds, known_laws(init),
-        reading.neurons.drop(columns="network"), reading.directions.drop(columns="network"),
-        reading.nulls, skipped,
-    )  # fmt: skip
+    given = known.box if box is None and inputs is None and known is not None else box
+    domain = Domain.of(given, net.inputs, data=inputs, names=names)
+    return Analysis(net, known, domain, known_laws(init), catalogue)
 
 
 def analyse_many(

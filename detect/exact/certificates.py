@@ -90,6 +90,11 @@ class Certificate:
     points: npt.NDArray[np.float64] | None = field(default=None, repr=False)
 
     @property
+    def domain(self) -> Domain:
+        """Where the bounds hold."""
+        return Domain.of(self.box, self.network.inputs) if self.points is None else Domain.finite(self.points)
+
+    @property
     def where(self) -> str:
         """The domain in words.
 

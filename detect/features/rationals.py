@@ -121,7 +121,7 @@ def decimal_length(value: Fraction) -> float:
 
     Examples:
         >>> [round(decimal_length(Fraction(text)), 1) for text in ("2.54", "0.1", "1/3")]
-        [18.8, 8.4, inf]
+        [19.7, 8.8, inf]
     """
     found = decimal_digits(value)
     if found is None:

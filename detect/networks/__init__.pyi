@@ -14,6 +14,10 @@ from .box import check_inputs as check_inputs
 from .box import comparison_points as comparison_points
 from .box import sobol_points as sobol_points
 from .checks import several as several
+from .domain import Domain as Domain
+from .domain import parse_bounds as parse_bounds
+from .domain_files import read_bounds as read_bounds
+from .domain_files import read_samples as read_samples
 from .initialisation import known_laws as known_laws
 from .initialisation import lazy_networks as lazy_networks
 from .initialisation import untrained as untrained

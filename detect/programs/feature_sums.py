@@ -56,7 +56,7 @@ def without_bounds(formula: Formula, box: Box) -> Formula:
 
     Examples:
         >>> without_bounds(Formula("relu(x2 - low)"), ((0.0, 1.0), (-0.5, 1.0)))
-        Formula('relu(x2 - -0.5)')
+        Formula('relu(x2 - (-0.5))')
     """
     first = int(formula.variables[0][1:]) - 1 if formula.variables else 0
     bounds = {

@@ -43,7 +43,8 @@ from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..features.rationals import LARGEST_DENOMINATOR, shortest_decimal
 from ..features.task import tasks
-from ..networks.box import Box, BoxLike, as_box
+from ..networks.box import BoxLike
+from ..networks.domain import Domain
 from ..networks.network import HasNetwork, Network, as_network
 from .atom_form import (
     MOST_FITTED_ATOMS,
@@ -85,6 +86,8 @@ _FINALISTS = 3
 _MOST_ON_FRONT = 8
 #: What a formula's constants are, see the module.
 Constants = Literal["exact", "decimal", "fitted"]
+#: Points of a finite domain at which forms are tried; the certificate visits all.
+_MOST_POINTS = 4096
 #: So many outputs are combined freely (3^3 combinations); more take their first choices together.
 _MOST_COMBINED = 3
 
@@ -203,7 +206,7 @@ class Program:
             >>> [(point.complexity, point.text) for point in program.front]
             [(1, '0'), (2, 'abs(x1)')]
         """
-        network, box = self.certificate.network, self.certificate.box
+        network, box = self.certificate.network, self.certificate.domain
         points = [FrontPoint(self.complexity, self.certificate.upper, self.text)]
         for formulas in self._tried:
             text = _text(formulas)
@@ -237,10 +240,8 @@ class Program:
         }
 
     def __repr__(self) -> str:
-        pairs = [f"[{low:g}, {high:g}]" for low, high in self.certificate.box]
-        box = f"{pairs[0]}^{len(pairs)}" if len(pairs) > 1 and len(set(pairs)) == 1 else " x ".join(pairs)
         text = self.text if len(self.text) <= 200 else f"{self.text[:197]}..."
-        error = f"max error {self.certificate.upper:.2g} on {box}"
+        error = f"max error {self.certificate.upper:.2g} on {self.certificate.where}"
         if self.formula is None:
             return f"Program(no formula: {self.reason}; best {text}, {error})"
         return f"Program({text}, {error})"
@@ -263,7 +264,7 @@ class Program:
 def decompile(
     network: Network | HasNetwork,
     *,
-    box: BoxLike = (-1.0, 1.0),
+    box: BoxLike | Domain = (-1.0, 1.0),
     tolerance: float = PROGRAM_SHARE,
     absolute: bool = False,
     time_limit: float = 10.0,
@@ -272,7 +273,7 @@ def decompile(
 
     Args:
         network: a Network or anything with `to_network()`.
-        box: (low, high), or one pair per input.
+        box: (low, high), one pair per input, or a Domain.
         tolerance: the largest error that the formula may have, as a share of each output's range on the box.
         absolute: whether the tolerance is in the outputs' units instead.
         time_limit: seconds after which the search for a formula and its certificate ends with what it has.
@@ -291,13 +292,13 @@ def decompile(
         'its activation tanh is smooth, and no sum of three features of the catalogue is within the tolerance'
     """
     network = as_network(network)
-    bounds = as_box(box, network.inputs)
+    domain = Domain.of(box, network.inputs)
     if not (tolerance > 0 and math.isfinite(tolerance)):
         unit = "number of the output's units" if absolute else "share of the output's range"
         raise InputError(f"tolerance {tolerance!r}: give a positive {unit}")
     if not time_limit > 0:
         raise InputError(f"time_limit {time_limit!r}: give a positive number of seconds")
-    return _Search(network, bounds, tolerance, absolute, time.monotonic() + time_limit).run()
+    return _Search(network, domain, tolerance, absolute, time.monotonic() + time_limit).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,9 +317,11 @@ class _Candidate:
 class _Search:
     """One run of `decompile`."""
 
-    def __init__(self, network: Network, box: Box, tolerance: float, absolute: bool, deadline: float) -> None:
-        self.network, self.box, self.deadline = network, box, deadline
-        self.table = Atoms(network.inputs, draw_sample(box))
+    def __init__(
+        self, network: Network, domain: Domain, tolerance: float, absolute: bool, deadline: float
+    ) -> None:
+        self.network, self.domain, self.box, self.deadline = network, domain, domain.box, deadline
+        self.table = Atoms(network.inputs, _sample(domain))
         with np.errstate(over="ignore", invalid="ignore"):
             self.targets: Array = network(self.table.sample)
         if not np.isfinite(self.targets).all():
@@ -461,11 +464,11 @@ class _Search:
     def _certified(self, candidate: _Candidate) -> Certificate:
         left = max(self.deadline - time.monotonic(), 0.1)
         most = float(self.tolerances.max())
-        proof = certify(self.network, candidate.formulas, box=self.box, tolerance=most, time_limit=left)
+        proof = certify(self.network, candidate.formulas, box=self.domain, tolerance=most, time_limit=left)
         if proof.complete and not proof.exact and proof.upper <= most:
             # The search stopped at the decision; the error itself is worth what time is left.
             left = max(self.deadline - time.monotonic(), 0.1)
-            full = certify(self.network, candidate.formulas, box=self.box, time_limit=left)
+            full = certify(self.network, candidate.formulas, box=self.domain, time_limit=left)
             return full if full.upper <= proof.upper else proof
         return proof
 
@@ -476,7 +479,7 @@ class _Search:
             return self._too_far(proof, most)
         for k in np.flatnonzero(self.tolerances < min(most, proof.upper)):
             own = certify(
-                _one_output(self.network, int(k)), candidate.formulas[k], box=self.box,
+                _one_output(self.network, int(k)), candidate.formulas[k], box=self.domain,
                 tolerance=float(self.tolerances[k]), time_limit=max(self.deadline - time.monotonic(), 0.1),
             )  # fmt: skip
             if own.upper > self.tolerances[k]:
@@ -545,7 +548,7 @@ class _Search:
         proofs = []
         for candidate in front:
             left = max(min(self.deadline - time.monotonic(), 2.0), 0.2)
-            proofs.append(certify(self.network, candidate.formulas, box=self.box, time_limit=left))
+            proofs.append(certify(self.network, candidate.formulas, box=self.domain, time_limit=left))
         best = min(range(len(front)), key=lambda k: (proofs[k].upper, k))
         proof, candidate = proofs[best], front[best]
         why = self._objection(candidate, proof) or self._unsaid(candidate)
@@ -599,6 +602,14 @@ class _Search:
             reason=reason,
             _tried=tuple(c.formulas for c in self._front()),
         )
+
+
+def _sample(domain: Domain) -> Array:
+    """The points at which forms are tried: all of a finite domain, or an even share of many; else of the box."""
+    if domain.points is None:
+        return draw_sample(domain.box)
+    step = -(-len(domain.points) // _MOST_POINTS)
+    return domain.points[::step]
 
 
 def _pareto(rows: Sequence[tuple[int, float, T]]) -> list[T]:

@@ -1,0 +1,117 @@
+"""Domains from files: tables of samples (.csv, .parquet, .npy) and files of bounds (.csv, .json, .toml, VNN-LIB)."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FileError, InputError
+from .box import Pair
+from .domain import Domain, parse_bounds
+
+Array = npt.NDArray[np.float64]
+
+_TABLE = "give a .csv or .parquet with one column per input, or a .npy array [n, d]"
+_BOUNDS = "give a .csv of name,low,high, a .json or .toml of name = [low, high], or a VNN-LIB file (.vnnlib)"
+#: A bound of an input in VNN-LIB (https://www.vnnlib.org): (<= X_0 0.5) or (>= X_0 -0.5).
+_VNNLIB = re.compile(r"\(\s*(<=|>=)\s+X_([0-9]+)\s+([^\s()]+)\s*\)")
+
+
+def read_samples(path: Path) -> tuple[Array, tuple[str, ...] | None]:
+    """Samples [n, d] of a table, and the names of its columns where it has any.
+
+    Raises:
+        FileError: where the file cannot be read or holds something else than numbers.
+    """
+    names: tuple[str, ...] | None = None
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, allow_pickle=False)
+        elif path.suffix == ".parquet":
+            import pandas as pd
+
+            frame = pd.read_parquet(path)
+            array, names = frame.to_numpy(dtype=float), tuple(str(column) for column in frame.columns)
+        else:
+            lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+            if lines and not _numeric(lines[0]):
+                names = tuple(name.strip().strip('"') for name in lines.pop(0).split(","))
+            array = np.loadtxt(lines, delimiter=",", ndmin=2)
+        X = np.asarray(array, dtype=np.float64)
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise FileError(path, f"holds no inputs ({str(error).splitlines()[0]})", _TABLE) from None
+    if X.ndim == 1:
+        X = X[:, None]
+    if X.ndim != 2 or not X.size:
+        raise FileError(path, f"holds an array of shape {X.shape}", _TABLE)
+    return X, names
+
+
+def read_bounds(path: Path, inputs: int, names: Sequence[str] | None = None) -> Domain:
+    """The domain whose bounds a file gives: by name, by x1, x2, ..., or by X_0, X_1, ... in VNN-LIB.
+
+    Raises:
+        FileError: where the file cannot be read, or its bounds do not fit the inputs.
+    """
+    try:
+        text = path.read_text("utf-8")
+        if path.suffix == ".vnnlib" or "declare-const" in text:
+            return _vnnlib(text, inputs, names)
+        if path.suffix == ".json":
+            table = json.loads(text)
+        elif path.suffix == ".toml":
+            table = tomllib.loads(text)
+        else:
+            table = _rows(text)
+        found = dict(table.items() if isinstance(table, Mapping) else zip(_plain(len(table)), table, strict=True))
+        own = tuple(found) if names is None and len(found) == inputs else names
+        return parse_bounds([f"{name}={low}:{high}" for name, (low, high) in found.items()], inputs, own)
+    except (OSError, ValueError, TypeError) as error:
+        raise FileError(path, f"holds no bounds ({str(error).splitlines()[0]})", _BOUNDS) from None
+
+
+def _vnnlib(text: str, inputs: int, names: Sequence[str] | None) -> Domain:
+    """The smallest box that holds every case of the property."""
+    low: dict[int, list[float]] = {}
+    high: dict[int, list[float]] = {}
+    for relation, number, value in _VNNLIB.findall(text):
+        (high if relation == "<=" else low).setdefault(int(number), []).append(float(value))
+    missing = [k for k in range(inputs) if k not in low or k not in high]
+    if missing or max(low, default=-1) >= inputs:
+        what = f"no bounds of X_{missing[0]}" if missing else f"X_{max(low)}"
+        raise InputError(f"{what}, for a network of {inputs} inputs")
+    plain = _plain(inputs) if names is None else list(names)
+    texts = [f"{plain[k]}={min(low[k])!r}:{max(high[k])!r}" for k in range(inputs)]
+    return parse_bounds(texts, inputs, names)
+
+
+def _plain(inputs: int) -> list[str]:
+    return [f"x{k + 1}" for k in range(inputs)]
+
+
+def _rows(text: str) -> dict[str, Pair]:
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) == 3 and _numeric(",".join(cells[1:])):
+            found[cells[0]] = (float(cells[1]), float(cells[2]))
+        elif line.strip() and found:
+            raise InputError(f"the line {line!r} is not name,low,high")
+    if not found:
+        raise InputError("no line is name,low,high")
+    return found
+
+
+def _numeric(line: str) -> bool:
+    try:
+        [float(value) for value in line.split(",")]
+    except ValueError:
+        return False
+    return True
