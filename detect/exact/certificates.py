@@ -133,6 +133,10 @@ class Certificate:
             >>> certify(Network([[[0.5]]]), "x1/2").check()
             Check(lower=True, upper=True, maximum=Fraction(0, 1), cells=1, vertices=2)
         """
+        if self.points is not None:
+            from .exact_points import verify_points
+
+            return verify_points(self.to_json())
         from .exact_vertices import verify
 
         return verify(self.to_json(), limit)

@@ -62,7 +62,7 @@ def verify(text: str, limit: int = 100_000) -> Check:
     """
     try:
         data = json.loads(text)
-        f = difference(*(_read(data[side], len(data["box"])) for side in ("network", "specification")))
+        f = difference(*(read_side(data[side], len(data["box"])) for side in ("network", "specification")))
         box = [(Fraction(low), Fraction(high)) for low, high in data["box"]]
         lower, upper = Fraction(data["lower"]), Fraction(data["upper"])
         witness = [Fraction(value) for value in data["witness"]]
@@ -70,12 +70,6 @@ def verify(text: str, limit: int = 100_000) -> Check:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"no exact check ({error}): give a certificate of ReLU functions") from error
     top = max(abs(value) for value in f(np.array([witness], dtype=object))[0]) if inside else Fraction(0)
-    if "points" in data:
-        points = [[Fraction(value) for value in row] for row in data["points"]]
-        inside = witness in points
-        top = max(abs(value) for row in f(np.array(points, dtype=object)) for value in row)
-        reached = inside and max(abs(value) for value in f(np.array([witness], dtype=object))[0]) >= lower
-        return Check(reached, top <= upper, top, len(points), len(points))
     reached, corners, cells = inside and top >= lower, set[Vertex](), 0
     for cells, (vertices, outputs) in enumerate(_cells(f, box), 1):
         corners.update(vertices)
@@ -88,7 +82,7 @@ def verify(text: str, limit: int = 100_000) -> Check:
     return Check(reached, top <= upper, top, cells, len(corners))
 
 
-def _read(side: Mapping[str, Any], inputs: int) -> PiecewiseLinear:
+def read_side(side: Mapping[str, Any], inputs: int) -> PiecewiseLinear:
     """One of the two functions, with exact coefficients."""
     if "weights" in side:
         return from_network(Network(side["weights"], side["biases"], side["activations"]), exact=True)

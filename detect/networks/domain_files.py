@@ -70,7 +70,9 @@ def read_bounds(path: Path, inputs: int, names: Sequence[str] | None = None) -> 
             table = tomllib.loads(text)
         else:
             table = _rows(text)
-        found = dict(table.items() if isinstance(table, Mapping) else zip(_plain(len(table)), table, strict=True))
+        found = dict(
+            table.items() if isinstance(table, Mapping) else zip(_plain(len(table)), table, strict=True)
+        )
         own = tuple(found) if names is None and len(found) == inputs else names
         return parse_bounds([f"{name}={low}:{high}" for name, (low, high) in found.items()], inputs, own)
     except (OSError, ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 app = typer.Typer(
     add_completion=False,
@@ -13,6 +14,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure which known features and circuits a trained MLP has learned.",
 )
+
+
+class _Bounded(typer.core.TyperCommand):
+    """A command whose `--box` takes as many words as follow it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words, those of `--box` as one."""
+        from .domains import gathered
+
+        return super().parse_args(ctx, gathered(args))
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -88,7 +100,7 @@ def study(
     return 1 if done.failures else 0
 
 
-@app.command()
+@app.command(cls=_Bounded)
 def inspect(
     file: Annotated[
         Path,
@@ -97,10 +109,22 @@ def inspect(
         ),
     ],
     box: Annotated[
-        tuple[float, float] | None, typer.Option(help="Bounds of every input (default: the task's, or -1 1).")
+        list[str] | None,
+        typer.Option(
+            help="Bounds: LOW HIGH, NAME=LOW:HIGH ..., or a file (default: the data's range, the task's box, -1 1)."
+        ),
     ] = None,
-    inputs: Annotated[
-        Path | None, typer.Option(help="Inputs [n, d] to read it on in place of the box: .npy or .csv.")
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", "--inputs", help="Samples to read it on: .csv, .parquet or .npy; a header names them."
+        ),
+    ] = None,
+    points: Annotated[
+        str | None,
+        typer.Option(
+            help="A finite domain: the values of every input (0,1), one-hot:SIZE,SIZE, or a file of points."
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="The task that it was trained on.")] = None,
     activation: Annotated[
@@ -130,8 +154,8 @@ def inspect(
     from .inspecting import inspect_file
 
     inspect_file(
-        file, box=box, inputs=inputs, task=task, activation=activation, as_json=as_json, directions=directions,
-        network=network, html=html, part=part, one_hot=one_hot,
+        file, box=box or (), data=data, points=points, task=task, activation=activation, as_json=as_json,
+        directions=directions, network=network, html=html, part=part, one_hot=one_hot,
     )  # fmt: skip
 
 

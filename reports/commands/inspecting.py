@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import FileError, Network, UnknownNameError, analyse, tasks
+from mathcircuits.detect import Network, UnknownNameError, analyse, tasks
 from mathcircuits.models.files import read_network
 
 from ..wording import at_most, told
 from .console import number, p_value, print_fields, print_json, print_table
+from .domains import domain_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +31,9 @@ _LONGEST = 240
 def inspect_file(
     file: Path,
     *,
-    box: tuple[float, float] | None,
-    inputs: Path | None,
+    box: Sequence[str] = (),
+    data: Path | None = None,
+    points: str | None = None,
     task: str | None,
     activation: str | None = None,
     as_json: bool,
@@ -43,8 +47,9 @@ def inspect_file(
 
     Args:
         file: a network's file, or the folder of a study.
-        box: bounds of every input; by default the task's, else -1 and 1.
-        inputs: a file of inputs to read it on in place of the box.
+        box: bounds of the inputs (see `domains.py`); by default the data's range, else the task's box, else -1 and 1.
+        data: a table of samples to read it on.
+        points: a finite set of inputs.
         task: what it was trained on; for a network of a study its own task, where none is given.
         activation: between the layers; None for what the file says, or else relu, which is said.
         as_json: print JSON.
@@ -66,26 +71,25 @@ def inspect_file(
     else:
         net = read_network(file, activation=activation, part=part, one_hot=one_hot)
     known = None if task is None else tasks[task]
-    bounds: Any = box if box is not None else known.box if known is not None else (-1.0, 1.0)
-    X = None if inputs is None else read_inputs(inputs)
-    analysis = analyse(net, box=bounds, inputs=X, task=known)
-    ranks = ranks_of(analysis, X)
+    domain = domain_of(net.inputs, box=box, data=data, points=points, names=net.about.input_names)
+    analysis = analyse(net, box=domain, task=known)
+    if html is None and not as_json:
+        print_analysis(analysis, directions)
+        return
+    ranks = ranks_of(analysis)
     if html is not None:
         from ..pages.networks.page import write_network_page
 
         title = network or file.name
         source = f"DIR --network {network}" if network else title
-        data = analysis_data(analysis, ranks)
         path = write_network_page(
-            analysis, html, title=title, ranks=ranks, gauge=gauge_within(analysis), data=data, source=source
-        )
+            analysis, html, title=title, ranks=ranks, gauge=gauge_within(analysis),
+            data=analysis_data(analysis, ranks), source=source,
+        )  # fmt: skip
         if not as_json:
             print(path)
             return
-    if as_json:
-        print_json(analysis_data(analysis, ranks))
-        return
-    print_analysis(analysis, net, ranks, directions)
+    print_json(analysis_data(analysis, ranks))
 
 
 def of_study(folder: Path, network: str) -> Network:
@@ -113,7 +117,7 @@ def of_study(folder: Path, network: str) -> Network:
     return found[network]
 
 
-def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) -> pd.DataFrame:
+def ranks_of(analysis: Analysis) -> pd.DataFrame:
     """Readable features beside their rank and the live neurons, one row per layer that was read.
 
     Examples:
@@ -127,7 +131,7 @@ def ranks_of(analysis: Analysis, inputs: npt.NDArray[np.float64] | None = None) 
     rows = analysis.directions
     if rows.empty:
         return superposition_frame([])
-    targets = targets_for(analysis.network.inputs, box=analysis.box, X=inputs)
+    targets = targets_for(analysis.network.inputs, box=analysis.box, X=analysis.domain.data)
     return read_superposition(Stack.of([analysis.network]), rows.assign(network=0), targets).drop(
         columns="network"
     )
@@ -162,22 +166,30 @@ def gauge_within(analysis: Analysis) -> Gauge | None:
     return gauge_of(network, box=analysis.box, symmetries=analysis.task.symmetries if analysis.task else ())
 
 
-def print_analysis(analysis: Analysis, network: Network, ranks: pd.DataFrame, directions: bool) -> None:
-    """Print what the network computes, its circuits, and one table a layer of what its neurons hold."""
-    box = analysis.box
-    where = (
-        f"[{number(box[0][0])}, {number(box[0][1])}]^{len(box)}" if len(set(box)) == 1 else _short(str(box))
-    )
+def print_analysis(analysis: Analysis, directions: bool) -> None:
+    """Print what the network computes, its circuits, and one table a layer of what its neurons hold.
+
+    Each part is printed as soon as it is known, the quick ones first.
+    """
+    network, domain = analysis.network, analysis.domain
     shape = repr(network).removeprefix("Network(").removesuffix(")")
-    print(f"{shape}; read on {where}")
+    samples = "" if domain.data is None or domain.points is not None else f", on {len(domain.data)} samples"
+    finite = "" if domain.points is None else f"{len(domain.points)} points: "
+    print(f"{shape}; read on {finite}{_short(domain.text)}{samples}")
     for name, text in told(network).items():
         print(f"{name}: {text}")
+    if analysis.silent:
+        print(analysis.silent)
+    # What comes next may take its time; a pipe would keep the head until then.
+    sys.stdout.flush()
     if analysis.within_reach:
         print()
         print_fields(computed(analysis))
     _print_circuits(analysis)
-    _print_neurons(analysis, network)
-    _print_directions(analysis, ranks, directions)
+    sys.stdout.flush()
+    _print_neurons(analysis)
+    sys.stdout.flush()
+    _print_directions(analysis, directions)
     for text in analysis.skipped:
         print(f"\nnot tested: {text}")
 
@@ -195,12 +207,19 @@ def computed(analysis: Analysis) -> dict[str, str]:
         gauge: x1 - relu(x1 - x2)
     """
     program, lines = analysis.program, {}
+    text = _short(analysis.domain.renamed(program.text))
     if program.formula is not None:
-        lines["formula"] = _short(program.text)
-        lines["certified"] = f"off by at most {at_most(program.certificate.upper)} anywhere on the box"
+        lines["formula"] = text
+        where = "anywhere on the box" if analysis.domain.points is None else "at any of its points"
+        lines["certified"] = f"off by at most {at_most(program.certificate.upper)} {where}"
+        if program.constants == "fitted":
+            lines["constants"] = f"fitted, to {program.tolerance_text}"
     else:
-        lines["formula"] = f"none within {program.tolerance:g}: {program.reason}"
-        lines["nearest"] = f"{_short(program.text)}, off by at most {at_most(program.certificate.upper)}"
+        # Where the nearest is within the tolerance, something else than its error speaks against it.
+        near = program.certificate.upper <= min(program.tolerances)
+        within = "" if near else f" within {program.tolerance_text}"
+        lines["formula"] = f"none{within}: {program.reason}"
+        lines["nearest"] = f"{text}, off by at most {at_most(program.certificate.upper)}"
     if analysis.task is not None and analysis.task.formula:
         proof = analysis.certificate
         ended = "" if proof.complete else ", stopped early"
@@ -217,9 +236,10 @@ def computed(analysis: Analysis) -> dict[str, str]:
 def _print_circuits(analysis: Analysis) -> None:
     if not analysis.within_reach:
         return
+    named = analysis.domain.renamed
     rows = [
         [
-            str(row["circuit"]), ", ".join(row["on"]), str(row["output"]), _short(str(row["form"])),
+            str(row["circuit"]), named(", ".join(row["on"])), str(row["output"]), _short(named(str(row["form"]))),
             row["gauge"] if isinstance(row["gauge"], str) else "-", number(row["distance"], 2),
             at_most(float(row["certified"])).replace("–", "-"),
         ]
@@ -230,8 +250,9 @@ def _print_circuits(analysis: Analysis) -> None:
         print_table(["circuit", "on", "output", "form", "gauge", "distance", "certified"], rows)
 
 
-def _print_neurons(analysis: Analysis, network: Network) -> None:
-    neurons = analysis.neurons
+def _print_neurons(analysis: Analysis) -> None:
+    neurons, network, names = analysis.neurons, analysis.network, analysis.domain.names
+    named = analysis.domain.renamed
     active = network.architecture.active
     for layer in sorted(set(neurons["layer"])):
         block = active[layer]
@@ -242,15 +263,19 @@ def _print_neurons(analysis: Analysis, network: Network) -> None:
                 [
                     str(unit),
                     str(row["feature"]) if isinstance(row["feature"], str) else "-",
-                    ", ".join(row["on"]),
+                    named(", ".join(row["on"])),
                     str(row["status"]),
                     number(row["unexplained"], 2),
                     p_value(row["p"]),
                     p_value(row["q"]),
                     number(row["causal"]),
                     number(row["contribution"]),
-                    weights_text(network.weights[block][unit], "v" if block else "x", 0 if block else 1),
-                    weights_text(network.weights[block + 1][:, unit], *_targets(network, block)),
+                    weights_text(
+                        network.weights[block][unit],
+                        _variables(network, block, names),
+                        network.bias_vectors[block][unit],
+                    ),
+                    weights_text(network.weights[block + 1][:, unit], _targets(network, block)),
                 ]
             )
         print(f"\nlayer {layer}")
@@ -260,20 +285,21 @@ def _print_neurons(analysis: Analysis, network: Network) -> None:
         print_table(columns, rows)
 
 
-def _print_directions(analysis: Analysis, ranks: pd.DataFrame, listed: bool) -> None:
+def _print_directions(analysis: Analysis, listed: bool) -> None:
+    named = analysis.domain.renamed
     tested = analysis.directions
     readable = tested[tested["readable"].astype(bool)]
     print(f"\n{len(readable)} of {len(tested)} features can be read as a direction of a layer")
     if listed and len(readable):
         rows = [
             [
-                str(row["layer"]), str(row["feature"]), ", ".join(row["on"]), number(row["unexplained"], 2),
+                str(row["layer"]), str(row["feature"]), named(", ".join(row["on"])), number(row["unexplained"], 2),
                 number(row["untrained"], 2), p_value(row["q"]), "yes" if row["tautology"] else "no",
             ]
             for row in readable.to_dict("records")
         ]  # fmt: skip
         print_table(["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"], rows)
-    for row in ranks.to_dict("records"):
+    for row in ranks_of(analysis).to_dict("records"):
         print(f"layer {row['layer']}: {row['verdict']}")
 
 
@@ -281,13 +307,13 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def weights_text(weights: npt.NDArray[np.float64], letter: str, first: int) -> str:
-    """The weights with what they weigh, the largest where there are many.
+def weights_text(weights: npt.NDArray[np.float64], names: Sequence[str], bias: float = 0.0) -> str:
+    """The weights with what they weigh, the largest where there are many, and the bias where there is one.
 
     Examples:
-        >>> weights_text(np.array([1.0, -0.25]), "x", 1)
-        '1 x1, -0.25 x2'
-        >>> weights_text(np.arange(6.0), "y", 1)
+        >>> weights_text(np.array([1.0, -0.25]), ("x1", "x2"), 0.4375)
+        '1 x1, -0.25 x2, bias 0.438'
+        >>> weights_text(np.arange(6.0), [f"y{k}" for k in range(1, 7)])
         '5 y6, 4 y5, 3 y4, 2 y3, and 2 more'
     """
     order = list(range(len(weights)))
@@ -295,36 +321,16 @@ def weights_text(weights: npt.NDArray[np.float64], letter: str, first: int) -> s
     if len(weights) > _LISTED:
         order = [int(k) for k in np.argsort(-np.abs(weights), kind="stable")[:_LISTED]]
         more = f", and {len(weights) - _LISTED} more"
-    return ", ".join(f"{number(float(weights[k]))} {letter}{k + first}" for k in order) + more
+    shown = ", ".join(f"{number(float(weights[k]))} {names[k]}" for k in order)
+    return shown + more + (f", bias {number(float(bias))}" if bias else "")
 
 
-def read_inputs(path: Path) -> npt.NDArray[np.float64]:
-    """Inputs [n, d] from a .npy file or a table of numbers, separated by commas, with or without a header.
-
-    Raises:
-        FileError: where the file cannot be read or holds something else than numbers.
-    """
-    remedy = "give a .npy array [n, d], or a .csv of numbers with one row per sample"
-    try:
-        if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
-        else:
-            lines = path.read_text("utf-8").splitlines()
-            header = bool(lines) and not _numeric(lines[0])
-            array = np.loadtxt(lines[header:], delimiter=",", ndmin=2)
-        return np.asarray(array, dtype=np.float64)
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise FileError(path, f"holds no inputs ({str(error).splitlines()[0]})", remedy) from None
+def _variables(network: Network, block: int, names: Sequence[str]) -> Sequence[str]:
+    """What the units before a block are called: the inputs' names, or the layer's variables `v0`, ..."""
+    return [f"v{k}" for k in range(network.sizes[block])] if block else names
 
 
-def _numeric(line: str) -> bool:
-    try:
-        [float(value) for value in line.split(",")]
-    except ValueError:
-        return False
-    return True
-
-
-def _targets(network: Network, block: int) -> tuple[str, int]:
+def _targets(network: Network, block: int) -> list[str]:
     """What the next layer's units are called: outputs `y1`, ..., or the next variables `v0`, ..."""
-    return ("y", 1) if block + 2 == len(network.weights) else ("v", 0)
+    first, letter = (1, "y") if block + 2 == len(network.weights) else (0, "v")
+    return [f"{letter}{k + first}" for k in range(network.sizes[block + 2])]

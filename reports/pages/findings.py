@@ -108,7 +108,7 @@ def _formulas(tables: Tables) -> list[Finding]:
     text += f", certified to be off by at most {at_most(float(worst['spec_upper'].max()))}." if exact else "."
     without = n - int(summary["formulas"].sum())
     if without:
-        text += f" For {thousands(without)} no formula within 0.005 is simpler than the weights."
+        text += f" For {thousands(without)} no formula within 0.5% of the output's range is simpler than the weights."
     other = n - exact - without
     if other:
         text += f" {thousands(other)} {'has' if other == 1 else 'have'} another formula."

@@ -76,7 +76,7 @@ def _formula_facts(row: pd.Series[Any]) -> list[tuple[str, str, str]]:
     error, off = at_most(float(row["error"])), float(row["spec_upper"])
     if not isinstance(row["formula"], str):
         against = f"; it is off its task by at most {at_most(off)}" if off == off else ""
-        return [("Formula", "", f"none within 0.005: {row['reason']}{against}")]
+        return [("Formula", "", f"none within 0.5% of the output's range: {row['reason']}{against}")]
     exact = row["equals_task"]
     if not pd.isna(exact) and bool(exact):
         words = f"its task exactly; the network is off by at most {error} anywhere on the box"

@@ -248,7 +248,10 @@ def _formula_table(tables: Tables) -> TableView:
             "of all of them, anywhere on the box; proved, rounded up",
         ),
         Column(
-            "formulas", "have a formula", "count", "within 0.005 of the network, simpler than its weights"
+            "formulas",
+            "have a formula",
+            "count",
+            "within 0.5% of the output's range of the network, simpler than its weights",
         ),
         Column(
             "error", "off that by at most", "bound", "of all of them, anywhere on the box; proved, rounded up"

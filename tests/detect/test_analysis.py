@@ -120,7 +120,10 @@ def test_a_smooth_network_has_no_formula_and_says_why() -> None:
     assert a.formula is None
     data = json.loads(a.to_json())["formula"]
     assert data["text"] is None
-    assert data["reason"] == "its activation tanh is smooth, and formulas are piecewise linear"
+    assert (
+        data["reason"]
+        == "its activation tanh is smooth, and no sum of three features of the catalogue is within the tolerance"
+    )
 
 
 def test_what_is_too_costly_is_skipped_by_name() -> None:

@@ -131,9 +131,11 @@ def box_text(box: Box) -> str:
 
 def _lead(analysis: Analysis) -> str:
     shape = repr(analysis.network).removeprefix("Network(").removesuffix(")")
-    read = f"read on {box_text(analysis.box)}"
+    domain = analysis.domain
+    read = f"read on {box_text(domain.box) if domain.points is None and not domain.named else domain.text}"
     said = "".join(f" {name.capitalize()}: {text}." for name, text in told(analysis.network).items())
-    return f"{shape}; {read}" + (f" as {analysis.task.name}." if analysis.task else ".") + said
+    silent = f" {analysis.silent[0].upper()}{analysis.silent[1:]}." if analysis.silent else ""
+    return f"{shape}; {read}" + (f" as {analysis.task.name}." if analysis.task else ".") + said + silent
 
 
 def _made(analysis: Analysis, source: str) -> dict[str, str]:
@@ -153,7 +155,7 @@ def _labels(analysis: Analysis) -> dict[tuple[int, int], NeuronLabel]:
     return {
         (int(row["layer"]), int(row["neuron"])): NeuronLabel(
             row["feature"] if isinstance(row["feature"], str) else None,
-            ", ".join(row["on"]),
+            analysis.domain.renamed(", ".join(row["on"])),
             str(row["status"]),
             None if pd.isna(row["contribution"]) else bool(row["contribution"] >= USED),
         )
@@ -189,12 +191,18 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
             "computes", "What does it compute?", trouble, tuple(lines), empty=f"Not tested: {skipped}."
         )
     program = analysis.program
-    error = f"off by at most {at_most(program.certificate.upper)} anywhere on the box"
+    where = "anywhere on the box" if analysis.domain.points is None else "at any of its points"
+    error = f"off by at most {at_most(program.certificate.upper)} {where}"
+    text = analysis.domain.renamed(program.text)
     if program.formula is not None:
-        lines.append(("Formula", program.text, error))
+        lines.append(("Formula", text, error))
+        if program.constants == "fitted":
+            lines.append(("Constants", "", f"fitted, to {program.tolerance_text}"))
     else:
-        lines.append(("Formula", "", f"none within {program.tolerance:g}: {program.reason}"))
-        lines.append(("Nearest", _short(program.text), error))
+        near = program.certificate.upper <= min(program.tolerances)
+        within = "" if near else f" within {program.tolerance_text}"
+        lines.append(("Formula", "", f"none{within}: {program.reason}"))
+        lines.append(("Nearest", _short(text), error))
     lines.append(("Length", "", f"{program.bits:.0f} bits, against {program.raw_bits:.0f} of the weights"))
     proof = analysis.certificate
     at = ", ".join(number(value) for value in proof.witness)
@@ -285,7 +293,7 @@ def _circuits(analysis: Analysis) -> PageSection:
     heading = "Circuits"
     if not analysis.within_reach:
         return PageSection("circuits", heading, empty="Not tested in a network of this size.")
-    rows = _texts(analysis.circuits)
+    rows = _texts(analysis, analysis.circuits)
     if rows.empty:
         return PageSection("circuits", heading, empty="No circuit of the catalogue was found in it.")
     columns = [
@@ -319,7 +327,7 @@ def _neurons(analysis: Analysis) -> PageSection:
         Column("duplicate_of", "copy of", "count", "the earlier neuron that this one is a positive multiple of"),
     ]  # fmt: skip
     caption = "The best label of every neuron, and what it is worth. Layers and neurons count from 0."
-    matches = table_view(_texts(analysis.neurons), "neurons", caption, columns)
+    matches = table_view(_texts(analysis, analysis.neurons), "neurons", caption, columns)
     null_columns = [
         Column("layer", "layer", "count"),
         Column("law", "init"),
@@ -340,7 +348,7 @@ def _neurons(analysis: Analysis) -> PageSection:
 
 
 def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
-    rows = _texts(analysis.directions)
+    rows = _texts(analysis, analysis.directions)
     heading = "What can be read from its layers?"
     if rows.empty:
         return PageSection("directions", heading, empty="No directions were read.")
@@ -367,9 +375,12 @@ def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
     return PageSection("directions", heading, words=words, tables=(table,))
 
 
-def _texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with tuples of names as texts."""
-    return frame.assign(on=frame["on"].map(", ".join)) if len(frame) else frame
+def _texts(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with tuples of names as texts, inputs by their own names."""
+    if not len(frame):
+        return frame
+    named = frame.assign(on=frame["on"].map(lambda on: analysis.domain.renamed(", ".join(on))))
+    return named.assign(form=named["form"].map(analysis.domain.renamed)) if "form" in named else named
 
 
 def _short(text: str) -> str:

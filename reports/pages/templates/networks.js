@@ -464,7 +464,7 @@
     if (of("cause", k)) add("Why it failed", element("b", {}, of("cause", k)), of("diagnosis", k) ? `: ${of("diagnosis", k)}` : "", of("lost", k) !== null ? `; lost from step ${of("lost", k)} on` : "");
     if (of("missing", k)) add("Missing", of("missing", k));
     if (known.formula) add("Formula", code(known.formula), `${known.equals_task ? ", its task exactly" : ""}; ${known.bits === null ? "" : `${Math.round(known.bits)} bits against ${known.raw_bits} of the weights`}`);
-    else if (known.reason) add("Formula", `none within 0.005: ${known.reason}`, ...(known.best ? ["; nearest ", code(known.best)] : []));
+    else if (known.reason) add("Formula", `none within 0.5% of the output's range: ${known.reason}`, ...(known.best ? ["; nearest ", code(known.best)] : []));
     if (known.error !== undefined && known.error !== null) {
       add("Certificate", `off ${known.formula ? "its formula" : "the nearest formula"} by at most ${number(known.error)} anywhere on the box`,
         known.spec_upper !== null ? `; off its task by at most ${number(known.spec_upper)}, at least ${number(known.spec_lower)}` : "");

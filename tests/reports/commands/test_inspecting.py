@@ -79,7 +79,7 @@ def test_inspect_says_what_was_assumed(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["inspect", str(path)]) == 0
     head = capsys.readouterr().out.splitlines()
     assert head[:2] == [
-        "1-2-1, relu, some bias; read on [-1, 1]^1",
+        "1-2-1, relu, some bias; read on [-1, 1]",
         "assumed: the activation is relu; no activation follows the last layer",
     ]
     assert main(["inspect", str(path), "--activation", "relu", "--json"]) == 0

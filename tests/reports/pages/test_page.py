@@ -240,7 +240,10 @@ def test_how_it_was_made(text: str) -> None:
 def test_a_drawn_network_is_put_into_words() -> None:
     said = plain(page(made_up(("minimum",))))
     assert "its task exactly; the network is off by at most 5.1e-05 anywhere on the box" in said
-    assert "none within 0.005: the best candidate is off by 0.3, the tolerance is 0.005" in said
+    assert (
+        "none within 0.5% of the output's range: the best candidate is off by 0.3, the tolerance is 0.005"
+        in said
+    )
     assert "it is off its task by at most 0.3" in said
     assert "minimum(x1, x2) at y1" in said
 
@@ -277,7 +280,10 @@ def test_one_network_without_a_formula_is_told() -> None:
     first = programs.index[programs["equals_task"].fillna(False) & (programs["population"] == "trained")][0]
     programs.loc[first, ["formula", "equals_task", "spec_upper"]] = [None, False, 0.02]
     (text,) = [finding.text for finding in findings(study.tables) if finding.head == "Formulas"]
-    assert "off by at most 5.1e-05. For 1 no formula within 0.005 is simpler than the weights." in text
+    assert (
+        "off by at most 5.1e-05. For 1 no formula within 0.5% of the output's range is simpler than the weights."
+        in text
+    )
 
 
 def test_lazy_networks_that_pass_make_the_kinks_mute() -> None:
