@@ -240,10 +240,7 @@ def test_how_it_was_made(text: str) -> None:
 def test_a_drawn_network_is_put_into_words() -> None:
     said = plain(page(made_up(("minimum",))))
     assert "its task exactly; the network is off by at most 5.1e-05 anywhere on the box" in said
-    assert (
-        "none within 0.5% of the output's range: the best candidate is off by 0.3, the tolerance is 0.005"
-        in said
-    )
+    assert re.search(r"none within 0\.5% of the output.{1,5}s range: the best candidate is off by 0\.3", said)
     assert "it is off its task by at most 0.3" in said
     assert "minimum(x1, x2) at y1" in said
 
