@@ -24,3 +24,6 @@ MISSES = (1e-9, 1e-3, 1e-2, 3e-2)
 #: A column of which the others leave at most this share of its square adds nothing but its rounding: half the digits of
 #: a float. Used by programs (the form in atoms).
 SPANNED = 1e-16
+#: A constant of a proposed formula below this is the rounding of a longer text: nine digits are printed. Used by
+#: programs (symbolic regression).
+NOTHING = 1e-9

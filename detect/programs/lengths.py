@@ -6,10 +6,23 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+import numpy as np
+import numpy.typing as npt
+
 from ..features.formulas import Formula
 from ..features.grammar import FUNCTIONS, Node
-from ..features.rationals import LARGEST_DENOMINATOR, code_length, decimal_digits, decimal_length
+from ..features.rationals import (
+    LARGEST_DENOMINATOR,
+    code_length,
+    decimal_digits,
+    decimal_length,
+    shortest_decimal,
+)
 
+Array = npt.NDArray[np.float64]
+
+#: Digits that constants are shortened to at most: those of a float, less rounding.
+_MOST_DIGITS = 12
 #: The kinds of node beside names and functions.
 _OTHER_NODES = ("+", "-", "*", "/", "**", "neg", "fraction", "decimal", "pi")
 
@@ -75,6 +88,47 @@ def constants(node: Node) -> list[Fraction]:
 
     visit(node)
     return sorted(found)
+
+
+def shortened(formula: Formula, X: Array, values: Array, tolerance: float) -> Formula:
+    """The formula with constants of as few digits as leave it within the tolerance of values [n] at X [n, d].
+
+    All constants get the same number of digits; where none is enough, the formula stays as it is.
+
+    Examples:
+        >>> X = np.linspace(-1, 1, 9)[:, None]
+        >>> shortened(Formula("2.5400013 * x1 + 0.0000002"), X, 2.54 * X[:, 0], 0.1)
+        Formula('2.5 * x1')
+        >>> shortened(Formula("2.5400013 * x1"), X, 2.54 * X[:, 0], 1e-4)
+        Formula('2.54 * x1')
+    """
+
+    def rounded(node: Node, digits: int, size: float) -> Node:
+        value = node.value
+        if node.kind == "**":
+            return Node("**", None, (rounded(node.children[0], digits, size), node.children[1]))
+        if isinstance(value, Fraction):
+            place = math.floor(math.log10(max(abs(float(value)), size))) - digits + 1
+            half = Fraction(10) ** place / 2
+            return Node("number", shortest_decimal(float(value - half), float(value + half)))
+        return Node(node.kind, value, tuple(rounded(child, digits, size) for child in node.children))
+
+    size = max(float(np.abs(values).max(initial=0.0)), tolerance)
+    for digits in range(1, _MOST_DIGITS + 1):
+        short = _without_zeros(Formula.from_tree(rounded(formula.root, digits, size)))
+        if float(np.abs(short(X) - values).max()) <= tolerance:
+            return short
+    return formula
+
+
+def _without_zeros(formula: Formula) -> Formula:
+    """The formula without terms of a factor 0, its numbers as decimals."""
+    import sympy as sp
+
+    exact = formula.sympy
+    return Formula.from_sympy(
+        exact.xreplace({n: sp.Float(float(n)) for n in exact.atoms(sp.Rational) if n.q != 1})
+    )
 
 
 def largest_denominator(node: Node) -> int:

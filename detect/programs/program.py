@@ -88,6 +88,8 @@ _MOST_ON_FRONT = 8
 Constants = Literal["exact", "decimal", "fitted"]
 #: Points of a finite domain at which forms are tried; the certificate visits all.
 _MOST_POINTS = 4096
+#: Seconds for the certificates of proposed formulas.
+_PROPOSAL_SECONDS = 10.0
 #: So many outputs are combined freely (3^3 combinations); more take their first choices together.
 _MOST_COMBINED = 3
 
@@ -268,6 +270,7 @@ def decompile(
     tolerance: float = PROGRAM_SHARE,
     absolute: bool = False,
     time_limit: float = 10.0,
+    proposer: Literal["pyoperon"] | None = None,
 ) -> Program:
     """The simplest formula found that is within a tolerance of the network everywhere on the box.
 
@@ -277,10 +280,12 @@ def decompile(
         tolerance: the largest error that the formula may have, as a share of each output's range on the box.
         absolute: whether the tolerance is in the outputs' units instead.
         time_limit: seconds after which the search for a formula and its certificate ends with what it has.
+        proposer: `"pyoperon"` to try formulas of symbolic regression as well, where nothing else is within the
+            tolerance; they are judged by the same certificate. It takes seconds and `mathcircuits[symbolic]`.
 
     Raises:
-        InputError: for a tolerance or a time limit that is not positive, or where the network's values
-            overflow.
+        InputError: for an unknown proposer or one that is not installed, for a tolerance or a time limit that is not
+            positive, or where the network's values overflow.
 
     Examples:
         >>> decompile(Network([[[1.0], [1.0]], [[1.0, -1.0]]], [[0.5, -0.5], [-0.5]])).formula
@@ -298,7 +303,13 @@ def decompile(
         raise InputError(f"tolerance {tolerance!r}: give a positive {unit}")
     if not time_limit > 0:
         raise InputError(f"time_limit {time_limit!r}: give a positive number of seconds")
-    return _Search(network, domain, tolerance, absolute, time.monotonic() + time_limit).run()
+    if proposer not in (None, "pyoperon"):
+        raise InputError(f"proposer {proposer!r}: give 'pyoperon' or None")
+    search = _Search(network, domain, tolerance, absolute, time.monotonic() + time_limit)
+    found = search.run()
+    if proposer is None or found.formula is not None:
+        return found
+    return search.proposed() or found
 
 
 @dataclass(frozen=True, eq=False)
@@ -392,6 +403,24 @@ class _Search:
         self._note(generic_sketches(self.table, self.targets, self.tolerances))
         what = "no sum of three features of the catalogue is within the tolerance"
         return self._nearest(f"its activation {smooth[0]} is smooth, and {what}")
+
+    def proposed(self) -> Program | None:
+        """The simplest formula of symbolic regression that is one of the network; None where none is."""
+        from .symbolic_regression import proposals
+
+        candidates = [
+            _Candidate(formulas, self._excess(formulas), None)
+            for formulas in proposals(self.table.sample, self.targets, self.tolerances / 2)
+        ]
+        # Its own time: the search before it may have taken all there was.
+        self.deadline = time.monotonic() + _PROPOSAL_SECONDS
+        for candidate in sorted(candidates, key=lambda c: c.rank):
+            found = (
+                self._accepted(candidate, ("exact", "decimal", "fitted")) if candidate.excess <= 1 else None
+            )
+            if found is not None:
+                return found
+        return None
 
     def _named(self) -> Iterator[_Candidate]:
         """The formulas of registered tasks of the network's shape."""
