@@ -51,6 +51,7 @@ class Analysis:
         domain: the inputs that everything below refers to.
         laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
         catalogue: the features that were looked for; None for the installed ones.
+        deep: whether what takes minutes is read as well, see `analyse`.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -68,6 +69,7 @@ class Analysis:
     domain: Domain
     laws: tuple[str, ...]
     catalogue: Catalogue | None = None
+    deep: bool = False
 
     @property
     def box(self) -> Box:
@@ -78,7 +80,12 @@ class Analysis:
     def _blocks(self) -> tuple[BlockReading, ...]:
         stack = Stack.of([self.network])
         return read_stack(
-            stack, box=self.box, inputs=self.domain.data, laws=self.laws, catalogue=self.catalogue
+            stack,
+            box=self.box,
+            inputs=self.domain.data,
+            laws=self.laws,
+            catalogue=self.catalogue,
+            deep=self.deep,
         )[0]
 
     @cached_property
@@ -95,7 +102,12 @@ class Analysis:
     def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
         stack = Stack.of([self.network])
         return read_directions(
-            stack, box=self.box, inputs=self.domain.data, laws=self.laws, catalogue=self.catalogue
+            stack,
+            box=self.box,
+            inputs=self.domain.data,
+            laws=self.laws,
+            catalogue=self.catalogue,
+            deep=self.deep,
         )
 
     @cached_property
@@ -297,6 +309,7 @@ def analyse(
     init: str | None = None,
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
+    deep: bool = False,
 ) -> Analysis:
     """What one network has learned.
 
@@ -311,6 +324,8 @@ def analyse(
             `"normal"`; by default the larger p of both.
         task: the task that it is meant to compute, by name or as a Task.
         catalogue: the features to look for; by default the installed ones.
+        deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
+            names what that is.
 
     Raises:
         InputError: where sizes, task and inputs do not fit together.
@@ -337,7 +352,7 @@ def analyse(
         )
     given = known.box if box is None and inputs is None and known is not None else box
     domain = Domain.of(given, net.inputs, data=inputs, names=names)
-    return Analysis(net, known, domain, known_laws(init), catalogue)
+    return Analysis(net, known, domain, known_laws(init), catalogue, deep)
 
 
 def analyse_many(
@@ -348,12 +363,13 @@ def analyse_many(
     init: str | None = None,
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
+    deep: bool = False,
 ) -> Reading:
     """Read networks of one architecture together: the nulls are drawn once, the arithmetic is batched.
 
     Args:
         networks: at least one; all of the same architecture.
-        box, inputs, init, catalogue: as for `analyse`.
+        box, inputs, init, catalogue, deep: as for `analyse`.
         task: gives the box where it is set.
 
     Examples:
@@ -366,9 +382,9 @@ def analyse_many(
     bounds = as_box(as_task(task).box if task is not None else box, d)
     given = None if inputs is None else check_inputs(inputs, d)
     laws = known_laws(init)
-    blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue)
+    blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue, deep=deep)
     readings, targets, skipped = read_directions(
-        stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue
+        stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue, deep=deep
     )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     shape = stack.architecture

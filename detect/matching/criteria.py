@@ -33,12 +33,25 @@ COPY = 1e-6
 #: Used by matching (correlations).
 SPREAD = 1e-9
 
+# Matches by weights, used by matching (weights)
+
+#: The share of the level that goes to matches by the weights of the layer below, where a neuron is compared with the
+#: features of the inputs as well: their p, 1e-10 and less where there is something to find, can be divided by it, and
+#: the other p stay what they are, within the 3% to which their own null is known.
+WEIGHTS_LEVEL = 0.01
+#: A feature of the inputs keeps its neuron at this p and `HELD`, however sparse the neuron's weights are: it says more
+#: than one of the variables below. Of untrained neurons a thousandth reach it.
+INPUTS_FIRST = 1e-3
+
 # Mixtures, used by matching (mixtures)
 
 #: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
 UNEXPLAINED = 1e-3
 #: The least effective number of features, a count (docs/statistics.md, Mixtures): shares of 0.79 and 0.21 reach it.
 EFFECTIVE = 1.5
+#: A feature with a smaller share is fitted noise: 5% of noise on 512 probes gives spurious shares of 0.004. A variable
+#: with a smaller share of a pattern's weights is none of its variables. Used by mixtures and matches by weights.
+SMALLEST_SHARE = 0.02
 #: Unit vectors whose Gram determinant is below this are dependent, so that a mixture of them has no coefficients.
 DEPENDENT = 1e-8
 

@@ -50,6 +50,8 @@ MAX_WIDTH = 1024
 #: A feature with more choices of arguments than this is not read, and neurons times features are at most this: beyond,
 #: the panel of untrained networks costs minutes (3e5 take half a minute on one core).
 MAX_CHOICES, MAX_WORK = 400, 300_000
+#: The same limits where wide layers are not asked for: a panel of seconds (64 neurons and 200 features take ten).
+LIGHT_WIDTH, LIGHT_WORK = 64, 16_384
 #: Below this the difference of inner products of order 1 keeps fewer than nine digits.
 _CANCELLED = 1e-6
 _VERSION = 3
@@ -244,24 +246,25 @@ def read_directions(
     inputs: npt.ArrayLike | None = None,
     laws: Sequence[str] = ("uniform",),
     catalogue: Catalogue | None = None,
+    deep: bool = True,
 ) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
-    """Read every non-linear layer of stacked networks; also the layers that were skipped, by name."""
+    """Read every non-linear layer of stacked networks; also the layers that were skipped, by name.
+
+    Args:
+        deep: read layers of up to 1024 neurons, whose panel may take minutes, and not only those of up to 64.
+    """
     architecture = stack.architecture
     bounds = as_box(box, architecture.sizes[0])
     binding = _bound(_known(catalogue), bounds)
     count = len(binding.features)
     blocks, left_out = [], []
     for layer, block in enumerate(architecture.active):
-        width = architecture.sizes[block + 1]
-        if width > MAX_WIDTH:
-            left_out.append(f"layer {layer}: directions ({width} neurons, more than {MAX_WIDTH})")
-        elif width * count > MAX_WORK:
-            left_out.append(
-                f"layer {layer}: directions ({width} neurons, {count} features: more than {MAX_WORK} pairs)"
-            )
-        else:
+        reason = _too_costly(architecture.sizes[block + 1], count, deep=deep)
+        if reason:
+            left_out.append(f"layer {layer}: directions ({reason})")
+        elif count:
             blocks.append(block)
-    if blocks and binding.skipped:
+    if (blocks or not count) and binding.skipped:
         left_out.append(
             f"directions of {', '.join(binding.skipped)} (more than {MAX_CHOICES} choices of arguments)"
         )
@@ -291,6 +294,19 @@ def read_directions(
         for block in blocks
     ]
     return merged, targets, tuple(left_out)
+
+
+def _too_costly(width: int, features: int, *, deep: bool) -> str:
+    """Why a layer is not read, or an empty text."""
+    work = width * features
+    if width > MAX_WIDTH:
+        return f"{width} neurons, more than {MAX_WIDTH}"
+    if work > MAX_WORK:
+        return f"{width} neurons, {features} features: more than {MAX_WORK} pairs"
+    if deep or (width <= LIGHT_WIDTH and work <= LIGHT_WORK):
+        return ""
+    more = f"{LIGHT_WIDTH} neurons" if width > LIGHT_WIDTH else f"{LIGHT_WORK} pairs"
+    return f"{width} neurons, {features} features: more than {more}; deep=True reads them"
 
 
 def _read_layer(

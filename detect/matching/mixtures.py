@@ -46,15 +46,13 @@ from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
 from ..statistics.tails import Tail
 from .correlations import class_scores, live_and_bent, unit_vectors
-from .criteria import ALPHA, DEPENDENT, EFFECTIVE, GATE, UNEXPLAINED
+from .criteria import ALPHA, DEPENDENT, EFFECTIVE, GATE, SMALLEST_SHARE, UNEXPLAINED
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 #: The largest combination that is tried (docs/statistics.md, Mixtures).
 MAX_FEATURES = 3
-#: A feature with a smaller share is fitted noise: 5% of noise on 512 probes gives spurious shares of 0.004.
-_SMALLEST_SHARE = 0.02
 #: How many kinks the screen keeps: three that count, and two by which it may err. Of 4 000 planted mixtures
 #: of three in 3 and 4 inputs, with 5% of noise, it lost none.
 _KINKS = 5
@@ -451,7 +449,7 @@ def _best_subsets(
         alternatives += minimal.sum(axis=1)
         reached.append((subsets, reach))
         # Rounded, so that of equally good sets the catalogue's first is given; 1e-12 is above their rounding.
-        kept = np.where(usable & (a.min(axis=2) >= _SMALLEST_SHARE * a.sum(axis=2)), np.round(u, 12), 1.0)
+        kept = np.where(usable & (a.min(axis=2) >= SMALLEST_SHARE * a.sum(axis=2)), np.round(u, 12), 1.0)
         at = kept.argmin(axis=1)
         rows = np.arange(neurons)
         better = kept[rows, at] < np.round(best, 12)

@@ -51,8 +51,12 @@ Array = npt.NDArray[np.float64]
 #: 1 000 lie below it, which fixes it to 3%.
 _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
-#: Multiply-adds that a null may cost at most; wide deep networks are then drawn fewer times.
-_BUDGET = 3e11
+#: Multiply-adds that a null may cost, three seconds on one core: networks of many inputs or wide layers are then drawn
+#: fewer times, down to `_LEAST`. `null_frame` says how many draws there were.
+_BUDGET = 3e10
+#: First-layer neurons, and deep networks, that are drawn whatever they cost: 20 000 still leave 125 below the 0.05 / 8
+#: of a layer of eight.
+_LEAST = 20_000, 500
 _VERSION = 5
 #: Shares of the draws at which the tail of T is read off, with at least so many draws below each; T is empirical above
 #: the last.
@@ -177,8 +181,7 @@ def simulate(
     n, d = probes.X.shape
     wanted = neurons or (_FIRST_LAYER_DRAWS if block == 0 else _DEEP_DRAWS)
     if block == 0:
-        # Many given rows make every draw dear; 20 000 still leave 125 below the 0.05 / 8 of a layer of eight.
-        wanted = int(min(wanted, max(20_000, _BUDGET / 3 / (n * len(probes.features)))))
+        wanted = int(min(wanted, max(_LEAST[0], _BUDGET / (n * len(probes.features)))))
         chunk = max(100, int(2e6 / n))
         for start in range(0, wanted, chunk):
             count = min(chunk, wanted - start)
@@ -190,7 +193,7 @@ def simulate(
         sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
     )
     cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
-    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(500, _BUDGET / cost)))
+    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(_LEAST[1], _BUDGET / cost)))
     chunk = max(1, int(2e6 / (n * max(sizes))))
     for start in range(0, networks, chunk):
         yield score_block(untrained(shape, min(chunk, networks - start), law, rng), block, probes)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..features.binding import BoundFeature, bind
+from ..features.binding import MAX_CHOICES, BoundFeature, bind
 from ..features.catalogues import Catalogue
 from ..features.catalogues import catalogue as installed
 from ..networks.architecture import Architecture
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 #: 2**9 Sobol points: correlations are off by under 1%, exact matches are exact on any set of points.
 LOG2_PROBES = 9
+#: With more inputs than this the features of every choice of them are too many to compare (eight inputs have 957, forty
+#: 54 061): layers are then read by their weights, and deeper ones compared with the features that have at most so many
+#: choices of arguments where that is asked for (deep=True).
+MAX_INPUTS, DEEP_CHOICES = 8, 400
 #: Given inputs beyond this many rows are thinned evenly; more points change no correlation visibly.
 MAX_PROBES = 10_000
 
@@ -71,6 +75,7 @@ def probes_for(
     X: npt.ArrayLike | None = None,
     depth: int = 1,
     catalogue: Catalogue | None = None,
+    limit: int = MAX_CHOICES,
 ) -> Probes:
     """The probes of a box (Sobol points), or of given inputs.
 
@@ -79,6 +84,7 @@ def probes_for(
         box: their box; X: inputs [n, d] that replace uniform points of the box.
         depth: 1 for features of the inputs, 2 with positive parts of minima and maxima (see `binding.bind`).
         catalogue: the catalogue; by default the installed one.
+        limit: features with more choices of arguments are left out.
 
     Raises:
         InputError: where the inputs do not fit the box, or no feature varies on them.
@@ -90,20 +96,37 @@ def probes_for(
     bounds = as_box(box, inputs)
     entries = installed if catalogue is None else catalogue
     if X is None:
-        return _sobol_probes(bounds, depth, entries)
-    given = check_inputs(X, inputs)
-    if len(given) > MAX_PROBES:
-        given = given[np.linspace(0, len(given) - 1, MAX_PROBES).astype(int)]
-    return _build(given, bounds, depth, entries, sampled=False)
+        return _sobol_probes(bounds, depth, entries, limit)
+    return _build(_thinned(check_inputs(X, inputs)), bounds, depth, entries, limit, sampled=False)
+
+
+def points_for(inputs: int, *, box: BoxLike = (-1.0, 1.0), X: npt.ArrayLike | None = None) -> Probes:
+    """The probes of a box, or of given inputs, without any feature: for what is read by weights alone.
+
+    Examples:
+        >>> points_for(784)
+        Probes(n=512, d=784, features=0, classes=0)
+    """
+    bounds = as_box(box, inputs)
+    points = sobol_points(bounds, LOG2_PROBES) if X is None else _thinned(check_inputs(X, inputs))
+    nothing = np.empty(0)
+    return Probes(
+        points, bounds, (), nothing, nothing, np.empty((len(points), 0)), (), np.empty(0, dtype=np.intp), (),
+        X is None, "",
+    )  # fmt: skip
+
+
+def _thinned(X: Array) -> Array:
+    return X if len(X) <= MAX_PROBES else X[np.linspace(0, len(X) - 1, MAX_PROBES).astype(int)]
 
 
 @lru_cache(maxsize=64)
-def _sobol_probes(box: Box, depth: int, known: Catalogue) -> Probes:
-    return _build(sobol_points(box, LOG2_PROBES), box, depth, known, sampled=True)
+def _sobol_probes(box: Box, depth: int, known: Catalogue, limit: int) -> Probes:
+    return _build(sobol_points(box, LOG2_PROBES), box, depth, known, limit, sampled=True)
 
 
-def _build(X: Array, box: Box, depth: int, known: Catalogue, *, sampled: bool) -> Probes:
-    binding = bind(tuple(known.values()), X.shape[1], box, depth=depth)
+def _build(X: Array, box: Box, depth: int, known: Catalogue, limit: int, *, sampled: bool) -> Probes:
+    binding = bind(tuple(known.values()), X.shape[1], box, depth=depth, limit=limit)
     order: dict[str, list[tuple[BoundFeature, Array]]] = {}
     for feature in binding.features:
         values = feature.values(X)

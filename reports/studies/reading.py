@@ -89,7 +89,9 @@ def read_features(
     own: Population = "derived" if cell.derived else "trained"
     members: list[tuple[int, Population]] = [(seed, own) for seed in known]
     members += [(seed, "untrained") for seed in untrained]
-    reading = analyse_many([*known.values(), *untrained.values()], box=task.box, task=task, init=INIT)
+    reading = analyse_many(
+        [*known.values(), *untrained.values()], box=task.box, task=task, init=INIT, deep=True
+    )
     frames = {"neurons": reading.neurons, "directions": reading.directions}
     for name, frame in frames.items():
         at = frame["network"].to_numpy(dtype=int)

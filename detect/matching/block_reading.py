@@ -1,0 +1,264 @@
+"""What was found about the neurons of one block, by correlation on the probes and by weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..features.binding import BoundFeature
+from ..features.catalogues import Catalogue
+from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
+from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
+from .layer import Layer, duplicates
+from .neuron_nulls import NeuronNull, atoms_of, largest_p, neuron_null, scores_of
+from .rare_neurons import rare_effect, rare_fit, rare_neuron
+from .weight_matches import NOTHING, WeightMatches, WeightNull, match_inputs, match_upstream
+
+Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+#: A label of a neuron that is constant where it is alive.
+CONSTANT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class BlockReading:
+    """What was found about one block's neurons, each array [networks, units].
+
+    Attributes:
+        status, label: texts and indices into `features` (-1 for a constant, -2 for none).
+        mixtures: a `mixtures.Mixture` for each neuron that was decomposed, else None.
+        nulls: the null laws of the classes that are compared on the probes, one per init law.
+        weight_nulls: those of the matches by weights, one per init law.
+        by_weights: the neurons whose feature is the one that their weights show.
+    """
+
+    block: int
+    features: tuple[BoundFeature, ...]
+    status: npt.NDArray[np.object_]
+    label: npt.NDArray[np.intp]
+    r: Array
+    unexplained: Array
+    scale: Array
+    offset: Array
+    p: Array
+    q: Array
+    tested: Bools
+    causal: Array
+    contribution: Array
+    duplicate_of: npt.NDArray[np.intp]
+    classes: tuple[str, ...]
+    nulls: tuple[NeuronNull, ...]
+    by_weights: Bools
+    weight_nulls: tuple[WeightNull, ...] = ()
+    skipped: tuple[str, ...] = ()
+    mixtures: npt.NDArray[np.object_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Fits:
+    """Each neuron's feature and how well it fits, arrays [networks, units].
+
+    Attributes:
+        features: what labels index.
+        p: against untrained networks; vacuous: whether the class is matched without training.
+    """
+
+    features: tuple[BoundFeature, ...]
+    label: npt.NDArray[np.intp]
+    p: Array
+    unexplained: Array
+    scale: Array
+    offset: Array
+    vacuous: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """How a block's neurons behave on the probes, arrays [networks, units] ([networks, n, units] for `unit`)."""
+
+    live: Bools
+    bent: Bools
+    mean: Array
+    sd: Array
+    unit: Array
+
+    @classmethod
+    def of(cls, layer: Layer) -> _State:
+        activation = layer.architecture.activations[layer.block]
+        return cls(*live_and_bent(layer.pre, layer.post, activation, layer.bounds), *unit_vectors(layer.post))
+
+    @property
+    def flat(self) -> Bools:
+        """Constant where alive: an always-on neuron without spread, or one that acts beside the probes."""
+        return np.asarray(self.sd == 0.0)
+
+    @property
+    def tested(self) -> Bools:
+        """Live, bent and of some spread: those with a p."""
+        return self.live & self.bent & ~self.flat
+
+
+def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = None) -> BlockReading:
+    """Match one block's neurons beside what untrained networks give; q is the whole network's to give.
+
+    Neurons are compared with the probes' features; those behind another layer also with patterns of that layer's
+    variables, by their weights. Where the probes have no features (many inputs), weights alone are read.
+    """
+    state = _State.of(layer)
+    by_values = bool(layer.probes.features)
+    nulls: tuple[NeuronNull, ...] = ()
+    fits, skipped = _nothing(layer), layer.skipped
+    if by_values:
+        nulls = tuple(neuron_null(layer.architecture, layer.block, law, layer.probes) for law in laws)
+        fits = _by_values(layer, state, nulls)
+    found = _by_weights(layer, laws, catalogue, alone=not by_values)
+    taken = np.zeros(layer.shape, dtype=bool)
+    weight_nulls: tuple[WeightNull, ...] = ()
+    if found is not None:
+        taken = _taken(layer, state, fits, found)
+        fits = _with_weights(fits, found, taken)
+        level, width = WEIGHTS_LEVEL if by_values else 1.0, layer.architecture.sizes[layer.block]
+        weight_nulls = tuple(WeightNull(width, law, layer.block == 0, level) for law in laws)
+    effects = layer.effects(lambda: _fitted(layer, state, fits, found, taken))
+    constant = state.flat & ~taken
+    fits = replace(fits, label=np.where(constant, CONSTANT, fits.label))
+    fits, contribution = _with_rare(layer, state, fits, effects.contribution)
+    vacuous = fits.vacuous & ~taken
+    return BlockReading(
+        block=layer.block,
+        features=fits.features,
+        status=np.select(
+            [~state.live, ~state.bent, vacuous], ["dead", "linear", "vacuous"], "unmatched"
+        ).astype(object),
+        label=fits.label,
+        r=np.sqrt(1.0 - fits.unexplained),
+        unexplained=fits.unexplained,
+        scale=fits.scale,
+        offset=fits.offset,
+        p=np.where(state.tested, fits.p, np.nan),
+        q=np.full(layer.shape, np.nan),
+        tested=state.tested,
+        causal=np.where(state.flat, np.nan, effects.causal),
+        contribution=contribution,
+        duplicate_of=duplicates(layer.post, state.live & ~state.flat),
+        classes=nulls[0].classes if nulls else (),
+        nulls=nulls,
+        by_weights=taken,
+        weight_nulls=weight_nulls,
+        skipped=(*skipped, *effects.skipped),
+    )
+
+
+def _nothing(layer: Layer) -> _Fits:
+    """No neuron has a feature."""
+    missing = np.full(layer.shape, np.nan)
+    label = np.full(layer.shape, NOTHING, dtype=np.intp)
+    return _Fits(
+        (), label, np.ones(layer.shape), missing, missing, missing, np.zeros(layer.shape, dtype=bool)
+    )
+
+
+def _by_values(layer: Layer, state: _State, nulls: Sequence[NeuronNull]) -> _Fits:
+    """The feature of the probes that each neuron's values resemble."""
+    scores = scores_of(
+        state.unit, layer.previous, layer.architecture, layer.block, state.live, state.bent, layer.probes
+    )
+    p, chosen = _chosen_classes(scores, nulls)
+    label = layer.label(scores, chosen, nulls[0].classes)
+    unexplained = np.take_along_axis(scores.unexplained, chosen[:, None], axis=1).reshape(layer.shape)
+    feature_mean, feature_sd = layer.feature_moments(label)
+    scale = np.sqrt(1.0 - unexplained) * state.sd / feature_sd
+    offset = state.mean - scale * feature_mean
+    unexplained, scale, offset = (
+        np.where(state.flat, np.nan, values) for values in (unexplained, scale, offset)
+    )
+    vacuous = (atoms_of(nulls)[chosen] > VACUOUS).reshape(layer.shape)
+    return _Fits(layer.features, label, p.reshape(layer.shape), unexplained, scale, offset, vacuous)
+
+
+def _chosen_classes(scores: Scores, nulls: Sequence[NeuronNull]) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Each neuron's p [M] and its class [M]: the one that won, or the nearest where none passes the gate."""
+    p, winner = largest_p(nulls, scores.unexplained)
+    passes = ((scores.unexplained <= GATE) & nulls[0].competes).any(axis=1) & (p < 1.0)
+    return p, np.where(passes, winner, scores.unexplained.argmin(axis=1))
+
+
+def _by_weights(
+    layer: Layer, laws: Sequence[str], catalogue: Catalogue | None, *, alone: bool
+) -> WeightMatches | None:
+    """The pattern of variables that each neuron's weights are near to; None where weights are not read."""
+    if layer.stack is None:
+        return None
+    if layer.previous is not None:
+        level = 1.0 if alone else WEIGHTS_LEVEL
+        return match_upstream(
+            layer.stack, layer.block, layer.previous, layer.post, layer.probes, laws, level=level, alone=alone
+        )
+    return match_inputs(layer.stack, layer.post, layer.probes, laws, catalogue) if alone else None
+
+
+def _taken(layer: Layer, state: _State, fits: _Fits, found: WeightMatches) -> Bools:
+    """The neurons whose match by weights is given in place of the one by values."""
+    if not layer.probes.features:
+        return (found.label != NOTHING) & (found.exact | ~state.flat)
+    near = found.exact & (found.p <= ALPHA) & (found.label != NOTHING)
+    # What is silent, or affine, on the box shows nothing there: its weights alone say what it is.
+    unseen = ~state.live | ~state.bent
+    upstream = np.array([f.competes_as == UPSTREAM for f in fits.features])[fits.label]
+    of_inputs = ~upstream & (fits.unexplained <= HELD) & (fits.p <= INPUTS_FIRST)
+    fits_values = ~state.flat & (found.unexplained <= GATE)
+    return near & (unseen | (fits_values & ~of_inputs & (found.p < fits.p)))
+
+
+def _with_weights(fits: _Fits, found: WeightMatches, taken: Bools) -> _Fits:
+    """The fits with those by weights where they are taken."""
+    within = found.exact & (found.unexplained <= GATE)
+    return replace(
+        fits,
+        features=(*fits.features, *found.features),
+        label=np.where(taken, found.label + len(fits.features), fits.label),
+        p=np.where(taken, np.where(within, found.p, 1.0), fits.p),
+        unexplained=np.where(taken, found.unexplained, fits.unexplained),
+        scale=np.where(taken, found.scale, fits.scale),
+        offset=np.where(taken, found.offset, fits.offset),
+    )
+
+
+def _fitted(layer: Layer, state: _State, fits: _Fits, found: WeightMatches | None, taken: Bools) -> Array:
+    """Each neuron's feature, scaled and shifted to fit it; its mean where it has none: [networks, n, units]."""
+    if layer.probes.features:
+        known = np.where(taken, 0, fits.label)
+        values = fits.scale[:, None, :] * layer.feature_values(known) + fits.offset[:, None, :]
+    else:
+        values = np.repeat(state.mean[:, None, :], layer.post.shape[1], axis=1)
+    if found is not None:
+        for network, unit in np.argwhere(taken & np.isfinite(fits.scale)):
+            fit = fits.scale[network, unit], fits.offset[network, unit]
+            values[network, :, unit] = fit[0] * found.values[network, unit] + fit[1]
+    return values
+
+
+def _with_rare(layer: Layer, state: _State, fits: _Fits, contribution: Array) -> tuple[_Fits, Array]:
+    """Fits and contributions with those of neurons that act beside the probes, measured where they act."""
+    rare = np.argwhere(state.live & state.bent & state.flat)
+    if layer.stack is None or layer.block or not layer.probes.sampled or not len(rare):
+        return fits, contribution
+    variance = layer.forward.outputs.var(axis=1).sum(axis=1)
+    contribution = contribution.copy()
+    label, unexplained = fits.label.copy(), fits.unexplained.copy()
+    scale, offset = fits.scale.copy(), fits.offset.copy()
+    for network, unit in rare:
+        own = layer.stack.weights[0][network, unit], float(layer.stack.biases[0][network, unit])
+        neuron = rare_neuron(*own, layer.architecture.activations[0], layer.probes.box)
+        lost = rare_effect(layer.stack, int(network), int(unit), neuron)
+        # The output's variance on the probes lacks what the neuron adds.
+        contribution[network, unit] = lost / (variance[network] + lost) if lost > 0.0 else 0.0
+        fit = rare_fit(neuron, layer.probes.features, layer.probes.mean, layer.probes.sd)
+        label[network, unit] = NOTHING if fit is None else fit.label
+        if fit is not None:
+            unexplained[network, unit] = fit.unexplained
+            scale[network, unit], offset[network, unit] = fit.scale, fit.offset
+    return replace(fits, label=label, unexplained=unexplained, scale=scale, offset=offset), contribution
