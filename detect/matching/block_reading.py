@@ -205,17 +205,22 @@ def _taken(layer: Layer, state: _State, fits: _Fits, found: WeightMatches) -> Bo
     if not layer.probes.features:
         return (found.label != NOTHING) & (found.exact | ~state.flat)
     near = found.exact & (found.p <= ALPHA) & (found.label != NOTHING)
-    # What is silent, or affine, on the box shows nothing there: its weights alone say what it is.
-    unseen = ~state.live | ~state.bent
     upstream = np.array([f.competes_as == UPSTREAM for f in fits.features])[fits.label]
-    of_inputs = ~upstream & (fits.unexplained <= HELD) & (fits.p <= INPUTS_FIRST)
-    fits_values = ~state.flat & (found.unexplained <= GATE)
-    return near & (unseen | (fits_values & ~of_inputs & (found.p < fits.p)))
+    of_inputs = ~upstream & (fits.unexplained <= HELD)
+    # What is silent, or affine, on the box shows little there: its weights say what it is.
+    unseen = ~state.live | (~state.bent & ~of_inputs)
+    shown = state.tested & _within(found) & ~(of_inputs & (fits.p <= INPUTS_FIRST)) & (found.p < fits.p)
+    return near & (unseen | shown)
+
+
+def _within(found: WeightMatches) -> Bools:
+    """Whether a neuron's values pass the gate as its weights do, or are rounding and say nothing."""
+    return np.asarray((found.unexplained <= GATE) | found.cancelled)
 
 
 def _with_weights(fits: _Fits, found: WeightMatches, taken: Bools) -> _Fits:
     """The fits with those by weights where they are taken."""
-    within = found.exact & (found.unexplained <= GATE)
+    within = found.exact & _within(found)
     return replace(
         fits,
         features=(*fits.features, *found.features),

@@ -40,7 +40,7 @@ SPREAD = 1e-9
 #: the other p stay what they are, within the 3% to which their own null is known.
 WEIGHTS_LEVEL = 0.01
 #: A feature of the inputs keeps its neuron at this p and `HELD`, however sparse the neuron's weights are: it says more
-#: than one of the variables below. Of untrained neurons a thousandth reach it.
+#: than one of the variables below. A thousandth of untrained neurons has such a p.
 INPUTS_FIRST = 1e-3
 
 # Mixtures, used by matching (mixtures)

@@ -50,8 +50,9 @@ MAX_WIDTH = 1024
 #: A feature with more choices of arguments than this is not read, and neurons times features are at most this: beyond,
 #: the panel of untrained networks costs minutes (3e5 take half a minute on one core).
 MAX_CHOICES, MAX_WORK = 400, 300_000
-#: The same limits where wide layers are not asked for: a panel of seconds (64 neurons and 200 features take ten).
-LIGHT_WIDTH, LIGHT_WORK = 64, 16_384
+#: The same limits where more is not asked for, and the most inputs: 64 neurons and the 283 features of four inputs take
+#: ten seconds.
+LIGHT_WIDTH, LIGHT_WORK, LIGHT_INPUTS = 64, 18_500, 8
 #: Below this the difference of inner products of order 1 keeps fewer than nine digits.
 _CANCELLED = 1e-6
 _VERSION = 3
@@ -257,20 +258,28 @@ def read_directions(
     bounds = as_box(box, architecture.sizes[0])
     binding = _bound(_known(catalogue), bounds)
     count = len(binding.features)
+    # With more than 400 inputs a constant is all that is left.
+    varying = any(feature.on for feature in binding.features)
     blocks, left_out = [], []
     for layer, block in enumerate(architecture.active):
-        reason = _too_costly(architecture.sizes[block + 1], count, deep=deep)
+        reason = _too_costly(architecture.sizes[0], architecture.sizes[block + 1], count, deep=deep)
         if reason:
             left_out.append(f"layer {layer}: directions ({reason})")
-        elif count:
+        elif varying or not binding.skipped:
             blocks.append(block)
-    if (blocks or not count) and binding.skipped:
+    if not varying and binding.skipped:
+        inputs = architecture.sizes[0]
+        left_out.append(
+            f"directions ({inputs} inputs: every feature has more than {MAX_CHOICES} choices of arguments)"
+        )
+    elif blocks and binding.skipped:
         left_out.append(
             f"directions of {', '.join(binding.skipped)} (more than {MAX_CHOICES} choices of arguments)"
         )
     if not blocks:
         # Nothing is read: the targets of the real inputs would take minutes to lay out.
-        return [], targets_for(1, catalogue=catalogue), tuple(left_out)
+        rows, columns = np.empty((0, architecture.sizes[0])), np.empty((0, 0))
+        return [], Targets(rows, rows, (), columns, columns, ""), tuple(left_out)
     targets = targets_for(architecture.sizes[0], box=box, X=inputs, catalogue=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
@@ -296,17 +305,22 @@ def read_directions(
     return merged, targets, tuple(left_out)
 
 
-def _too_costly(width: int, features: int, *, deep: bool) -> str:
+def _too_costly(inputs: int, width: int, features: int, *, deep: bool) -> str:
     """Why a layer is not read, or an empty text."""
     work = width * features
-    if width > MAX_WIDTH:
-        return f"{width} neurons, more than {MAX_WIDTH}"
-    if work > MAX_WORK:
-        return f"{width} neurons, {features} features: more than {MAX_WORK} pairs"
-    if deep or (width <= LIGHT_WIDTH and work <= LIGHT_WORK):
-        return ""
-    more = f"{LIGHT_WIDTH} neurons" if width > LIGHT_WIDTH else f"{LIGHT_WORK} pairs"
-    return f"{width} neurons, {features} features: more than {more}; deep=True reads them"
+    limits = [(width, MAX_WIDTH, "neurons"), (work, MAX_WORK, "pairs of a neuron and a feature")]
+    light = [
+        (inputs, LIGHT_INPUTS, "inputs"),
+        (width, LIGHT_WIDTH, "neurons"),
+        (work, LIGHT_WORK, limits[1][2]),
+    ]
+    for value, limit, unit in limits:
+        if value > limit:
+            return f"{value} {unit}, more than {limit}"
+    for value, limit, unit in () if deep else light:
+        if value > limit:
+            return f"{value} {unit}, more than {limit}; deep=True reads them"
+    return ""
 
 
 def _read_layer(

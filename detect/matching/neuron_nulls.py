@@ -52,8 +52,9 @@ Array = npt.NDArray[np.float64]
 _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost, three seconds on one core: networks of many inputs or wide layers are then drawn
-#: fewer times, down to `_LEAST`. `null_frame` says how many draws there were.
-_BUDGET = 3e10
+#: fewer times, down to `_LEAST`. `null_frame` says how many draws there were. From the third layer on, of which a deep
+#: network has many, it is a third.
+_BUDGET, _LATER_BUDGET = 3e10, 1e10
 #: First-layer neurons, and deep networks, that are drawn whatever they cost: 20 000 still leave 125 below the 0.05 / 8
 #: of a layer of eight.
 _LEAST = 20_000, 500
@@ -193,7 +194,8 @@ def simulate(
         sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
     )
     cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
-    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(_LEAST[1], _BUDGET / cost)))
+    budget = _BUDGET if block == 1 else _LATER_BUDGET
+    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(_LEAST[1], budget / cost)))
     chunk = max(1, int(2e6 / (n * max(sizes))))
     for start in range(0, networks, chunk):
         yield score_block(untrained(shape, min(chunk, networks - start), law, rng), block, probes)

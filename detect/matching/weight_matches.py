@@ -13,7 +13,7 @@ from ..features.catalogues import Catalogue
 from ..features.feature import Feature
 from ..features.formulas import Formula
 from ..networks.stacks import Stack
-from ..statistics.criteria import FLOOR, TINY
+from ..statistics.criteria import FLOOR, ROUNDING, TINY
 from .correlations import UPSTREAM, unit_vectors
 from .criteria import ALPHA, GATE, REACHED
 from .pattern_laws import few_variables_p, pattern_p
@@ -28,6 +28,7 @@ from .weight_patterns import (
     members,
     nearest,
     patterns_of,
+    shared_unit_p,
     sign_patterns,
     variables_of,
 )
@@ -46,6 +47,7 @@ class WeightMatches:
         label: indices into them, `NOTHING` where a neuron has none.
         p: against untrained weights; the largest over the laws.
         exact: whether the weights are within the gate of the pattern.
+        cancelled: whether the pattern's terms cancel up to rounding on all probes, so that values say nothing.
         values: of a labelled neuron's feature on the probes [n], by (network, unit).
         unexplained, scale, offset: of the least-squares fit to the neuron's values; NaN where there is none.
     """
@@ -54,6 +56,7 @@ class WeightMatches:
     label: npt.NDArray[np.intp]
     p: Array
     exact: npt.NDArray[np.bool_]
+    cancelled: npt.NDArray[np.bool_]
     values: Mapping[tuple[int, int], Array]
     unexplained: Array
     scale: Array
@@ -130,6 +133,8 @@ def match_upstream(
     sizes = range(1, min(MAX_VARIABLES, variables.weights.shape[2]) + 1)
     near = [nearest(variables, k) for k in sizes]
     p = np.stack([np.max([few_p(variables, found, law) for law in laws], axis=0) for found in near])
+    if len(p) > 1:
+        p[1] = np.minimum(p[1], np.max([shared_unit_p(variables, law) for law in laws], axis=0))
     p = np.minimum(p / level, 1.0)
     exact = np.stack([found.balanced & (found.outside <= GATE) for found in near])
     patterns = patterns_of(None)
@@ -148,9 +153,14 @@ def match_upstream(
         found = choose(network, neuron)
         if found is not None:
             k, choice = found
-            values = np.maximum(previous[network][:, list(choice.columns)] @ choice.coefficients, 0.0)
+            terms = previous[network][:, list(choice.columns)] * choice.coefficients
+            sums, size = terms.sum(axis=1), np.abs(terms).max()
+            # Two equal functions compared: what is left is rounding.
+            values = np.where(sums > ROUNDING * size, sums, 0.0)
             chance, near_enough = float(p[k, network, neuron]), bool(exact[k, network, neuron])
-            table.add((int(network), int(neuron)), choice, values, chance, near_enough)
+            at = (int(network), int(neuron))
+            table.add(at, choice, values, chance, near_enough)
+            table.cancelled[at] = size > 0.0 and bool((np.abs(sums) <= ROUNDING * size).all())
     return table.matches()
 
 
@@ -241,6 +251,7 @@ class _Table:
         self._index: dict[tuple[str, tuple[int, ...]], int] = {}
         self._label = np.full(shape, NOTHING, dtype=np.intp)
         self._p, self._exact = np.ones(shape), np.zeros(shape, dtype=bool)
+        self.cancelled = np.zeros(shape, dtype=bool)
         self._fit = np.full((3, *shape), np.nan)
         self._values: dict[tuple[int, int], Array] = {}
 
@@ -272,4 +283,6 @@ class _Table:
     def matches(self) -> WeightMatches:
         """All that was added."""
         features = tuple(self._bound[key] for key in self._index)
-        return WeightMatches(features, self._label, self._p, self._exact, self._values, *self._fit)
+        return WeightMatches(
+            features, self._label, self._p, self._exact, self.cancelled, self._values, *self._fit
+        )

@@ -181,6 +181,29 @@ def few_p(variables: Variables, found: Nearest, law: str) -> Array:
     return np.asarray(np.minimum(MAX_VARIABLES * p, 1.0))
 
 
+def shared_unit_p(variables: Variables, law: str) -> Array:
+    """p of pairs of two variables from the layer's other neurons, where there are only two variables [N, units].
+
+    Two variables are all of them, so that their choice is no evidence, and the ratio of a neuron's weights is the free
+    unit. Two neurons fix it twice: v + w and v - w have weights of one ratio, up to a sign. Each is compared with those
+    of the others that have other signs; p is 1 where there is none, and where there are more than two variables.
+    """
+    p = np.ones(variables.weights.shape[:2])
+    for network in np.flatnonzero(variables.count == 2):
+        first, scale = variables.first[network], variables.scale[network]
+        pair = np.flatnonzero((first == np.arange(len(first))) & (scale > 0.0))
+        weights = variables.weights[network][:, pair]
+        product = np.sign(weights.prod(axis=1))
+        size = np.abs(weights) / np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), TINY)
+        sine = np.outer(size[:, 0], size[:, 1]) - np.outer(size[:, 1], size[:, 0])
+        others = np.outer(product, product) < 0.0
+        nearest_one = np.where(others, sine**2, 1.0).min(axis=1)
+        count = np.maximum(2 * others.sum(axis=1), 1)
+        chance = MAX_VARIABLES * pattern_p(nearest_one, 2, 2, count, law)
+        p[network] = np.where(others.any(axis=1), np.minimum(chance, 1.0), 1.0)
+    return p
+
+
 def input_p(sine_squared: Array, inputs: int, k: int, patterns: int, law: str) -> Array:
     """p of each neuron's pattern of k inputs, the choice of k paid for.
 
