@@ -17,8 +17,9 @@ from .exact.canonical import CanonicalForm, canonical_form
 from .exact.certificates import Certificate, certify
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
+from .matching.block_reading import BlockReading
 from .matching.directions import LayerReading, Targets, direction_frame, read_directions
-from .matching.neurons import BlockReading, neuron_frame, null_frame, read_stack
+from .matching.neurons import neuron_frame, null_frame, read_stack
 from .networks.architecture import hook_post
 from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
 from .networks.domain import Domain

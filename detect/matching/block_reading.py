@@ -203,14 +203,14 @@ def _by_weights(
 def _taken(layer: Layer, state: _State, fits: _Fits, found: WeightMatches) -> Bools:
     """The neurons whose match by weights is given in place of the one by values."""
     if not layer.probes.features:
-        return (found.label != NOTHING) & (found.exact | ~state.flat)
+        return np.asarray((found.label != NOTHING) & (found.exact | ~state.flat))
     near = found.exact & (found.p <= ALPHA) & (found.label != NOTHING)
     upstream = np.array([f.competes_as == UPSTREAM for f in fits.features])[fits.label]
     of_inputs = ~upstream & (fits.unexplained <= HELD)
     # What is silent, or affine, on the box shows little there: its weights say what it is.
     unseen = ~state.live | (~state.bent & ~of_inputs)
     shown = state.tested & _within(found) & ~(of_inputs & (fits.p <= INPUTS_FIRST)) & (found.p < fits.p)
-    return near & (unseen | shown)
+    return np.asarray(near & (unseen | shown))
 
 
 def _within(found: WeightMatches) -> Bools:
