@@ -26,7 +26,7 @@ PARALLEL = 1e-14
 LEADING = 1e-6
 #: Hyperplanes this close count as one at the reduced level: 5 degrees, in radians, and the same in offset per
 #: half-width of the box. Trained pairs are never quite antiparallel (docs/measurements.md, Circuit similarity). Used by
-#: exact (reduced) and similarity (mechanisms).
+#: exact (reduced).
 SAME_HYPERPLANE = math.radians(5.0)
 
 # Forms
@@ -37,7 +37,7 @@ SAME_HYPERPLANE = math.radians(5.0)
 SAME_GAUGE = 0.05
 #: An atom whose residual off the affine functions is below this share of its variance is an affine part that happens to
 #: have a kink in a corner of the box (docs/measurements.md, Circuit similarity; reduced level only). Used by exact
-#: (reduced) and similarity (mechanisms).
+#: (reduced).
 AFFINE_RESIDUAL = 0.01
 #: Effective weights below this share of the largest are not written down. Used by exact (reduced).
 SILENT = 1e-6

@@ -4,12 +4,12 @@ A network is read as two signed measures (docs/mathematics.md, Circuit similarit
 
 - the neurons of the last hidden layer, as functions of the inputs: shape u_k, mass `sign(v) sd(v h_k)` per output;
 - its effective edges: the pre-activation of every such neuron is a one-hidden-layer network of its own, whose reduced
-  atoms (`mechanisms.py`: antiparallel pairs turned into the linear parts that they carry) are the sources. An edge has
+  atoms (`mechanisms.py`: its kinks on their sides, and its affine part) are the sources. An edge has
   a source shape, a target shape, the source's mass in the target's own units, and the target's mass.
 
-Both measures add up, so permutation, positive rescaling, splitting and dead neurons drop out in either layer. Edges are
-compared by the product of the kernels of source and target. Of the two similarities the smaller counts. The last
-layer is compared as it is: a linear part that a pair of its neurons carries is not reduced.
+Permutation, positive rescaling, splitting and dead neurons drop out in either layer. Edges are compared by the product
+of the kernels of source and target, those from kinks apart from those from affine parts. Of the three similarities the
+smallest counts. The last layer is compared as it is: a linear part that a pair of its neurons carries is not reduced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from ..errors import InputError
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import ROUNDING
-from .criteria import TAU
+from .criteria import FAINT_PART, TAU
+from .kink_measures import shape_kernel
 from .mechanisms import Mechanism, mechanism, quadrature
 
 Array = npt.NDArray[np.float64]
@@ -39,7 +40,8 @@ class DeepMechanism:
         box: one (low, high) per input; outputs: their number.
         shapes: [k, points] centred unit-length shapes of the last layer's neurons.
         masses: [k, outputs] signed standard deviations of what each adds to each output.
-        sources: the reduced atoms of every neuron's pre-activation, in that neuron's own standard deviation.
+        sources: the reduced atoms of every neuron's pre-activation: masses in that neuron's own standard deviation,
+            shapes, and which are kinks.
 
     Examples:
         >>> from ..features.task import hand_derived
@@ -51,7 +53,7 @@ class DeepMechanism:
     outputs: int
     shapes: Array
     masses: Array
-    sources: tuple[tuple[Array, Array], ...]
+    sources: tuple[tuple[Array, Array, npt.NDArray[np.bool_]], ...]
 
     @property
     def empty(self) -> bool:
@@ -59,19 +61,19 @@ class DeepMechanism:
         return not len(self.shapes)
 
     @cached_property
-    def _own(self) -> dict[float, tuple[float, float]]:
+    def _own(self) -> dict[float, tuple[float, float, float]]:
         """By tau the products with itself, which every comparison needs."""
         return {}
 
-    def own(self, tau: float = TAU) -> tuple[float, float]:
-        """The products with itself: of the last layer, and of the edges."""
+    def own(self, tau: float = TAU) -> tuple[float, float, float]:
+        """The products with itself: of the last layer, of the edges from kinks and of those from affine parts."""
         if tau not in self._own:
-            layer, edges = _products([self], [self], tau)
-            self._own[tau] = float(layer[0, 0]), float(edges[0, 0])
+            layer, kinks, affine = _products([self], [self], tau)
+            self._own[tau] = float(layer[0, 0]), float(kinks[0, 0]), float(affine[0, 0])
         return self._own[tau]
 
     def similarity(self, other: DeepMechanism, tau: float = TAU) -> float:
-        """The smaller of the similarities of the last layers and of the edges, in [0, 1].
+        """The smallest of the similarities of the last layers and of either kind of edges, in [0, 1].
 
         Raises:
             InputError: where the two were measured on different boxes or have different outputs.
@@ -79,7 +81,7 @@ class DeepMechanism:
         return float(deep_similarities([self], [other], tau)[0, 0])
 
     def __repr__(self) -> str:
-        return f"DeepMechanism({len(self.shapes)} neurons, {sum(len(a) for a, _ in self.sources)} edges)"
+        return f"DeepMechanism({len(self.shapes)} neurons, {sum(len(a) for a, _, _ in self.sources)} edges)"
 
 
 def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0)) -> DeepMechanism:
@@ -111,7 +113,7 @@ def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
         net.outputs,
         (centred / np.linalg.norm(centred, axis=0)).T,
         mass[live],
-        tuple((below.masses[k] / sd[k], below.shapes[k]) for k in np.flatnonzero(live)),
+        tuple((below.masses[k] / sd[k], below.shapes[k], below.bent[k]) for k in np.flatnonzero(live)),
     )
 
 
@@ -137,12 +139,14 @@ def deep_similarities(
     if not first or not second:
         return np.zeros((len(first), len(second)))
     scores = np.ones((len(first), len(second)))
+    own = [np.array([m.own(tau) for m in group]).T for group in (first, second)]
+    edges = np.maximum.outer(*(products[1] + products[2] for products in own))
     for kind, product in enumerate(_products(first, second, tau)):
-        own = [np.array([m.own(tau)[kind] for m in group]) for group in (first, second)]
-        largest = np.maximum.outer(*own)
+        largest = np.maximum.outer(own[0][kind], own[1][kind])
+        against = largest if kind == 0 else np.maximum(largest, FAINT_PART * edges)
         # No edges on either side: biases alone feed the last layer, and there is nothing to tell apart.
-        ratio = np.where(largest > 0, product / np.where(largest > 0, largest, 1.0), 1.0)
-        scores = np.minimum(scores, np.clip(ratio, 0.0, 1.0))
+        missed = np.divide(largest - product, against, out=np.zeros_like(against), where=against > 0)
+        scores = np.minimum(scores, np.clip(1.0 - missed, 0.0, 1.0))
     empty = [np.array([m.empty for m in group], dtype=bool) for group in (first, second)]
     scores = np.where(np.logical_or.outer(*empty), 0.0, scores)
     return np.asarray(np.where(np.logical_and.outer(*empty), 1.0, scores))
@@ -150,27 +154,35 @@ def deep_similarities(
 
 def _products(
     first: Sequence[DeepMechanism], second: Sequence[DeepMechanism], tau: float
-) -> tuple[Array, Array]:
-    """Kernel inner products of the last layers and of the edges, of all pairs [m, k]."""
-    (u, a, i, s, c, p), (v, b, j, t, d, q) = (_joined(group) for group in (first, second))
-    targets = _kernel(u, v, tau) * (a @ b.T)
-    flow = p.T @ (_kernel(s, t, tau) * np.outer(c, d)) @ q
-    return i.T @ targets @ j, i.T @ (targets * flow) @ j
+) -> tuple[Array, Array, Array]:
+    """Kernel inner products [m, k] of the last layers, of the edges from kinks and of those from affine parts."""
+    (u, a, i), (v, b, j) = (_neurons(group) for group in (first, second))
+    targets = shape_kernel(u, v, tau) * (a @ b.T)
+    edges = []
+    for bent in (True, False):
+        (s, c, p), (t, d, q) = (_sources(group, bent) for group in (first, second))
+        flow = p.T @ (shape_kernel(s, t, tau) * np.outer(c, d)) @ q
+        edges.append(i.T @ (targets * flow) @ j)
+    return i.T @ targets @ j, edges[0], edges[1]
 
 
-def _joined(group: Sequence[DeepMechanism]) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """The neurons of several networks (shapes, masses, whose) and their sources (shapes, masses, whose neuron's)."""
-    sources = [source for m in group for source in m.sources]
-    points = group[0].shapes.shape[1]
+def _neurons(group: Sequence[DeepMechanism]) -> tuple[Array, Array, Array]:
+    """The last layer's neurons of several networks: shapes, masses, and whose."""
     return (
         np.concatenate([m.shapes for m in group]),
         np.concatenate([m.masses for m in group]),
         np.repeat(np.eye(len(group)), [len(m.shapes) for m in group], axis=0),
-        np.concatenate([np.zeros((0, points)), *(shapes for _, shapes in sources)]),
-        np.concatenate([np.zeros(0), *(masses for masses, _ in sources)]),
-        np.repeat(np.eye(len(sources)), [len(masses) for masses, _ in sources], axis=0),
     )
 
 
-def _kernel(u: Array, v: Array, tau: float) -> Array:
-    return np.asarray(np.exp((np.minimum(u @ v.T, 1.0) - 1.0) / tau))
+def _sources(group: Sequence[DeepMechanism], bent: bool) -> tuple[Array, Array, Array]:
+    """The kinks (or affine parts) that feed those neurons: shapes, masses, and whose neuron's."""
+    sources = [
+        (masses[kinks == bent], shapes[kinks == bent]) for m in group for masses, shapes, kinks in m.sources
+    ]
+    length = group[0].shapes.shape[1] + len(group[0].box)
+    return (
+        np.concatenate([np.zeros((0, length)), *(shapes for _, shapes in sources)]),
+        np.concatenate([np.zeros(0), *(masses for masses, _ in sources)]),
+        np.repeat(np.eye(len(sources)), [len(masses) for masses, _ in sources], axis=0),
+    )

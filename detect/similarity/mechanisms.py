@@ -1,41 +1,41 @@
 """Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (docs/mathematics.md).
 
-A network is read as a signed measure over the functions that its neurons contribute: each atom is a neuron's
-contribution `g = c relu(n.x + d)` (c = v |w|, n = w / |w|), centred over the box, with mass `sign(c) sd(g)`
-at the unit shape `u = relu(n.x + d)` centred and scaled to length 1. Permutation, positive rescaling,
-splitting and dead neurons change nothing in the measure, since it adds up. Two measures are compared by a
-kernel on shapes:
+A network is read as signed measures over functions, which permutation, positive rescaling, splitting and dead neurons
+do not change: an atom's mass is the standard deviation of what it adds to an output, its shape that function centred
+and scaled to length 1. Two measures are compared by a kernel on shapes:
 
-    <mu, mu'> = sum_kl a_k a'_l exp(-(1 - <u_k, u'_l>) / tau)
+    <mu, mu'> = sum_kl a_k a'_l exp(-|u_k - u'_l|^2 / (2 tau))
     S = max(0, <mu, mu'>) / max(<mu, mu>, <mu', mu'>)
 
 Three levels:
 
 - `"atoms"`: the neurons as they are; always-on ones are summed into one affine atom.
-- `"reduced"`: two neurons on the same hyperplane with opposite sides and opposite signs turn into the
-  linear part that they carry (t relu(z) - t relu(-z) = t z), and all linear parts are summed: how the
-  affine part is carried no longer matters, on which side a kink sits still does.
-- `"canonical"`: every kink by its residual off the affine functions, and the whole affine part as one atom:
-  this depends on the network's function only (relu(z) and relu(-z) + z are the same).
+- `"reduced"`: the kinks by their residuals off the affine functions and the sides on which they sit, and the affine
+  part of the output. Pairs that carry a linear part (t relu(z) - t relu(-z) = t z) are not kinks (`kink_measures.py`):
+  how the affine part is carried does not matter.
+- `"canonical"`: the same without sides and pairs: this depends on the network's function only.
+
+At the last two levels kinks and affine part are compared apart, and S is the smaller of the two: a large linear part
+that two networks share cannot hide that their kinks differ.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..exact.hyperplanes import affine_basis, group_planes, in_box_units, nearly_affine, neurons_on_box
+from ..exact.hyperplanes import BoxPlanes, affine_basis, group_planes, in_box_units, neurons_on_box
 from ..networks.box import Box, BoxLike, as_box, sobol_points
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import EQUAL, ROUNDING
-from .criteria import TAU
+from .criteria import FAINT_PART, TAU
+from .kink_measures import leftover, shape_kernel, sides
 
 if TYPE_CHECKING:
     from ..features.symmetry import Symmetry
@@ -48,13 +48,15 @@ LEVELS: tuple[Level, ...] = ("atoms", "reduced", "canonical")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mechanism:
-    """A network as signed measures over unit shapes, one measure per output.
+    """A network as signed measures over shapes, one measure per output.
 
     Attributes:
         level: `"atoms"`, `"reduced"` or `"canonical"`.
         box: one (low, high) per input.
         masses: per output, [k] signed: the standard deviation of what each atom adds to that output.
-        shapes: per output, [k, points]: each atom's centred unit-length shape on the quadrature points.
+        shapes: per output, [k, points + d]: each atom's centred unit-length shape on the quadrature points, then the
+            side on which it sits (0 but for the kinks of the reduced level).
+        bent: per output, [k] which atoms are kinks; at the level of atoms all of them.
 
     Examples:
         >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
@@ -66,14 +68,7 @@ class Mechanism:
     box: Box
     masses: tuple[Array, ...]
     shapes: tuple[Array, ...]
-
-    def product(self, other: Mechanism, tau: float = TAU) -> float:
-        """The kernel inner product of the two signed measures, summed over outputs."""
-        total = 0.0
-        for a, u, b, v in zip(self.masses, self.shapes, other.masses, other.shapes, strict=True):
-            if len(a) and len(b):
-                total += float(a @ np.exp((np.minimum(u @ v.T, 1.0) - 1.0) / tau) @ b)
-        return total
+    bent: tuple[npt.NDArray[np.bool_], ...]
 
     def __repr__(self) -> str:
         atoms = " + ".join(str(len(masses)) for masses in self.masses)
@@ -95,10 +90,7 @@ class Mechanism:
                 f"mechanisms of {len(self.masses)} outputs at level {self.level} on box {self.box} and of "
                 f"{len(other.masses)} at level {other.level} on box {other.box}: measure both alike"
             )
-        if self.empty or other.empty:
-            return float(self.empty and other.empty)
-        largest = max(self.product(self, tau), other.product(other, tau))
-        return min(1.0, max(0.0, self.product(other, tau)) / largest)
+        return float(similarity_matrix([self], [other], tau)[0, 0])
 
 
 def circuit_similarity(
@@ -112,9 +104,10 @@ def circuit_similarity(
 ) -> float:
     """How much of their mechanism two one-hidden-layer ReLU networks share, in [0, 1].
 
-    1 exactly when the signed measures agree (then the difference is constant); sensitive to scale on purpose,
+    The smaller of the similarities of the kinks and of the affine parts (of all neurons alike at the level of atoms). 1
+    exactly when the signed measures agree (then the difference is constant); sensitive to scale on purpose,
     S(f, a f) = min(a, 1/a). Read it beside its null, the same number for networks that compute the function with random
-    hidden layers: it can reach 0.91 at width 64 without biases. At the reduced level the project calls 0.9 and above
+    hidden layers: it can reach 0.99 at width 64 without biases. At the reduced level the project calls 0.9 and above
     the same mechanism and 0.3 and below a different one (docs/mathematics.md, Circuit similarity). 1 - S is no metric.
 
     Args:
@@ -168,7 +161,7 @@ def similarity_matrix(first: Sequence[Mechanism], second: Sequence[Mechanism], t
     Examples:
         >>> one = mechanism(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
         >>> two = mechanism(Network([[[-1, 1], [0, 1], [0, -1]], [[-1, 1, -1]]]))
-        >>> similarity_matrix([one, two], [one]).round(9).tolist()
+        >>> similarity_matrix([one, two], [one]).round(6).tolist()
         [[1.0], [0.0]]
     """
     everyone = (*first, *second)
@@ -177,27 +170,38 @@ def similarity_matrix(first: Sequence[Mechanism], second: Sequence[Mechanism], t
         raise InputError(
             "mechanisms of several levels, boxes or numbers of outputs: measure all of them alike"
         )
+    scores = np.ones((len(first), len(second)))
+    crossed = {bent: _products(first, second, tau, bent) for bent in (True, False)}
+    own = {
+        bent: [np.array([_products([m], [m], tau, bent)[0, 0] for m in group]) for group in (first, second)]
+        for bent in (True, False)
+    }
+    whole = np.maximum.outer(*(own[True][side] + own[False][side] for side in (0, 1)))
+    for bent in (True, False):
+        largest = np.maximum.outer(*own[bent])
+        against = np.maximum(largest, FAINT_PART * whole)
+        # Two constant networks have no part that could differ.
+        missed = np.divide(largest - crossed[bent], against, out=np.zeros_like(against), where=against > 0)
+        scores = np.minimum(scores, np.clip(1.0 - missed, 0.0, 1.0))
+    return scores
+
+
+def _products(first: Sequence[Mechanism], second: Sequence[Mechanism], tau: float, bent: bool) -> Array:
+    """The kernel inner products [m, k] of the kinks (or else of the affine parts), summed over outputs."""
     values = np.zeros((len(first), len(second)))
-    outputs = len(everyone[0].masses) if everyone else 0
-    for output in range(outputs):
-        (u, a, i), (v, b, j) = (_joined(group, output) for group in (first, second))
+    for output in range(len(first[0].masses) if first and second else 0):
+        (u, a, i), (v, b, j) = (_joined(group, output, bent) for group in (first, second))
         if len(a) and len(b):
-            weighted = np.exp((np.minimum(u @ v.T, 1.0) - 1.0) / tau) * np.outer(a, b)
-            values += i.T @ weighted @ j
-    own = [np.array([m.product(m, tau) for m in group]) for group in (first, second)]
-    empty = [np.array([m.empty for m in group], dtype=bool) for group in (first, second)]
-    largest = np.maximum.outer(*own)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scores = np.clip(values / largest, 0.0, 1.0)
-    scores = np.where(np.logical_or.outer(*empty), 0.0, scores)
-    return np.asarray(np.where(np.logical_and.outer(*empty), 1.0, scores))
+            values += i.T @ (shape_kernel(u, v, tau) * np.outer(a, b)) @ j
+    return values
 
 
-def _joined(group: Sequence[Mechanism], output: int) -> tuple[Array, Array, Array]:
-    """The atoms of several mechanisms for one output: shapes, masses, and which mechanism each is of [k, group]."""
-    shapes = np.concatenate([m.shapes[output] for m in group])
-    masses = np.concatenate([m.masses[output] for m in group])
-    return shapes, masses, np.repeat(np.eye(len(group)), [len(m.masses[output]) for m in group], axis=0)
+def _joined(group: Sequence[Mechanism], output: int, bent: bool) -> tuple[Array, Array, Array]:
+    """The kinks (or affine atoms) of several mechanisms: shapes, masses, and which mechanism each is of [k, group]."""
+    chosen = [m.bent[output] == bent for m in group]
+    shapes = np.concatenate([m.shapes[output][at] for m, at in zip(group, chosen, strict=True)])
+    masses = np.concatenate([m.masses[output][at] for m, at in zip(group, chosen, strict=True)])
+    return shapes, masses, np.repeat(np.eye(len(group)), [int(at.sum()) for at in chosen], axis=0)
 
 
 def lazy_similarities(
@@ -216,7 +220,7 @@ def lazy_similarities(
 
     A lazy network has the shape of the one that it is compared with, an untrained hidden layer, and the read-out that
     fits the function best. The same mechanism is 0.9 and above *and* above the 95% quantile of
-    this panel, which reaches 0.91 at width 64 without biases.
+    this panel, which reaches 0.99 at width 64 without biases.
 
     Args:
         networks: one hidden layer of ReLU each; draw k is compared with network k (modulo their number).
@@ -341,152 +345,59 @@ def mechanism(
         )
     bounds = as_box(box, net.inputs)
     X = quadrature(bounds)
+    functions, coefficients, planes, flat = _neurons(net, bounds, X)
+    basis = affine_basis(X)
+    fitted = (functions @ basis) @ basis.T
+    atoms = []
+    for own, affine in zip(coefficients, flat.T, strict=True):
+        bent = np.append(np.full(len(own), True), level == "atoms")
+        if level == "atoms":
+            table = np.vstack([own[:, None] * functions, affine])
+        else:
+            table = np.vstack([own[:, None] * (functions - fitted), affine + own @ fitted])
+        masses, shapes, kept = _measure(table, np.append(np.where(own < 0, -1.0, 1.0), 1.0))
+        facing = np.zeros((len(masses), net.inputs))
+        bent = bent[kept]
+        if level == "reduced":
+            normals = planes.unit[kept[:-1]]
+            masses[bent] = leftover(masses[bent], shapes[bent], normals)
+            facing[bent] = sides(masses[bent], shapes[bent], normals)
+        left = np.abs(masses) > ROUNDING * np.abs(masses).max(initial=0.0)
+        atoms.append((masses[left], np.hstack([shapes, facing])[left], bent[left]))
+    return Mechanism(level, bounds, *(tuple(part) for part in zip(*atoms, strict=True)))
+
+
+def _neurons(net: Network, box: Box, X: Array) -> tuple[Array, Array, BoxPlanes, Array]:
+    """The neurons that bend in the box, those of one hyperplane and side as one, and the sum of the others.
+
+    Returns: each one's relu of its distance to its hyperplane [m, points], the coefficients [outputs, m], the
+        hyperplanes, and what the always-on neurons add [points, outputs].
+    """
     if len(net.weights) == 1 or net.activations[0] == "identity":
-        return _measure(level, bounds, [_Parts(net(X)[:, k], ()) for k in range(net.outputs)])
+        none = in_box_units(np.zeros((0, net.inputs)), np.zeros(0), box)
+        return np.zeros((0, len(X))), np.zeros((net.outputs, 0)), none, net(X)
     (W, V), (b, _) = net.weights, net.bias_vectors
-    bent, middle, _ = neurons_on_box(W, b, bounds)
+    bent, middle, _ = neurons_on_box(W, b, box)
     on = ~bent & (middle > 0)
     affine = (X @ W[on].T + b[on]) @ V[:, on].T
-    planes = in_box_units(W[bent], b[bent], bounds)
-    rows = np.column_stack([planes.unit, planes.offset])
-    shapes = (np.maximum(X @ W[bent].T + b[bent], 0.0) / planes.length).T
-    parts = []
-    for k in range(net.outputs):
-        atoms = zip(rows, V[k, bent] * planes.length, shapes, strict=True)
-        parts.append(_Parts(affine[:, k], tuple(_Atom(*atom) for atom in atoms)))
-    if level != "atoms":
-        flat = affine_basis(X)
-        parts = [(_reduced if level == "reduced" else _canonical)(part, flat) for part in parts]
-    return _measure(level, bounds, parts)
+    planes = in_box_units(W[bent], b[bent], box)
+    same = group_planes(planes.unit, planes.offset, range(int(bent.sum())), tolerance=EQUAL, oriented=True)
+    leaders = np.array(same.leaders, dtype=np.intp)
+    members = np.eye(len(leaders))[same.group]
+    functions = np.maximum(X @ W[bent].T + b[bent], 0.0)[:, leaders] / planes.length[leaders]
+    chosen = BoxPlanes(*(part[leaders] for part in planes))
+    return functions.T, (V[:, bent] * planes.length) @ members, chosen, affine
 
 
-@dataclass(frozen=True, eq=False)
-class _Atom:
-    """One neuron's contribution to one output, or several neurons' of one hyperplane and side.
-
-    Attributes:
-        plane: [d + 1] normal and offset, in the units of the box; coefficient: what is multiplied.
-        function: [points] by what.
-    """
-
-    plane: Array
-    coefficient: float
-    function: Array
-
-    @property
-    def values(self) -> Array:
-        """[points] what it adds to the output."""
-        return self.coefficient * self.function
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """One output: an affine function [points], and atoms."""
-
-    affine: Array
-    atoms: tuple[_Atom, ...]
-
-
-def _measure(level: Level, box: Box, outputs: Sequence[_Parts]) -> Mechanism:
-    """Masses and unit shapes of every output's atoms and of its affine part."""
-    masses, shapes = [], []
-    for part in outputs:
-        signs = np.array([1.0, *(math.copysign(1.0, atom.coefficient) for atom in part.atoms)])
-        table = np.array([part.affine, *(atom.values for atom in part.atoms)])
-        largest = np.abs(table).max(initial=0.0)
-        table = table - table.mean(axis=1, keepdims=True)
-        deviations = table.std(axis=1)
-        # What only rounding leaves is no atom; its shape would be noise.
-        kept = deviations > ROUNDING * largest
-        masses.append(deviations[kept] * signs[kept])
-        lengths = deviations[kept, None] * math.sqrt(table.shape[1])
-        shapes.append(table[kept] * signs[kept, None] / lengths)
-    return Mechanism(level, box, tuple(masses), tuple(shapes))
-
-
-def _canonical(part: _Parts, flat: Array) -> _Parts:
-    """Kinks by their residuals off the affine functions (orthonormal basis `flat`); the rest in one."""
-    if not part.atoms:
-        return part
-    functions = np.array([atom.function for atom in part.atoms])
-    fitted = (functions @ flat) @ flat.T
-    coefficients = np.array([atom.coefficient for atom in part.atoms])
-    bent = zip(part.atoms, functions - fitted, strict=True)
-    atoms = tuple(replace(atom, function=function) for atom, function in bent)
-    return _Parts(part.affine + coefficients @ fitted, atoms)
-
-
-def _reduced(part: _Parts, flat: Array) -> _Parts:
-    """Antiparallel pairs of opposite sign, and kinks too faint to see, moved to the affine part.
-
-    The neurons of a hyperplane (within 5 degrees of its strongest one) add up on either side; where the sides have
-    opposite signs, the weaker one and as much of the stronger go to the affine part. Nothing is approximated: affine
-    part and atoms still sum to the output.
-    """
-    affine = part.affine.copy()
-    atoms: list[_Atom] = []
-    for plane in _hyperplanes(part):
-        strong, weak = sorted((plane.front, plane.back), key=lambda side: -abs(side.coefficient))
-        if strong.coefficient * weak.coefficient < 0:
-            share = abs(weak.coefficient / strong.coefficient)
-            affine += weak.values + share * strong.values
-            kept = [_Sum((1.0 - share) * strong.coefficient, (1.0 - share) * strong.values)]
-        else:
-            kept = [strong, weak]
-        for side in kept:
-            faint = abs(side.coefficient) <= ROUNDING * abs(strong.coefficient)
-            if faint or nearly_affine(side.values, flat):
-                affine += side.values
-            else:
-                atoms.append(_Atom(plane.leader, side.coefficient, side.values / side.coefficient))
-    return _Parts(affine, tuple(atoms))
-
-
-class _Sum(NamedTuple):
-    """Several neurons of one hyperplane and side: their coefficients and values [points], each added up."""
-
-    coefficient: float
-    values: Array
-
-    @classmethod
-    def of(cls, terms: Sequence[tuple[float, Array]]) -> _Sum:
-        return cls(float(sum(c for c, _ in terms)), np.sum([values for _, values in terms], axis=0))
-
-
-@dataclass(frozen=True, eq=False)
-class _Hyperplane:
-    """The neurons of one hyperplane: its strongest one's plane [d + 1], and either side's sum."""
-
-    leader: Array
-    front: _Sum
-    back: _Sum
-
-
-def _hyperplanes(part: _Parts) -> list[_Hyperplane]:
-    """Neurons by hyperplane."""
-    if not part.atoms:
-        return []
-    planes = np.array([atom.plane for atom in part.atoms])
-    same = group_planes(planes[:, :-1], planes[:, -1], range(len(planes)), tolerance=EQUAL, oriented=True)
-    seeds = []
-    for number, leader in enumerate(same.leaders):
-        members = [part.atoms[k] for k in np.flatnonzero(same.group == number)]
-        seeds.append((planes[leader], _Sum.of([(atom.coefficient, atom.values) for atom in members])))
-    # Strongest first, ties by position: the groups depend on the measure, not on the order of the neurons.
-    seeds.sort(key=lambda seed: (-round(float(np.std(seed[1].values)), 9), tuple(np.round(seed[0], 6))))
-    planes = np.array([plane for plane, _ in seeds])
-    near = group_planes(planes[:, :-1], planes[:, -1], range(len(planes)))
-    blank = _Sum(0.0, np.zeros_like(part.affine))
-    return [
-        _Hyperplane(
-            planes[leader],
-            *(
-                _Sum.of([blank, *(seeds[k][1] for k in np.flatnonzero((near.group == g) & (near.sign == s)))])
-                for s in (1, -1)
-            ),
-        )
-        for g, leader in enumerate(near.leaders)
-    ]
+def _measure(table: Array, signs: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Signed masses [k] and unit shapes [k, points] of functions in a table [m, points], and which those are [m]."""
+    largest = np.abs(table).max(initial=0.0)
+    table = table - table.mean(axis=1, keepdims=True)
+    deviations = table.std(axis=1)
+    # What only rounding leaves is no atom; its shape would be noise.
+    kept = deviations > ROUNDING * largest
+    lengths = deviations[kept, None] * table.shape[1] ** 0.5
+    return deviations[kept] * signs[kept], table[kept] * signs[kept, None] / lengths, kept
 
 
 @lru_cache(maxsize=16)
