@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ class Analysis:
         laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
         catalogue: the features that were looked for; None for the installed ones.
         deep: whether what takes minutes is read as well, see `analyse`.
+        proposer: who proposes formulas beside `decompile`, see there.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -71,6 +72,7 @@ class Analysis:
     laws: tuple[str, ...]
     catalogue: Catalogue | None = None
     deep: bool = False
+    proposer: Literal["pyoperon"] | None = None
 
     @property
     def box(self) -> Box:
@@ -168,7 +170,7 @@ class Analysis:
     @cached_property
     def program(self) -> Program:
         """The network in words: its formula, its certificate, and why there is none where there is none."""
-        return decompile(self.network, box=self.domain)
+        return decompile(self.network, box=self.domain, proposer=self.proposer)
 
     @property
     def formula(self) -> sympy.Basic | None:
@@ -311,6 +313,7 @@ def analyse(
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
     deep: bool = False,
+    proposer: Literal["pyoperon"] | None = None,
 ) -> Analysis:
     """What one network has learned.
 
@@ -327,6 +330,7 @@ def analyse(
         catalogue: the features to look for; by default the installed ones.
         deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
             names what that is.
+        proposer: `"pyoperon"` to let symbolic regression propose formulas, see `decompile`.
 
     Raises:
         InputError: where sizes, task and inputs do not fit together.
@@ -353,7 +357,7 @@ def analyse(
         )
     given = known.box if box is None and inputs is None and known is not None else box
     domain = Domain.of(given, net.inputs, data=inputs, names=names)
-    return Analysis(net, known, domain, known_laws(init), catalogue, deep)
+    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer)
 
 
 def analyse_many(

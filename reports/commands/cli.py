@@ -139,6 +139,12 @@ def inspect(
     one_hot: Annotated[
         bool, typer.Option("--one-hot", help="Read embedding tables as the first layer of one-hot inputs.")
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read also what takes minutes in a network of this size.")
+    ] = False,
+    symbolic: Annotated[
+        bool, typer.Option("--symbolic", help="Let symbolic regression propose formulas (pyoperon).")
+    ] = False,
     directions: Annotated[
         bool, typer.Option("--directions", help="List the features that can be read as a direction.")
     ] = False,
@@ -155,7 +161,7 @@ def inspect(
 
     inspect_file(
         file, box=box or (), data=data, points=points, task=task, activation=activation, as_json=as_json,
-        directions=directions, network=network, html=html, part=part, one_hot=one_hot,
+        directions=directions, deep=deep, symbolic=symbolic, network=network, html=html, part=part, one_hot=one_hot,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,8 @@ def inspect_file(
     part: str | None = None,
     one_hot: bool = False,
     directions: bool = False,
+    deep: bool = False,
+    symbolic: bool = False,
     network: str | None = None,
     html: Path | None = None,
 ) -> None:
@@ -56,6 +58,8 @@ def inspect_file(
         part: which of several networks in the file.
         one_hot: whether embedding tables are the first layer of one-hot inputs.
         directions: list the features that can be read as a direction.
+        deep: read also what takes minutes.
+        symbolic: let symbolic regression propose formulas.
         network: which network of a study.
         html: a file to write as a page, whose path is printed in place of the tables.
 
@@ -72,7 +76,8 @@ def inspect_file(
         net = read_network(file, activation=activation, part=part, one_hot=one_hot)
     known = None if task is None else tasks[task]
     domain = domain_of(net.inputs, box=box, data=data, points=points, names=net.about.input_names)
-    analysis = analyse(net, box=domain, task=known)
+    proposer: Literal["pyoperon"] | None = "pyoperon" if symbolic else None
+    analysis = analyse(net, box=domain, task=known, deep=deep, proposer=proposer)
     if html is None and not as_json:
         print_analysis(analysis, directions)
         return
