@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..networks.box import Box
 from .cells import rounding_bounds
-from .criteria import PARALLEL
+from .criteria import DEPENDENT, SURELY_INDEPENDENT
 from .piecewise import PiecewiseLinear
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +58,8 @@ class _Node:
 
     Attributes:
         vertices: [m, d].
-        touched, normals: [m, T], which facets or cuts each vertex lies on, and [T, d] their unit normals.
+        touched, normals: [m, T], which facets or cuts each vertex lies on, and [T, d] their unit normals in units of
+            the box's half-widths.
         known: [columns, d + 1], the affine rows of the inputs and of the units of earlier layers.
         level: the current layer.
         rows, mixed: [h, d + 1], its pre-activations, and which of them still change sign.
@@ -102,7 +103,7 @@ def branch_and_bound(
     """
     deadline = time.monotonic() + time_limit
     rounding = rounding_bounds(f, box)
-    influence, d = _influence(f), f.inputs
+    influence, half, d = _influence(f), np.diff(np.array(box), axis=1)[:, 0] / 2, f.inputs
     # Bounds this close to the best value are rounding, and cutting on would not end.
     gap = float(rounding.slack.max())
     corners = np.array(list(product(*box)))
@@ -140,7 +141,7 @@ def branch_and_bound(
         if -bound <= lower + gap:
             settled = max(settled, -bound)
             continue
-        for part in _branch(f, node, influence, rounding.tau):
+        for part in _branch(f, node, influence, half, rounding.tau):
             weigh(part, -bound)
     return Search(lower, max(lower, settled), witness, nodes, True)
 
@@ -181,19 +182,23 @@ def _open(
     return _Node(vertices, touched, normals, known, level, np.zeros((0, d + 1)), np.zeros(0, dtype=np.intp))
 
 
-def _branch(f: PiecewiseLinear, node: _Node, influence: Array, tau: tuple[Array, ...]) -> list[_Node]:
-    """Both sides of the cut by the unit whose relaxation costs most."""
+def _branch(
+    f: PiecewiseLinear, node: _Node, influence: Array, half: Array, tau: tuple[Array, ...]
+) -> list[_Node]:
+    """Both sides of the cut by the unit whose relaxation costs most; half [d] are the box's half-widths."""
     d = f.inputs
     rows = node.rows[node.mixed]
     z = node.vertices @ rows[:, :d].T + rows[:, d]
     low, high = z.min(axis=0), z.max(axis=0)
     jump = np.abs(1 - f.layers[node.level].slope[node.mixed])
-    cost = -low * high / (high - low) * jump * influence[len(node.known) + node.mixed]
+    cost = -low * (high / (high - low)) * jump * influence[len(node.known) + node.mixed]
     k = int(cost.argmax())
     unit = int(node.mixed[k])
     values = np.where(np.abs(z[:, k]) <= tau[node.level][unit], 0.0, z[:, k])
     positive, negative = np.flatnonzero(values > 0), np.flatnonzero(values < 0)
-    normal = rows[k, :d] / np.linalg.norm(rows[k, :d])
+    normal = rows[k, :d] * half
+    normal = normal / np.abs(normal).max()  # squares of tiny weights would underflow
+    normal = normal / np.linalg.norm(normal)
     normals = np.concatenate([node.normals, normal[None]])
     p, q = _edges(node, positive, negative)
     # From the nearer end, so that the point is as exact as the edge allows.
@@ -215,7 +220,9 @@ def _branch(f: PiecewiseLinear, node: _Node, influence: Array, tau: tuple[Array,
 def _edges(node: _Node, positive: Index, negative: Index) -> tuple[Index, Index]:
     """Pairs of vertices joined by an edge: facets in common whose normals have rank d - 1.
 
-    A pair too many adds a point of the polytope that is no vertex, which changes no bound.
+    A pair too many adds a point of the polytope that is no vertex, which changes no bound; an edge too few would lose
+    vertices. So a pair is left out only where its normals are dependent to the last digit: the further facets then
+    vary on the intersection of the others by less than `Rounding.tau`, and cut nothing off there.
     """
     d = node.vertices.shape[1]
     shared = node.touched[positive].astype(np.int64) @ node.touched[negative].T.astype(np.int64)
@@ -224,9 +231,13 @@ def _edges(node: _Node, positive: Index, negative: Index) -> tuple[Index, Index]
     if d > 2 and len(p):
         common = (node.touched[p] & node.touched[q]).astype(float)
         outer = node.normals[:, :, None] * node.normals[:, None, :]
-        gram = np.tensordot(common, outer, 1)
-        # Unit normals: an eigenvalue this small means normals parallel to rounding.
-        edge = np.linalg.eigvalsh(gram)[:, 1] > PARALLEL
+        edge = np.linalg.eigvalsh(np.tensordot(common, outer, 1))[:, 1] > SURELY_INDEPENDENT
+        # Eigenvalues square the angles, so that rounding hides those below 1e-8; singular values do not.
+        doubtful = np.flatnonzero(~edge)
+        if len(doubtful):
+            sets, which = np.unique(common[doubtful], axis=0, return_inverse=True)
+            sines = np.linalg.svd(sets[:, :, None] * node.normals, compute_uv=False)[:, d - 2]
+            edge[doubtful] = (sines > DEPENDENT)[which.ravel()]
         p, q = p[edge], q[edge]
     return p, q
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..networks.box import Box
+from ..statistics.criteria import ROUNDING
 from .piecewise import PiecewiseLinear, UnitLayer
 
 Array = npt.NDArray[np.float64]
@@ -102,12 +103,15 @@ class _RunningError:
         self.magnitude: Array = np.abs(np.array(box)).max(axis=1)
         # Each cut may bend a shared edge by a rounding or two; the sections of a box are as exact at first.
         self.error: Array = (8 * f.units + 72) * UNIT_ROUNDOFF * self.magnitude
+        # What a product and its use at a vertex lose where they fall below the smallest numbers.
+        self.underflow = float(np.finfo(float).smallest_subnormal * (1 + self.magnitude.sum()))
         self.taus: list[Array] = []
 
     def noise(self, weights: Array, bias: Array) -> tuple[Array, Array]:
         """The rounding of an affine row, composed and then taken at a vertex, and its absolute terms."""
         size = np.abs(weights) @ self.magnitude + np.abs(bias)
-        return (weights.shape[1] + 2 * self.inputs + 8) * UNIT_ROUNDOFF * size, size
+        terms = weights.shape[1] + 2 * self.inputs + 8
+        return terms * (UNIT_ROUNDOFF * size + self.underflow), size
 
     def tau(self, layer: UnitLayer) -> Array:
         """Below twice its own rounding a unit's sign says nothing."""
@@ -192,7 +196,8 @@ def slice_cells(f: PiecewiseLinear, box: Box, planes: Array, limit: int = 400_00
         >>> from ..features.formulas import Formula
         >>> from .piecewise import from_formulas
         >>> f = from_formulas([Formula("max(x1, x2) + x3")], 3)
-        >>> cells = slice_cells(f, ((-1.0, 1.0),) * 3, kink_planes(f))
+        >>> box = ((-1.0, 1.0),) * 3
+        >>> cells = slice_cells(f, box, kink_planes(f, box))
         >>> len(cells.count), float(cells.values().max())
         (9, 2.0)
     """
@@ -239,7 +244,8 @@ def largest_on_sections(
     largest -f are each found on the sections by about half of the planes.
 
     Returns:
-        None where a composition bends on more than `most_planes` planes.
+        None where a composition bends on more than `most_planes` planes, or where rounding has put corners of
+        sections outside the box, so that values there say nothing of it.
 
     Raises:
         TooManyCells: beyond the limit, for one output and sign.
@@ -258,31 +264,37 @@ def largest_on_sections(
         inner[:fed] |= (layer.weights[:, f.inputs :] != 0).any(axis=0)
     rise = np.concatenate([1 - layer.slope for layer in f.layers]) if f.layers else np.zeros(0)
     best, point, cells = -np.inf, np.zeros(3), 0
+    low, high = np.array(box).T
+    # By as much as `rounding_bounds` allows a corner to be displaced.
+    reach = 64 * UNIT_ROUNDOFF * np.abs(np.array(box)).max(axis=1)
     for output in range(f.outputs):
         for sign in (1.0, -1.0):
             convex = ~inner & (sign * f.readout[output, f.inputs :] * rise >= 0)
             cut = f.without(convex)
-            planes = kink_planes(cut, most_planes)
+            planes = kink_planes(cut, box, most_planes)
             if planes is None:
                 return None
             found = slice_cells(cut, box, planes, limit)
             cells += len(found.count)
             corners = found.vertices.reshape(-1, 3)
+            if ((corners < low - reach) | (corners > high + reach)).any():
+                return None
             values = sign * f(corners)[:, output]
             if values.max() > best:
                 best, point = float(values.max()), corners[int(values.argmax())]
     return best, point, cells
 
 
-def kink_planes(f: PiecewiseLinear, limit: int = 2000) -> Array | None:
-    """Every hyperplane [P, d + 1] on which a unit of f can change sign, over all states of earlier units.
+def kink_planes(f: PiecewiseLinear, box: Box, limit: int = 2000) -> Array | None:
+    """Every hyperplane [P, d + 1] that meets the box and on which a unit of f can change sign there.
 
-    A superset of f's kinks, extended to whole hyperplanes; None where there are more than `limit`.
+    Over all states of earlier units: a superset of f's kinks, extended to whole hyperplanes; None where there are more
+    than `limit`.
 
     Examples:
         >>> from ..features.formulas import Formula
         >>> from .piecewise import from_formulas
-        >>> kink_planes(from_formulas([Formula("min(x1, x2, x3)")], 3)).tolist()
+        >>> kink_planes(from_formulas([Formula("min(x1, x2, x3)")], 3), ((-1.0, 1.0),) * 3).tolist()
         [[1.0, -1.0, 0.0, 0.0], [1.0, 0.0, -1.0, 0.0], [0.0, 1.0, -1.0, 0.0]]
     """
     d = f.inputs
@@ -304,12 +316,27 @@ def kink_planes(f: PiecewiseLinear, limit: int = 2000) -> Array | None:
     if not found:
         return np.zeros((0, d + 1))
     planes = np.concatenate(found)
-    lead = planes[np.arange(len(planes)), np.abs(planes[:, :d]).argmax(axis=1)]
-    planes = planes / lead[:, None]
+    # In units of the box, where coefficients that agree give planes that agree on it. One that misses the box cuts
+    # nothing, and its offset would drown the others'.
+    sides = np.array(box)
+    middle, half = sides.mean(axis=1), np.diff(sides, axis=1)[:, 0] / 2
+    scaled = np.column_stack([planes[:, :d] * half, planes[:, :d] @ middle + planes[:, d]])
+    spread, noise = (
+        np.abs(scaled[:, :d]).sum(axis=1),
+        np.abs(planes[:, :d]) @ np.abs(middle) + np.abs(planes[:, d]),
+    )
+    meets = np.abs(scaled[:, d]) <= spread + ROUNDING * (spread + noise)
+    planes, scaled = planes[meets], scaled[meets]
     # Planes that agree to 15 digits give the same section but for the displacement that the slack covers.
-    _, first = np.unique(np.round(planes, 15), axis=0, return_index=True)
-    planes = planes[np.sort(first)]
+    _, first = np.unique(np.round(_led(scaled, d), 15), axis=0, return_index=True)
+    planes = _led(planes[np.sort(first)], d)
     return planes if len(planes) <= limit else None
+
+
+def _led(planes: Array, d: int) -> Array:
+    """Hyperplanes [P, d + 1] with 1 as the largest entry of their normals."""
+    lead = planes[np.arange(len(planes)), np.abs(planes[:, :d]).argmax(axis=1)]
+    return planes / lead[:, None]
 
 
 def _split_all(f: PiecewiseLinear, V: Array, count: Index, box: Box, limit: int) -> Cells:

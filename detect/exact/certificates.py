@@ -28,7 +28,7 @@ from ..networks.network import HasNetwork, Network, as_network
 from ..networks.nonlinearities import clip_range
 from .branch_and_bound import Search, branch_and_bound
 from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
-from .criteria import BOUNDS_MEET, ONE_NUMBER
+from .criteria import BOUNDS_MEET, LARGEST, ONE_NUMBER
 from .piecewise import (
     PiecewiseLinear,
     SmoothFormulaError,
@@ -259,7 +259,7 @@ def certify(
 
     Raises:
         InputError: where the specification has another shape, jumps (step, sign), or is a Python function
-            without formula.
+            without formula, or where float64 overflows on the box.
         UnknownTask: for a word that names no task.
 
     Examples:
@@ -386,36 +386,63 @@ def _bounds(
         found = subdivide(network, specification, box, spec_box, tolerance, time_limit, node_limit)
         return found, "subdivision"
     f = difference(*sides)
-    rounding = rounding_bounds(f, box)
-    # What cancels in the difference was rounded before: a formula's fractions, products of linear layers.
-    prior = _linear_noise(network, box)
-    if isinstance(specification, Network):
-        prior += _linear_noise(specification, box)
-    else:
-        prior += float(rounding_bounds(sides[1], box).slack.max())
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        rounding = rounding_bounds(f, box)
+        # What cancels in the difference was rounded before: a formula's fractions, products of linear layers.
+        prior = _linear_noise(network, box)
+        if isinstance(specification, Network):
+            prior += _linear_noise(specification, box)
+        else:
+            prior += float(rounding_bounds(sides[1], box).slack.max())
+        # On a box that holds the unit cube, so that no coefficient hides behind small inputs.
+        largest = rounding_bounds(
+            f, tuple((min(low, -1.0), max(high, 1.0)) for low, high in box)
+        ).magnitude.max()
+    if not (np.isfinite(prior) and largest <= LARGEST):
+        raise _overflow(network)
+    low, high = np.array(box).T
+
+    def at(point: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], float]:
+        witness = np.clip(point, low, high)
+        return witness, float(np.abs(f(witness[None])).max())
+
+    slack = float(rounding.slack.max()) + prior
+    visited = _visited(f, box, node_limit)
+    if visited is not None:
+        upper, point, cells, method, own = visited
+        witness, reached = at(point)
+        # More than the function reaches there: rounding has spoilt the cells, and the bound says nothing.
+        if upper <= reached + slack:
+            slack = own + prior
+            # The slack covers the rounding of one evaluation as well.
+            lower = max(reached - slack, 0.0)
+            return Search(lower, max(upper, reached) + slack, witness, cells, True), method
+    found = branch_and_bound(f, box, tolerance, time_limit, search_limit)
+    witness, reached = at(found.witness)
+    lower, upper = max(reached - slack, 0.0), max(found.upper, reached) + slack
+    return Search(lower, upper, witness, found.nodes, found.complete), "branch and bound"
+
+
+def _visited(
+    f: PiecewiseLinear, box: Box, node_limit: int
+) -> tuple[float, npt.NDArray[np.float64], int, str, float] | None:
+    """The largest |f| over all cells, where, their number, the method and the slack; None where there are too many."""
     try:
         if f.inputs <= 2:
             cells = polygon_cells(f, box, node_limit)
-            upper, point, visited = _largest(cells)
             # Sections know the ranges on themselves alone, cells those on the box.
-            method, complete, rounding = "cells", True, cells.rounding
-        else:
-            sections = largest_on_sections(f, box, node_limit, _MOST_PLANES) if f.inputs == 3 else None
-            if sections is None:
-                raise TooManyCells(node_limit)
-            upper, point, visited = sections
-            method, complete = "sections", True
+            return *_largest(cells), "cells", float(cells.rounding.slack.max())
+        sections = largest_on_sections(f, box, node_limit, _MOST_PLANES) if f.inputs == 3 else None
     except TooManyCells:
-        found = branch_and_bound(f, box, tolerance, time_limit, search_limit)
-        upper, complete, visited, point = found.upper, found.complete, found.nodes, found.witness
-        method = "branch and bound"
-    low, high = np.array(box).T
-    witness = np.clip(point, low, high)
-    reached = float(np.abs(f(witness[None])).max())
-    slack = float(rounding.slack.max()) + prior
-    # The slack covers the rounding of one evaluation as well.
-    lower = max(reached - slack, 0.0)
-    return Search(lower, max(upper, reached) + slack, witness, visited, complete), method
+        return None
+    return None if sections is None else (*sections, "sections", float(rounding_bounds(f, box).slack.max()))
+
+
+def _overflow(network: Network) -> InputError:
+    return InputError(
+        f"{network!r} less its specification exceeds {LARGEST:g} on the box, where float64 overflows: rescale the "
+        "weights, the inputs or the specification"
+    )
 
 
 def _largest(cells: Cells) -> tuple[float, npt.NDArray[np.float64], int]:
@@ -431,13 +458,16 @@ def _compositions(
     """Both sides as compositions, or None where either is smooth."""
     if not composes(network):
         return None
-    if isinstance(specification, Network):
-        both = composes(specification)
-        return (from_network(network), from_network(specification)) if both else None
-    try:
-        return from_network(network), from_formulas(specification, network.inputs, spec_box)
-    except SmoothFormulaError:
-        return None
+    with np.errstate(all="ignore"):  # `_bounds` refuses what is not finite
+        own = from_network(network)
+        if isinstance(specification, Network):
+            return (own, from_network(specification)) if composes(specification) else None
+        try:
+            return own, from_formulas(specification, network.inputs, spec_box)
+        except SmoothFormulaError:
+            return None
+        except OverflowError as error:  # a fraction beyond the floats
+            raise _overflow(network) from error
 
 
 def _linear_noise(network: Network, box: Box) -> float:

@@ -15,12 +15,22 @@ ONE_NUMBER = 1e-5
 OUTWARD = 1e-14
 #: What a value near 1 is rounded outward by, absolute: four units in its last place. Used by exact (intervals).
 LAST_PLACE = 1e-15
+#: No bound is computed where absolute terms exceed this, in the output's units: a few thousand of their products with
+#: numbers near 1 are still finite in float64. Used by exact (certificates).
+LARGEST = 1e300
 
 # Planes
 
-#: A bound on 1 - |cos| of two unit normals, and on the smaller eigenvalue of their Gram matrix, below which they may be
-#: parallel: what differs by `ROUNDING` lies far below. Used by exact (canonical, branch and bound).
+#: A bound on 1 - |cos| of two unit normals below which they may be parallel: what differs by `ROUNDING` lies far below.
+#: A screen, not a decision. Used by exact (canonical).
 PARALLEL = 1e-14
+#: Eigenvalues of a Gram matrix of a few dozen unit normals above this are no rounding. A screen, not a decision: what
+#: lies below is looked at by singular values. Used by exact (branch and bound).
+SURELY_INDEPENDENT = 1e-9
+#: Unit normals (in units of the box's half-widths) are dependent where a singular value is below 8 units of roundoff:
+#: what differs by less turns a pre-activation by less than its rounding `Rounding.tau`, which is at least
+#: 2 (3 d + 8) units of its absolute terms. Used by exact (branch and bound).
+DEPENDENT = 2.0**-50
 #: The first entry of a unit normal above this gives the normal its sign: rounding must not choose it. Used by exact
 #: (canonical, reduced).
 LEADING = 1e-6

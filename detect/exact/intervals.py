@@ -162,12 +162,15 @@ def enumerate_points(
     d = points.shape[1]
     for part in np.array_split(points, max(1, len(points) // _BATCH)):
         flat = np.zeros((len(part), d, d))
-        span = evaluate(Span(part, part, flat, flat))
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            span = evaluate(Span(part, part, flat, flat))
         most = np.maximum(span.high, -span.low).max(axis=1)
         least = np.maximum(span.low, -span.high).max(axis=1)
-        if np.isnan(most).any():
+        if not np.isfinite(most).all():
+            at = part[int(np.flatnonzero(~np.isfinite(most))[0])].tolist()
             raise InputError(
-                "the specification has no value at some point of the domain: leave that point out"
+                f"the network or the specification has no finite value at {at}, a point of the domain: leave that "
+                "point out, or rescale what overflows there"
             )
         upper = max(upper, float(most.max()))
         if float(least.max()) > lower:
@@ -273,12 +276,14 @@ def _linear(w: Array, b: Array, h: Span) -> Span:
     # A sum of k rounded products errs by less than (k + 2) units of its absolute terms.
     gamma = (w.shape[1] + 2) * 2.0**-52
     size = np.maximum(np.abs(h.low), np.abs(h.high)) @ np.abs(w).T + np.abs(b)
+    # Products may fall below the smallest numbers.
+    lost = w.shape[1] * np.finfo(float).smallest_subnormal
     steep = np.einsum("ok,nkd->nod", np.abs(w), np.maximum(np.abs(h.slope_low), np.abs(h.slope_high)))
-    low = h.low @ up.T + h.high @ down.T + b - gamma * size
-    high = h.high @ up.T + h.low @ down.T + b + gamma * size
+    low = h.low @ up.T + h.high @ down.T + b - gamma * size - lost
+    high = h.high @ up.T + h.low @ down.T + b + gamma * size + lost
     a = np.einsum("ok,nkd->nod", up, h.slope_low) + np.einsum("ok,nkd->nod", down, h.slope_high)
     c = np.einsum("ok,nkd->nod", up, h.slope_high) + np.einsum("ok,nkd->nod", down, h.slope_low)
-    return _span(low, high, a - gamma * steep, c + gamma * steep)
+    return _span(low, high, a - gamma * steep - lost, c + gamma * steep + lost)
 
 
 def _activate(name: str, z: Span) -> Span:

@@ -48,7 +48,7 @@ def normalise_layers(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0
             _normalise_layer(W, b, k, slopes[k], ranges[k])
         if [w.shape for w in W] == before:
             break
-    names = ["relu" if s == 0 else f"leaky_relu({s:g})" for s in slopes]
+    names = ["relu" if s == 0 else f"leaky_relu({s!r})" for s in slopes]
     keep_bias = any(np.abs(v).max(initial=0.0) > 0 for v in b)
     return Network(W, b if keep_bias else None, names)
 

@@ -37,4 +37,5 @@ def test_cells_cover_the_box() -> None:
 
 
 def test_many_planes_are_given_up() -> None:
-    assert kink_planes(from_network(random_network(np.random.default_rng(12), (3, 16, 4, 1)))) is None
+    f = from_network(random_network(np.random.default_rng(12), (3, 16, 4, 1)))
+    assert kink_planes(f, ((-1.0, 1.0),) * 3) is None
