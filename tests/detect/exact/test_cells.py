@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.exact.cells import TooManyCells, kink_planes, polygon_cells
+from mathcircuits.detect.exact.cells import TooManyCells, kink_planes, largest_on_sections, polygon_cells
 from mathcircuits.detect.exact.piecewise import from_network
 from mathcircuits.detect.networks.network import Network
 
@@ -39,3 +39,20 @@ def test_cells_cover_the_box() -> None:
 def test_many_planes_are_given_up() -> None:
     f = from_network(random_network(np.random.default_rng(12), (3, 16, 4, 1)))
     assert kink_planes(f, ((-1.0, 1.0),) * 3) is None
+
+
+def test_planes_are_told_apart_in_units_of_the_box() -> None:
+    """3e-16 apart they are one on the unit cube, and two on a cube of 1e-9."""
+    f = from_network(Network([[[1.0, 0, 0], [1.0, 0, 0]], [[1.0, 1.0]]], [[0.0, 3e-16], None]))
+    counts = [len(kink_planes(f, ((-width, width),) * 3)) for width in (1.0, 1e-9)]
+    assert counts == [1, 2]
+
+
+@pytest.mark.parametrize("steepness", [1e-9, 1e-14, 1e-16])
+def test_a_plane_far_from_the_box_spoils_no_section(steepness: float) -> None:
+    """|x1| - |x2| - x3/2 is at most 1.5; a unit that bends far outside the box made the bound several times that."""
+    rows = [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [steepness, 0, steepness]]
+    f = from_network(Network([rows, [[1, 1, -1, -1, 0.1], [0, 0, 0, 0, 1]]], [[0, 0, 0, 0, 1], None]))
+    value, point, _ = largest_on_sections(f, ((-1.0, 1.0),) * 3)
+    assert value == pytest.approx(1.1, abs=1e-8)
+    assert np.abs(point).max() <= 1

@@ -235,6 +235,18 @@ def test_floats_alone_would_mislead() -> None:
     assert not proof.exact
 
 
+def test_spoilt_sections_fall_back_to_branch_and_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound far above what the function reaches at its own point says nothing."""
+    net = random_network(np.random.default_rng(16), (3, 6, 1))
+    right = certify(net, "x1")
+    module = "mathcircuits.detect.exact.certificates.largest_on_sections"
+    monkeypatch.setattr(module, lambda *_: (8.6e14, np.zeros(3), 1))
+    proof = certify(net, "x1")
+    assert (right.method, proof.method) == ("sections", "branch and bound")
+    assert proof.upper == pytest.approx(right.upper, abs=1e-12)
+    assert proof.check()
+
+
 # --- the check --------------------------------------------------------------------------------------------
 
 

@@ -70,3 +70,12 @@ def test_derived_networks_survive(name: str) -> None:
     network = hand_derived(name)
     X = np.random.default_rng(18).uniform(-1, 1, (100, network.inputs))
     np.testing.assert_allclose(normalise_layers(network)(X), network(X), atol=1e-13)
+
+
+def test_slopes_are_kept_to_the_last_digit() -> None:
+    """A slope printed with six digits was 7e-7 off at the output."""
+    slope = 0.12345678901234567
+    net = Network([[[1.0, 2.0]], [[1.0]], [[3.0]]], None, f"leaky_relu({slope!r})")
+    assert normalise_layers(net).activations == net.activations
+    X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert normalise_layers(net)(X) == pytest.approx(net(X), abs=1e-13)
