@@ -336,7 +336,7 @@ def kink_planes(f: PiecewiseLinear, box: Box, limit: int = 2000) -> Array | None
 def _led(planes: Array, d: int) -> Array:
     """Hyperplanes [P, d + 1] with 1 as the largest entry of their normals."""
     lead = planes[np.arange(len(planes)), np.abs(planes[:, :d]).argmax(axis=1)]
-    return planes / lead[:, None]
+    return np.asarray(planes / lead[:, None])
 
 
 def _split_all(f: PiecewiseLinear, V: Array, count: Index, box: Box, limit: int) -> Cells:

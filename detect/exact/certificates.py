@@ -28,7 +28,7 @@ from ..networks.network import HasNetwork, Network, as_network
 from ..networks.nonlinearities import clip_range
 from .branch_and_bound import Search, branch_and_bound
 from .cells import UNIT_ROUNDOFF, Cells, TooManyCells, largest_on_sections, polygon_cells, rounding_bounds
-from .criteria import BOUNDS_MEET, LARGEST, ONE_NUMBER
+from .criteria import BOUNDS_MEET, LARGEST_TERMS, ONE_NUMBER
 from .piecewise import (
     PiecewiseLinear,
     SmoothFormulaError,
@@ -398,7 +398,7 @@ def _bounds(
         largest = rounding_bounds(
             f, tuple((min(low, -1.0), max(high, 1.0)) for low, high in box)
         ).magnitude.max()
-    if not (np.isfinite(prior) and largest <= LARGEST):
+    if not (np.isfinite(prior) and largest <= LARGEST_TERMS):
         raise _overflow(network)
     low, high = np.array(box).T
 
@@ -440,7 +440,7 @@ def _visited(
 
 def _overflow(network: Network) -> InputError:
     return InputError(
-        f"{network!r} less its specification exceeds {LARGEST:g} on the box, where float64 overflows: rescale the "
+        f"{network!r} less its specification exceeds {LARGEST_TERMS:g} on the box, where float64 overflows: rescale the "
         "weights, the inputs or the specification"
     )
 

@@ -17,7 +17,7 @@ OUTWARD = 1e-14
 LAST_PLACE = 1e-15
 #: No bound is computed where absolute terms exceed this, in the output's units: a few thousand of their products with
 #: numbers near 1 are still finite in float64. Used by exact (certificates).
-LARGEST = 1e300
+LARGEST_TERMS = 1e300
 
 # Planes
 
