@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..networks.box import Box
 from .cells import rounding_bounds
-from .criteria import DEPENDENT, SURELY_INDEPENDENT
+from .criteria import DEPENDENT_NORMALS, INDEPENDENT_NORMALS
 from .piecewise import PiecewiseLinear
 
 Array = npt.NDArray[np.float64]
@@ -231,13 +231,13 @@ def _edges(node: _Node, positive: Index, negative: Index) -> tuple[Index, Index]
     if d > 2 and len(p):
         common = (node.touched[p] & node.touched[q]).astype(float)
         outer = node.normals[:, :, None] * node.normals[:, None, :]
-        edge = np.linalg.eigvalsh(np.tensordot(common, outer, 1))[:, 1] > SURELY_INDEPENDENT
+        edge = np.linalg.eigvalsh(np.tensordot(common, outer, 1))[:, 1] > INDEPENDENT_NORMALS
         # Eigenvalues square the angles, so that rounding hides those below 1e-8; singular values do not.
         doubtful = np.flatnonzero(~edge)
         if len(doubtful):
             sets, which = np.unique(common[doubtful], axis=0, return_inverse=True)
             sines = np.linalg.svd(sets[:, :, None] * node.normals, compute_uv=False)[:, d - 2]
-            edge[doubtful] = (sines > DEPENDENT)[which.ravel()]
+            edge[doubtful] = (sines > DEPENDENT_NORMALS)[which.ravel()]
         p, q = p[edge], q[edge]
     return p, q
 

@@ -440,8 +440,8 @@ def _visited(
 
 def _overflow(network: Network) -> InputError:
     return InputError(
-        f"{network!r} less its specification exceeds {LARGEST_TERMS:g} on the box, where float64 overflows: rescale the "
-        "weights, the inputs or the specification"
+        f"{network!r} less its specification exceeds {LARGEST_TERMS:g} on the box, where float64 overflows: "
+        "rescale the weights, the inputs or the specification"
     )
 
 

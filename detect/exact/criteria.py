@@ -26,11 +26,11 @@ LARGEST_TERMS = 1e300
 PARALLEL = 1e-14
 #: Eigenvalues of a Gram matrix of a few dozen unit normals above this are no rounding. A screen, not a decision: what
 #: lies below is looked at by singular values. Used by exact (branch and bound).
-SURELY_INDEPENDENT = 1e-9
+INDEPENDENT_NORMALS = 1e-9
 #: Unit normals (in units of the box's half-widths) are dependent where a singular value is below 8 units of roundoff:
 #: what differs by less turns a pre-activation by less than its rounding `Rounding.tau`, which is at least
 #: 2 (3 d + 8) units of its absolute terms. Used by exact (branch and bound).
-DEPENDENT = 2.0**-50
+DEPENDENT_NORMALS = 2.0**-50
 #: The first entry of a unit normal above this gives the normal its sign: rounding must not choose it. Used by exact
 #: (canonical, reduced).
 LEADING = 1e-6
