@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 #: Terms beside the affine part. Any smooth curve is a sum of many.
 MOST_TERMS = 3
+#: How far a threshold may be moved to be a shorter number, as a share of the widest input's range.
+_STEP = 0.005
 #: How often the slack for a coefficient is halved: to a thousandth of the tolerance.
 _HALVINGS = 10
 
@@ -66,6 +68,25 @@ def without_bounds(formula: Formula, box: Box) -> Formula:
     return formula.substitute(bounds)
 
 
+def _folded(formula: Formula, box: Box) -> Formula:
+    """The formula with arithmetic on numbers done: a threshold is one number, of few digits beside its input's range.
+
+    Examples:
+        >>> _folded(Formula("relu(x1 - (3 * 0.887 + 99.95) / 4)"), ((0.887, 99.95),))
+        Formula('relu(x1 - 26)')
+    """
+    width = max(high - low for low, high in box)
+
+    def fold(node: Node) -> Node:
+        children = tuple(fold(child) for child in node.children)
+        if node.kind in ("+", "-", "*", "/") and all(child.kind == "number" for child in children):
+            value = float(Formula.from_tree(Node(node.kind, None, children))(np.zeros((1, 1)))[0])
+            return Node("number", shortest_decimal(value - _STEP * width, value + _STEP * width))
+        return Node(node.kind, node.value, children)
+
+    return Formula.from_tree(fold(formula.root))
+
+
 def _terms(sample: Array, box: Box) -> tuple[list[Formula], Array]:
     """Features that vary beyond an affine function and do not jump, with their values [n, terms]."""
     found, columns = [], []
@@ -74,11 +95,12 @@ def _terms(sample: Array, box: Box) -> tuple[list[Formula], Array]:
     for feature in bind(tuple(catalogue.values()), sample.shape[1], box).features:
         if discontinuous(feature.formula):
             continue
+        formula = _folded(without_bounds(feature.formula, box), box)
         with np.errstate(all="ignore"):
-            values = feature.values(sample)
+            values = np.asarray(formula(sample), dtype=np.float64)
         rest = values - basis @ (basis.T @ values)
         if np.isfinite(values).all() and float(rest @ rest) > LINEARLY_APART * float(values @ values):
-            found.append(without_bounds(feature.formula, box))
+            found.append(formula)
             columns.append(values)
     return found, np.stack(columns, axis=1) if columns else np.zeros((len(sample), 0))
 
