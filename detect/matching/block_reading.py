@@ -14,11 +14,22 @@ from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
 from .layer import Layer, duplicates
 from .neuron_nulls import NeuronNull, atoms_of, largest_p, neuron_null, scores_of
-from .rare_neurons import rare_effect, rare_fit, rare_neuron
+from .rare_neurons import (
+    RareNeuron,
+    largest_pre,
+    rare_deep_neuron,
+    rare_effect,
+    rare_fit,
+    rare_neuron,
+    search_cost,
+)
 from .weight_matches import NOTHING, WeightMatches, WeightNull, match_inputs, match_upstream
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+#: Multiply-adds that the search for where silent neurons of a layer act may cost, a second on one core; and the probes
+#: that it starts from.
+_RARE_BUDGET, _STARTS = 1e10, 16
 #: A label of a neuron that is constant where it is alive.
 CONSTANT = -1
 
@@ -108,6 +119,9 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
     variables, by their weights. Where the probes have no features (many inputs), weights alone are read.
     """
     state = _State.of(layer)
+    rare, not_looked = _rare(layer, state)
+    for at in rare:
+        state.live[at] = state.bent[at] = True
     by_values = bool(layer.probes.features)
     nulls: tuple[NeuronNull, ...] = ()
     fits, skipped = _nothing(layer), layer.skipped
@@ -125,7 +139,7 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
     effects = layer.effects(lambda: _fitted(layer, state, fits, found, taken))
     constant = state.flat & ~taken
     fits = replace(fits, label=np.where(constant, CONSTANT, fits.label))
-    fits, contribution = _with_rare(layer, state, fits, effects.contribution)
+    fits, contribution = _with_rare(layer, fits, effects.contribution, rare, taken)
     vacuous = fits.vacuous & ~taken
     return BlockReading(
         block=layer.block,
@@ -148,7 +162,7 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
         nulls=nulls,
         by_weights=taken,
         weight_nulls=weight_nulls,
-        skipped=(*skipped, *effects.skipped),
+        skipped=(*skipped, *effects.skipped, *((not_looked,) if not_looked else ())),
     )
 
 
@@ -246,24 +260,56 @@ def _fitted(layer: Layer, state: _State, fits: _Fits, found: WeightMatches | Non
     return values
 
 
-def _with_rare(layer: Layer, state: _State, fits: _Fits, contribution: Array) -> tuple[_Fits, Array]:
+def _rare(layer: Layer, state: _State) -> tuple[dict[tuple[int, int], RareNeuron], str]:
+    """The neurons that act beside the probes, where they act, by (network, unit); and why some were not looked for.
+
+    In the first layer they are known by their exact bounds. In a deeper one each neuron that is silent on the probes is
+    looked for, in a network that is read alone.
+    """
+    stack, probes, block = layer.stack, layer.probes, layer.block
+    found: dict[tuple[int, int], RareNeuron] = {}
+    activation = layer.architecture.activations[block]
+    if stack is None or not probes.sampled:
+        return found, ""
+    if block == 0:
+        for network, unit in np.argwhere(state.live & state.bent & state.flat):
+            own = stack.weights[0][network, unit], float(stack.biases[0][network, unit])
+            found[int(network), int(unit)] = rare_neuron(*own, activation, probes.box)
+        return found, ""
+    if len(stack) > 1 or activation != "relu":
+        return found, ""
+    silent = np.flatnonzero(~state.live[0] & (largest_pre(stack, block, probes.box) > 0.0))
+    if len(silent) * search_cost(layer.architecture.sizes[: block + 2]) > _RARE_BUDGET:
+        return (
+            found,
+            f"{layer.title}: whether {len(silent)} silent neurons act beside the probes (wide layers)",
+        )
+    for unit in silent:
+        start = probes.X[np.argsort(-layer.pre[0, :, unit], kind="stable")[:_STARTS]]
+        neuron = rare_deep_neuron(stack, 0, block, int(unit), probes.box, start)
+        if neuron is not None:
+            found[0, int(unit)] = neuron
+    return found, ""
+
+
+def _with_rare(
+    layer: Layer, fits: _Fits, contribution: Array, rare: dict[tuple[int, int], RareNeuron], taken: Bools
+) -> tuple[_Fits, Array]:
     """Fits and contributions with those of neurons that act beside the probes, measured where they act."""
-    rare = np.argwhere(state.live & state.bent & state.flat)
-    if layer.stack is None or layer.block or not layer.probes.sampled or not len(rare):
+    if not rare or layer.stack is None:
         return fits, contribution
     variance = layer.forward.outputs.var(axis=1).sum(axis=1)
     contribution = contribution.copy()
     label, unexplained = fits.label.copy(), fits.unexplained.copy()
     scale, offset = fits.scale.copy(), fits.offset.copy()
-    for network, unit in rare:
-        own = layer.stack.weights[0][network, unit], float(layer.stack.biases[0][network, unit])
-        neuron = rare_neuron(*own, layer.architecture.activations[0], layer.probes.box)
-        lost = rare_effect(layer.stack, int(network), int(unit), neuron)
+    for at, neuron in rare.items():
+        lost = rare_effect(layer.stack, at[0], layer.block, at[1], neuron)
         # The output's variance on the probes lacks what the neuron adds.
-        contribution[network, unit] = lost / (variance[network] + lost) if lost > 0.0 else 0.0
+        contribution[at] = lost / (variance[at[0]] + lost) if lost > 0.0 else 0.0
+        if taken[at]:
+            continue
         fit = rare_fit(neuron, layer.probes.features, layer.probes.mean, layer.probes.sd)
-        label[network, unit] = NOTHING if fit is None else fit.label
+        label[at] = NOTHING if fit is None else fit.label
         if fit is not None:
-            unexplained[network, unit] = fit.unexplained
-            scale[network, unit], offset[network, unit] = fit.scale, fit.offset
+            unexplained[at], scale[at], offset[at] = fit.unexplained, fit.scale, fit.offset
     return replace(fits, label=label, unexplained=unexplained, scale=scale, offset=offset), contribution

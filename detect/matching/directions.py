@@ -267,7 +267,7 @@ def read_directions(
             left_out.append(f"layer {layer}: directions ({reason})")
         elif varying or not binding.skipped:
             blocks.append(block)
-    if not varying and binding.skipped:
+    if not varying and binding.skipped and not left_out:
         inputs = architecture.sizes[0]
         left_out.append(
             f"directions ({inputs} inputs: every feature has more than {MAX_CHOICES} choices of arguments)"

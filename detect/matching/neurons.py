@@ -26,8 +26,9 @@ from .probes import DEEP_CHOICES, MAX_INPUTS, Probes, depth_of, points_for, prob
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Behind wider layers mixtures are decomposed with deep=True only: their null costs minutes (ten seconds at 64).
-MAX_MIXED_WIDTH = 64
+#: Behind wider layers, and with more inputs, mixtures are decomposed with deep=True only: their null costs ten seconds
+#: at a width of 64, four at six inputs and twenty at eight.
+MAX_MIXED_WIDTH, MAX_MIXED_INPUTS = 64, 6
 NEURON_COLUMNS = (
     "layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset",
     "p", "q", "causal", "contribution", "duplicate_of",
@@ -181,12 +182,12 @@ def _with_mixtures(
         open_ones = (b.status == "unmatched") | b.by_weights
         candidates = b.tested & open_ones if k else np.zeros(b.p.shape, dtype=bool)
         probes = probes_by_block[b.block]
-        below = max(architecture.sizes[: b.block + 1])
-        too_wide = below > MAX_MIXED_WIDTH and not deep
-        if candidates.any() and probes.features and too_wide:
-            wide = f"layer {k}: mixtures ({below} neurons below, more than {MAX_MIXED_WIDTH}; deep=True adds them)"
-            blocks[k] = replace(b, skipped=(*b.skipped, wide))
-        if candidates.any() and probes.features and not too_wide:
+        reason = "" if deep else _too_costly(architecture.sizes[0], max(architecture.sizes[: b.block + 1]))
+        if candidates.any() and probes.features and reason:
+            blocks[k] = replace(
+                b, skipped=(*b.skipped, f"layer {k}: mixtures ({reason}; deep=True adds them)")
+            )
+        if candidates.any() and probes.features and not reason:
             grids.append(
                 decompose_block(forward.pre[b.block], architecture, b.block, probes, laws, candidates)
             )
@@ -201,6 +202,13 @@ def _with_mixtures(
         status[mixed] = "polysemantic"
         finished.append(replace(b, status=status, mixtures=grid))
     return tuple(finished)
+
+
+def _too_costly(inputs: int, below: int) -> str:
+    """Why mixtures are not decomposed, or an empty text."""
+    if inputs > MAX_MIXED_INPUTS:
+        return f"{inputs} inputs, more than {MAX_MIXED_INPUTS}"
+    return f"{below} neurons below, more than {MAX_MIXED_WIDTH}" if below > MAX_MIXED_WIDTH else ""
 
 
 def neuron_frame(blocks: Sequence[BlockReading]) -> pd.DataFrame:

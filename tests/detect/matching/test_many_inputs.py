@@ -102,6 +102,10 @@ def test_a_wide_layers_directions_and_mixtures_are_read_when_they_are_asked_for(
     shape = Architecture((2, 65, 4, 1), ("relu",) * 2, (True,) * 3)
     said = read_stack(untrained(shape, 1, "uniform", np.random.default_rng(0)))[0][1].skipped
     assert said == ("layer 1: mixtures (65 neurons below, more than 64; deep=True adds them)",)
+    shape = Architecture((7, 3, 4, 1), ("relu",) * 2, (True,) * 3)
+    few = Catalogue([catalogue["positiveness"], catalogue["greaterness"]])
+    blocks, _, _ = read_stack(untrained(shape, 1, "uniform", np.random.default_rng(0)), catalogue=few)
+    assert "layer 1: mixtures (7 inputs, more than 6; deep=True adds them)" in blocks[1].skipped
 
 
 def test_deep_layers_of_many_inputs_are_compared_with_the_inputs_features_when_asked() -> None:

@@ -63,6 +63,30 @@ def test_a_rare_neuron_below_other_layers_and_one_that_nothing_reads() -> None:
     assert analyse(unread, init="uniform").neurons.iloc[0]["contribution"] == 0.0
 
 
+@pytest.mark.parametrize("inputs", [2, 3, 8, 20])
+def test_a_deep_neuron_in_a_corner_is_found_where_it_acts(inputs: int) -> None:
+    # relu(sum(relu(x + 1)) - (2 d - e)) is the first layer's corner, one layer later.
+    edge = 0.05
+    first = np.vstack([np.eye(inputs), np.eye(inputs)[0]])
+    second = np.vstack([[*np.ones(inputs), 0.0], [*np.zeros(inputs), 1.0]])
+    network = Network([first, second, [[3.0, 1.0]]], [np.ones(inputs + 1), [edge - 2 * inputs, 0.0], None])
+    frame = analyse(network, init="uniform").neurons.query("layer == 1")
+    row = frame.iloc[0]
+    assert row["status"] == "unmatched"
+    assert row["feature"] != "constant"
+    square = 9 * 2 * edge ** (inputs + 2) / factorial(inputs + 2) / 2.0**inputs
+    # The other neuron is x1 + 1, of variance 1/3.
+    assert row["contribution"] == pytest.approx(square / (square + 1 / 3), rel=0.25)
+    assert np.isnan(row["p"])
+
+
+def test_a_deep_neuron_that_never_acts_stays_dead() -> None:
+    # relu(x1) + relu(-x1) <= 1 < 1.5, which bounds layer by layer do not see.
+    network = Network([[[1.0], [-1.0]], [[1.0, 1.0], [1.0, 0.0]], [[1.0, 1.0]]], [[0, 0], [-1.5, 0.0], None])
+    row = analyse(network, init="uniform").neurons.query("layer == 1").iloc[0]
+    assert (row["status"], row["feature"], row["contribution"]) == ("dead", "constant", 0.0)
+
+
 def test_an_output_that_is_silent_elsewhere_is_all_the_rare_neurons() -> None:
     only = analyse(Network([[[1.0, 1.0]], [[1.0]]], [[-1.99], None]), init="uniform").neurons.iloc[0]
     assert only["contribution"] == 1.0
