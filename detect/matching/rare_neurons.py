@@ -28,7 +28,7 @@ _POINTS = 4096
 #: Halvings of the interval of the tilt: enough for any float64.
 _STEPS = 200
 #: A deep neuron is looked for in so many rounds, times the root of the number of inputs, of so many points. The tenth
-#: with the largest pre-activations moves the law of the next round: in a corner of d inputs a round takes 1.75 / sqrt(d)
+#: with the largest pre-activations moves the law of the next round: in a corner of d inputs one takes 1.75 / sqrt(d)
 #: of the way. It is found where a tenth of a round's points are active, and given up after rounds without progress.
 _ROUNDS, _TRIED, _BEST, _PATIENCE = 10, 1024, 0.1, 5
 
