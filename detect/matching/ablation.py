@@ -10,15 +10,39 @@ import numpy as np
 import numpy.typing as npt
 
 from ..networks.stacks import Forward, Stack
+from .correlations import unit_vectors
+from .criteria import HELD
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
-def mean_ablation(stack: Stack, forward: Forward, block: int) -> Array:
+def one_feature(post: Array) -> Mask:
+    """Which neurons of a layer are one feature, split: [networks, units, units], each neuron with itself.
+
+    Two neurons are where `1 - r^2 <= HELD` with r > 0: in a first layer of ReLUs those of one hyperplane and side.
+
+    Args:
+        post: activations [networks, n, units].
+
+    Examples:
+        >>> x = np.linspace(-1, 1, 101)[:, None]
+        >>> one_feature(np.maximum(np.hstack([x, 3 * x, -x]), 0)[None]).astype(int).tolist()
+        [[[1, 1, 0], [1, 1, 0], [0, 0, 1]]]
+    """
+    _, _, unit = unit_vectors(post)
+    r = unit.transpose(0, 2, 1) @ unit
+    return np.asarray(((r > 0.0) & (1.0 - r**2 <= HELD)) | np.eye(post.shape[2], dtype=bool))
+
+
+def mean_ablation(stack: Stack, forward: Forward, block: int, together: Mask | None = None) -> Array:
     """The squared error that mean ablation of each neuron causes, over the output variance: [networks, units].
 
-    Each neuron in turn is held at its mean over the samples; error and variance are summed over outputs.
-    1 - contribution is not additive over neurons: two copies of one neuron each cost little alone.
+    Each neuron in turn is held at its mean over the samples; error and variance are summed over outputs. The error is
+    not additive over neurons: two copies of one neuron cost a quarter each alone.
+
+    Args:
+        together: which neurons are held with each [networks, units, units], as `one_feature` says; each alone without.
 
     Examples:
         >>> from ..networks.network import Network
@@ -26,15 +50,27 @@ def mean_ablation(stack: Stack, forward: Forward, block: int) -> Array:
         >>> X = np.linspace(-1, 1, 101)[:, None]
         >>> mean_ablation(stack, stack.forward(X), 0).round(6).tolist()
         [[1.0, 0.0]]
+        >>> stack = Stack.of([Network(weights=[[[1.0], [1.0], [-1.0]], [[0.5, 0.5, 0.0]]])])
+        >>> forward = stack.forward(X)
+        >>> mean_ablation(stack, forward, 0).round(6).tolist()
+        [[0.25, 0.25, 0.0]]
+        >>> mean_ablation(stack, forward, 0, one_feature(forward.post[0])).round(6).tolist()
+        [[1.0, 1.0, 0.0]]
     """
     h = forward.post[block]
     variance = forward.outputs.var(axis=1).sum(axis=1)
-    if block == len(forward.post) - 1:
+    if block < len(forward.post) - 1:
+        held = np.eye(h.shape[2], dtype=bool)[None] if together is None else together
+        mean = h.mean(axis=1, keepdims=True)
+        error = np.stack(
+            [_error(stack, forward, block, np.where(held[:, None, j], mean, h)) for j in range(h.shape[2])], 1
+        )
+    elif together is None:
         error = h.var(axis=1) * (stack.weights[-1] ** 2).sum(axis=1)
     else:
-        error = np.stack(
-            [_error(stack, forward, block, j, h[..., j].mean(axis=1)[:, None]) for j in range(h.shape[2])], 1
-        )
+        centred, read = h - h.mean(axis=1, keepdims=True), stack.weights[-1]
+        shared = (centred.transpose(0, 2, 1) @ centred / h.shape[1]) * (read.transpose(0, 2, 1) @ read)
+        error = np.maximum(((together @ shared) * together).sum(axis=2), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance[:, None] > 0, error / variance[:, None], np.nan)
 
@@ -54,16 +90,23 @@ def substitution(stack: Stack, forward: Forward, block: int, values: Array) -> A
     if block >= max(stack.architecture.active, default=0):
         return result
     for j in range(h.shape[2]):
-        ablated = _error(stack, forward, block, j, h[..., j].mean(axis=1)[:, None])
-        replaced = _error(stack, forward, block, j, values[..., j])
+        ablated, replaced = (
+            _error(stack, forward, block, _with(h, j, column))
+            for column in (h[..., j].mean(axis=1)[:, None], values[..., j])
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             result[:, j] = np.where(ablated > 0, 1.0 - replaced / ablated, np.nan)
     return result
 
 
-def _error(stack: Stack, forward: Forward, block: int, neuron: int, replacement: Array) -> Array:
-    """Mean squared change of the outputs [networks] when a neuron is replaced."""
-    h = forward.post[block].copy()
-    h[..., neuron] = replacement
+def _with(h: Array, neuron: int, column: Array) -> Array:
+    """A layer's activations [networks, n, units] with another column for one neuron."""
+    changed = h.copy()
+    changed[..., neuron] = column
+    return changed
+
+
+def _error(stack: Stack, forward: Forward, block: int, h: Array) -> Array:
+    """Mean squared change of the outputs [networks] when a layer has other activations [networks, n, units]."""
     changed = stack.after(block, h) - forward.outputs
     return np.asarray((changed**2).mean(axis=1).sum(axis=1))

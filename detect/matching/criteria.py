@@ -11,7 +11,8 @@ from __future__ import annotations
 #: Used by matching (neurons, their null, mixtures, components) and the benchmark.
 GATE = 1e-2
 #: A neuron holds a feature where at most this share of its variance is not the feature's (docs/statistics.md,
-#: Criteria): about 1.5 degrees between two ridges. Used by universality, learning (emergence), studies and pages.
+#: Criteria): about 1.5 degrees between two ridges. Two neurons that are as near one another are one feature, split.
+#: Used by matching (ablation), universality, learning (emergence), studies and pages.
 HELD = 1e-3
 #: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/statistics.md,
 #: Criteria). Used by modular, universality, studies and pages.

@@ -13,7 +13,7 @@ from ..features.binding import BoundFeature
 from ..networks.architecture import Architecture
 from ..networks.stacks import Forward, Stack
 from ..statistics.criteria import TINY
-from .ablation import mean_ablation, substitution
+from .ablation import mean_ablation, one_feature, substitution
 from .correlations import UPSTREAM, Scores, box_bounds, upstream_table
 from .criteria import COPY
 from .neuron_nulls import upstream_of
@@ -159,7 +159,7 @@ class Layer:
         if not last and self._causal_cost > _CAUSAL_BUDGET:
             reason = f"{self.title}: causal checks ({self.shape[1]} neurons through wide layers)"
             return Effects(missing, missing, (reason,))
-        contribution = mean_ablation(self.stack, self.forward, self.block)
+        contribution = mean_ablation(self.stack, self.forward, self.block, one_feature(self.post))
         if self.block == self.architecture.active[-1]:
             return Effects(contribution, missing)
         return Effects(contribution, substitution(self.stack, self.forward, self.block, fitted()))

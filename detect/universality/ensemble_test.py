@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..features.catalogues import Catalogue
-from ..matching.ablation import mean_ablation
+from ..matching.ablation import mean_ablation, one_feature
 from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
 from ..matching.criteria import HELD, USED
 from ..matching.probes import Probes, depth_of, probes_for
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 #: Used untrained neurons that the null rate rests on: a rate of 0.002 is then known to 16%.
 _NULL_NEURONS = 20_000
-_VERSION = 1
+_VERSION = 2
 ENSEMBLE_COLUMNS = ("layer", "feature", "on", "found", "n", "prevalence", "null_prevalence", "p", "q")
 
 
@@ -133,15 +133,22 @@ def _held_features(
 def _neurons(
     stack: Stack, block: int, probes: Probes, held: float
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which features each neuron holds [networks, units, K], and which are used, live and bent [networks, units]."""
+    """Which features each neuron holds [networks, units, K], and which are used, live and bent [networks, units].
+
+    Neurons that are one feature count once, as the first of them: it holds what any of them does.
+    """
     forward = stack.forward(probes.X)
     post = forward.post[block]
     bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if block == 0 else None
     live, bent = live_and_bent(forward.pre[block], post, stack.architecture.activations[block], bounds)
     _, _, unit = unit_vectors(post)
     r = unit.transpose(0, 2, 1) @ probes.unit
-    used = live & bent & (np.nan_to_num(mean_ablation(stack, forward, block), nan=0.0) >= USED)
-    return (r > 0.0) & (1.0 - r**2 <= held), used
+    together = one_feature(post)
+    used = live & bent & (np.nan_to_num(mean_ablation(stack, forward, block, together), nan=0.0) >= USED)
+    same = together & used[:, None, :] & used[:, :, None]
+    holds = same @ ((r > 0.0) & (1.0 - r**2 <= held))
+    first = used & ~np.tril(same, -1).any(axis=2)
+    return holds, first
 
 
 def _null_rate(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..features.binding import BoundFeature, Label
 from ..features.catalogues import Catalogue
-from ..matching.ablation import mean_ablation
+from ..matching.ablation import mean_ablation, one_feature
 from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
 from ..matching.criteria import HELD, USED
 from ..matching.probes import depth_of, probes_for
@@ -37,7 +37,8 @@ class Carriers:
         features: the K features on their arguments.
         r: correlations [net, units, K].
         candidate: live, not affine on the box [net, units]; only such neurons hold anything.
-        contribution: squared error of mean ablation over the output variance [net, units].
+        contribution: squared error of mean ablation over the output variance, of a neuron and of those that are one
+            feature with it together [net, units].
         mean, sd: of the neurons [net, units]; feature_mean, feature_sd: of the features [K].
     """
 
@@ -124,7 +125,8 @@ def _layer(stack: Stack, layer: int, block: int, box: BoxLike, known: Catalogue 
         mean, sd, unit = unit_vectors(forward.post[block])
         r = np.clip(unit.transpose(0, 2, 1) @ probes.unit, -1.0, 1.0)
         # Where the output does not vary nothing contributes to it.
-        contribution = np.nan_to_num(mean_ablation(part, forward, block), nan=0.0)
+        together = one_feature(forward.post[block])
+        contribution = np.nan_to_num(mean_ablation(part, forward, block, together), nan=0.0)
         parts.append((r, live & bent, contribution, mean, sd))
     r, candidate, contribution, mean, sd = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Carriers(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -208,7 +209,9 @@ def prevalence_counts(
 ) -> pd.DataFrame:
     """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
 
-    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/statistics.md, Criteria). Rows with
+    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/statistics.md, Criteria). Where the
+    sizes that a network ended with force a feature, holding it is no evidence: a row is `forced` where that is so of
+    all solved networks, and counts those that were free to lack it where it is so of some. Rows with
     `oriented` False count an orbit under the task's symmetries, named by its first member; where several
     members could be held and one is, rows with `oriented` True count each. Listed are the features that some
     solved network holds, those of the hand-derived network, and Osier's ridges (whether they are absent is
@@ -216,9 +219,14 @@ def prevalence_counts(
     """
     held = held_labels(neurons, orbits)
     solved = set(networks["network"][(networks["population"] == "trained") & networks["solved"]])
-    counted = [
-        labels for (name, population), labels in held.items() if population == "trained" and name in solved
-    ]
+    by_network = {
+        name: labels
+        for (name, population), labels in held.items()
+        if population == "trained" and name in solved
+    }
+    counted = list(by_network.values())
+    final = _final_sizes(condition)
+    bias = _has_bias(condition)
     beside = [labels for (_, population), labels in held.items() if population == "untrained"]
     listed = set(orbits.expected).union(*counted)
     ridges = _seed_ridges()
@@ -235,25 +243,51 @@ def prevalence_counts(
             groups += [(True, member, {member}) for member in orbit]
         for oriented, (feature, on), members in groups:
             untrained_found = sum(not members.isdisjoint(labels) for labels in beside)
+            forced = partial(orbits.forced, (feature, on), bias=bias, oriented=oriented)
+            certain, among = _left_open(solved, final, condition.hidden, forced)
             rows.append(
                 {
                     **condition.about,
                     "feature": feature,
                     "on": ", ".join(on),
                     "oriented": oriented,
-                    "found": sum(not members.isdisjoint(labels) for labels in counted),
-                    "n": len(solved),
+                    "found": sum(not members.isdisjoint(by_network.get(name, ())) for name in among),
+                    "n": len(among),
                     "untrained_found": untrained_found,
                     "untrained_n": len(condition.untrained),
                     "untrained_value": untrained_found / len(condition.untrained)
                     if condition.untrained
                     else np.nan,
-                    "forced": orbits.forced(
-                        (feature, on), condition.hidden, bias=_has_bias(condition), oriented=oriented
-                    ),
+                    "forced": certain,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _final_sizes(condition: Condition) -> dict[str, tuple[int, ...]]:
+    """The hidden sizes that each solved network ended with, by its id."""
+    return {condition.network_id(seed): network.sizes[1:-1] for seed, network in condition.solutions}
+
+
+def _left_open(
+    solved: Iterable[str],
+    final: Mapping[str, tuple[int, ...]],
+    hidden: tuple[int, ...],
+    forced: Callable[[tuple[int, ...]], bool],
+) -> tuple[bool, list[str]]:
+    """Whether the final sizes of all solved networks force something, and the networks that are evidence about it.
+
+    Those are all of them where it is forced in all or in none, and otherwise the ones in which it is not. Without a
+    solved network the sizes that training began with decide.
+    """
+    names = list(solved)
+    known = {sizes: forced(sizes) for sizes in {hidden, *final.values()}}
+    certain = [known[final.get(name, hidden)] for name in names]
+    if not names:
+        return known[hidden], names
+    if all(certain):
+        return True, names
+    return False, [name for name, sure in zip(names, certain, strict=True) if not sure]
 
 
 def verdicts(counts: pd.DataFrame) -> pd.DataFrame:
@@ -341,8 +375,9 @@ def superposition_table(condition: Condition) -> pd.DataFrame:
 def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
     """How many solved networks fall into each functional class and each gauge, with exact intervals.
 
-    Both modulo the task's symmetries. `programs` is the condition's `program_table`. Gauges that the catalogue
-    does not name are counted by what they have in common.
+    Both modulo the task's symmetries. A gauge is `forced` where the final sizes of all these networks force it.
+    `programs` is the condition's `program_table`. Gauges that the catalogue does not name are counted by what they
+    have in common.
     """
     solved = {condition.network_id(seed) for seed, _ in condition.solutions}
     rows = programs[programs["network"].isin(solved)]
@@ -352,10 +387,14 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
     ]
     bias = _has_bias(condition)
     records = []
+    final = _final_sizes(condition)
+    members = [str(name) for name in rows["network"]]
     for level, names in (("class", [str(name) for name in rows["class"]]), ("gauge", gauges)):
         # Most frequent first; of equally frequent ones the first by name.
         for name, found in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])):
             share = prevalence(found, len(rows))
+            forced = partial(forced_gauge, condition.task, name=name, bias=bias)
+            certain, _ = _left_open(members, final, condition.hidden, forced)
             records.append(
                 {
                     **condition.about,
@@ -366,7 +405,7 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
-                    "forced": level == "gauge" and forced_gauge(condition.task, condition.hidden, name, bias),
+                    "forced": level == "gauge" and certain,
                 }
             )
     return typed(pd.DataFrame(records), "census") if records else empty("census")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mathcircuits.detect import Network, hand_derived
-from mathcircuits.detect.matching.ablation import mean_ablation, substitution
+from mathcircuits.detect.matching.ablation import mean_ablation, one_feature, substitution
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.stacks import Stack
 
@@ -70,3 +71,55 @@ def test_substituting_a_neuron_by_itself_recovers_everything_and_by_its_mean_not
 def test_a_network_with_a_constant_output_has_no_shares() -> None:
     stack = Stack.of([Network([[[1.0, 0.0]], [[0.0]]])])
     assert np.isnan(mean_ablation(stack, stack.forward(X), 0)).all()
+
+
+def split(weights: list[list[float]], read: list[float], copies: int) -> Network:
+    """A network of one hidden layer with its first neuron split into as many copies, at scales of their own."""
+    scale = np.linspace(0.5, 3, copies)
+    first = [[float(s) * w for w in weights[0]] for s in scale]
+    return Network([[*first, *weights[1:]], [[*(read[0] / copies / scale), *read[1:]]]])
+
+
+@pytest.mark.parametrize("copies", [1, 2, 11])
+def test_the_copies_of_a_neuron_are_ablated_together(copies: int) -> None:
+    """Predicted: any number of copies costs what the one neuron does, where each alone costs 1 / copies^2 of it."""
+    whole, parts = hand_derived("minimum"), split([[1, -1], [1, 0], [-1, 0]], [-1, 1, -1], copies)
+    found = []
+    for net in (whole, parts):
+        stack = Stack.of([net])
+        forward = stack.forward(X)
+        together = one_feature(forward.post[0])
+        found.append(mean_ablation(stack, forward, 0, together)[0])
+        alone = mean_ablation(stack, forward, 0)[0]
+    np.testing.assert_allclose(found[1][:copies], found[0][0], rtol=1e-9)
+    np.testing.assert_allclose(found[1][copies:], found[0][1:], rtol=1e-9)
+    np.testing.assert_allclose(alone[:copies], found[0][0] / copies**2, rtol=1e-9)
+
+
+def test_copies_in_a_lower_layer_are_ablated_together() -> None:
+    net = hand_derived("minimum-older-form")
+    twice = Network(
+        [
+            np.vstack([net.weights[0], net.weights[0][:1]]),
+            np.hstack([net.weights[1] * ([0.5] + [1] * (net.sizes[1] - 1)), net.weights[1][:, :1] * 0.5]),
+            net.weights[2],
+        ]
+    )
+    shares = []
+    for one in (net, twice):
+        stack = Stack.of([one])
+        forward = stack.forward(X)
+        shares.append(mean_ablation(stack, forward, 0, one_feature(forward.post[0]))[0])
+    np.testing.assert_allclose(shares[1], [*shares[0], shares[0][0]], rtol=1e-9)
+
+
+def test_one_feature_ends_where_holding_a_feature_does() -> None:
+    """1 - r^2 <= 1e-3 on one side: a degree apart is one, five degrees are two, and so are both sides."""
+    angles = np.radians([0, 1, 5, 180])
+    post = np.maximum(X @ np.stack([np.cos(angles), np.sin(angles)]), 0)[None]
+    assert one_feature(post)[0].tolist() == [
+        [True, True, False, False],
+        [True, True, False, False],
+        [False, False, True, False],
+        [False, False, False, True],
+    ]

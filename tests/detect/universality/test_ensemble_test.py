@@ -74,3 +74,15 @@ def test_a_share_outside_zero_and_one_is_refused() -> None:
         InputError, match=r"max_unexplained=1\.5: give the share of variance left unexplained"
     ):
         match_ensemble([hand_derived("minimum")], max_unexplained=1.5)
+
+
+def test_copies_of_a_neuron_count_once() -> None:
+    """Predicted: the same counts, chances and p for networks whose kink is split over eleven neurons."""
+    net = hand_derived("minimum")
+    kink, rest = net.weights[0][:1], net.weights[0][1:]
+    eleven = Network([np.vstack([kink] * 11 + [rest]), [[*[-1 / 11] * 11, 1, -1]]])
+    padded = Network([np.vstack([net.weights[0], np.zeros((10, 2))]), [[-1, 1, -1, *[0] * 10]]])
+    one, other = (match_ensemble([n] * 10).set_index(["feature", "on"]) for n in (padded, eleven))
+    for column in ("found", "null_prevalence", "p"):
+        assert other[column].sort_index().to_numpy() == pytest.approx(one[column].sort_index().to_numpy())
+    assert other.loc[("greaterness", ("x1", "x2")), "found"] == 10

@@ -39,3 +39,18 @@ def test_many_networks_are_read_as_one_by_one() -> None:
         assert np.allclose(together.r[k], alone.r[0])
         assert np.allclose(together.contribution[k], alone.contribution[0])
     assert by_architecture([nets[0], None, MINIMUM, nets[1]])[nets[0].architecture] == [0, 3]
+
+
+def test_a_kink_that_is_split_over_many_neurons_is_held() -> None:
+    """An exact 2-13-1 minimum whose kink is split over eleven copies: each costs 1/121 of the kink, all are used."""
+    kink, carriers_of = [[1.0, -1.0]] * 11, [[1.0, 0.0], [-1.0, 0.0]]
+    net = Network([[*kink, *carriers_of], [[*[-1 / 11] * 11, 1, -1]]])
+    X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert net(X)[:, 0] == pytest.approx(X.min(axis=1))
+    (own,), (whole,) = carriers([net]), carriers([MINIMUM])
+    assert own.held_labels() == whole.held_labels()
+    assert ("greaterness", ("x1", "x2")) in own.held_labels()[0]
+    assert own.contribution[0, :11] == pytest.approx(whole.contribution[0, 0])
+    # Copies that the output does not read are no evidence, together either.
+    unread = Network([net.weights[0], [[*[-1e-4] * 11, 1, -1]]])
+    assert ("greaterness", ("x1", "x2")) not in carriers([unread])[0].held_labels()[0]

@@ -207,6 +207,21 @@ def test_a_kink_of_the_function_is_forced_up_to_its_side(orbits: Orbits) -> None
     assert not row_of(table, "positive-sum", "x1, x2", False)["forced"]
 
 
+def test_forced_is_decided_at_each_network_s_final_sizes(orbits: Orbits) -> None:
+    """Compressed from 16 neurons to the smallest size, where no other form is left: forced, not universal."""
+    labels = {(seed, "trained"): MINIMUM for seed in range(80)}
+    compressed = replace(planted([0.0] * 80, reading(labels)), hidden=(16,))
+    table = made.verdicts(counts_of(compressed, orbits))
+    assert row_of(table, "positiveness", "x1", False)["verdict"] == "forced"
+    # Those that ended larger are the evidence: the others had no choice.
+    larger = tuple(Network(HALF) if seed < 8 else net for seed, net in enumerate(compressed.networks))
+    row = row_of(counts_of(replace(compressed, networks=larger), orbits), "positiveness", "x1", False)
+    assert (row["found"], row["n"], row["forced"]) == (8, 8, False)
+    # What the function forces at any size stays forced.
+    kink = row_of(counts_of(replace(compressed, networks=larger), orbits), "greaterness", "x1, x2", False)
+    assert (kink["found"], kink["n"], kink["forced"]) == (80, 80, True)
+
+
 def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
     seeds = range(80)
     labels = {(seed, "trained"): MIRROR if seed % 3 else MINIMUM for seed in seeds}
@@ -379,6 +394,9 @@ def test_the_only_form_of_the_fewest_neurons_is_forced_unless_there_are_biases()
     slides = replace(minima(SLIDE, OTHER_SIDE), hidden=(3,))
     assert forced(slides) == ["x1 - relu(x1 - x2)"]
     assert forced(replace(minima(SLIDE, HALF), hidden=(4,))) == []
+    # Final sizes decide.
+    assert forced(replace(slides, hidden=(16,))) == ["x1 - relu(x1 - x2)"]
+    assert forced(replace(minima(SLIDE, OTHER_SIDE, HALF), hidden=(16,))) == []
     biased = tuple(Network(w, [np.zeros(3), np.zeros(1)]) for w in (SLIDE, OTHER_SIDE))
     assert forced(in_words(replace(slides, networks=biased))) == []
 
