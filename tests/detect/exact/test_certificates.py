@@ -20,6 +20,7 @@ from mathcircuits.detect.exact.criteria import BOUNDS_MEET
 from mathcircuits.detect.exact.piecewise import SmoothFormulaError, difference, from_formulas, from_network
 from mathcircuits.detect.features.formulas import Formula
 from mathcircuits.detect.features.task import Task, Tasks, hand_derived, tasks
+from mathcircuits.detect.networks.domain import Domain
 from mathcircuits.detect.networks.network import Network
 
 MINIMUM = hand_derived("minimum")
@@ -268,6 +269,27 @@ def test_a_forged_certificate_fails(change: dict[str, Any], which: str) -> None:
     check = Certificate.from_json(json.dumps(data | change)).check()
     assert not check
     assert getattr(check, which) is False
+
+
+def test_what_is_cheap_to_check_is_verified() -> None:
+    """Small ones are, larger and smooth ones are not, and a forged one is refuted."""
+    rng = np.random.default_rng(17)
+    corners = Domain.finite([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    for small in (
+        certify(MINIMUM, "x1"),
+        certify(random_network(rng, (4, 3, 1)), "x1"),
+        certify(MINIMUM, "x2", box=corners),
+    ):
+        assert small.verified is True
+        assert repr(small).endswith(", verified)")
+        assert "for real arithmetic on the stored weights" in repr(small)
+    for other in (random_network(rng, (2, 64, 64, 1)), random_network(rng, (6, 32, 1))):
+        assert certify(other, "x1", search_limit=2).verified is None
+    assert certify(MINIMUM, "x1 * x2", node_limit=20).verified is None
+    forged = Certificate.from_json(json.dumps(json.loads(certify(MINIMUM, "x1").to_json()) | {"upper": 1.9}))
+    assert forged.verified is False
+    assert "refuted by its check" in repr(forged)
+    assert "refuted" in forged._repr_html_()
 
 
 def test_a_forged_weight_fails() -> None:
