@@ -94,15 +94,15 @@ def _activated(
     """The range of a layer behind its activation, and the error there; met [h] bounds the computed values."""
     bounds, slopes = clip_range(name), unit_slopes(name)
     if bounds is not None:
-        ends = u * max(map(abs, bounds)) + tiny  # the bounds are rounded to the format
-        return np.clip(low, *bounds), np.clip(high, *bounds), error + ends
+        rounded = u * max(map(abs, bounds)) + tiny  # the bounds are rounded to the format
+        return np.clip(low, *bounds), np.clip(high, *bounds), np.asarray(error + rounded)
     if name == "identity":
         return low, high, error
-    slope = np.array(slopes) if slopes is not None else np.array(0.0 if name == "relu" else leaky_slope(name))
+    slope = np.asarray(slopes if slopes is not None else leaky_slope(name) or 0.0, dtype=float)
     ends = np.where(low > 0, low, slope * low), np.where(high > 0, high, slope * high)
-    least, most = np.minimum(*ends), np.maximum(*ends)
     # A negative slope turns at 0.
-    least = np.where((low < 0) & (high > 0), np.minimum(least, 0.0), least)
+    turn = np.where((low < 0) & (high > 0), 0.0, ends[0])
     steep = np.abs(slope)
-    rounded = np.where(steep > 0, 3 * u * steep * (met + error) + 2 * tiny * (1 + met), 0.0)
-    return least, most, np.maximum(1.0, steep) * error + rounded
+    more = np.where(steep > 0, 3 * u * steep * (met + error) + 2 * tiny * (1 + met), 0.0)
+    least, most = np.minimum(np.minimum(*ends), turn), np.maximum(*ends)
+    return least, most, np.asarray(np.maximum(1.0, steep) * error + more)
