@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import comb
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from .piecewise import (
     from_formulas,
     from_network,
 )
+from .vnnlib import VnnlibFiles, write_vnnlib
 
 if TYPE_CHECKING:
     from .exact_vertices import Check
@@ -194,6 +196,30 @@ class Certificate:
         from .exact_vertices import verify
 
         return verify(self.to_json(), limit)
+
+    def to_vnnlib(self, folder: str | Path) -> VnnlibFiles:
+        """The question to another verifier whether the error exceeds `upper` anywhere on the box; unsat confirms it.
+
+        The network less its specification goes into `difference.onnx`, `|difference| > upper` on the box into
+        `bound.vnnlib`. Both sides' coefficients are rounded to float64, which `upper` allows for.
+
+        Raises:
+            InputError: where a side is smooth, the domain is finite, the bound is infinite, or onnx is missing.
+
+        Examples:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     files = certify(Network([[[1.0]], [[1.0]]]), "relu(x1)").to_vnnlib(folder)
+            ...     files.onnx.name, files.vnnlib.name, files.onnx.is_file()
+            ('difference.onnx', 'bound.vnnlib', True)
+        """
+        sides = _compositions(self.network, self.specification, self.spec_box)
+        if sides is None or self.points is not None or self.upper == float("inf"):
+            raise InputError(
+                f"no VNN-LIB question about {self.spec!r}: give a finite certificate of ReLU functions on a box, "
+                "not on points"
+            )
+        return write_vnnlib(difference(*sides), self.box, self.upper, Path(folder))
 
     def to_json(self) -> str:
         """All that a re-verification needs: weights, specification, box, bounds, witness; floats exactly."""
