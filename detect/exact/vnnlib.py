@@ -110,7 +110,7 @@ def chain(f: PiecewiseLinear) -> list[tuple[Array, Array]]:
         own, leaky = layer.weights @ rows, np.flatnonzero(layer.slope)
         passed = np.eye(rows.shape[1])[kept]
         back = -passed if k == 0 else passed[:0]
-        W = np.concatenate([own, -own[leaky], passed, back])
+        W = np.concatenate([own, -own[leaky], passed, back]) + 0.0  # no -0
         b = np.concatenate([layer.bias, -layer.bias[leaky], np.zeros(len(passed) + len(back))])
         h, m, n = len(own), len(leaky), len(passed)
         fresh = np.zeros((known + h, len(W)))
