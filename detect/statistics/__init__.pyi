@@ -3,6 +3,7 @@ from .criteria import MARGINS as MARGINS
 from .criteria import ROUNDING as ROUNDING
 from .criteria import TINY as TINY
 from .multiple_testing import benjamini_hochberg as benjamini_hochberg
+from .multiple_testing import benjamini_yekutieli as benjamini_yekutieli
 from .multiple_testing import poisson_binomial_tail as poisson_binomial_tail
 from .resampling import hierarchical_bootstrap as hierarchical_bootstrap
 from .resampling import within_across as within_across

@@ -13,7 +13,7 @@ from ..errors import InputError
 Array = npt.NDArray[np.float64]
 
 
-def benjamini_hochberg(p: npt.ArrayLike) -> Array:
+def benjamini_hochberg(p: npt.ArrayLike, *, draws: int | None = None) -> Array:
     """Step-up q-values: the smallest false discovery rate at which each hypothesis is rejected.
 
     `q_(i) = min over j >= i of m p_(j) / j`, with m the number of hypotheses that were tested
@@ -22,24 +22,62 @@ def benjamini_hochberg(p: npt.ArrayLike) -> Array:
 
     Args:
         p: p-values [m] in [0, 1]; NaN means "not tested": it stays NaN and does not count in m.
+        draws: null draws behind the p-values, where a model of the tail extrapolates beyond them: a smaller p than
+            1 / (draws + 1) enters as that, since no draw vouches for less. None takes the p-values as they are.
 
     Returns:
         q-values [m], in the order of `p`, never below `p` and never above 1.
 
     Raises:
-        InputError: where `p` is not one-dimensional or leaves [0, 1].
+        InputError: where `p` is not one-dimensional or leaves [0, 1], or there are no draws.
 
     Examples:
         >>> benjamini_hochberg([0.01, 0.04, float("nan"), 0.02]).tolist()
         [0.03, 0.04, nan, 0.03]
+        >>> benjamini_hochberg([1e-9, 0.5], draws=99).tolist()
+        [0.02, 0.5]
     """
     values = _probabilities(p, "p-values", nan_allowed=True)
+    if draws is not None:
+        if draws < 1:
+            raise InputError(
+                f"draws {draws}: give the number of null draws, 1 or more, or None for exact p-values"
+            )
+        values = np.maximum(values, 1.0 / (draws + 1.0))
     q = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
     order = tested[np.argsort(values[tested], kind="stable")]
     # The factor first: at least 1 even when rounded, so that q is never below p.
     steps = values[order] * (len(order) / np.arange(1, len(order) + 1))
     q[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return q
+
+
+def benjamini_yekutieli(p: npt.ArrayLike) -> Array:
+    """q-values that hold under any dependence of the tests, larger than `benjamini_hochberg`'s by 1 + 1/2 + ... + 1/m.
+
+    Benjamini & Yekutieli, Ann. Stat. 29, 2001, as `scipy.stats.false_discovery_control` has it.
+
+    Args:
+        p: p-values [m] in [0, 1]; NaN means "not tested": it stays NaN and does not count in m.
+
+    Returns:
+        q-values [m], in the order of `p`.
+
+    Raises:
+        InputError: where `p` is not one-dimensional or leaves [0, 1].
+
+    Examples:
+        >>> benjamini_yekutieli([0.01, float("nan"), 0.02]).round(6).tolist()
+        [0.03, nan, 0.03]
+    """
+    from scipy.stats import false_discovery_control
+
+    values = _probabilities(p, "p-values", nan_allowed=True)
+    q = np.full(values.shape, np.nan)
+    tested = ~np.isnan(values)
+    if tested.any():
+        q[tested] = false_discovery_control(values[tested], method="by")
     return q
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .criteria import EQUAL, ROUNDING
+from .criteria import EQUAL, ROUNDING, TINY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,11 +124,14 @@ class Contrast:
     """Are networks of one group more alike than networks of different groups?
 
     Attributes:
-        effect: mean similarity within groups minus across groups.
-        low, high: its bootstrap interval over networks, at `confidence`.
-        p: chance of an effect at least as large if the groups meant nothing (permutation test).
-        within, across: the two means.
-        superiority: chance that a pair within a group is more alike than a pair across; 0.5 where groups
+        effect: mean similarity within groups minus across them, every group counting once.
+        low, high: its interval over networks, at `confidence`; NaN where a group has two networks only, since these
+            show no spread.
+        p: chance of a smallest contrast at least as large if the groups meant nothing (permutation test).
+        within, across: the two means, over groups and over pairs of groups.
+        contrasts: each group's own: its mean within minus its mean to the other groups; one network alone has none.
+        spread: the largest minus the smallest mean within a group: how differently tight the groups are.
+        superiority: chance that a pair within a group is more alike than a pair of it and another; 0.5 where groups
             mean nothing.
         pairs_within, pairs_across, networks: the counts.
     """
@@ -139,6 +142,8 @@ class Contrast:
     p: float
     within: float
     across: float
+    contrasts: dict[str, float]
+    spread: float
     superiority: float
     pairs_within: int
     pairs_across: int
@@ -161,27 +166,34 @@ def within_across(
 ) -> Contrast:
     """Within-group against across-group similarity, tested over networks and not over pairs.
 
-    Pairs that share a network are not independent, so the labels of the *networks* are permuted (a
-    Mantel-type test, one-sided: within more alike), and the networks of each group are drawn anew for the
-    interval, a network beside its own copy not counting as a pair.
+    Groups' contrasts are averaged: a large group counts no more than a small one, and that one group is tighter than
+    another (`spread`) raises the one's contrast by what it lowers the other's, if similarity is minus a squared
+    distance or a scalar product. The test asks for the smallest contrast, so that within is more alike in every group:
+    about one centre the widest group's own is at most 0, whatever the measure and the sizes, so that unequal spreads
+    alone are no finding. Pairs that share a network are not independent, so the labels of the *networks* are permuted
+    (a Mantel-type test, one-sided). The interval is by leaving each network out in turn (the jackknife of a statistic of
+    several samples: Arvesen, Ann. Math. Stat. 40, 1969), with the degrees of freedom of Satterthwaite (Biometrics
+    Bull. 2, 1946).
 
     Args:
         matrix: [m, m] similarities between networks, symmetric, larger is more alike (give minus a distance);
             the diagonal is not used.
         groups: the group (task) of each network [m].
-        seed: of the permutations and the bootstrap.
-        draws: of each.
+        seed: of the permutations.
+        draws: how many permutations.
         confidence: of the interval.
 
     Raises:
         InputError: where the matrix is not square, symmetric and finite, or there is no pair within or
-            across, or the groups are so small that most bootstrap draws hold no pair within.
+            across.
 
     Examples:
         >>> alike = [[1, 0.9, 0.1, 0.2], [0.9, 1, 0, 0.1], [0.1, 0, 1, 0.8], [0.2, 0.1, 0.8, 1]]
         >>> found = within_across(alike, ["min", "min", "max", "max"])
         >>> round(found.effect, 3), found.superiority, found.pairs_within, found.pairs_across
         (0.75, 1.0, 2, 4)
+        >>> {name: round(value, 3) for name, value in found.contrasts.items()}, round(found.spread, 3)
+        ({'max': 0.7, 'min': 0.8}, 0.1)
     """
     M = np.array(matrix, dtype=np.float64)
     if M.ndim != 2 or M.shape[0] != M.shape[1] or len(groups) != len(M):
@@ -194,8 +206,8 @@ def within_across(
     if not np.allclose(M[off], M.T[off], rtol=EQUAL, atol=ROUNDING):
         raise InputError("the matrix is not symmetric: average a two-way measure with its transpose first")
     np.fill_diagonal(M, 0.0)
-    _, labels = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
-    member = np.eye(int(labels.max()) + 1)[labels] if len(labels) else np.zeros((0, 0))
+    names, labels = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
+    member = np.eye(len(names))[labels]
     same = (member @ member.T > 0) & off
     pairs_within, pairs_across = int(same.sum()) // 2, int((~same & off).sum()) // 2
     if not pairs_within or not pairs_across:
@@ -203,55 +215,95 @@ def within_across(
             f"{pairs_within} pairs within groups and {pairs_across} across: "
             "both are needed, so at least two groups, one of them with two networks"
         )
-    total = float(M.sum())
-
-    def effect_of(order: npt.NDArray[np.intp]) -> float:
-        Z = member[order]
-        inside = float(np.vdot(Z, M @ Z))
-        return inside / (2 * pairs_within) - (total - inside) / (2 * pairs_across)
 
     rng = np.random.default_rng(seed)
-    effect = effect_of(np.arange(len(M)))
+    means = _block_means(M, member)
+    own = _contrasts(means)
     # Rounding must not decide between the data and a relabelling that amounts to the same groups.
     slack = ROUNDING * max(1.0, float(np.abs(M).max()))
-    permuted = np.array([effect_of(rng.permutation(len(M))) for _ in range(draws)])
-    p = (1 + int((permuted >= effect - slack).sum())) / (1 + draws)
+    least = np.nanmin(own) - slack
+    permuted = (np.nanmin(_contrasts(_block_means(M, member[rng.permutation(len(M))]))) for _ in range(draws))
+    p = (1 + sum(value >= least for value in permuted)) / (1 + draws)
 
-    weights = np.zeros((draws, len(M)))
-    for group in range(member.shape[1]):
-        members = np.flatnonzero(labels == group)
-        weights[:, members] = rng.multinomial(
-            len(members), np.full(len(members), 1 / len(members)), size=draws
-        )
-
-    def mean_over(pairs: npt.NDArray[np.bool_]) -> Array:
-        counts = ((weights @ pairs) * weights).sum(axis=1)
-        sums = ((weights @ np.where(pairs, M, 0.0)) * weights).sum(axis=1)
-        return np.asarray(np.divide(sums, counts, out=np.full(draws, np.nan), where=counts > 0))
-
-    drawn = mean_over(same) - mean_over(~same & off)
-    drawn = drawn[np.isfinite(drawn)]
-    # A single pair of networks is lost in every other draw: that is no sample of pairs.
-    if len(drawn) < 0.6 * draws:
-        raise InputError(
-            "more than two in five bootstrap draws hold no pair within a group: give more networks per group"
-        )
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    upper = np.triu(off)
-    inside, outside = M[same & upper], M[~same & upper]
-    below = np.searchsorted(np.sort(outside), inside, side="left")
-    up_to = np.searchsorted(np.sort(outside), inside, side="right")
+    effect = _effect(means)
+    half = _half_width(M, labels, member, confidence)
+    diagonal = np.diag(means)
     return Contrast(
-        effect=float(effect),
-        low=float(low),
-        high=float(high),
+        effect=effect,
+        low=effect - half,
+        high=effect + half,
         p=p,
-        within=float(inside.mean()),
-        across=float(outside.mean()),
-        superiority=float((below + up_to).mean() / (2 * len(outside))),
+        within=float(np.nanmean(diagonal)),
+        across=float(np.nanmean(diagonal)) - effect,
+        contrasts={str(name): float(c) for name, c in zip(names, own, strict=True) if np.isfinite(c)},
+        spread=float(np.nanmax(diagonal) - np.nanmin(diagonal)),
+        superiority=_superiority(M, labels),
         pairs_within=pairs_within,
         pairs_across=pairs_across,
         networks=len(M),
         confidence=confidence,
         draws=draws,
     )
+
+
+def _block_means(M: Array, member: Array) -> Array:
+    """Mean similarity within (diagonal) and between groups [g, g], from similarities [m, m] with a zero diagonal."""
+    sizes = member.sum(axis=0)
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    return np.divide(member.T @ M @ member, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
+
+
+def _contrasts(means: Array) -> Array:
+    """Each group's mean within minus its mean to the others [g], every other group counting once."""
+    others = (means.sum(axis=1, where=~np.eye(len(means), dtype=bool))) / (len(means) - 1)
+    return np.asarray(np.diag(means) - others)
+
+
+def _effect(means: Array) -> float:
+    """The average of the contrasts, over groups that have one."""
+    return float(np.nanmean(_contrasts(means)))
+
+
+def _half_width(M: Array, labels: npt.NDArray[np.intp], member: Array, confidence: float) -> float:
+    """Half the interval of the effect; NaN where a group of two would be left with one network."""
+    from scipy.stats import t
+
+    sizes = member.sum(axis=0)
+    if (sizes == 2).any():
+        return float("nan")
+    left_out = np.array(
+        [
+            np.nan
+            if sizes[label] == 1
+            else _effect(_block_means(np.delete(np.delete(M, k, 0), k, 1), np.delete(member, k, 0)))
+            for k, label in enumerate(labels)
+        ]
+    )
+    # A group of one network shows no spread either; it is taken as it is.
+    n = sizes[sizes > 1]
+    variances = np.array(
+        [
+            (size - 1) / size * ((left_out[labels == g] - left_out[labels == g].mean()) ** 2).sum()
+            for g, size in enumerate(sizes)
+            if size > 1
+        ]
+    )
+    total = float(variances.sum())
+    if total <= TINY:
+        return 0.0
+    freedom = total**2 / float((variances**2 / (n - 1)).sum())
+    return float(t.ppf((1 + confidence) / 2, freedom) * np.sqrt(total))
+
+
+def _superiority(M: Array, labels: npt.NDArray[np.intp]) -> float:
+    """Chance that a pair within a group is more alike than a pair of it and another, averaged over groups."""
+    upper = np.triu(np.ones(M.shape, dtype=bool), 1)
+    shares = []
+    for group in np.unique(labels):
+        mine = labels == group
+        inside, outside = M[np.outer(mine, mine) & upper], np.sort(M[np.ix_(mine, ~mine)].ravel())
+        if len(inside):
+            below = np.searchsorted(outside, inside, side="left")
+            up_to = np.searchsorted(outside, inside, side="right")
+            shares.append((below + up_to).mean() / (2 * len(outside)))
+    return float(np.mean(shares))

@@ -7,6 +7,7 @@ Criteria); the caller decides which ones do.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .criteria import DISCOVERY_RATE, FISHER_LEVEL, MARGINS
-from .multiple_testing import select
+from .criteria import DISCOVERY_RATE, EQUIVALENT, FISHER_LEVEL, MARGINS
+from .multiple_testing import benjamini_yekutieli, select
+from .sequences import sequence_interval, sequential_p
+from .two_shares import Compared, clopper_pearson, compare_shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +29,8 @@ VerdictName = Literal["universal", "absent", "partial", "inconclusive", "vacuous
 
 #: A verdict that would take more networks than this counts as out of reach.
 _OUT_OF_REACH = 1_000_000
+#: How an interval was made, for a number of networks decided in advance and for any number of looks.
+_METHODS = {False: "Clopper-Pearson, n decided in advance", True: "confidence sequence, any number of looks"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,10 @@ class Prevalence:
 
     Attributes:
         value: found / n, or NaN where n = 0: no network, no share.
-        low, high: the exact interval at `confidence`; 0 and 1 where n = 0.
+        low, high: the interval at `confidence`; 0 and 1 where n = 0.
         found, n: the counts.
-        method: how the interval was made.
+        method: how the interval was made, and so for which number of networks it holds.
+        trained: networks that were trained, those that did not solve the task among them; None where not known.
 
     Examples:
         >>> prevalence(3, 4)
@@ -49,7 +55,20 @@ class Prevalence:
     found: int
     n: int
     confidence: float
-    method: str = "Clopper-Pearson"
+    method: str = _METHODS[False]
+    trained: int | None = None
+
+    @property
+    def worst(self) -> tuple[float, float]:
+        """The share of all trained networks if no unsolved one had it, and if all had; NaN where it is not known.
+
+        Examples:
+            >>> prevalence(30, 40, trained=50).worst
+            (0.6, 0.8)
+        """
+        if not self.trained:
+            return math.nan, math.nan
+        return self.found / self.trained, (self.found + self.trained - self.n) / self.trained
 
     def __float__(self) -> float:
         return self.value
@@ -71,10 +90,12 @@ class Verdict:
 
     Attributes:
         name: universal, absent, partial, inconclusive, vacuous or forced.
-        low, high: the exact interval for the prevalence at `confidence`.
+        low, high: the interval for the prevalence at `confidence`; `method` says of which kind.
         reason: the verdict's ground in a few words.
         value, found, n: the share and the counts behind it; the share is NaN where n = 0.
-        p_untrained: Fisher's one-sided p against the untrained population, None where none was given.
+        p_untrained: one-sided p of trained networks having it no more often than untrained ones, None where none
+            were given.
+        p_equivalent: p of the two prevalences differing by the margin `EQUIVALENT` or more, likewise.
 
     Examples:
         >>> str(verdict(0, 72))
@@ -90,6 +111,8 @@ class Verdict:
     n: int
     confidence: float = 0.95
     p_untrained: float | None = None
+    p_equivalent: float | None = None
+    method: str = _METHODS[False]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
@@ -105,35 +128,50 @@ class Verdict:
         )
 
 
-def prevalence(found: int, n: int, confidence: float = 0.95) -> Prevalence:
-    """The share of networks that have a feature, with its exact binomial (Clopper-Pearson 1934) interval.
+def prevalence(
+    found: int, n: int, confidence: float = 0.95, *, trained: int | None = None, sequential: bool = False
+) -> Prevalence:
+    """The share of networks that have a feature, with its interval.
 
-    The interval covers the true share with at least the stated confidence, whatever the share; each end
-    alone errs at most half as often.
+    For a number of networks that was decided in advance the interval is the exact binomial one (Clopper & Pearson
+    1934): it covers the true share with at least the stated confidence, whatever the share, and each end alone errs at
+    most half as often. With `sequential` it is the confidence sequence of `sequences.py`, which covers the share at
+    all numbers of networks at once with that confidence, and so also at one that was chosen by looking.
 
     Args:
         found: networks that have it.
         n: networks that were looked at (the solved ones).
         confidence: of the two-sided interval, between 0 and 1.
+        trained: all networks that were trained, solved or not: then `worst` counts the unsolved ones either way.
+        sequential: whether networks are added until the interval says enough.
 
     Raises:
-        InputError: for counts that are not whole numbers with 0 <= found <= n, or a confidence outside (0,
-            1).
+        InputError: for counts that are not whole numbers with 0 <= found <= n <= trained, or a confidence outside
+            (0, 1).
 
     Examples:
         >>> p = prevalence(72, 72)
         >>> p.value, round(p.low, 4), p.high, p.method
-        (1.0, 0.9501, 1.0, 'Clopper-Pearson')
+        (1.0, 0.9501, 1.0, 'Clopper-Pearson, n decided in advance')
+        >>> prevalence(72, 72, sequential=True)
+        Prevalence(72 of 72: 1, 0.95 interval 0.924 to 1)
         >>> prevalence(0, 0)
         Prevalence(0 of 0: nan, 0.95 interval 0 to 1)
     """
     found, n = _counts(found, n, "found", "n")
+    if trained is not None:
+        _, trained = _counts(n, trained, "n", "trained")
     if not 0 < confidence < 1:
         raise InputError(f"confidence {confidence}: give a number between 0 and 1, such as 0.95")
-    low, high = _clopper_pearson(np.array([found]), np.array([n]), confidence)
+    counts = np.array([found]), np.array([n])
+    if sequential:
+        low, high = sequence_interval(*counts, confidence)
+    else:
+        low, high = clopper_pearson(*counts, (1 - confidence) / 2)
     return Prevalence(
-        found / n if n else math.nan, float(low[0]), float(high[0]), found, n, float(confidence)
-    )
+        found / n if n else math.nan, float(low[0]), float(high[0]), found, n, float(confidence),
+        _METHODS[sequential], trained,
+    )  # fmt: skip
 
 
 def verdict(
@@ -145,92 +183,100 @@ def verdict(
     confidence: float = 0.95,
     margins: tuple[float, float] = MARGINS,
     alpha: float = FISHER_LEVEL,
+    sequential: bool = False,
 ) -> Verdict:
     """What the counts allow to say: tested against the margins, not declared.
 
-    By the exact two-sided interval: **universal** above the upper margin, **absent** below the lower one,
-    **partial** inside, **inconclusive** where the interval holds a margin (59 of 59 still is, 72 of 72 is
-    universal). **vacuous** where it would be universal or partial, but Fisher's one-sided test against
-    untrained networks does not reject (p > alpha): a network that learned nothing has it as well.
-    **forced** where every exact network must contain it (the task's own normal form does, or
-    so few neurons allow no other), so that finding it is arithmetic. At a
-    prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2. A true
-    prevalence of 0.97 is called universal in 5%, 57% and 88% of studies with 100, 500 and 1000 networks.
+    By the exact two-sided interval: **universal** above the upper margin, **absent** below the lower one, **partial**
+    inside. Universal and partial also take that trained networks are shown to have it more often than untrained ones
+    (Fisher's one-sided test, p <= alpha). Where they are not, it is **vacuous** if the two prevalences are shown to be
+    within `EQUIVALENT` (a tenth) of each other: a network that learned nothing has it as well. **inconclusive** is
+    everything else, and the reason says why: the interval holds a margin (59 of 59 still is, 72 of 72 is
+    universal), or trained networks are "not told apart from untrained networks". **forced** where every exact
+    network must contain it (the task's own normal form does, or so few neurons allow no other), so that finding it
+    is arithmetic. At a prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2.
+    A true prevalence of 0.97 is called universal in 5%, 57% and 88% of studies with 100, 500 and 1000 networks.
+
+    All this holds for a number of networks that was decided in advance. Whoever adds networks until there is a
+    verdict asks with `sequential`: then interval and tests hold at every look, so that a prevalence on a margin gets a
+    wrong verdict with probability at most 1 - confidence over the whole path. That is the larger number that an
+    inconclusive verdict "needs".
 
     Args:
         found, n: networks that have it, of those that solved the task.
         untrained: (found, n) of untrained networks of the same shape; None, or n = 0, skips the test, and
             the reason says so.
         forced: whether every exact network of this size contains the feature, as its task's normal form does.
-        confidence: of the interval.
+        confidence: of the interval; vacuous takes it too.
         margins: prevalences below which a feature is absent and above which it is universal.
-        alpha: level of Fisher's test.
+        alpha: level of the test against untrained networks.
+        sequential: whether networks are added until there is a verdict.
 
     Raises:
         InputError: for impossible counts, and margins that are not 0 <= low < high <= 1.
 
     Examples:
         >>> verdict(31, 31).name, verdict(31, 31).reason
-        ('inconclusive', '31 solved, needs 72')
+        ('inconclusive', '31 solved, needs 116 (72 if decided in advance)')
         >>> verdict(72, 72, untrained=(3, 72)).name, verdict(72, 72, untrained=(71, 72)).name
         ('universal', 'vacuous')
+        >>> print(verdict(50, 100, untrained=(45, 100)))
+        inconclusive: not told apart from untrained networks: 50 of 100 have it, and 45 of 100 untrained ones (p = 0.29)
         >>> print(verdict(40, 100, untrained=(2, 100)))
         partial: 40 of 100 have it, interval 0.303 to 0.503 inside 0.05 to 0.95
+        >>> verdict(72, 72, sequential=True).name, verdict(116, 116, sequential=True).name
+        ('inconclusive', 'universal')
     """
     lower, upper = margins
     if not 0 <= lower < upper <= 1:
         raise InputError(f"margins {margins}: give 0 <= low < high <= 1, such as (0.05, 0.95)")
-    share = prevalence(found, n, confidence)
-    found, n = share.found, share.n
-    p_untrained = None if untrained is None else _fisher(found, n, *untrained)
-    name, reason = _against_margins(share, margins)
-    if name in ("universal", "partial"):
-        if p_untrained is None:
-            reason += "; no untrained networks to compare with"
-        elif p_untrained > alpha and untrained is not None:
-            name = "vacuous"
-            reason = (
-                f"{found} of {n} have it, but so have {untrained[0]} of {untrained[1]} untrained networks "
-                f"(Fisher's one-sided p = {p_untrained:.2g})"
-            )
-    if forced:
-        name = "forced"
-        reason = (
-            "every exact network of this size contains it: ask for its orientation, gauge and multiplicity"
-        )
-        if share.high < upper:
-            reason += f"; yet only {found} of {n} have it, so look for an error in the reading or the solving"
-    return Verdict(name, share.low, share.high, reason, share.value, found, n, share.confidence, p_untrained)
+    share = prevalence(found, n, confidence, sequential=sequential)
+    beside = None if untrained is None else _beside(share.found, share.n, *untrained, sequential=sequential)
+    return _judged(share, untrained, beside, forced, margins, alpha, 1 - share.confidence)
 
 
-def verdict_table(frame: pd.DataFrame, *, alpha: float = DISCOVERY_RATE) -> pd.DataFrame:
+def verdict_table(
+    frame: pd.DataFrame, *, alpha: float = DISCOVERY_RATE, sequential: bool = False
+) -> pd.DataFrame:
     """Verdicts on many features at once, with false discoveries controlled over all of them.
 
     Each row's margin test asks for the claim that its counts support best: universal (one-sided, prevalence
     above the upper margin), absent (below the lower one) or partial (both ends inside); its p-value is
-    twice the smallest of the three one-sided ones, so that a single row agrees with `verdict`.
-    Benjamini-Hochberg over the rows keeps the expected share of wrong claims at `alpha`. The intervals are
-    widened to match: at confidence `1 - alpha R / m` with R of m rows claimed, which controls the false
-    coverage rate (Benjamini & Yekutieli 2005), and a row is claimed exactly when its widened interval
-    clears the margins. Forced rows and rows without networks are not tests and do not count in m.
+    twice the smallest of the three one-sided ones, so that a single row agrees with `verdict`. A universal or partial
+    row also has to be told apart from untrained networks: its p is the larger of the margin's and Fisher's.
+    Benjamini-Hochberg over the rows keeps the expected share of wrong claims at `alpha` (under independence or
+    positive dependence; `q_yekutieli` holds under any). The intervals are widened to match: at confidence
+    `1 - alpha R / m` with R of m rows claimed, which controls the false coverage rate (Benjamini & Yekutieli 2005), and
+    a row is claimed exactly when its widened interval clears the margins and its p against untrained networks is as
+    small. Vacuous is a claim of another kind, judged by a Benjamini-Hochberg of its own over the p-values of
+    equivalence. Forced rows and rows without networks are not tests and do not count in m. Rows of one finding count
+    once: features that occur together by identity, such as the two halves of a pair, are one test and not two.
 
     Args:
         frame: one row per feature with columns `found` and `n`, and if known `untrained_found`, `untrained_n`
-            and `forced`; all others are carried along.
+            and `forced`; `trained`, how many networks were trained, solved or not; `finding`, equal for
+            rows that are one finding, missing for a row by itself. All others are carried along.
         alpha: false discovery rate.
+        sequential: whether networks are added until there are verdicts (see `verdict`).
 
     Returns:
-        the frame with `value, low, high, confidence, verdict, reason, p_untrained, p, q` added (p and q
-        missing where nothing was tested); `attrs["correction"]` says in words what was controlled.
+        the frame with `value, low, high, confidence, verdict, reason, p_untrained, p_equivalent, p, q, q_yekutieli`
+        added (the last five missing where nothing was tested), `anytime_low, anytime_high` (the confidence sequence
+        beside the interval of the number decided in advance, at the same confidence) and `worst_low, worst_high` (the
+        share of all trained networks, the unsolved ones counted as without it and as with it; missing where `trained`
+        is).
+        `attrs["correction"]` says in words what was controlled.
 
     Raises:
-        InputError: where a column is missing or a row's counts are impossible.
+        InputError: where a column is missing, a row's counts are impossible or rows of one finding differ in them.
 
     Examples:
         >>> import pandas as pd
-        >>> table = verdict_table(pd.DataFrame({"found": [72, 300, 0], "n": [72, 300, 300]}))
+        >>> table = verdict_table(pd.DataFrame({"found": [72, 300, 0], "n": [72, 300, 300], "trained": [80, 400, 400]}))
         >>> table["verdict"].tolist(), float(table["confidence"].iloc[0])
         (['universal', 'universal', 'absent'], 0.95)
+        >>> table[["worst_low", "worst_high"]].values.tolist()
+        [[0.9, 1.0], [0.75, 1.0], [0.0, 0.25]]
         >>> table.attrs["correction"].split("; ")[1]
         'intervals at confidence 0.95 (FCR)'
     """
@@ -247,29 +293,87 @@ def verdict_table(frame: pd.DataFrame, *, alpha: float = DISCOVERY_RATE) -> pd.D
     if {"untrained_found", "untrained_n"} <= set(columns):
         both = zip(frame["untrained_found"], frame["untrained_n"], strict=True)
         untrained = [None if _is_missing(f) or _is_missing(n) else (f, n) for f, n in both]
-    p = np.array(
-        [
-            math.nan if skip or n == 0 else _margin_p(found, n)
-            for (found, n), skip in zip(pairs, forced, strict=True)
-        ]
-    )
-    selection = select(p, alpha)
-    confidence = selection.confidence
-    found_verdicts = [
-        verdict(found, n, u, skip, confidence=confidence)
-        for (found, n), u, skip in zip(pairs, untrained, forced, strict=True)
+    trained: list[int | None] = [None] * len(frame)
+    if "trained" in columns:
+        trained = [None if _is_missing(number) else number for number in frame["trained"]]
+    beside = [
+        None if u is None else _beside(*pair, *u, sequential=sequential)
+        for pair, u in zip(pairs, untrained, strict=True)
     ]
+    tested = np.array([n > 0 and not skip for (_, n), skip in zip(pairs, forced, strict=True)], dtype=bool)
+    p = np.array([_row_p(*pair, of, sequential) for pair, of in zip(pairs, beside, strict=True)], dtype=float)
+    p_equivalent = np.array([math.nan if of is None else of.equivalent for of in beside], dtype=float)
+    of_finding, first = _findings(frame, pairs, untrained)
+    p, p_equivalent = np.where(tested, p, math.nan), np.where(tested, p_equivalent, math.nan)
+    selection = select(p[first], alpha)
+    alike = select(p_equivalent[first], alpha)
+    shares = [
+        prevalence(*pair, selection.confidence, trained=of, sequential=sequential)
+        for pair, of in zip(pairs, trained, strict=True)
+    ]
+    judged = [
+        _judged(share, u, of, skip, MARGINS, 1 - selection.confidence, 1 - alike.confidence)
+        for share, u, of, skip in zip(shares, untrained, beside, forced, strict=True)
+    ]
+    found, n = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
     table = frame.copy()
     for name in ("value", "low", "high", "confidence"):
-        table[name] = np.array([getattr(v, name) for v in found_verdicts], dtype=float)
-    table["verdict"] = [v.name for v in found_verdicts]
-    table["reason"] = [v.reason for v in found_verdicts]
-    table["p_untrained"] = np.array(
-        [math.nan if v.p_untrained is None else v.p_untrained for v in found_verdicts]
-    )
-    table["p"], table["q"] = p, selection.q
-    table.attrs["correction"] = selection.words
+        table[name] = np.array([getattr(v, name) for v in judged], dtype=float)
+    table["anytime_low"], table["anytime_high"] = sequence_interval(found, n, selection.confidence)
+    for side, name in enumerate(("worst_low", "worst_high")):
+        table[name] = np.array([share.worst[side] for share in shares], dtype=float)
+    table["verdict"] = [v.name for v in judged]
+    table["reason"] = [v.reason for v in judged]
+    table["p_untrained"] = np.array([math.nan if of is None else of.larger for of in beside], dtype=float)
+    table["p_equivalent"] = p_equivalent
+    table["p"], table["q"] = p, selection.q[of_finding]
+    table["q_yekutieli"] = benjamini_yekutieli(p[first])[of_finding]
+    words = [selection.words]
+    if len(first) < len(frame):
+        words.append(f"{len(frame)} rows are {len(first)} findings")
+    if sequential:
+        words.append("valid at every look")
+    table.attrs["correction"] = "; ".join(words)
     return table
+
+
+def _judged(
+    share: Prevalence,
+    untrained: tuple[int, int] | None,
+    beside: Compared | None,
+    forced: bool,
+    margins: tuple[float, float],
+    alpha: float,
+    level: float,
+) -> Verdict:
+    """The verdict on one row, at `alpha` against untrained networks and at `level` for equivalence with them."""
+    name, reason = _against_margins(share, margins)
+    apart = beside is None or beside.larger <= alpha
+    if name in ("universal", "partial") and beside is None:
+        reason += "; no untrained networks to compare with"
+    elif name != "absent" and not apart and beside is not None and untrained is not None:
+        counts = f"{share.found} of {share.n} have it, and {untrained[0]} of {untrained[1]} untrained ones"
+        if beside.equivalent <= level:
+            name = "vacuous"
+            reason = (
+                f"{counts}: shown to be within {EQUIVALENT:g} of each other (p = {beside.equivalent:.2g})"
+            )
+        elif name != "inconclusive":
+            name = "inconclusive"
+            reason = f"not told apart from untrained networks: {counts} (p = {beside.larger:.2g})"
+    if forced:
+        name = "forced"
+        reason = (
+            "every exact network of this size contains it: ask for its orientation, gauge and multiplicity"
+        )
+        if share.high < margins[1]:
+            seen = f"only {share.found} of {share.n} have it"
+            reason += f"; yet {seen}, so look for an error in the reading or the solving"
+    p_untrained, p_equivalent = (None, None) if beside is None else beside
+    return Verdict(
+        name, share.low, share.high, reason, share.value, share.found, share.n, share.confidence,
+        p_untrained, p_equivalent, share.method,
+    )  # fmt: skip
 
 
 def _against_margins(share: Prevalence, margins: tuple[float, float]) -> tuple[VerdictName, str]:
@@ -282,23 +386,32 @@ def _against_margins(share: Prevalence, margins: tuple[float, float]) -> tuple[V
         return "absent", f"{counted} below {lower:g}"
     if share.low > lower and share.high < upper:
         return "partial", f"{counted} inside {lower:g} to {upper:g}"
-    needed = _needed(share, margins)
-    if needed is None:
+    # Networks that are added after a look need the sequence's number; the other one had to be decided in advance.
+    added = _needed(share, margins, sequential=True)
+    if added is None:
         return (
             "inconclusive",
             f"{share.n} solved; a share of {share.value:.3g} is too close to a margin to settle",
         )
-    about = "" if share.n == 0 or share.found in (0, share.n) else "about "
-    at = " at this share" if about else ""
-    return "inconclusive", f"{share.n} solved, needs {about}{needed}{at}"
+    sure = share.n == 0 or share.found in (0, share.n)
+    reason = (
+        f"{share.n} solved, needs {added}" if sure else f"{share.n} solved, needs about {added} at this share"
+    )
+    if share.method == _METHODS[False]:
+        reason += f" ({_needed(share, margins, sequential=False)} if decided in advance)"
+    return "inconclusive", reason
 
 
-def _needed(share: Prevalence, margins: tuple[float, float]) -> int | None:
+def _needed(share: Prevalence, margins: tuple[float, float], *, sequential: bool) -> int | None:
     """The smallest number of networks that would settle the verdict if the share stayed as it is."""
     value = 1.0 if share.n == 0 else share.value
 
     def settled(n: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        low, high = _clopper_pearson(np.rint(value * n), n, share.confidence)
+        found = np.rint(value * n).astype(np.int64)
+        if sequential:
+            absent, present = _sequential_margin_p(found, n, margins)
+            return np.minimum(absent, present) < 1 - share.confidence
+        low, high = clopper_pearson(found, n, (1 - share.confidence) / 2)
         inside = (low > margins[0]) & (high < margins[1])
         return np.asarray((low > margins[1]) | (high < margins[0]) | inside)
 
@@ -313,21 +426,19 @@ def _needed(share: Prevalence, margins: tuple[float, float]) -> int | None:
     return int(between[np.argmax(settled(between))])
 
 
-def _clopper_pearson(
-    found: Array | npt.NDArray[np.int64], n: npt.NDArray[np.int64], confidence: float
-) -> tuple[Array, Array]:
-    """Ends of the exact interval, for arrays of counts; 0 and 1 where nothing was counted."""
-    from scipy.special import betaincinv
-
-    tail = (1 - confidence) / 2
-    found, missed = np.asarray(found, dtype=np.float64), n - np.asarray(found, dtype=np.float64)
-    low = np.where(found > 0, betaincinv(np.maximum(found, 1), missed + 1, tail), 0.0)
-    high = np.where(missed > 0, betaincinv(found + 1, np.maximum(missed, 1), 1 - tail), 1.0)
-    return low, high
+def _row_p(found: int, n: int, beside: Compared | None, sequential: bool) -> float:
+    """The p of the best claim: absent, or present (universal or partial) and told apart from untrained networks."""
+    if sequential:
+        absent, present = (
+            float(p[0]) for p in _sequential_margin_p(np.array([found]), np.array([n]), MARGINS)
+        )
+    else:
+        absent, present = _margin_p(found, n)
+    return min(absent, present if beside is None else max(present, beside.larger))
 
 
-def _margin_p(found: int, n: int) -> float:
-    """Twice the smallest one-sided p of the three claims: above, below, inside the margins."""
+def _margin_p(found: int, n: int) -> tuple[float, float]:
+    """Twice the one-sided p below the margins, and twice the smaller one of above and inside them."""
     from scipy.special import bdtr, bdtrc
 
     def at_least(chance: float) -> float:
@@ -337,18 +448,53 @@ def _margin_p(found: int, n: int) -> float:
         return float(bdtr(found, n, chance))
 
     lower, upper = MARGINS
-    return min(1.0, 2 * min(at_least(upper), at_most(lower), max(at_least(lower), at_most(upper))))
+    present = min(at_least(upper), max(at_least(lower), at_most(upper)))
+    return min(1.0, 2 * at_most(lower)), min(1.0, 2 * present)
 
 
-def _fisher(found: int, n: int, untrained_found: int, untrained_n: int) -> float | None:
-    """Fisher's one-sided p that trained networks have it more often; None without networks on either side."""
+def _sequential_margin_p(
+    found: npt.NDArray[np.int64], n: npt.NDArray[np.int64], margins: tuple[float, float]
+) -> tuple[Array, Array]:
+    """The same at every look, for arrays of counts; the sequence's p is two-sided by itself."""
+    lower, upper = (sequential_p(found, n, margin) for margin in margins)
+    below, above = found <= margins[0] * n, found >= margins[1] * n
+    present = np.where(above, upper, np.maximum(lower, upper))
+    return np.where(below, lower, 1.0), np.where(below, 1.0, present)
+
+
+def _beside(
+    found: int, n: int, untrained_found: Any, untrained_n: Any, *, sequential: bool
+) -> Compared | None:
+    """How trained networks compare with untrained ones; None without networks on either side."""
     known, total = _counts(untrained_found, untrained_n, "untrained found", "untrained n")
     if total == 0 or n == 0:
         return None
-    from scipy.stats import fisher_exact
+    return compare_shares(found, n, known, total, EQUIVALENT, sequential=sequential)
 
-    table = [[found, n - found], [known, total - known]]
-    return float(fisher_exact(table, alternative="greater").pvalue)
+
+def _findings(
+    frame: pd.DataFrame, pairs: Sequence[tuple[int, int]], untrained: Sequence[tuple[int, int] | None]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The finding that each row belongs to, and the first row of each finding."""
+    if "finding" not in frame.columns:
+        rows = np.arange(len(frame))
+        return rows, rows
+    places: dict[object, int] = {}
+    firsts: list[int] = []
+    of_row = []
+    for k, (row, name) in enumerate(zip(frame.index, frame["finding"], strict=True)):
+        key: object = ("row", k) if _is_missing(name) else ("finding", name)
+        place = places.setdefault(key, len(firsts))
+        if place == len(firsts):
+            firsts.append(k)
+        of_row.append(place)
+        other = firsts[place]
+        if pairs[k] != pairs[other] or untrained[k] != untrained[other]:
+            raise InputError(
+                f"rows {frame.index[other]!r} and {row!r} are one finding ({name!r}), but their counts differ: what "
+                "occurs together by identity is held by the same networks, so give them findings of their own"
+            )
+    return np.array(of_row, dtype=np.intp), np.array(firsts, dtype=np.intp)
 
 
 def _counts(found: Any, n: Any, found_name: str, n_name: str) -> tuple[int, int]:

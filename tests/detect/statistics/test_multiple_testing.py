@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom, false_discovery_control
 
 from mathcircuits.detect.errors import InputError
-from mathcircuits.detect.statistics.multiple_testing import benjamini_hochberg, poisson_binomial_tail
+from mathcircuits.detect.statistics.multiple_testing import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    poisson_binomial_tail,
+)
 
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -78,7 +82,28 @@ def test_certain_impossible_and_reordered_tosses() -> None:
     assert poisson_binomial_tail(30, chances) == poisson_binomial_tail(30, chances[::-1])
 
 
+@given(probabilities)
+def test_any_dependence_costs_the_harmonic_sum(p: list[float]) -> None:
+    factor = sum(1 / k for k in range(1, len(p) + 1))
+    expected = np.minimum(1, [factor * q for q in benjamini_hochberg(p)])
+    both = [*p, math.nan]
+    assert benjamini_yekutieli(both)[:-1] == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(benjamini_yekutieli(both)[-1])
+    assert len(benjamini_yekutieli([])) == 0
+
+
+def test_a_p_beyond_the_draws_enters_as_the_least_that_they_vouch_for() -> None:
+    p = [1e-9, 0.02, math.nan, 0.5]
+    capped = benjamini_hochberg([0.01, 0.02, math.nan, 0.5])
+    assert np.array_equal(benjamini_hochberg(p, draws=99), capped, equal_nan=True)
+    assert benjamini_hochberg(p, draws=10**12)[0] == benjamini_hochberg(p)[0]
+    # So twenty tests on ninety-nine draws find nothing by a single small p.
+    assert benjamini_hochberg([1e-9, *[0.9] * 19], draws=99)[0] == pytest.approx(0.2)
+
+
 def test_errors_say_what_is_wrong() -> None:
+    with pytest.raises(InputError, match="draws 0: give the number of null draws, 1 or more"):
+        benjamini_hochberg([0.5], draws=0)
     with pytest.raises(InputError, match=r"p-values outside \[0, 1\], first 1.5"):
         benjamini_hochberg([0.5, 1.5])
     with pytest.raises(InputError, match=r"p-values of shape \(1, 1\): give one vector"):

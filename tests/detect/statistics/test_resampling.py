@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from scipy.stats import kstest
 
-from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.statistics.resampling import hierarchical_bootstrap, within_across
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -81,11 +80,19 @@ def population(
 def test_planted_groups_are_found_with_the_right_means() -> None:
     M, groups = population(np.random.default_rng(0), 3.0)
     found = within_across(M, groups, seed=1)
-    same = np.equal.outer(groups, groups)
-    upper = np.triu(np.ones_like(same), 1).astype(bool)
-    assert found.within == pytest.approx(M[same & upper].mean())
-    assert found.across == pytest.approx(M[~same & upper].mean())
+    names = sorted(set(groups))
+    blocks = {
+        (a, b): [M[i, j] for i in range(21) for j in range(21) if i != j and (groups[i], groups[j]) == (a, b)]
+        for a in names
+        for b in names
+    }
+    within = {a: np.mean(blocks[a, a]) for a in names}
+    own = {a: within[a] - np.mean([np.mean(blocks[a, b]) for b in names if b != a]) for a in names}
+    assert found.within == pytest.approx(np.mean(list(within.values())))
+    assert found.contrasts == pytest.approx(own)
+    assert found.effect == pytest.approx(np.mean(list(own.values())))
     assert found.effect == pytest.approx(found.within - found.across)
+    assert found.spread == pytest.approx(max(within.values()) - min(within.values()))
     assert found.pairs_within == 28 + 28 + 10
     assert found.pairs_across == 64 + 40 + 40
     assert found.p == pytest.approx(1 / 2000)
@@ -126,8 +133,45 @@ def test_relabelling_that_changes_nothing_counts_against_the_claim() -> None:
     assert found.p == pytest.approx(1 / 3, abs=0.04)
 
 
-def test_groups_too_small_for_an_interval() -> None:
-    """One pair only: half of the bootstrap draws hold no pair of different networks."""
-    M = np.eye(3)
-    with pytest.raises(InputError, match="two in five bootstrap draws hold no pair within a group"):
-        within_across(M, ["a", "a", "b"], seed=0, draws=999)
+@pytest.mark.parametrize("power", [1, 2])
+def test_spreads_and_sizes_alone_are_no_finding(power: int) -> None:
+    """One centre, spreads 1 (30 networks) and 3 (6), similarity minus the distance or its square.
+
+    Prediction: p is below 0.05 in at most 5% of draws (pooled pairs rejected in all), and the interval holds the
+    true average in at least 93%: 0 for squares, and for distances what a large sample gives.
+    """
+    truth = {1: 0.53, 2: 0.0}[power]
+    labels = ["tight"] * 30 + ["wide"] * 6
+    rejected = covered = 0
+    for seed in range(120):
+        points = np.random.default_rng(seed).normal(size=(36, 3)) * np.repeat([1.0, 3.0], [30, 6])[:, None]
+        found = within_across(
+            -(np.linalg.norm(points[:, None] - points, axis=-1) ** power), labels, seed=seed, draws=99
+        )
+        rejected += found.p <= 0.05
+        covered += found.low <= truth <= found.high
+        assert found.contrasts["tight"] > found.contrasts["wide"]
+    assert rejected <= 6
+    assert covered >= 0.93 * 120
+
+
+def test_groups_apart_are_found_despite_their_spreads() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(36, 3)) * np.repeat([1.0, 3.0], [30, 6])[:, None]
+    points[30:] += 8
+    found = within_across(-np.linalg.norm(points[:, None] - points, axis=-1), [0] * 30 + [1] * 6)
+    assert found.p == pytest.approx(1 / 2000)
+    assert found.low > 0
+    assert found.spread > 2
+
+
+def test_few_networks_show_no_spread() -> None:
+    """Left with one of two, a group has no pair; one network alone has no contrast, and counts across only."""
+    found = within_across(np.eye(3), ["a", "a", "b"], seed=0, draws=99)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert found.contrasts == {"a": 0.0}
+    assert found.spread == 0.0
+    # Four equal networks and one: nothing varies, and the interval is a point.
+    same = within_across(np.full((5, 5), 0.5), ["a"] * 4 + ["b"], draws=99)
+    assert (same.low, same.effect, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
