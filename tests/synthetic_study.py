@@ -307,6 +307,8 @@ def _condition(
         beside = (len(solved) // 2, len(solved)) if derived.inputs > 1 else (len(solved), len(solved))
         forced = feature == "greaterness"
         said = verdict(found, of, untrained=beside, forced=forced)
+        worst = prevalence(found, of, trained=of + len(solved) - n).worst
+        anytime = prevalence(found, of, sequential=True)
         for oriented in (False, True):
             rows["prevalence"].append(
                 {
@@ -326,6 +328,12 @@ def _condition(
                     "reason": said.reason,
                     "q": 0.01,
                     "forced": forced,
+                    "trained": of + len(solved) - n,
+                    "worst_low": worst[0],
+                    "worst_high": worst[1],
+                    "anytime_low": anytime.low,
+                    "anytime_high": anytime.high,
+                    "finding": None,
                 }
             )
         rows["ensembles"].append(

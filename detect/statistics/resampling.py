@@ -171,8 +171,8 @@ def within_across(
     distance or a scalar product. The test asks for the smallest contrast, so that within is more alike in every group:
     about one centre the widest group's own is at most 0, whatever the measure and the sizes, so that unequal spreads
     alone are no finding. Pairs that share a network are not independent, so the labels of the *networks* are permuted
-    (a Mantel-type test, one-sided). The interval is by leaving each network out in turn (the jackknife of a statistic of
-    several samples: Arvesen, Ann. Math. Stat. 40, 1969), with the degrees of freedom of Satterthwaite (Biometrics
+    (a Mantel-type test, one-sided). The interval is by leaving each network out in turn (the jackknife of a statistic
+    of several samples: Arvesen, Ann. Math. Stat. 40, 1969), with the degrees of freedom of Satterthwaite (Biometrics
     Bull. 2, 1946).
 
     Args:

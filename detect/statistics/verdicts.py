@@ -217,7 +217,7 @@ def verdict(
 
     Examples:
         >>> verdict(31, 31).name, verdict(31, 31).reason
-        ('inconclusive', '31 solved, needs 116 (72 if decided in advance)')
+        ('inconclusive', '31 solved, needs 116, or 72 if decided in advance')
         >>> verdict(72, 72, untrained=(3, 72)).name, verdict(72, 72, untrained=(71, 72)).name
         ('universal', 'vacuous')
         >>> print(verdict(50, 100, untrained=(45, 100)))
@@ -303,7 +303,7 @@ def verdict_table(
     tested = np.array([n > 0 and not skip for (_, n), skip in zip(pairs, forced, strict=True)], dtype=bool)
     p = np.array([_row_p(*pair, of, sequential) for pair, of in zip(pairs, beside, strict=True)], dtype=float)
     p_equivalent = np.array([math.nan if of is None else of.equivalent for of in beside], dtype=float)
-    of_finding, first = _findings(frame, pairs, untrained)
+    of_finding, first = _findings(frame, pairs, untrained, tested)
     p, p_equivalent = np.where(tested, p, math.nan), np.where(tested, p_equivalent, math.nan)
     selection = select(p[first], alpha)
     alike = select(p_equivalent[first], alpha)
@@ -398,7 +398,7 @@ def _against_margins(share: Prevalence, margins: tuple[float, float]) -> tuple[V
         f"{share.n} solved, needs {added}" if sure else f"{share.n} solved, needs about {added} at this share"
     )
     if share.method == _METHODS[False]:
-        reason += f" ({_needed(share, margins, sequential=False)} if decided in advance)"
+        reason += f", or {_needed(share, margins, sequential=False)} if decided in advance"
     return "inconclusive", reason
 
 
@@ -473,7 +473,10 @@ def _beside(
 
 
 def _findings(
-    frame: pd.DataFrame, pairs: Sequence[tuple[int, int]], untrained: Sequence[tuple[int, int] | None]
+    frame: pd.DataFrame,
+    pairs: Sequence[tuple[int, int]],
+    untrained: Sequence[tuple[int, int] | None],
+    tested: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The finding that each row belongs to, and the first row of each finding."""
     if "finding" not in frame.columns:
@@ -483,7 +486,8 @@ def _findings(
     firsts: list[int] = []
     of_row = []
     for k, (row, name) in enumerate(zip(frame.index, frame["finding"], strict=True)):
-        key: object = ("row", k) if _is_missing(name) else ("finding", name)
+        # What is not tested does not take the place of what is.
+        key: object = ("row", k) if _is_missing(name) or not tested[k] else ("finding", name)
         place = places.setdefault(key, len(firsts))
         if place == len(firsts):
             firsts.append(k)

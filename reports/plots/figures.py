@@ -72,7 +72,8 @@ def prevalence(table: pd.DataFrame, ax: Axes) -> Axes:
     for y, row in enumerate(_records(table)):
         verdict = str(row["verdict"]) if isinstance(row["verdict"], str) else ""
         if row["n"]:
-            hover = f"{names[y]}: {row['found']} of {row['n']} solved networks, {_interval(row)}; {verdict}"
+            counts = f"{row['found']} of {row['n']} solved networks, {_interval(row)}"
+            hover = f"{names[y]}: {counts}; {verdict}{_worst(row)}"
             _interval_line(y, row, "o", colour_of(row["feature"]).light, hover, ax)
         if not math.isnan(row["untrained_value"]):
             (dot,) = ax.plot(
@@ -277,6 +278,14 @@ def similarity_scale(ax: Axes) -> Axes:
     return ax
 
 
+def _worst(row: Row) -> str:
+    """The share of all networks, unsolved ones counted either way; nothing where the study did not store it."""
+    low, high = (float(row.get(name, math.nan)) for name in ("worst_low", "worst_high"))
+    if math.isnan(low) or low == high:
+        return ""
+    return f"; of all trained networks, unsolved ones counted either way, {percent(low)} to {percent(high)}"
+
+
 def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:
     """One feature in one task: the trained share as a filled square, the untrained one as a line at the foot."""
     value, untrained = float(row["value"]), float(row["untrained_value"])
@@ -286,6 +295,7 @@ def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:
     reason = row["reason"]
     text += f" ({reason})" if isinstance(reason, str) and reason else ""
     text += "" if math.isnan(untrained) else f"; untrained {percent(untrained)}"
+    text += _worst(row)
     side = 0.92 * math.sqrt(value)
     square = Rectangle(
         (x - side / 2, y - side / 2),

@@ -92,6 +92,12 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "reason": "text",
         "q": "float",
         "forced": "bool",
+        "trained": "int",
+        "worst_low": "float",
+        "worst_high": "float",
+        "anytime_low": "float",
+        "anytime_high": "float",
+        "finding": "text",
     },
     "success": {**CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
     "regimens": {

@@ -215,7 +215,8 @@ def prevalence_counts(
     `oriented` False count an orbit under the task's symmetries, named by its first member; where several
     members could be held and one is, rows with `oriented` True count each. Listed are the features that some
     solved network holds, those of the hand-derived network, and Osier's ridges (whether they are absent is
-    a finding too).
+    a finding too). `trained` counts all networks, solved or not. Rows have the same `finding` where they are the two
+    halves of a pair, relu(u) and relu(-u), in the same networks: together these are u or |u|, one finding and not two.
     """
     held = held_labels(neurons, orbits)
     solved = set(networks["network"][(networks["population"] == "trained") & networks["solved"]])
@@ -233,6 +234,8 @@ def prevalence_counts(
     listed |= {label for label in orbits.labels if label[0] in ridges}
     order = {label: k for k, label in enumerate(orbits.labels)}
     rows = []
+    #: What two rows share that are the halves of a pair in the same networks; None for a row by itself.
+    halves: list[tuple[object, ...] | None] = []
     for first in sorted(
         {orbits.representative(label) for label in listed}, key=lambda label: order.get(label, -1)
     ):
@@ -242,17 +245,21 @@ def prevalence_counts(
         if len(orbit) > 1 and any(not labels.isdisjoint(orbit) for labels in counted):
             groups += [(True, member, {member}) for member in orbit]
         for oriented, (feature, on), members in groups:
-            untrained_found = sum(not members.isdisjoint(labels) for labels in beside)
             forced = partial(orbits.forced, (feature, on), bias=bias, oriented=oriented)
             certain, among = _left_open(solved, final, condition.hidden, forced)
+            holders = frozenset(name for name in among if not members.isdisjoint(by_network.get(name, ())))
+            before = frozenset(k for k, labels in enumerate(beside) if not members.isdisjoint(labels))
+            untrained_found = len(before)
             rows.append(
                 {
                     **condition.about,
                     "feature": feature,
                     "on": ", ".join(on),
                     "oriented": oriented,
-                    "found": sum(not members.isdisjoint(by_network.get(name, ())) for name in among),
+                    "found": len(holders),
                     "n": len(among),
+                    # Solved networks that are no evidence about it are not counted either way.
+                    "trained": len(condition.seeds) - len(solved) + len(among),
                     "untrained_found": untrained_found,
                     "untrained_n": len(condition.untrained),
                     "untrained_value": untrained_found / len(condition.untrained)
@@ -261,7 +268,13 @@ def prevalence_counts(
                     "forced": certain,
                 }
             )
-    return pd.DataFrame(rows)
+            axis = _axis((feature, on))
+            halves.append(None if axis is None or not holders else (oriented, axis, len(among), holders, before))
+    sizes = Counter(halves)
+    names = {
+        half: f"{condition.network_id(k)} pair" for k, half in enumerate(sizes) if half and sizes[half] > 1
+    }
+    return pd.DataFrame(rows).assign(finding=[names.get(half) for half in halves])
 
 
 def _final_sizes(condition: Condition) -> dict[str, tuple[int, ...]]:
@@ -533,6 +546,17 @@ def _own(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:
 def _seed_ridges() -> frozenset[str]:
     """Osier's features that one ReLU neuron can hold."""
     return frozenset(f.name for f in catalogue.values() if "seed" in f.tags and f.direction is not None)
+
+
+def _axis(label: Label) -> tuple[tuple[str, float], ...] | None:
+    """The direction of a ridge on its inputs up to its side and length; None for a feature that is no ridge."""
+    feature, on = label
+    direction = catalogue[feature].direction
+    if direction is None:
+        return None
+    weights = {name: float(weight) for name, weight in zip(on, direction, strict=True) if weight}
+    first = weights[min(weights)]
+    return tuple(sorted((name, round(weight / first, 9)) for name, weight in weights.items()))
 
 
 def _losses(networks: Sequence[Network], task: Task) -> Array:

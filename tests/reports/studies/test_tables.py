@@ -236,6 +236,38 @@ def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
     assert made.verdicts(pd.DataFrame()).empty
 
 
+def test_the_halves_of_a_pair_in_the_same_networks_are_one_finding(orbits: Orbits) -> None:
+    labels = {(0, "trained"): MINIMUM, (1, "trained"): MIRROR, (2, "trained"): MINIMUM}
+    table = counts_of(planted([0.0] * 3, reading(labels)), orbits)
+    for on in ("x1", "x2"):
+        halves = [row_of(table, feature, on, True)["finding"] for feature in ("positiveness", "negativeness")]
+        assert halves[0] == halves[1] is not None
+    assert (
+        row_of(table, "positiveness", "x1", True)["finding"]
+        != row_of(table, "positiveness", "x2", True)["finding"]
+    )
+    # Both sides of a kink in different networks are two findings, and so are features that nobody holds.
+    assert row_of(table, "greaterness", "x1, x2", True)["finding"] is None
+    assert row_of(table, "positive-sum", "x1, x2", False)["finding"] is None
+    lacking = {**labels, (2, "trained"): MINIMUM[:2]}
+    table = counts_of(planted([0.0] * 3, reading(lacking)), orbits)
+    assert row_of(table, "positiveness", "x1", True)["finding"] is None
+
+
+def test_unsolved_networks_bound_every_share(orbits: Orbits) -> None:
+    labels = {(seed, "trained"): MINIMUM for seed in range(4)}
+    table = made.verdicts(counts_of(planted([0.0, 0.0, 0.0, 1.0], reading(labels)), orbits))
+    row = row_of(table, "positiveness", "x1", True)
+    assert (row["found"], row["n"], row["trained"], row["worst_low"], row["worst_high"]) == (
+        3,
+        3,
+        4,
+        0.75,
+        1.0,
+    )
+    assert row["anytime_low"] < row["low"]
+
+
 def test_nobody_solved() -> None:
     orbits = Orbits(tasks["minimum"])
     condition = planted([1.0, np.nan], reading({}))
