@@ -250,7 +250,8 @@ def _block_means(M: Array, member: Array) -> Array:
     """Mean similarity within (diagonal) and between groups [g, g], from similarities [m, m] with a zero diagonal."""
     sizes = member.sum(axis=0)
     pairs = np.outer(sizes, sizes) - np.diag(sizes)
-    return np.divide(member.T @ M @ member, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
+    sums = member.T @ M @ member
+    return np.asarray(np.divide(sums, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0))
 
 
 def _contrasts(means: Array) -> Array:

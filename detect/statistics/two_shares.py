@@ -79,7 +79,7 @@ def compare_shares(
         low, high = clopper_pearson(both, sizes, tail)
         up = first - second + math.hypot(high[0] - first, second - low[1])
         down = first - second - math.hypot(first - low[0], high[1] - second)
-        return up < margin and down > -margin
+        return bool(up < margin and down > -margin)
 
     # Shown at a level is shown at every larger one; beyond 1/2 the ends cross the share.
     if not shown(0.5):

@@ -216,10 +216,12 @@ def _contrast(tables: Tables) -> list[Finding]:
             & (rows["inputs"] == row["inputs"])
         ]
         null = f"; untrained {number(float(beside.iloc[0]['effect']))}" if len(beside) else ""
+        # Two networks of a task show no spread, and so give no interval.
+        known = pd.notna(row["low"])
+        interval = f", {number(float(row['low']))} to {number(float(row['high']))}" if known else ""
         parts.append(
             f"by {row['rung']} {number(float(row['within']))} against {number(float(row['across']))} (difference "
-            f"{number(float(row['effect']))}, {number(float(row['low']))} to {number(float(row['high']))}, "
-            f"p = {number(float(row['p']))}{null})"
+            f"{number(float(row['effect']))}{interval}, p = {number(float(row['p']))}{null})"
         )
     if not parts:
         return []

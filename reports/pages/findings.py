@@ -256,7 +256,16 @@ def _names(rows: pd.DataFrame) -> str:
 
 
 def _inconclusive(rows: pd.DataFrame) -> str:
-    """How many verdicts are open, and what the nearest one needs."""
+    """How many verdicts are open, why, and what the nearest one needs."""
+    beside = rows["reason"].astype(str).str.startswith("not told apart")
+    apart = (
+        counted(int(beside.sum()), "verdict is", "verdicts are")
+        + " open since trained networks are not told apart"
+    )
+    if beside.all():
+        return f"{apart} from untrained ones."
+    also = f" {apart} from untrained ones." if beside.any() else ""
+    rows = rows[~beside]
     count = counted(len(rows), "verdict is", "verdicts are")
     text = f"{count} open for want of solved networks"
     wanted = []
@@ -267,13 +276,13 @@ def _inconclusive(rows: pd.DataFrame) -> str:
             wanted.append((int(needs[1].replace(" ", "")) - int(row["n"]), row))
     wanted = [pair for pair in wanted if pair[0] > 0]
     if not wanted:
-        return text + "."
+        return f"{text}.{also}"
     more, nearest = min(wanted, key=lambda pair: pair[0])
     name = labelled(nearest["feature"], nearest["on"])
     where = cell_name(nearest["hidden"], nearest["width"], nearest["regimen"])
     return (
         f"{text}. The nearest, {name} in {nearest['task']} ({where}), needs "
-        f"{counted(more, 'more solved network')}: {nearest['reason']}."
+        f"{counted(more, 'more solved network')}: {nearest['reason']}.{also}"
     )
 
 

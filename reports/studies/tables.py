@@ -271,10 +271,10 @@ def prevalence_counts(
             axis = _axis((feature, on))
             halves.append(None if axis is None or not holders else (oriented, axis, len(among), holders, before))
     sizes = Counter(halves)
-    names = {
-        half: f"{condition.network_id(k)} pair" for k, half in enumerate(sizes) if half and sizes[half] > 1
-    }
-    return pd.DataFrame(rows).assign(finding=[names.get(half) for half in halves])
+    where = "/".join((condition.task.name, condition.sizes, condition.regimen))
+    pairs = [half for half in sizes if half is not None and sizes[half] > 1]
+    finding = [f"{where} pair {pairs.index(half)}" if half in pairs else None for half in halves]
+    return pd.DataFrame(rows).assign(finding=pd.array(finding, dtype="string"))
 
 
 def _final_sizes(condition: Condition) -> dict[str, tuple[int, ...]]:

@@ -62,7 +62,10 @@ def test_tables_hold_what_was_planted() -> None:
 def test_findings_say_family_and_frequency_apart() -> None:
     text = " ".join(made_up().findings)
     assert "Networks use 2 to 2 of the 5 frequencies" in text
-    assert "Family: some Fourier feature is inconclusive (3 solved, needs 116, or 72 if decided in advance)" in text
+    assert (
+        "Family: some Fourier feature is inconclusive (3 solved, needs 116, or 72 if decided in advance)"
+        in text
+    )
     assert "one orbit under x -> u x" in text
     assert "Before training 0% of the same networks' active neurons" in text
 

@@ -104,7 +104,7 @@ def test_the_power_of_the_design() -> None:
 def test_the_number_that_would_settle_it_does() -> None:
     for found, n in ((29, 31), (3, 4), (1, 40), (10, 10), (280, 300)):
         reason = verdict(found, n).reason
-        added = int(reason.split("needs ")[1].removeprefix("about ").split()[0])
+        added = int(reason.split("needs ")[1].removeprefix("about ").split()[0].rstrip(","))
         advance = int(reason.split(", or ")[1].split()[0])
         assert n < advance < added
         assert verdict(found, n, sequential=True).reason == reason.split(", or ")[0]

@@ -177,6 +177,17 @@ def test_an_open_verdict_says_what_it_needs() -> None:
     assert sentence(prevalence_rows(("inconclusive", 1, 2, "far from it")), "Inconclusive") == (
         "1 verdict is open for want of solved networks."
     )
+    beside = (
+        "inconclusive",
+        50,
+        100,
+        "not told apart from untrained networks: 50 of 100 have it, and 45 of 100",
+    )
+    only = "1 verdict is open since trained networks are not told apart from untrained ones."
+    assert sentence(prevalence_rows(beside), "Inconclusive") == only
+    assert sentence(prevalence_rows(beside, ("inconclusive", 1, 2, "far from it")), "Inconclusive") == (
+        f"1 verdict is open for want of solved networks. {only}"
+    )
 
 
 def test_verdicts_are_named_with_their_counts() -> None:
