@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,18 @@ from .exact.certificates import Certificate, certify
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
 from .matching.block_reading import BlockReading
-from .matching.directions import LayerReading, Targets, direction_frame, read_directions
+from .matching.directions import (
+    FEWEST_INPUTS,
+    LayerReading,
+    Targets,
+    direction_frame,
+    read_directions,
+    targets_for,
+)
 from .matching.neurons import neuron_frame, null_frame, read_stack
 from .networks.architecture import hook_post
 from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
-from .networks.domain import Domain
+from .networks.domain import Domain, header_of, input_columns
 from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
@@ -104,6 +111,10 @@ class Analysis:
     @cached_property
     def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
         stack = Stack.of([self.network])
+        given = self.domain.data
+        if given is not None and len(given) < FEWEST_INPUTS:
+            few = f"directions ({len(given)} inputs, at least {FEWEST_INPUTS} are needed to fit and test read-outs)"
+            return [], targets_for(1, catalogue=self.catalogue), (few,)
         return read_directions(
             stack,
             box=self.box,
@@ -215,8 +226,8 @@ class Analysis:
             },
             "silent": self.silent or None,
             "null": list(self.laws),
-            "neurons": _records(self.neurons),
-            "directions": _records(self.directions),
+            "neurons": self._named(self.neurons),
+            "directions": self._named(self.directions),
             "nulls": _records(self.nulls),
             **(self._circuit_data() if self.within_reach else {}),
             "skipped": list(self.skipped),
@@ -231,13 +242,24 @@ class Analysis:
         """
         return _within_reach(self.network)
 
+    def _named(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """The frame's rows as plain data, the inputs by their own names."""
+        renamed, rows = self.domain.renamed, _records(frame)
+        for row in rows if self.domain.named else ():
+            row["on"], on = [renamed(argument) for argument in row["on"]], row["on"]
+            if row.get("form"):
+                row["form"] = renamed(row["form"])
+            if row.get("gauge"):
+                row["gauge"] = renamed(row["gauge"], on)
+        return rows
+
     def _circuit_data(self) -> dict[str, Any]:
         program, proof = self.program, self.certificate
         return {
-            "circuits": _records(self.circuits),
+            "circuits": self._named(self.circuits),
             "formula": {
-                "text": None if program.formula is None else "; ".join(f.text for f in program.formula),
-                "best": "; ".join(f.text for f in program.best_formula),
+                "text": None if program.formula is None else self.domain.renamed(program.text),
+                "best": self.domain.renamed(program.text),
                 "tolerance": program.tolerance,
                 "error": program.certificate.upper,
                 "bits": program.bits,
@@ -245,7 +267,7 @@ class Analysis:
                 "reason": program.reason,
             },
             "certificate": {
-                "spec": proof.spec,
+                "spec": self.domain.renamed(proof.spec),
                 "lower": proof.lower,
                 "upper": proof.upper,
                 "witness": list(proof.witness),
@@ -322,8 +344,8 @@ def analyse(
         box: (low, high), one pair per input, or a Domain; by default the range of the inputs, else the task's box, else
             (-1, 1).
         inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from
-            elsewhere.
-        names: what the inputs are called; by default the domain's names.
+            elsewhere. Of a DataFrame the columns are taken by the inputs' names, where those have any.
+        names: what the inputs are called; by default as the domain, the network or the DataFrame has it.
         init: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
             `"normal"`; by default the larger p of both.
         task: the task that it is meant to compute, by name or as a Task.
@@ -356,7 +378,16 @@ def analyse(
             f"({known.arity} inputs, {known.outputs} outputs): name another task or none"
         )
     given = known.box if box is None and inputs is None and known is not None else box
-    domain = Domain.of(given, net.inputs, data=inputs, names=names)
+    own = given.names if isinstance(given, Domain) and given.named else net.about.input_names
+    header = header_of(inputs)
+    if header is not None:
+        columns = input_columns(header, net.inputs, own)
+        # header_of gives names of a DataFrame alone.
+        inputs, header = cast("pd.DataFrame", inputs).iloc[:, columns], tuple(header[k] for k in columns)
+    domain = Domain.of(given, net.inputs, data=inputs, names=names or own or header)
+    if domain.named:
+        # Figures and tables that have the network alone call its inputs by these names too.
+        net = net.with_about(replace(net.about, input_names=domain.names))
     return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer)
 
 

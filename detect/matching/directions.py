@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 #: Fit on 2**10 points, test on 2**11 others.
 _LOG2_FIT, _LOG2_TEST = 10, 11
+#: Fewer inputs cannot be split into some to fit and some to test.
+FEWEST_INPUTS = 30
 #: Ridge penalty per sample on standardised activations: it only keeps collinear neurons from blowing up.
 _RIDGE = 1e-9
 #: Untrained networks per null, and in layers wider than 64; the tail is modelled (`tails.Tail`), since 1 / 1600 is
@@ -101,8 +103,10 @@ def targets_for(
         return _box_targets(bounds, entries)
     given = check_inputs(X, inputs)
     order = np.random.default_rng(0).permutation(len(given))[: 3 * 2**_LOG2_FIT]
-    if len(order) < 30:
-        raise InputError(f"{len(given)} inputs are too few to fit and test read-outs: give at least 30")
+    if len(order) < FEWEST_INPUTS:
+        raise InputError(
+            f"{len(given)} inputs are too few to fit and test read-outs: give at least {FEWEST_INPUTS}"
+        )
     cut = len(order) // 3
     return _build(given[order[:cut]], given[order[cut:]], bounds, entries)
 

@@ -15,6 +15,8 @@ from .box import comparison_points as comparison_points
 from .box import sobol_points as sobol_points
 from .checks import several as several
 from .domain import Domain as Domain
+from .domain import header_of as header_of
+from .domain import input_columns as input_columns
 from .domain import parse_bounds as parse_bounds
 from .domain_files import read_bounds as read_bounds
 from .domain_files import read_samples as read_samples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,21 @@ from ..errors import InputError
 Pair = tuple[float, float]
 #: One (low, high) pair per input.
 Box = tuple[Pair, ...]
-#: What callers may write: one pair for all inputs, or one pair per input.
-BoxLike = Pair | Sequence[Pair] | Sequence[float] | npt.NDArray[np.floating]
+
+
+class HasBox(Protocol):
+    """A domain, by its box: where only bounds matter, its data and points are left aside."""
+
+    @property
+    def box(self) -> Box: ...
+
+
+#: What callers may write: one pair for all inputs, one pair per input, or a Domain.
+BoxLike = Pair | Sequence[Pair] | Sequence[float] | npt.NDArray[np.floating] | HasBox
 
 
 def as_box(box: BoxLike, inputs: int) -> Box:
-    """One (low, high) pair per input from one pair for all of them or one each.
+    """One (low, high) pair per input from one pair for all of them, one each, or a domain's.
 
     Raises:
         InputError: for another shape, a bound that is not finite, or low >= high.
@@ -29,7 +39,7 @@ def as_box(box: BoxLike, inputs: int) -> Box:
         ((0.0, 1.0), (-2.0, 2.0))
     """
     remedy = f"give (low, high) for all inputs, or {inputs} such pairs"
-    bounds = as_floats(box)
+    bounds = as_floats(getattr(box, "box", box))
     if bounds is None:
         raise InputError(f"box {box!r} is not numeric: {remedy}")
     if bounds.shape == (2,):

@@ -94,9 +94,7 @@ class Domain:
         Raises:
             InputError: for something else than numbers, or no row.
         """
-        columns = getattr(data, "columns", None)
-        if names is None and columns is not None:
-            names = [str(column) for column in columns]
+        names = header_of(data) if names is None else names
         X = check_inputs(data, what="data")
         return cls(range_of(X), _names(names, X.shape[1]), None, X)
 
@@ -158,18 +156,24 @@ class Domain:
             return f"[{low:.6g}, {high:.6g}]" + (f"^{self.inputs}" if self.inputs > 1 else "")
         return ", ".join(self._parts())
 
-    def renamed(self, text: str) -> str:
+    def renamed(self, text: str, on: Sequence[str] | None = None) -> str:
         """A text over x1, x2, ... with the inputs' own names.
 
+        Args:
+            text: such as a formula; where the inputs have no names of their own, it stays as it is.
+            on: what x1, x2, ... stand for in it; by default the inputs in their order.
+
         Examples:
-            >>> Domain.of(None, 2, names=("price", "x1")).renamed("relu(x1 - 2 * x2)")
-            'relu(price - 2 * x1)'
+            >>> domain = Domain.of(None, 3, names=("price", "x1", "tax"))
+            >>> domain.renamed("relu(x1 - 2 * x2)"), domain.renamed("relu(x1 - x2)", on=("x3", "x1"))
+            ('relu(price - 2 * x1)', 'relu(tax - price)')
         """
         if not self.named:
             return text
+        names = self.names if on is None else [self.renamed(argument) for argument in on]
         return re.sub(
             r"\bx([1-9][0-9]*)\b",
-            lambda m: self.names[int(m[1]) - 1] if int(m[1]) <= self.inputs else m[0],
+            lambda m: names[int(m[1]) - 1] if int(m[1]) <= len(names) else m[0],
             text,
         )
 
@@ -204,6 +208,52 @@ def range_of(X: Array) -> Box:
     low, high = X.min(axis=0), X.max(axis=0)
     flat = np.where(low == high, 0.5 * np.maximum(np.abs(low), 1.0), 0.0)
     return as_box(np.stack([low - flat, high + flat], axis=1), X.shape[1])
+
+
+def header_of(data: Any) -> tuple[str, ...] | None:
+    """The names of a DataFrame's columns; None for an array, and for columns that are only counted.
+
+    Examples:
+        >>> import pandas as pd
+        >>> header_of(pd.DataFrame({"price": [1.0]})), header_of(pd.DataFrame([[1.0]])), header_of([[1.0]])
+        (('price',), None, None)
+    """
+    columns = getattr(data, "columns", None)
+    if columns is None or not all(isinstance(column, str) for column in columns):
+        return None
+    return tuple(columns)
+
+
+def input_columns(header: Sequence[str], inputs: int, names: Sequence[str] | None = None) -> list[int]:
+    """Which columns of a table are a network's inputs, in the network's order.
+
+    They are those that bear the inputs' names, or else x1, x2, ..., wherever they stand. Where the inputs have no names
+    of their own, as many columns as inputs are taken as they stand.
+
+    Raises:
+        InputError: where the header names other columns, so that their order would be a guess.
+
+    Examples:
+        >>> input_columns(("id", "limit", "price"), 2, ("price", "limit")), input_columns(("a", "b"), 2)
+        ([2, 1], [0, 1])
+        >>> input_columns(("cost", "limit"), 2, ("price", "limit"))
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: columns cost, limit for the inputs price, limit: name the columns as the
+        inputs are
+    """
+    given = list(header)
+    for own in (_names(names, inputs), _names(None, inputs)):
+        if all(given.count(name) == 1 for name in own):
+            return [given.index(name) for name in own]
+    if names is not None:
+        few = [
+            ", ".join([*texts[:8], *(["..."] if len(texts) > 8 else [])]) for texts in (given, list(names))
+        ]
+        raise InputError(f"columns {few[0]} for the inputs {few[1]}: name the columns as the inputs are")
+    if len(given) != inputs:
+        raise InputError(f"{len(given)} columns for {inputs} inputs: give one column each")
+    return list(range(inputs))
 
 
 def parse_bounds(texts: Iterable[str], inputs: int, names: Sequence[str] | None = None) -> Domain:

@@ -105,7 +105,8 @@ def inspect(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A network: .safetensors, .pt, .pth, .npz or .onnx; or a study's folder, with --network."
+            help="A network (.pt, .safetensors, .npz, .onnx, .skops, .keras, .h5, .nnet, an agent's .zip); or a "
+            "study's folder, with --network."
         ),
     ],
     box: Annotated[

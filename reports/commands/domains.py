@@ -7,8 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from mathcircuits.detect import Domain, InputError
-from mathcircuits.detect.networks import parse_bounds, read_bounds, read_samples
+from mathcircuits.detect.networks import input_columns, parse_bounds, read_bounds, read_samples
 
 _FORMS = "give LOW HIGH, NAME=LOW:HIGH ..., one pair per input, or a file of bounds"
 #: A word that goes on with the bounds before it: a number, or bounds with or without a name.
@@ -75,12 +78,7 @@ def domain_of(
         return _finite(points, inputs, names)
     samples = None
     if data is not None:
-        samples, header = read_samples(data)
-        if samples.shape[1] != inputs:
-            raise InputError(
-                f"{data} has {samples.shape[1]} columns, the network {inputs} inputs: give one column each"
-            )
-        names = header if names is None else names
+        samples, names = _table(data, inputs, names)
     if not box:
         return None if samples is None else Domain.of_data(samples, names=names)
     return Domain.of(_bounds(box, inputs, names), inputs, data=samples)
@@ -88,8 +86,8 @@ def domain_of(
 
 def _finite(points: str, inputs: int, names: Sequence[str] | None) -> Domain:
     if Path(points).is_file():
-        X, header = read_samples(Path(points))
-        return Domain.of(Domain.finite(X, names=header if names is None else names), inputs)
+        X, names = _table(Path(points), inputs, names)
+        return Domain.finite(X, names=names)
     group = re.fullmatch(r"one-hot:([0-9]+(?:,[0-9]+)*)", points)
     try:
         if group:
@@ -104,6 +102,24 @@ def _finite(points: str, inputs: int, names: Sequence[str] | None) -> Domain:
             f"--points {points!r}: give the values of every input (0,1), one-hot:SIZE,SIZE or a file of points"
         ) from None
     return Domain.finite(Domain.cube(inputs, values), names=names)
+
+
+def _table(
+    path: Path, inputs: int, names: Sequence[str] | None
+) -> tuple[npt.NDArray[np.float64], Sequence[str] | None]:
+    """The columns of a table that are the inputs, by their names where it has a header, and what they are called."""
+    X, header = read_samples(path)
+    if header is None:
+        if X.shape[1] != inputs:
+            raise InputError(
+                f"{path} has {X.shape[1]} columns, the network {inputs} inputs: give one column each"
+            )
+        return X, names
+    try:
+        columns = input_columns(header, inputs, names)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return X[:, columns], [header[k] for k in columns] if names is None else names
 
 
 def _bounds(texts: Sequence[str], inputs: int, names: Sequence[str] | None) -> Domain:

@@ -150,12 +150,13 @@ def analysis_data(analysis: Analysis, ranks: pd.DataFrame) -> dict[str, Any]:
     content["superposition"] = ranks.astype(object).where(ranks.notna(), None).to_dict("records")
     gauge = gauge_within(analysis)
     if gauge is not None:
+        named = analysis.domain.renamed
         content["gauge"] = {
             "circuit": None if gauge.circuit is None else gauge.circuit.name,
-            "on": list(gauge.on),
-            "name": gauge.name,
-            "description": gauge.description,
-            "form": gauge.text,
+            "on": [named(argument) for argument in gauge.on],
+            "name": None if gauge.name is None else named(gauge.name, gauge.on),
+            "description": named(gauge.description),
+            "form": named(gauge.text),
         }
     return content
 
@@ -234,7 +235,12 @@ def computed(analysis: Analysis) -> dict[str, str]:
         )
     gauge = gauge_within(analysis)
     if gauge is not None:
-        lines["gauge"] = gauge.name or f"not in the catalogue: {_short(gauge.description)}"
+        named = analysis.domain.renamed
+        lines["gauge"] = (
+            f"not in the catalogue: {_short(named(gauge.description))}"
+            if gauge.name is None
+            else named(gauge.name, gauge.on)
+        )
     return lines
 
 
@@ -245,7 +251,7 @@ def _print_circuits(analysis: Analysis) -> None:
     rows = [
         [
             str(row["circuit"]), named(", ".join(row["on"])), str(row["output"]), _short(named(str(row["form"]))),
-            row["gauge"] if isinstance(row["gauge"], str) else "-", number(row["distance"], 2),
+            named(row["gauge"], row["on"]) if isinstance(row["gauge"], str) else "-", number(row["distance"], 2),
             at_most(float(row["certified"])).replace("–", "-"),
         ]
         for row in analysis.circuits.to_dict("records")

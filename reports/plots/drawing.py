@@ -102,7 +102,7 @@ def network_graph(network: Network, labels: Labels, ax: Axes) -> Axes:
     for k, matrix in enumerate(network.weights):
         _edges(matrix, places[k], places[k + 1], _reach(k, sizes), ax)
     for i, (x, y) in enumerate(places[0]):
-        _disc(x, y, f"x{i + 1}", ax)
+        _disc(x, y, network.input_names[i], ax)
     active = network.architecture.active
     for block in range(len(network.activations)):
         layer = active.index(block) if block in active else None
@@ -133,7 +133,7 @@ def in_words(network: Network, labels: Labels) -> str:
         parts.append(f"Hidden layer {layer}: {'; '.join(names)}.")
     for i, row in enumerate(network.weights[-1]):
         name = "y" if network.outputs == 1 else f"y{i + 1}"
-        sources = [f"v{j}" if len(network.weights) > 1 else f"x{j + 1}" for j in range(len(row))]
+        sources = [f"v{j}" for j in range(len(row))] if len(network.weights) > 1 else network.input_names
         terms = ", ".join(f"{weight(w)} {source}" for w, source in zip(row, sources, strict=True))
         parts.append(f"Read-out {name}: {terms}.")
     return " ".join(parts)
@@ -237,7 +237,12 @@ def _free_place(
 
 def _disc(x: float, y: float, name: str, ax: Axes) -> None:
     ax.add_patch(Circle((x, y), _RADIUS, facecolor=PANEL.light, edgecolor=INK.light, linewidth=1.1, zorder=5))
-    ax.text(x, y, name, fontsize=9, ha="center", va="center_baseline", zorder=6)
+    # Four letters are as wide as the disc; longer names are set smaller, and beyond a dozen letters cut.
+    text = name if len(name) <= 12 else f"{name[:11]}…"
+    size = max(5.0, 9 * min(1.0, 4 / len(text)))
+    written = ax.text(x, y, text, fontsize=size, ha="center", va="center_baseline", zorder=6)
+    if text != name:
+        on_hover(written, name)
 
 
 def _neuron(x: float, y: float, name: str, label: NeuronLabel, bias: float, ax: Axes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -46,13 +48,13 @@ def neuron_response(
         [1.0, 0.0]
     """
     if network.inputs > 2:
-        return _weights(network.weights[block][neuron], "v" if block else "x", ax)
+        return _weights(network.weights[block][neuron], None if block else network.input_names, ax)
     run = network.run(_points(box))
     after = run[hook_post(block)][:, neuron]
     if network.inputs == 1:
-        return _curve(box, after, colour, ax)
+        return _curve(network, box, after, colour, ax)
     kinked = network.activations[block].startswith(_KINKED)
-    return _map(box, after, run[hook_pre(block)][:, [neuron]] if kinked else None, ax)
+    return _map(network, box, after, run[hook_pre(block)][:, [neuron]] if kinked else None, ax)
 
 
 def output_response(
@@ -71,18 +73,18 @@ def output_response(
         1
     """
     if network.inputs > 2:
-        return _weights(network.weights[-1][output], "v" if network.activations else "x", ax)
+        return _weights(network.weights[-1][output], None if network.activations else network.input_names, ax)
     points = _points(box)
     run = network.run(points)
     values = run[HOOK_OUTPUT][:, output]
     if network.inputs == 2:
         kinked = [block for block, name in enumerate(network.activations) if name.startswith(_KINKED)]
         before = [run[hook_pre(block)] for block in kinked]
-        return _map(box, values, np.hstack(before) if before else None, ax)
+        return _map(network, box, values, np.hstack(before) if before else None, ax)
     if task is not None:
         target = task(points)[:, output]
         ax.plot(points[:, 0], target, color=NEGATIVE.light, linewidth=1.6, linestyle=":", zorder=4)
-    return _curve(box, values, colour, ax)
+    return _curve(network, box, values, colour, ax)
 
 
 def _points(box: Box) -> Array:
@@ -91,19 +93,19 @@ def _points(box: Box) -> Array:
     return np.stack([side.ravel() for side in np.meshgrid(*axes)], axis=1)
 
 
-def _curve(box: Box, values: Array, colour: Colour, ax: Axes) -> Axes:
+def _curve(network: Network, box: Box, values: Array, colour: Colour, ax: Axes) -> Axes:
     ((low, high),) = box
     ax.axhline(0, color=FAINT.light, linewidth=0.7)
     if low < 0 < high:
         ax.axvline(0, color=FAINT.light, linewidth=0.7)
     ax.plot(np.linspace(low, high, len(values)), values, color=colour.light, linewidth=1.8)
-    ax.set(xlim=(low, high), xlabel="x1")
+    ax.set(xlim=(low, high), xlabel=network.input_names[0])
     ax.set_xticks([low, high])
     ax.locator_params(axis="y", nbins=3)
     return ax
 
 
-def _map(box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
+def _map(network: Network, box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
     (left, right), (low, high) = box
     square = values.reshape(_GRID, _GRID)
     ax.imshow(
@@ -118,7 +120,7 @@ def _map(box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
     for column in [] if before is None else before.T:
         if column.min() < 0 < column.max():
             ax.contour(*sides, column.reshape(_GRID, _GRID), levels=[0.0], colors=[_KINK], linewidths=1.2)
-    ax.set(xlabel="x1", ylabel="x2")
+    ax.set(xlabel=network.input_names[0], ylabel=network.input_names[1])
     ax.set_xticks([left, right])
     ax.set_yticks([low, high])
     ax.xaxis.labelpad = ax.yaxis.labelpad = -7
@@ -127,10 +129,10 @@ def _map(box: Box, values: Array, before: Array | None, ax: Axes) -> Axes:
     return ax
 
 
-def _weights(row: Array, source: str, ax: Axes) -> Axes:
+def _weights(row: Array, inputs: Sequence[str] | None, ax: Axes) -> Axes:
     """Incoming weights as bars: up and solid for positive, down and hatched for negative.
 
-    Inputs count from 1, neurons from 0, as everywhere.
+    They weigh the inputs of these names, else the neurons of the layer before, which count from 0.
     """
     bars = ax.bar(
         range(len(row)),
@@ -144,9 +146,8 @@ def _weights(row: Array, source: str, ax: Axes) -> Axes:
     ax.axhline(0, color=MUTED.light, linewidth=0.7)
     # More names than a dozen would run into each other at this size.
     step = -(-len(row) // 12)
-    first = 1 if source == "x" else 0
-    names = [f"{source}{i + first}" for i in range(0, len(row), step)]
-    ax.set_xticks(range(0, len(row), step), names)
+    names = [f"v{i}" for i in range(len(row))] if inputs is None else inputs
+    ax.set_xticks(range(0, len(row), step), names[::step])
     ax.tick_params(axis="x", length=0, labelsize=7.5)
     ax.locator_params(axis="y", nbins=3)
     ax.spines["bottom"].set_visible(False)

@@ -298,7 +298,7 @@ def readers(layers: Sequence[Layer]) -> list[Layer]:
         width = {layer.into for layer in last}
         if len(width) != 1 or any(layer.out in width for layer in last[:-1]):
             continue
-        trunk = _ends(layers[:start])
+        trunk = _ends(layers[:start]) if start else None
         if start and trunk is not None and trunk[1] in width and len(last) > 1 and _ends(last) is None:
             return list(last)
     return []

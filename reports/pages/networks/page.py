@@ -193,7 +193,9 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
     program = analysis.program
     where = "anywhere on the box" if analysis.domain.points is None else "at any of its points"
     error = f"off by at most {at_most(program.certificate.upper)} {where}"
-    text = analysis.domain.renamed(program.text)
+    named = analysis.domain.renamed
+    text = named(program.text)
+    proved = "on the whole box" if analysis.domain.points is None else "at all its points"
     if program.formula is not None:
         lines.append(("Formula", text, error))
         if program.constants == "fitted":
@@ -211,16 +213,20 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
         (
             "Certificate",
             "",
-            f"at least {number(proof.lower)} and at most {at_most(proof.upper)} off {_short(proof.spec)}, "
-            f"proved on the whole box (by {proof.method}{ended}); the largest error found is at ({at})",
+            f"at least {number(proof.lower)} and at most {at_most(proof.upper)} off {_short(named(proof.spec))}, "
+            f"proved {proved} (by {proof.method}{ended}); the largest error found is at ({at})",
         )
     )
     if gauge is not None:
         known = gauge.name is not None
         lines.append(
-            ("Gauge", gauge.text, "" if known else f"not in the catalogue: {_short(gauge.description)}")
+            (
+                "Gauge",
+                named(gauge.text),
+                "" if known else f"not in the catalogue: {_short(named(gauge.description))}",
+            )
         )
-    front = pd.DataFrame([point._asdict() for point in program.front])
+    front = pd.DataFrame([point._replace(text=named(point.text))._asdict() for point in program.front])
     columns = [
         Column("complexity", "nodes", "count"),
         Column("error", "off by at most", "bound", "anywhere on the box; proved, rounded up"),
@@ -257,7 +263,8 @@ def _normal_form(analysis: Analysis) -> PageSection:
     except InputError as error:
         return PageSection("normal-form", heading, empty=f"It has none here: {error}.")
     lines = [
-        (f"y{k + 1}" if form.outputs > 1 else "y", _short(text), "") for k, text in enumerate(form.text())
+        (f"y{k + 1}" if form.outputs > 1 else "y", _short(analysis.domain.renamed(text)), "")
+        for k, text in enumerate(form.text())
     ]
     words = (
         f"What is left when the choice of neurons is removed: a straight part and {counted(form.kinks, 'kink')}. "
@@ -379,8 +386,14 @@ def _texts(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with tuples of names as texts, inputs by their own names."""
     if not len(frame):
         return frame
-    named = frame.assign(on=frame["on"].map(lambda on: analysis.domain.renamed(", ".join(on))))
-    return named.assign(form=named["form"].map(analysis.domain.renamed)) if "form" in named else named
+    renamed = analysis.domain.renamed
+    named = frame.assign(on=frame["on"].map(lambda on: renamed(", ".join(on))))
+    if "form" in frame:
+        named = named.assign(form=frame["form"].map(renamed))
+    if "gauge" in frame:
+        gauges = zip(frame["gauge"], frame["on"], strict=True)
+        named["gauge"] = [renamed(text, on) if isinstance(text, str) else text for text, on in gauges]
+    return named
 
 
 def _short(text: str) -> str:

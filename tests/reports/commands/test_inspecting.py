@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Network, UnknownNameError, hand_derived
+from mathcircuits.detect import About, Network, UnknownNameError, hand_derived
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.studies.folder import Study
@@ -110,3 +110,40 @@ def test_inspect_reads_the_part_that_is_named(tmp_path: Path, capsys: pytest.Cap
     head = capsys.readouterr().out.splitlines()
     assert head[0].startswith("2-2-2, relu")
     assert "link: sigmoid of the outputs, which are read without it (logits)" in head[1:3]
+
+
+def test_a_tables_columns_are_read_by_name_and_the_names_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = About(input_names=("price", "limit"))
+    file = save(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]], about=about), tmp_path / "net.npz")
+    rows = np.random.default_rng(0).uniform([0, -1, -5], [1, 4, 9], (100, 3)).round(3)
+    data, page = tmp_path / "data.csv", tmp_path / "net.html"
+    np.savetxt(data, rows, delimiter=",", header="id,limit,price", comments="")
+    assert main(["inspect", str(file), "--data", str(data)]) == 0
+    out = capsys.readouterr().out
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    head = f"read on price in [{low[2]:g}, {high[2]:g}], limit in [{low[1]:g}, {high[1]:g}], on 100 samples"
+    assert head in out.splitlines()[0]
+    assert "gauge      price - relu(price - limit)" in out
+    assert not re.search(r"\bx[12]\b", out)
+    assert main(["inspect", str(file), "--data", str(data), "--json", "--html", str(page)]) == 0
+    # All that the JSON says of inputs bears their names; the weights have none.
+    assert not re.search(r"\bx[12]\b", capsys.readouterr().out)
+    drawings = re.findall(r"<svg\b.*?</svg>", page.read_text("utf-8"), flags=re.DOTALL)
+    texts = [html.unescape(re.sub(r"<[^>]+>", " ", drawing)).split() for drawing in drawings]
+    assert len(texts) == 2
+    for words in texts:
+        assert {"price", "limit"} <= set(words)
+        assert not {"x1", "x2"} & set(words)
+    np.savetxt(data, rows, delimiter=",", header="id,limit,cost", comments="")
+    assert main(["inspect", str(file), "--data", str(data)]) == 2
+    assert "columns id, limit, cost for the inputs price, limit" in capsys.readouterr().err
+
+
+def test_a_few_points_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = save(hand_derived("minimum"), tmp_path / "net.npz")
+    assert main(["inspect", str(file), "--points", "0,1"]) == 0
+    out = capsys.readouterr().out
+    assert "at any of its points" in out
+    assert "not tested: directions (4 inputs" in out
