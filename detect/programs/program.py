@@ -59,7 +59,7 @@ from .atom_form import (
     sketches,
     used_atoms,
 )
-from .criteria import CLOSER, CONSTANT, PROGRAM_SHARE, VARIANCE_LEFT
+from .criteria import CLOSER, CONSTANT, PROGRAM_SHARE, ROUNDING, VARIANCE_LEFT
 from .feature_sums import feature_sums, without_bounds
 from .lengths import (
     complexity,
@@ -374,7 +374,8 @@ class _Search:
                     refused.add(text)
                     found = self._accepted(candidate, kinds)
                     if found is not None:
-                        return found
+                        sharper = self._sharper(candidate) if found.constants == "fitted" else None
+                        return sharper or found
                 waiting = []
                 stopped = time.monotonic() > self.deadline
                 if stopped:
@@ -384,6 +385,20 @@ class _Search:
             if stopped:
                 break
         return self._nearest(stopped=stopped)
+
+    def _sharper(self, candidate: _Candidate) -> Program | None:
+        """The program of the same structure that is the network up to rounding with constants of few digits.
+
+        The tolerance may allow 9.8 for a network that computes 9.81 |x|. A digit more that takes the error from a
+        hundredth to 1e-12 is no chance.
+        """
+        size = _nodes(candidate.formulas)
+        for other in self._front():
+            if other.excess <= ROUNDING and _nodes(other.formulas) == size:
+                found = self._accepted(other, ("exact", "decimal"))
+                if found is not None:
+                    return found
+        return None
 
     def _smooth(self) -> Program:
         """The program of a network that is not piecewise linear."""
@@ -676,6 +691,15 @@ def _text(formulas: Sequence[Formula]) -> str:
 
 def _complexity(formulas: Sequence[Formula]) -> int:
     return sum(complexity(formula.root) for formula in formulas)
+
+
+def _nodes(formulas: Sequence[Formula]) -> int:
+    """The nodes of the formulas' trees, each number one: the size of the structure."""
+
+    def count(node: Node) -> int:
+        return 1 + sum(map(count, node.children))
+
+    return sum(count(formula.root) for formula in formulas)
 
 
 def _to_sympy(formulas: Sequence[Formula]) -> sympy.Basic:
