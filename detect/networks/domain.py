@@ -154,7 +154,11 @@ class Domain:
         if self.points is None and not self.named and len(set(self.box)) == 1:
             low, high = self.box[0]
             return f"[{low:.6g}, {high:.6g}]" + (f"^{self.inputs}" if self.inputs > 1 else "")
-        return ", ".join(self._parts())
+        parts = self._parts()
+        ranges = {part.partition(" in ")[2] for part in parts}
+        if not self.named and len(parts) > 2 and len(ranges) == 1:
+            return f"x1 to x{self.inputs} in {ranges.pop()}"
+        return ", ".join(parts)
 
     def renamed(self, text: str, on: Sequence[str] | None = None) -> str:
         """A text over x1, x2, ... with the inputs' own names.

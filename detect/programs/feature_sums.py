@@ -76,12 +76,12 @@ def without_bounds(formula: Formula, box: Box) -> Formula:
 def _without_arithmetic(node: Node) -> Node:
     """The tree with operators on two numbers worked out, and `x - (-c)` written as `x + c`."""
     children = tuple(_without_arithmetic(child) for child in node.children)
-    values = [child.value for child in children]
-    if node.kind in _OPERATORS and isinstance(values[-1], Fraction):
-        if isinstance(values[0], Fraction) and (values[1] or node.kind != "/"):
-            return Node("number", _OPERATORS[node.kind](*values))
-        if node.kind in _OPPOSITE and values[1] < 0:
-            return Node(_OPPOSITE[node.kind], None, (children[0], Node("number", -values[1])))
+    if node.kind in _OPERATORS and isinstance(second := children[1].value, Fraction):
+        first = children[0].value
+        if isinstance(first, Fraction) and (second or node.kind != "/"):
+            return Node("number", _OPERATORS[node.kind](first, second))
+        if node.kind in _OPPOSITE and second < 0:
+            return Node(_OPPOSITE[node.kind], None, (children[0], Node("number", -second)))
     return Node(node.kind, node.value, children)
 
 

@@ -78,3 +78,11 @@ def test_four_points_are_too_few_for_directions_and_that_is_said() -> None:
     assert found.directions.empty
     assert found.skipped == ("directions (4 inputs, at least 30 are needed to fit and test read-outs)",)
     assert found.to_dict()["certificate"]["method"] == "enumeration"
+
+
+def test_many_inputs_of_one_range_are_said_in_one() -> None:
+    assert Domain.finite(Domain.one_hot(3, 3)).text == "x1 to x6 in {0, 1}"
+    assert Domain.finite(Domain.cube(2)).text == "x1 in {0, 1}, x2 in {0, 1}"
+    assert (
+        Domain.finite(Domain.cube(3), names=("a", "b", "c")).text == "a in {0, 1}, b in {0, 1}, c in {0, 1}"
+    )
