@@ -14,7 +14,7 @@ VARIANCE_LEFT = 0.01
 #: An output that varies by less of its size is a constant up to rounding. Used by programs.
 CONSTANT = 1e-9
 #: A formula that is off by less than this share of the tolerance is the network up to rounding. Used by programs.
-ROUNDING = 1e-6
+SHARP = 1e-6
 #: An error is less than another only beyond rounding, relative. Used by programs (the front).
 CLOSER = 1e-9
 #: A feature of which this share of its square is left beside the others is not told apart from them. Used by programs

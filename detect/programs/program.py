@@ -59,7 +59,7 @@ from .atom_form import (
     sketches,
     used_atoms,
 )
-from .criteria import CLOSER, CONSTANT, PROGRAM_SHARE, ROUNDING, VARIANCE_LEFT
+from .criteria import CLOSER, CONSTANT, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
 from .feature_sums import feature_sums, without_bounds
 from .lengths import (
     complexity,
@@ -394,7 +394,7 @@ class _Search:
         """
         size = _nodes(candidate.formulas)
         for other in self._front():
-            if other.excess <= ROUNDING and _nodes(other.formulas) == size:
+            if other.excess <= SHARP and _nodes(other.formulas) == size:
                 found = self._accepted(other, ("exact", "decimal"))
                 if found is not None:
                     return found
