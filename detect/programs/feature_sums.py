@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -26,10 +25,6 @@ MOST_TERMS = 3
 _STEP = 0.005
 #: How often the slack for a coefficient is halved: to a thousandth of the tolerance.
 _HALVINGS = 10
-_OPERATORS: dict[str, Callable[..., Fraction]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-}  # fmt: skip
-_OPPOSITE = {"+": "-", "-": "+"}
 
 
 def feature_sums(sample: Array, targets: Array, box: Box, tolerances: Array) -> Iterator[tuple[Formula, ...]]:
@@ -62,27 +57,15 @@ def without_bounds(formula: Formula, box: Box) -> Formula:
     """The formula with numbers for `low` and `high`, the bounds of its first input.
 
     Examples:
-        >>> without_bounds(Formula("relu(x2 - (3 * low + high) / 4)"), ((0.0, 1.0), (-0.5, 1.0)))
-        Formula('relu(x2 + 0.125)')
+        >>> without_bounds(Formula("relu(x2 - low)"), ((0.0, 1.0), (-0.5, 1.0)))
+        Formula('relu(x2 - (-0.5))')
     """
     first = int(formula.variables[0][1:]) - 1 if formula.variables else 0
     bounds = {
         name: Formula.from_tree(Node("number", Fraction(value)))
         for name, value in zip(("low", "high"), box[first], strict=True)
     }
-    return Formula.from_tree(_without_arithmetic(formula.substitute(bounds).root))
-
-
-def _without_arithmetic(node: Node) -> Node:
-    """The tree with operators on two numbers worked out, and `x - (-c)` written as `x + c`."""
-    children = tuple(_without_arithmetic(child) for child in node.children)
-    if node.kind in _OPERATORS and isinstance(second := children[1].value, Fraction):
-        first = children[0].value
-        if isinstance(first, Fraction) and (second or node.kind != "/"):
-            return Node("number", _OPERATORS[node.kind](first, second))
-        if node.kind in _OPPOSITE and second < 0:
-            return Node(_OPPOSITE[node.kind], None, (children[0], Node("number", -second)))
-    return Node(node.kind, node.value, children)
+    return formula.substitute(bounds)
 
 
 def _folded(formula: Formula, box: Box) -> Formula:
