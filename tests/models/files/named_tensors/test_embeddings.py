@@ -34,7 +34,11 @@ def test_two_blocks_of_one_hot_inputs() -> None:
 
 def test_tables_side_by_side_without_a_word_are_refused() -> None:
     rng = np.random.default_rng(0)
-    tensors = {"W_x": rng.normal(size=(3, 4)), "W_y": rng.normal(size=(3, 4)), "out": rng.normal(size=(2, 4))}
+    tensors = {
+        "W_x": rng.normal(size=(3, 4)),
+        "W_y": rng.normal(size=(3, 4)),
+        "out.weight": rng.normal(size=(2, 4)),
+    }
     with pytest.raises(InputError, match="layers do not chain"):
         load(tensors)
     assert read_network(tensors, one_hot=True).sizes == (6, 4, 2)
