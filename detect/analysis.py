@@ -33,7 +33,7 @@ from .networks.domain import Domain, header_of, input_columns
 from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
-from .programs.criteria import CONSTANT
+from .programs.criteria import FLAT_OUTPUT
 from .programs.program import Program, decompile
 from .recognition.search import find_circuits
 
@@ -163,7 +163,7 @@ class Analysis:
                 if all(not v.any() for v in posts)
                 else "no hidden neuron varies"
             )
-        elif (outputs <= CONSTANT * np.abs(acts.outputs).max(axis=0)).all():
+        elif (outputs <= FLAT_OUTPUT * np.abs(acts.outputs).max(axis=0)).all():
             what = "the outputs are constant"
         else:
             return ""

@@ -77,3 +77,9 @@ PASS = 0.99
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 3e-7)
 #: An output whose bent part has at most this share of its square is affine up to rounding.
 AFFINE_OUTPUT = 1e-18
+#: Below this coth(a) - 1/a is a/3 to half the digits of a float, and the difference would lose more. Used by rare
+#: neurons.
+SERIES = 1e-4
+#: A weight that is left where copies of a variable cancel, beside the layer's largest: rounding. Used by weight
+#: patterns.
+CANCELLED_WEIGHT = 1e-12

@@ -21,6 +21,7 @@ from ..networks.box import Box
 from ..networks.nonlinearities import apply_nonlinearity
 from ..networks.stacks import Stack
 from ..statistics.criteria import EQUAL, FLOOR, ROUNDING, TINY
+from .criteria import SERIES
 
 Array = npt.NDArray[np.float64]
 #: Points that are drawn for a neuron.
@@ -171,8 +172,8 @@ def _tilted(tilts: Array, box: Box, count: int, rng: np.random.Generator) -> tup
 
 def _along(a: Array) -> Array:
     """coth(a) - 1 / a, the mean of t under exp(a t), for a >= 0."""
-    safe = np.maximum(a, 1e-6)
-    return np.where(a > 1e-4, 1.0 / np.tanh(safe) - 1.0 / safe, a / 3.0)
+    safe = np.maximum(a, SERIES)
+    return np.where(a > SERIES, 1.0 / np.tanh(safe) - 1.0 / safe, a / 3.0)
 
 
 def _tilts_of(means: Array) -> Array:

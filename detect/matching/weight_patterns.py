@@ -27,7 +27,7 @@ from ..features.feature import Feature
 from ..networks.nonlinearities import leaky_slope
 from ..networks.stacks import Stack
 from ..statistics.criteria import EQUAL, TINY
-from .criteria import SMALLEST_SHARE
+from .criteria import CANCELLED_WEIGHT, SMALLEST_SHARE
 from .pattern_laws import few_variables_p, pattern_p
 from .probes import Probes
 
@@ -236,7 +236,7 @@ def _merged(weights: Array, first: Indices, sign: Array) -> Array:
         merged[network, :, variable] = 0.0
     # What cancels leaves rounding, which is no weight.
     size = np.abs(weights).max(axis=(1, 2), keepdims=True)
-    return np.where(np.abs(merged) <= EQUAL * 1e-3 * size, 0.0, merged) if len(repeated) else merged
+    return np.where(np.abs(merged) <= CANCELLED_WEIGHT * size, 0.0, merged) if len(repeated) else merged
 
 
 def _same_function(rows: Array, size: Array, *, linear: bool, rescalable: bool) -> tuple[Indices, Array]:

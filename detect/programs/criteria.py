@@ -12,7 +12,7 @@ PROGRAM_SHARE = 5e-3
 #: error in units. Used by programs.
 VARIANCE_LEFT = 0.01
 #: An output that varies by less of its size is a constant up to rounding. Used by programs.
-CONSTANT = 1e-9
+FLAT_OUTPUT = 1e-9
 #: A formula that is off by less than this share of the tolerance is the network up to rounding. Used by programs.
 SHARP = 1e-6
 #: An error is less than another only beyond rounding, relative. Used by programs (the front).
@@ -28,4 +28,4 @@ MISSES = (1e-9, 1e-3, 1e-2, 3e-2)
 SPANNED = 1e-16
 #: A constant of a proposed formula below this is the rounding of a longer text: nine digits are printed. Used by
 #: programs (symbolic regression).
-NOTHING = 1e-9
+VANISHING = 1e-9

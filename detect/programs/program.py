@@ -59,7 +59,7 @@ from .atom_form import (
     sketches,
     used_atoms,
 )
-from .criteria import CLOSER, CONSTANT, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
+from .criteria import CLOSER, FLAT_OUTPUT, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
 from .feature_sums import feature_sums, without_bounds
 from .lengths import (
     complexity,
@@ -670,7 +670,7 @@ def _pareto(rows: Sequence[tuple[int, float, T]]) -> list[T]:
 def _ranges(values: Array) -> Array:
     """The range of each output [n, outputs]; of one that is constant its size, and of one that is 0 everywhere 1."""
     size, spread = np.abs(values).max(axis=0), np.ptp(values, axis=0)
-    return np.where(spread > CONSTANT * size, spread, np.where(size > 0, size, 1.0))
+    return np.where(spread > FLAT_OUTPUT * size, spread, np.where(size > 0, size, 1.0))
 
 
 def _readable(number: Fraction) -> bool:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..features.formulas import Formula
-from .criteria import NOTHING
+from .criteria import VANISHING
 from .lengths import shortened
 
 Array = npt.NDArray[np.float64]
@@ -89,5 +89,5 @@ def _formula(text: str) -> Formula:
     floats = {n: sp.Float(float(n)) for n in exact.atoms(sp.Rational) if n.q != 1}
     expanded = sp.expand(exact.xreplace(floats))
     # What is 0 but for the rounding of constants is left out.
-    nothing = {n: sp.Integer(0) for n in expanded.atoms(sp.Float) if abs(n) < NOTHING}
+    nothing = {n: sp.Integer(0) for n in expanded.atoms(sp.Float) if abs(n) < VANISHING}
     return Formula.from_sympy(sp.expand(expanded.xreplace(nothing)))

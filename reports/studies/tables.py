@@ -269,7 +269,9 @@ def prevalence_counts(
                 }
             )
             axis = _axis((feature, on))
-            halves.append(None if axis is None or not holders else (oriented, axis, len(among), holders, before))
+            halves.append(
+                None if axis is None or not holders else (oriented, axis, len(among), holders, before)
+            )
     sizes = Counter(halves)
     where = "/".join((condition.task.name, condition.sizes, condition.regimen))
     pairs = [half for half in sizes if half is not None and sizes[half] > 1]
