@@ -68,8 +68,8 @@ from .networks.network import Activations as Activations
 from .networks.network import LayerActivations as LayerActivations
 from .networks.network import Network as Network
 from .networks.network import as_network as as_network
+from .programs.decompiling import decompile as decompile
 from .programs.program import Program as Program
-from .programs.program import decompile as decompile
 from .recognition.candidates_search import Candidate as Candidate
 from .recognition.candidates_search import candidates as candidates
 from .recognition.gauges import Gauge as Gauge

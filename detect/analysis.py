@@ -34,7 +34,8 @@ from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
 from .programs.criteria import FLAT_OUTPUT
-from .programs.program import Program, decompile
+from .programs.decompiling import decompile
+from .programs.program import Program
 from .recognition.search import find_circuits
 
 if TYPE_CHECKING:

@@ -165,7 +165,7 @@ def _tilted(tilts: Array, box: Box, count: int, rng: np.random.Generator) -> tup
     curved = 1.0 + np.log(uniform + (1.0 - uniform) * np.exp(-2.0 * safe)) / safe
     t = np.clip(np.where(a > ROUNDING, curved, 2 * uniform - 1), -1.0, 1.0)
     # ln(sinh(a) / a), the logarithm of the mean of exp(a t).
-    normal = np.where(a > 1e-4, safe + np.log(-np.expm1(-2.0 * safe)) - np.log(2.0 * safe), a**2 / 6)
+    normal = np.where(a > SERIES, safe + np.log(-np.expm1(-2.0 * safe)) - np.log(2.0 * safe), a**2 / 6)
     weight = np.exp(normal.sum() - t @ a)
     return centre + half * t * np.where(tilts < 0.0, -1.0, 1.0), weight
 

@@ -1,3 +1,3 @@
 from .criteria import PROGRAM_ERROR as PROGRAM_ERROR
+from .decompiling import decompile as decompile
 from .program import Program as Program
-from .program import decompile as decompile

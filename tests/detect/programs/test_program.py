@@ -22,8 +22,9 @@ from mathcircuits.detect.exact.piecewise import from_formulas
 from mathcircuits.detect.features.formulas import Formula
 from mathcircuits.detect.features.task import Task, hand_derived, hand_derived_names, tasks
 from mathcircuits.detect.networks.network import Network
+from mathcircuits.detect.programs.decompiling import decompile
 from mathcircuits.detect.programs.lengths import complexity
-from mathcircuits.detect.programs.program import Program, decompile
+from mathcircuits.detect.programs.program import Program
 
 Array = npt.NDArray[np.float64]
 SHALLOW = [name for name in tasks if len(tasks[name].hidden or tasks[name].hidden_with_bias or ()) == 1]
