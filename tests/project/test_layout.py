@@ -64,7 +64,7 @@ def test_no_folder_holds_too_many_modules() -> None:
 
 
 #: Networks of other libraries, which several modules read together.
-JOINT = {"test_foreign.py"}
+JOINT = {"test_foreign.py", "test_kinds.py"}
 NAMED = [
     (path, name)
     for top in ("detect", "models", "reports", "docs")
