@@ -59,6 +59,8 @@ class Program:
         reason: why there is no formula; empty where there is one.
 
     Examples:
+        >>> from ..networks.network import Network
+        >>> from .decompiling import decompile
         >>> program = decompile(Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]]))
         >>> program
         Program(min(x1, x2), max error ... on [-1, 1]^2)
@@ -90,6 +92,8 @@ class Program:
         """The tolerance in words, as it was asked for.
 
         Examples:
+            >>> from ..networks.network import Network
+            >>> from .decompiling import decompile
             >>> network = Network([[[1.0], [-1.0]], [[1.0, 1.0]]])
             >>> decompile(network).tolerance_text, decompile(network, tolerance=0.01, absolute=True).tolerance_text
             ("0.5% of the output's range", '0.01')
@@ -134,6 +138,8 @@ class Program:
         """The formulas tried that no simpler one is as close as, simplest first; certified when asked for.
 
         Examples:
+            >>> from ..networks.network import Network
+            >>> from .decompiling import decompile
             >>> program = decompile(Network([[[1.0], [-1.0]], [[1.0, 1.0]]]))
             >>> [(point.complexity, point.text) for point in program.front]
             [(1, '0'), (2, 'abs(x1)')]
