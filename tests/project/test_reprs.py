@@ -107,7 +107,7 @@ THINGS: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     ),
     "Certificate": (
         lambda _: replace(certify(MINIMUM, "x1"), spec=EVIL),
-        [EVIL, "between 2 and 2", "(1, -1)", "[-1, 1] x [-1, 1]"],
+        [EVIL, "between 2 and 2", "(1, -1)", "[-1, 1]^2", "real arithmetic"],
     ),
     "CanonicalForm": (lambda _: canonical_form(MINIMUM), ["y1 = ", "|0.7071 x1 - 0.7071 x2|", "-0.7071"]),
     "Ensemble": (
@@ -158,7 +158,10 @@ def test_a_repr_says_what_is_true() -> None:
     assert repr(Catalogue([catalogue["greaterness"]])) == "Catalogue(1 feature)"
     assert repr(circuits["minimum"]) == "Circuit('minimum', 'min(x1, x2)', as x1 - relu(x1 - x2))"
     proof = repr(certify(MINIMUM, "x1"))
-    assert proof == "Certificate(max |net - x1| = 2 at (1, -1) on [-1, 1]^2, by cells)"
+    assert proof == (
+        "Certificate(max |net - x1| = 2 at (1, -1) on [-1, 1]^2, for real arithmetic on the stored weights, by cells, "
+        "verified)"
+    )
     assert repr(analyse(MINIMUM, init="uniform")) == "Analysis(2-3-1, 3 of 3 neurons matched)"
 
 

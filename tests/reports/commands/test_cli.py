@@ -236,9 +236,9 @@ def test_inspect_says_that_there_is_no_formula(capsys: pytest.CaptureFixture[str
     [
         (
             (300, 1000, 10),
-            ("features greaterness", "directions (1000 neurons", "1000 hidden neurons, 300 inputs"),
+            ("directions (9601000 pairs", "1000 hidden neurons, 300 inputs"),
         ),
-        ((20, 2000, 1), ("directions (2000 neurons", "2000 hidden neurons, 20 inputs")),
+        ((20, 2000, 1), ("directions (", "2000 hidden neurons, 20 inputs")),
     ],
 )
 def test_inspect_names_what_is_too_costly(
