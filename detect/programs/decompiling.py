@@ -370,7 +370,9 @@ class _Search:
             if own.upper > self.tolerances[k]:
                 return f"output {k + 1}: {self._too_far(own, float(self.tolerances[k]))}"
         left = ((self._values(candidate.formulas) - self.targets) ** 2).mean(axis=0)
-        variance = self.targets.var(axis=0)
+        # The variance of a constant output is the rounding of its values, which nothing has to explain.
+        constant = np.ptp(self.targets, axis=0) <= FLAT_OUTPUT * np.abs(self.targets).max(axis=0)
+        variance = np.where(constant, 0.0, self.targets.var(axis=0))
         share = float((left / np.where(variance > 0, variance, np.inf)).max())
         if share > VARIANCE_LEFT:
             return f"what meets the tolerance leaves {share:.0%} of the output's variance"

@@ -320,6 +320,14 @@ def test_a_rare_bump_is_not_explained_by_nothing() -> None:
     assert program.text != "0" or program.formula is None
 
 
+@pytest.mark.parametrize("value", [np.pi, 1 / 3, 1e6 / 7, -1e-5])
+def test_a_constant_network_is_its_constant(value: float) -> None:
+    """The sample's values differ by rounding alone, which is no variance that a formula leaves."""
+    program = decompile(Network([[[0.0, 0.0]], [[0.1]]], [[1.0], [value - 0.1]]))
+    assert program.formula is not None
+    assert program.certificate.upper <= 5e-3 * abs(value)
+
+
 def test_the_nearest_is_never_worse_than_a_constant() -> None:
     rng = np.random.default_rng(2)
     network = Network(
