@@ -26,11 +26,11 @@ from .kinks import kink_criterion as kink_criterion
 from .kinks import kink_criterion_many as kink_criterion_many
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
-from .neuron_nulls import atoms_of as atoms_of
-from .neuron_nulls import largest_p as largest_p
-from .neuron_nulls import neuron_null as neuron_null
-from .neuron_nulls import scores_of as scores_of
-from .neuron_nulls import upstream_of as upstream_of
 from .neurons import match_neurons as match_neurons
+from .nulls.neuron_nulls import atoms_of as atoms_of
+from .nulls.neuron_nulls import largest_p as largest_p
+from .nulls.neuron_nulls import neuron_null as neuron_null
+from .nulls.neuron_nulls import scores_of as scores_of
+from .nulls.neuron_nulls import upstream_of as upstream_of
 from .probes import depth_of as depth_of
 from .probes import probes_for as probes_for

@@ -13,7 +13,7 @@ from ..features.catalogues import Catalogue
 from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
 from .layer import Layer, duplicates
-from .neuron_nulls import NeuronNull, atoms_of, largest_p, neuron_null, scores_of
+from .nulls.neuron_nulls import NeuronNull, atoms_of, largest_p, neuron_null, scores_of
 from .rare_neurons import (
     RareNeuron,
     largest_pre,

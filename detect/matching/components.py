@@ -39,7 +39,7 @@ from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
 from .correlations import Scores, class_scores, unit_vectors
 from .criteria import GATE, TRAINED_RANK
-from .neuron_nulls import NeuronNull, fit_null, largest_p
+from .nulls.neuron_nulls import NeuronNull, fit_null, largest_p
 from .probes import Probes, probes_for
 
 if TYPE_CHECKING:

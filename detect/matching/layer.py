@@ -16,7 +16,7 @@ from ..statistics.criteria import TINY
 from .ablation import mean_ablation, one_feature, substitution
 from .correlations import UPSTREAM, Scores, box_bounds, upstream_table
 from .criteria import COPY
-from .neuron_nulls import upstream_of
+from .nulls.neuron_nulls import upstream_of
 from .probes import DEEP_CHOICES, MAX_INPUTS, Probes
 
 Array = npt.NDArray[np.float64]

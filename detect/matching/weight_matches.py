@@ -16,7 +16,7 @@ from ..networks.stacks import Stack
 from ..statistics.criteria import FLOOR, ROUNDING, TINY
 from .correlations import UPSTREAM, unit_vectors
 from .criteria import ALPHA, GATE, REACHED
-from .pattern_laws import few_variables_p, pattern_p
+from .nulls.pattern_laws import few_variables_p, pattern_p
 from .probes import Probes
 from .weight_patterns import (
     MAX_VARIABLES,

@@ -9,7 +9,7 @@ At any width and without a simulation: weights alone say that a neuron is relu(v
   are opposite): their weights add up. A variable without incoming weights is constant and counts as none.
 - *Patterns.* Those of the catalogue's ridges with weights of one size: v, -v, v - w, v + w, -v - w, ... Behind a layer
   each variable's unit is free, so only the choice of variables and the signs say something, and the null is
-  `pattern_laws.few_variables_p`. Inputs come in their own units, and the null is `pattern_laws.pattern_p`.
+  `nulls.pattern_laws.few_variables_p`. Inputs come in their own units, and the null is `pattern_p` there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..networks.nonlinearities import leaky_slope
 from ..networks.stacks import Stack
 from ..statistics.criteria import EQUAL, TINY
 from .criteria import CANCELLED_WEIGHT, SMALLEST_SHARE
-from .pattern_laws import few_variables_p, pattern_p
+from .nulls.pattern_laws import few_variables_p, pattern_p
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from mathcircuits.detect import InputError, UnknownNameError, analyse_many, hand_derived
-from mathcircuits.detect.matching import neuron_nulls as nulls
 from mathcircuits.detect.matching.correlations import live_and_bent, unit_vectors
+from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks import known_laws
 from mathcircuits.detect.networks.initialisation import untrained

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from mathcircuits.detect import FileError, InputError, Network, hand_derived, tasks
-from mathcircuits.detect.matching import neuron_nulls as nulls
+from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
 from mathcircuits.models import PRESETS, as_regimen
 from mathcircuits.reports.benchmark.pieces import Done, Piece, cores, work_off
 from mathcircuits.reports.benchmark.regimens import ablation, prediction

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, gammaln, logsumexp
 
-from ..errors import UnknownNameError
-from ..networks.initialisation import LAWS
-from ..statistics.criteria import FLOOR, TINY
+from ...errors import UnknownNameError
+from ...networks.initialisation import LAWS
+from ...statistics.criteria import FLOOR, TINY
 
 Array = npt.NDArray[np.float64]
 #: Nodes of the Gauss-Legendre rule in each direction; the integrand is smooth, and 48 fix its logarithm to 1e-6 up to

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mathcircuits.detect.matching.neuron_nulls import NeuronNull, fit_null, largest_p, neuron_null, simulate
+from mathcircuits.detect.matching.nulls.neuron_nulls import (
+    NeuronNull,
+    fit_null,
+    largest_p,
+    neuron_null,
+    simulate,
+)
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.statistics.null_cache import null_folder
@@ -79,7 +85,7 @@ def test_the_first_layers_null_is_the_same_at_every_width() -> None:
 def test_the_null_is_kept_on_disk_and_a_damaged_file_is_simulated_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mathcircuits.detect.matching import neuron_nulls as nulls
+    from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
 
     monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
     monkeypatch.setattr(nulls, "_FIRST_LAYER_DRAWS", 2000)

@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..features.binding import BoundFeature
-from ..networks.architecture import Architecture
-from ..networks.initialisation import untrained
-from ..networks.nonlinearities import apply_nonlinearity, leaky_slope
-from ..networks.stacks import Stack
-from ..statistics.criteria import TINY
-from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
-from ..statistics.tails import Tail
-from .correlations import (
+from ...features.binding import BoundFeature
+from ...networks.architecture import Architecture
+from ...networks.initialisation import untrained
+from ...networks.nonlinearities import apply_nonlinearity, leaky_slope
+from ...networks.stacks import Stack
+from ...statistics.criteria import TINY
+from ...statistics.null_cache import Arrays, Unkeyed, kept_arrays
+from ...statistics.tails import Tail
+from ..correlations import (
     UPSTREAM,
     Scores,
     box_bounds,
@@ -43,8 +43,8 @@ from .correlations import (
     upstream_features,
     upstream_scores,
 )
-from .criteria import GATE, REACHED
-from .probes import Probes
+from ..criteria import GATE, REACHED
+from ..probes import Probes
 
 Array = npt.NDArray[np.float64]
 #: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 160 000 draws
@@ -145,7 +145,7 @@ def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes
         probes: the inputs and features.
 
     Examples:
-        >>> from .probes import probes_for
+        >>> from ..probes import probes_for
         >>> null = neuron_null(Architecture((1, 2, 1), ("relu",), (False, False)), 0, "uniform", probes_for(1))
         >>> float(null.atoms()[0])
         1.0

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from mathcircuits.detect import UnknownNameError
-from mathcircuits.detect.matching.pattern_laws import few_variables_p, pattern_p
+from mathcircuits.detect.matching.nulls.pattern_laws import few_variables_p, pattern_p
 
 DRAWS = 200_000
 
