@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -197,14 +198,20 @@ class Certificate:
 
         return verify(self.to_json(), limit)
 
-    def to_vnnlib(self, folder: str | Path) -> VnnlibFiles:
-        """The question to another verifier whether the error exceeds `upper` anywhere on the box; unsat confirms it.
+    def to_vnnlib(self, folder: str | Path, bound: float | None = None) -> VnnlibFiles:
+        """The question to another verifier whether the error exceeds a bound anywhere on the box; unsat confirms it.
 
-        The network less its specification goes into `difference.onnx`, `|difference| > upper` on the box into
+        The network less its specification goes into `difference.onnx`, `|difference| > bound` on the box into
         `bound.vnnlib`. Both sides' coefficients are rounded to float64, which `upper` allows for.
 
+        Args:
+            folder: where the two files go.
+            bound: of the error, in the output's units; None is `upper`. A verifier that computes in floats confirms
+                a bound that is above `upper` by its own tolerance.
+
         Raises:
-            InputError: where a side is smooth, the domain is finite, the bound is infinite, or onnx is missing.
+            InputError: where a side is smooth, the domain is finite, the bound is negative or not finite, or onnx is
+                missing.
 
         Examples:
             >>> import tempfile
@@ -214,12 +221,13 @@ class Certificate:
             ('difference.onnx', 'bound.vnnlib', True)
         """
         sides = _compositions(self.network, self.specification, self.spec_box)
-        if sides is None or self.points is not None or self.upper == float("inf"):
+        bound = self.upper if bound is None else bound
+        if sides is None or self.points is not None or not 0 <= bound < math.inf:
             raise InputError(
-                f"no VNN-LIB question about {self.spec!r}: give a finite certificate of ReLU functions on a box, "
-                "not on points"
+                f"no VNN-LIB question whether |{self.network!r} - {self.spec}| exceeds {bound}: give a finite bound "
+                "and a certificate of ReLU functions on a box, not on points"
             )
-        return write_vnnlib(difference(*sides), self.box, self.upper, Path(folder))
+        return write_vnnlib(difference(*sides), self.box, bound, Path(folder))
 
     def to_json(self) -> str:
         """All that a re-verification needs: weights, specification, box, bounds, witness; floats exactly."""

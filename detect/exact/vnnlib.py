@@ -26,7 +26,7 @@ class VnnlibFiles(NamedTuple):
 
     Attributes:
         onnx: the network less its specification, Gemm and Relu nodes in float64: X [1, d] in, Y [1, out] out.
-        vnnlib: the box, and that some |Y| exceeds the upper bound.
+        vnnlib: the box, and that some |Y| exceeds the bound.
 
     Examples:
         >>> VnnlibFiles(Path("difference.onnx"), Path("bound.vnnlib")).onnx.name
@@ -37,8 +37,8 @@ class VnnlibFiles(NamedTuple):
     vnnlib: Path
 
 
-def write_vnnlib(f: PiecewiseLinear, box: Box, upper: float, folder: Path) -> VnnlibFiles:
-    """Write `|f| > upper somewhere on the box` as two files in a folder, which is made where it is missing.
+def write_vnnlib(f: PiecewiseLinear, box: Box, bound: float, folder: Path) -> VnnlibFiles:
+    """Write `|f| > bound somewhere on the box` as two files in a folder, which is made where it is missing.
 
     Raises:
         InputError: where onnx is not installed.
@@ -84,7 +84,7 @@ def write_vnnlib(f: PiecewiseLinear, box: Box, upper: float, folder: Path) -> Vn
     folder.mkdir(parents=True, exist_ok=True)
     files = VnnlibFiles(folder / "difference.onnx", folder / "bound.vnnlib")
     files.onnx.write_bytes(model.SerializeToString())
-    files.vnnlib.write_text(_property(box, f.outputs, upper), "utf-8")
+    files.vnnlib.write_text(_property(box, f.outputs, bound), "utf-8")
     return files
 
 
@@ -125,11 +125,11 @@ def chain(f: PiecewiseLinear) -> list[tuple[Array, Array]]:
     return [*found, (f.readout @ rows, f.offset)]
 
 
-def _property(box: Box, outputs: int, upper: float) -> str:
+def _property(box: Box, outputs: int, bound: float) -> str:
     """Declarations, the box, and an output beyond the bound; numbers as the decimals that the floats are."""
     # Verifiers read >= alone: the next float stands for "greater".
-    beyond = _decimal(math.nextafter(upper, math.inf))
-    lines = [f"; some |Y| > {upper!r} on the box: unsat proves the bound"]
+    beyond = _decimal(math.nextafter(bound, math.inf))
+    lines = [f"; some |Y| > {bound!r} on the box: unsat proves the bound"]
     lines += [f"(declare-const X_{k} Real)" for k in range(len(box))]
     lines += [f"(declare-const Y_{k} Real)" for k in range(outputs)]
     for k, (low, high) in enumerate(box):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import marabou
 import numpy as np
 import onnx
 import pytest
@@ -66,11 +71,87 @@ def test_two_networks_and_the_text(tmp_path: Path) -> None:
     assert beyond == np.nextafter(proof.upper, np.inf)
 
 
+#: Hidden widths behind the inputs and before the outputs, and what the network is compared with.
+QUESTIONS = [
+    ((1, 6, 1), "abs(x1)"),
+    ((2, 5, 1), "min(x1, x2)"),
+    ((2, 4, 3, 1), "x1"),
+    ((2, 5, 2), "min(x1, x2); max(x1, x2)"),
+    ((3, 5, 1), "median(x1, x2, x3)"),
+    ((3, 4, 3, 1), "clip(x1, -abs(x2)/3, x3)"),
+    ((2, 3, 3, 3, 1), None),
+    ((4, 5, 1), None),
+    ((5, 4, 1), "x1 - x5"),
+    ((6, 3, 1), "max(x1, x6)"),
+]
+#: What Marabou, which computes in floats to 1e-6 or so, tells apart: a share of the bound.
+HAIR = 1e-4
+
+
+def asked(folders: list[Path]) -> list[tuple[str, list[float] | None]]:
+    """Marabou's answers, from a process of its own."""
+    if find_spec("maraboupy") is None:
+        pytest.skip(
+            "maraboupy is not installed: its wheels are for Python 3.8 to 3.11 on x86-64 Linux and macOS"
+        )
+    command = [sys.executable, marabou.__file__, *map(str, folders)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("[")]
+
+
+def test_marabou_agrees_on_fifty_networks(tmp_path: Path) -> None:
+    """No input reaches a bound a hair above `upper`; one reaches a hair below `lower`, and evaluates so.
+
+    Prediction, before the first run: all fifty agree, leaky, clipped and biased ones too.
+    """
+    proofs, folders = [], []
+    for seed in range(50):
+        sizes, spec = QUESTIONS[seed % len(QUESTIONS)]
+        activation = ["relu", "leaky_relu(0.3)", "relu6"][seed // len(QUESTIONS) % 3]
+        net = network(seed, sizes, activation)
+        proofs.append(certify(net, spec or network(1000 + seed, sizes), box=(-1.0, 2.0)))
+        assert proofs[-1].exact
+        for name, bound in (
+            ("above", proofs[-1].upper * (1 + HAIR)),
+            ("below", proofs[-1].lower * (1 - HAIR)),
+        ):
+            folders.append(tmp_path / f"{seed}-{name}")
+            proofs[-1].to_vnnlib(folders[-1], bound)
+    answers = asked(folders)
+    assert len(answers) == len(folders) == 100
+    for proof, (above, none), (below, point) in zip(proofs, answers[::2], answers[1::2], strict=True):
+        assert (above, none, below) == ("unsat", None, "sat"), proof
+        (wanted,) = (
+            proof.specification([point])
+            if isinstance(proof.specification, Network)
+            else np.stack([formula([point]) for formula in proof.specification], axis=1)
+        )
+        reached = np.abs(proof.network([point])[0] - wanted).max()
+        assert reached == pytest.approx(proof.lower, rel=2 * HAIR)
+        assert all(-1 - 1e-6 <= x <= 2 + 1e-6 for x in point)
+
+
+def test_marabou_refutes_a_bound_that_is_too_small(tmp_path: Path) -> None:
+    """|min(x1, x2) - x1| is 2 at (1, -1); a certificate of 1.9 is refuted there, and one of 2 is confirmed."""
+    proof = certify(hand_derived("minimum"), "x1")
+    folders = [tmp_path / "forged", tmp_path / "right"]
+    for folder, bound in zip(folders, (1.9, 2.0 + HAIR), strict=True):
+        proof.to_vnnlib(folder, bound)
+    (forged, point), right = asked(folders)
+    assert (forged, right) == ("sat", ("unsat", None))
+    assert point[0] - min(point) > 1.9 - 1e-6
+
+
 def test_what_is_no_such_question(tmp_path: Path) -> None:
     net = hand_derived("minimum")
     for proof in (
         certify(net, "x1 * x2", node_limit=9),
         certify(net, "x1", box=Domain.finite([[0.0, 1.0]])),
     ):
-        with pytest.raises(InputError, match="give a finite certificate of ReLU functions on a box"):
+        with pytest.raises(
+            InputError, match="give a finite bound and a certificate of ReLU functions on a box"
+        ):
             proof.to_vnnlib(tmp_path)
+    for bound in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(InputError, match=f"exceeds {bound}: give a finite bound"):
+            certify(net, "x1").to_vnnlib(tmp_path, bound)
