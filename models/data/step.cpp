@@ -361,6 +361,7 @@ extern "C" struct KernelCall {
     const float *y;  // targets
     int64_t y_step, y_net, y_unit;
     const float *noise;  // [steps, nets, size], added to the gradients; null where there is none
+    const float *jitter; // [steps, nets, size], added to the parameters after an update; null where there is none
     const float *rates;  // [steps, 4]: rate, coupled decay, factor of decoupled decay, Adam's scale of the square
     float momentum, beta1, beta2, epsilon;
     float *losses;  // [steps, nets], before each update
@@ -494,7 +495,7 @@ struct Worker {
     }
 
     // SGD, Adam and AdamW as torch.optim has them; `Optimiser` in models/training.py is the same in torch.
-    void update(float *p, float *first, float *second, const float *noise, const float *rates) {
+    void update(float *p, float *first, float *second, const float *noise, const float *jitter, const float *rates) {
         const float rate = rates[0], decay = rates[1], shrink = rates[2], scale = rates[3];
         for (int64_t k = 0; k < job.size; ++k) {
             float g = gradient[k];
@@ -509,6 +510,7 @@ struct Worker {
                 if (first) g = first[k] = job.momentum * first[k] + g;
                 p[k] -= rate * g;
             }
+            if (jitter) p[k] += jitter[k];
         }
     }
 };
@@ -530,8 +532,10 @@ extern "C" void mathcircuits_train(const KernelCall *given, int64_t begin, int64
                 job.losses[step * job.nets + net] =
                     worker.batch(job.parameters + own, job.x + step * job.x_step + net * job.x_net,
                                  job.y + step * job.y_step + net * job.y_net);
-                const float *noise = job.noise ? job.noise + (step * job.nets + net) * job.size : nullptr;
-                worker.update(job.parameters + own, first, second, noise, job.rates + 4 * step);
+                const int64_t at = (step * job.nets + net) * job.size;
+                const float *noise = job.noise ? job.noise + at : nullptr;
+                const float *jitter = job.jitter ? job.jitter + at : nullptr;
+                worker.update(job.parameters + own, first, second, noise, jitter, job.rates + 4 * step);
             }
         }
     }

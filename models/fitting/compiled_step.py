@@ -98,6 +98,7 @@ class KernelCall(ctypes.Structure):
         ("y_net", _INT),
         ("y_unit", _INT),
         ("noise", _POINTER),
+        ("jitter", _POINTER),
         ("rates", _POINTER),
         ("momentum", _FLOAT),
         ("beta1", _FLOAT),
@@ -146,6 +147,7 @@ class FusedStep:
         y: Tensor,
         rates: npt.NDArray[np.float32],
         noise: Tensor | None = None,
+        jitter: Tensor | None = None,
         pool: ThreadPoolExecutor | None = None,
     ) -> npt.NDArray[np.float32]:
         """Train all networks for several steps, in place; one network's numbers do not depend on the others.
@@ -161,6 +163,7 @@ class FusedStep:
             rates: [step, 4]: the rate (Adam's divided by its first correction), coupled decay, the factor of
                 decoupled decay, Adam's second correction.
             noise: added to the gradients, [step, net, size].
+            jitter: added to the parameters after an update, [step, net, size].
             pool: threads to share the networks out to, for a caller who comes again; None starts some.
 
         Returns:
@@ -168,13 +171,17 @@ class FusedStep:
         """
         losses = np.empty((len(x), len(parameters)), np.float32)
         rates = np.ascontiguousarray(rates, np.float32)
-        for name, given in (("first", first), ("second", second), ("noise", noise)):
+        for name, given in (("first", first), ("second", second)):
             if given is not None:
-                _check_plain(name, given, (*((len(x),) if name == "noise" else ()), *parameters.shape))
+                _check_plain(name, given, parameters.shape)
+        for name, given in (("noise", noise), ("jitter", jitter)):
+            if given is not None:
+                _check_plain(name, given, (len(x), *parameters.shape))
         if rates.shape != (len(x), 4):
             raise InputError(f"rates of shape {rates.shape} for {len(x)} steps: give four numbers a step")
         job, _kept = self._job(config, parameters, x, y, losses)
-        job.first, job.second, job.noise = _address(first), _address(second), _address(noise)
+        job.first, job.second = _address(first), _address(second)
+        job.noise, job.jitter = _address(noise), _address(jitter)
         job.rates = rates.ctypes.data
         job.momentum, job.beta1, job.beta2 = rule.momentum, rule.beta1, rule.beta2
         job.epsilon = rule.epsilon

@@ -31,6 +31,7 @@ GRADIENT_KEYS = (
     "test_draws",
     "label_noise",
     "gradient_noise",
+    "parameter_noise",
     "pool",
     "rescue",
 )
@@ -157,8 +158,11 @@ class Regimen(CheckedTable):
         test_draws: inputs drawn and put aside between the initial weights and the first batch, per seed.
         label_noise: standard deviation of Gaussian noise on the targets.
         gradient_noise: standard deviation of Gaussian noise on every gradient entry.
+        parameter_noise: standard deviation of Gaussian noise that is added to every parameter after each update,
+            times the share of `lr` that the schedule leaves: with a schedule that ends at 0 the noise does too.
         init: `"torch"`, the law of `nn.Linear`; or `"balanced"`: hidden neurons in pairs of opposite weights, incoming
             and outgoing, the first one's being of the torch law (see `mathcircuits.models.fitting.steps.balance`).
+        init_scale: what the initial weights and biases are multiplied by; neurons of a rescue too.
         width_factor: training starts at this multiple of the hidden widths asked for.
         pool: networks trained per seed, of which the one with the least loss on held-out points stays.
         rescue: what is done for networks that got stuck after `steps` updates, or None.
@@ -204,7 +208,9 @@ class Regimen(CheckedTable):
     test_draws: int = Field(default=0, ge=0)
     label_noise: float = Field(default=0.0, ge=0)
     gradient_noise: float = Field(default=0.0, ge=0)
+    parameter_noise: float = Field(default=0.0, ge=0)
     init: Literal["torch", "balanced"] = "torch"
+    init_scale: float = Field(default=1.0, gt=0)
     width_factor: int = Field(default=1, ge=1)
     pool: int = Field(default=1, ge=1)
     rescue: Rescue | None = None

@@ -26,9 +26,9 @@ from .vectors import Layout
 #: Values of one activation tensor (nets x units x samples) that are worked on at once: 1 MiB of float32.
 #: Measured for 2-3-1 in batches of 1000: 4.8 microseconds a network-step, 6.0 with half of it, 24 with twice.
 CHUNK_VALUES = 2**18
-#: Losses, and values of gradient noise, of one block of steps: 4 and 16 MiB.
+#: Losses, and values of noise, of one block of steps: 4 and 16 MiB.
 BLOCK_LOSSES, BLOCK_NOISE = 2**20, 2**22
-#: Steps whose gradient noise is drawn at once: a fixed number, for normal numbers come sixteen at a time, so that
+#: Steps whose noise is drawn at once: a fixed number, for normal numbers come sixteen at a time, so that
 #: draws of other lengths would give others.
 NOISE_STEPS = 64
 
@@ -66,6 +66,11 @@ class Optimiser:
                 row[3] = (1.0 - beta2 ** (number + 1)) ** 0.5
         return rows.astype(np.float32)
 
+    def shares(self, at: int, steps: int) -> Tensor:
+        """What the schedule leaves of the learning rate at updates `at`, `at + 1`, ...: [step, 1, 1]."""
+        rates = [self.regimen.learning_rate(number, self.steps) for number in range(at, at + steps)]
+        return torch.tensor(rates)[:, None, None] / self.regimen.lr
+
     @property
     def rule(self) -> UpdateRule:
         """The constants that the fused step takes."""
@@ -96,11 +101,11 @@ class Optimiser:
             parameters.add_(gradient, alpha=-lr)
 
 
-class GradientNoise:
-    """Gaussian noise on gradients, a stream of its own per network."""
+class Noise:
+    """Gaussian noise on gradients or parameters, a stream of its own per network and purpose."""
 
-    def __init__(self, seeds: Sequence[object], size: int, scale: float) -> None:
-        self.generators = [generator_of("gradient noise", seed) for seed in seeds]
+    def __init__(self, purpose: str, seeds: Sequence[object], size: int, scale: float) -> None:
+        self.generators = [generator_of(purpose, seed) for seed in seeds]
         self.size, self.scale = size, scale
         self.drawn = torch.empty(0, len(seeds), size)
 
@@ -164,7 +169,7 @@ def fit(
         parameters: [net, size], laid out as `Layout` says.
         streams: the generators of the batches: one that all networks share, or one each.
         settings: what is fitted, and how.
-        noise_seeds: whose gradient noise, one per network; needed where the regimen has such noise.
+        noise_seeds: whose noise on gradients and parameters, one per network; needed where the regimen has such.
         snapshots: where the parameters of the settings' moments are appended, [net, size] each.
 
     Returns:
@@ -183,10 +188,14 @@ def fit(
     logged, nets = settings.logged_steps, len(parameters)
     batches = Batches(settings.task, regimen, streams, parameters.device)
     optimiser = Optimiser(regimen, parameters, steps)
-    noise = None
     ahead = max(1, min(batches.ahead, BLOCK_LOSSES // nets))
+    size = parameters.shape[1]
+    noise = jitter = None
     if regimen.gradient_noise:
-        noise = GradientNoise(noise_seeds, parameters.shape[1], regimen.gradient_noise)
+        noise = Noise("gradient noise", noise_seeds, size, regimen.gradient_noise)
+    if regimen.parameter_noise:
+        jitter = Noise("parameter noise", noise_seeds, size, regimen.parameter_noise)
+    if noise is not None or jitter is not None:
         ahead = max(1, min(ahead, BLOCK_NOISE // parameters.numel()))
     losses = np.full((len(logged), nets), np.nan)
     pool = None if fused is None else ThreadPoolExecutor(torch.get_num_threads())
@@ -198,8 +207,9 @@ def fit(
                 snapshots.append(parameters.cpu().clone())
             x, y = batches.block(count)
             added = None if noise is None else noise.take(count)
+            moved = None if jitter is None else jitter.take(count).mul_(optimiser.shares(start, count))
             if fused is None:
-                found = _eager_steps(parameters, x, y, settings, optimiser, start, added)
+                found = _eager_steps(parameters, x, y, settings, optimiser, start, added, moved)
             else:
                 found = fused.train(
                     settings.config,
@@ -211,6 +221,7 @@ def fit(
                     y,
                     optimiser.rates(start, count),
                     added,
+                    moved,
                     pool,
                 )
             rows = np.flatnonzero((logged >= start) & (logged < start + count))
@@ -280,6 +291,7 @@ def _eager_steps(
     optimiser: Optimiser,
     start: int,
     noise: Tensor | None,
+    jitter: Tensor | None,
 ) -> npt.NDArray[np.float32]:
     """A block of steps with torch's own operations; the losses [step, net] of the logged ones, NaN elsewhere."""
     wanted = set(settings.logged_steps.tolist())
@@ -291,6 +303,8 @@ def _eager_steps(
         if noise is not None:
             gradient = gradient.add_(noise[k].to(gradient.device))
         optimiser.update(parameters, gradient, start + k)
+        if jitter is not None:
+            parameters.add_(jitter[k].to(parameters.device))
     return losses
 
 
@@ -336,6 +350,8 @@ def started(
     parameters = torch.cat(starts)
     if regimen.init == "balanced":
         balance(parameters, config)
+    if regimen.init_scale != 1:
+        parameters.mul_(regimen.init_scale)
     return parameters, streams
 
 

@@ -110,7 +110,7 @@ def restart_neurons(
             own = [seeds[k] for k in waiting.tolist()]
             trial = current[waiting].contiguous()
             for row, seed in enumerate(own):
-                redraw_neuron(trial[row], config, generator_of("rescue", seed, phase))
+                redraw_neuron(trial[row], config, generator_of("rescue", seed, phase), regimen.init_scale)
             trial = trial.to(device or "cpu")
             fit_in_chunks(trial, own, training, key=("rescue", task.name, config.sizes, phase))
             trial = trial.cpu()
@@ -128,7 +128,9 @@ def restart_neurons(
     return Restarted(best, losses, cost, phases)
 
 
-def redraw_neuron(parameters: Tensor, config: MLPConfig, generator: torch.Generator) -> tuple[int, int]:
+def redraw_neuron(
+    parameters: Tensor, config: MLPConfig, generator: torch.Generator, scale: float = 1.0
+) -> tuple[int, int]:
     """Draw one hidden neuron anew, in place: its incoming weights, its bias and its outgoing weights.
 
     Args:
@@ -136,6 +138,7 @@ def redraw_neuron(parameters: Tensor, config: MLPConfig, generator: torch.Genera
         config: the shape, with at least one hidden layer.
         generator: what is drawn from: first the neuron, every one equally likely, then its weights by the law of
             `nn.Linear`, uniform within 1/sqrt(inputs of the layer).
+        scale: what they are multiplied by.
 
     Returns:
         The hidden layer and the neuron in it, from 0.
@@ -161,5 +164,5 @@ def redraw_neuron(parameters: Tensor, config: MLPConfig, generator: torch.Genera
     if bias is not None:
         places.insert(1, (bias[0, number], inside))
     for place, bound in places:
-        place.copy_((2 * torch.rand(place.shape, generator=generator) - 1) * bound)
+        place.copy_((2 * torch.rand(place.shape, generator=generator) - 1) * (bound * scale))
     return layer, number

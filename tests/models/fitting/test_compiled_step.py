@@ -104,6 +104,8 @@ def test_samples_need_lie_side_by_side_only(compiled: FusedStep) -> None:
         {"schedule": "cosine", "decay": 0.01},
         {"decoupled_decay": 0.3, "betas": (0.5, 0.9), "epsilon": 1e-3},
         {"gradient_noise": 0.1},
+        {"parameter_noise": 0.01, "schedule": "cosine"},
+        {"optimiser": "sgd", "momentum": 0.9, "parameter_noise": 0.01, "gradient_noise": 0.1},
         {"label_noise": 0.1, "stream": "per-seed"},
         {"samples": 50},
         {"samples": 200, "stream": "per-seed"},
@@ -137,7 +139,7 @@ def test_a_training_is_the_eager_one(compiled: FusedStep, fields: dict[str, Any]
 @needs_compiler
 def test_a_network_is_the_same_bit_by_bit_whatever_trains_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mathcircuits.models.fitting.steps.EAGER_SECONDS", 0.0)
-    for regimen in ("adam", "osier", as_regimen("adam", gradient_noise=0.1)):
+    for regimen in ("adam", "osier", as_regimen("adam", gradient_noise=0.1, parameter_noise=0.01)):
         together = train("minimum", hidden=(5,), seeds=range(9), regimen=regimen, steps=70)
         backwards = train("minimum", hidden=(5,), seeds=range(8, -1, -1), regimen=regimen, steps=70)
         alone = train("minimum", hidden=(5,), seeds=[6], regimen=regimen, steps=70)

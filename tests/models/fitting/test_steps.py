@@ -14,7 +14,7 @@ from mathcircuits.detect import (
 )
 from mathcircuits.models import MLPConfig, Regimen, as_regimen
 from mathcircuits.models.fitting.gradients import step
-from mathcircuits.models.fitting.steps import GradientNoise, Optimiser, balance, log_steps, started
+from mathcircuits.models.fitting.steps import FitSettings, Noise, Optimiser, balance, fit, log_steps, started
 from mathcircuits.models.fitting.vectors import Layout
 
 
@@ -85,12 +85,34 @@ def test_logged_steps() -> None:
     assert len(steps) < 50
 
 
-def test_gradient_noise_does_not_depend_on_the_blocks() -> None:
-    whole, parts = (GradientNoise([3, 4], 5, 0.5) for _ in range(2))
+def test_noise_does_not_depend_on_the_blocks() -> None:
+    whole, parts = (Noise("gradient noise", [3, 4], 5, 0.5) for _ in range(2))
     pieces = torch.cat([parts.take(count) for count in (1, 63, 2, 100, 34)])
     assert torch.equal(whole.take(200), pieces)
-    assert torch.equal(GradientNoise([4], 5, 0.5).take(200)[:, 0], pieces[:, 1])
+    assert torch.equal(Noise("gradient noise", [4], 5, 0.5).take(200)[:, 0], pieces[:, 1])
+    assert not torch.equal(Noise("parameter noise", [4], 5, 0.5).take(200)[:, 0], pieces[:, 1])
     assert abs(pieces.std().item() - 0.5) < 0.03
+
+
+def test_parameter_noise_is_added_after_the_update_as_far_as_the_schedule_goes() -> None:
+    """At a rate of 0 in all but name the parameters move by the noise alone: a random walk that the schedule ends."""
+    regimen = as_regimen(
+        {"optimiser": "sgd", "lr": 1e-30, "parameter_noise": 0.5, "schedule": "cosine", "batch": 1}
+    )
+    start = torch.zeros(400, 2)
+    settings = FitSettings(tasks["relu"], MLPConfig((1, 1, 1)), regimen, 40)
+    fit(start, [torch.Generator().manual_seed(0)], settings, noise_seeds=range(400))
+    shares = np.array([0.5 * (1 + np.cos(np.pi * at / 40)) for at in range(40)])
+    assert abs(start.std().item() / (0.5 * np.sqrt((shares**2).sum())) - 1) < 0.1
+    assert abs(start.mean().item()) < 0.4
+
+
+def test_the_scale_of_the_initial_weights_is_a_factor() -> None:
+    config = MLPConfig((2, 3, 1), bias=True)
+    plain, scaled = (
+        started(config, as_regimen("adam", init_scale=scale), tasks["minimum"], [0, 5])[0] for scale in (1, 3)
+    )
+    assert torch.equal(scaled, 3 * plain)
 
 
 def test_rates_say_what_the_eager_optimiser_does() -> None:
