@@ -59,7 +59,7 @@ def study(
     config: Annotated[
         Path | None,
         typer.Argument(
-            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]]; by default Osier's tasks."
+            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]] or [factors]; by default Osier's tasks."
         ),
     ] = None,
     workers: Annotated[
@@ -82,6 +82,7 @@ def study(
     from collections import Counter
 
     from ..studies.config import as_config
+    from ..studies.progress import crossing_size
     from ..studies.workers import worth_workers
     from ..study import run_study
 
@@ -90,6 +91,8 @@ def study(
         wanted = wanted.with_seeds(seeds)
     if workers is None:
         workers = 1 if scheduler else worth_workers(wanted)
+    if wanted.factors is not None:
+        print(crossing_size(wanted, workers), file=sys.stderr)
     done = run_study(wanted, out, workers=workers, scheduler=scheduler)
     count = Counter(cell["status"] for cell in done.manifest["cells"])
     words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}

@@ -3,7 +3,7 @@
 The files of a cell, in the study's folder:
 
     networks/KEY.safetensors         the trained networks, stacked by layer (weights.0 [net, out, in], ...)
-    networks/KEY.READING.parquet     what was read in them, one file per reading of `READINGS`
+    networks/KEY.READING.parquet     what was read in them, one file per reading of `READINGS`, or `FORMS` alone
 
 KEY ends in a hash of all that decides the weights. The readings also depend on the catalogue, and carry its hash.
 """
@@ -15,14 +15,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from mathcircuits.detect import catalogue, circuits, tasks
+from mathcircuits.detect import Circuit, Feature, catalogue, circuits, tasks
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.networks import comparison_points
 from mathcircuits.models import Regimen
@@ -41,6 +41,8 @@ READINGS = (
     "failures",
     "emergence",
 )
+#: What is read where the forms alone are asked for.
+FORMS = "forms"
 #: Raised when a change to this package's code changes what is read in the same weights.
 READING = 5
 #: Points at which a task's values stand for it.
@@ -60,6 +62,7 @@ class Cell:
         regimen: how the networks are trained; the one called `derived` stands for the hand-derived network.
         seeds: one per network.
         steps: training steps, or None for the task's or the regimen's own.
+        reads: everything in `READINGS`, or the networks' forms alone.
 
     Examples:
         >>> from mathcircuits.models import as_regimen
@@ -75,6 +78,7 @@ class Cell:
     regimen: Regimen
     seeds: tuple[int, ...]
     steps: int | None = None
+    reads: Literal["all", "forms"] = "all"
 
     @property
     def derived(self) -> bool:
@@ -135,9 +139,10 @@ class Cell:
         return out / "networks" / f"{self.key}.safetensors"
 
     def reading_files(self, out: Path) -> dict[str, Path]:
-        """Where what was read in them lies, by table of `READINGS`."""
+        """Where what was read in them lies, by reading."""
         stamp = reading_hash()
-        return {table: out / "networks" / f"{self.key}.{stamp}.{table}.parquet" for table in READINGS}
+        tables = READINGS if self.reads == "all" else (FORMS,)
+        return {table: out / "networks" / f"{self.key}.{stamp}.{table}.parquet" for table in tables}
 
     def finished(self, out: Path) -> bool:
         """Whether all its files are there."""
@@ -166,9 +171,14 @@ def regimen_of(fields: Mapping[str, Any]) -> Regimen:
 
 def reading_hash() -> str:
     """A hash of what a reading depends on besides the weights: both catalogues and the reader's own version."""
+    return _reading_hash(tuple(catalogue.values()), tuple(circuits.values()))
+
+
+@lru_cache(maxsize=1)
+def _reading_hash(features: tuple[Feature, ...], known: tuple[Circuit, ...]) -> str:
+    """The hash of these entries; making them plain takes longer than many a cell."""
     entries = [
-        [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]]
-        for f in catalogue.values()
+        [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]] for f in features
     ]
     templates = [
         [
@@ -178,7 +188,8 @@ def reading_hash() -> str:
             [w.tolist() for w in c.network.weights],
             [b.tolist() for b in c.network.bias_vectors],
         ]
-        for c in circuits.implementations
+        for first in known
+        for c in first.gauges
     ]
     return _digest([READING, _version(), entries, templates])
 

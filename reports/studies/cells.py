@@ -74,7 +74,8 @@ def study_cells(config: StudyConfig) -> list[Cell]:
         task = tasks[name]
         network = task.hand_derived
         if network is not None:
-            cells.append(Cell(name, network.sizes[1:-1], Regimen(name=DERIVED, steps=0), (DERIVED_SEED,)))
+            derived = Regimen(name=DERIVED, steps=0)
+            cells.append(Cell(name, network.sizes[1:-1], derived, (DERIVED_SEED,), reads=config.reads))
         # Seeds that several parts of the grid ask for are trained once.
         found: dict[str, tuple[Cell, dict[int, None]]] = {}
         for block in blocks:
@@ -83,15 +84,15 @@ def study_cells(config: StudyConfig) -> list[Cell]:
             for width in block.widths:
                 if misfit(task, width):
                     continue
-                for regimen in block.regimens_at(width):
-                    cell = Cell(name, block.hidden(task, width), regimen, (), block.steps)
+                for number, regimen in enumerate(block.regimens_at(width)):
+                    cell = Cell(name, block.hidden(task, width), regimen, (), block.steps, config.reads)
                     first, seeds = found.setdefault(cell.condition, (cell, {}))
                     if first != cell:
                         raise InputError(
                             f"study: {cell.condition} is asked for twice, with other settings: give one of the "
                             "regimens another name"
                         )
-                    seeds.update(dict.fromkeys(block.seed_list))
+                    seeds.update(dict.fromkeys(block.seeds_at(width, number)))
         for cell, wanted in found.values():
             seeds_of = tuple(wanted)
             cells += [
@@ -195,7 +196,7 @@ def train_cell(cell: Cell) -> Ensemble:
             regimen=cell.regimen,
             steps=cell.steps,
             progress=False,
-            checkpoints="log",
+            checkpoints=None if cell.reads == "forms" else "log",
         )
         return _thinned(runs)
     task = tasks[cell.task]

@@ -224,6 +224,36 @@ def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
     return f"{_UNNAMED}: the linear part by other pairs" if "carried by" in gauge else _UNNAMED
 
 
+def gauge_kinds(programs: pd.DataFrame) -> list[str]:
+    """`gauge_kind` of every row of the table of programs.
+
+    Examples:
+        >>> import pandas as pd
+        >>> gauge_kinds(pd.DataFrame({"gauge": ["relu(x1)", None], "named": [True, False], "share": [1.0, math.nan]}))
+        ['relu(x1)', 'not known']
+    """
+    rows = zip(programs["gauge"], programs["named"].fillna(False), programs["share"], strict=True)
+    return [
+        gauge_kind(gauge if isinstance(gauge, str) else None, bool(named), float(share))
+        for gauge, named, share in rows
+    ]
+
+
+def form_of(network: Network, task: Task) -> str:
+    """The name that the census counts a network's gauge under.
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> form_of(hand_derived("minimum"), tasks["minimum"])
+        'x1 - relu(x1 - x2)'
+    """
+    gauge = gauge_in(network, task)
+    if gauge is not None:
+        return gauge_kind(gauge.name or gauge.description, gauge.name is not None, kink_share(gauge))
+    names = [row["gauge"] for row in circuit_rows(network, task) if row["output"] == "y1" and row["gauge"]]
+    return gauge_kind(names[0] if names else None, bool(names), math.nan)
+
+
 def forced_gauge(task: Task, hidden: Sequence[int], name: str, bias: bool) -> bool:
     """Whether every exact network of these sizes has this gauge: the smallest ones, where there is no other way.
 

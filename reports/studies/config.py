@@ -8,13 +8,15 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 from mathcircuits.detect.errors import did_you_mean, near_names
 from mathcircuits.models import Regimen, as_regimen
+
+from .factors import Factors
 
 #: The seven functions of Osier 2022.
 SEED_TASKS = (
@@ -72,6 +74,9 @@ class StudyConfig(BaseModel):
     there (tasks, widths, seeds, regimens, steps) and takes the rest from the fields above it. The study is all
     of them together; seeds of one condition that stand in several are joined.
 
+    A study of what decides has `factors` in place of regimens: the conditions are the full crossing of their levels,
+    and each has seeds of its own, so that no two networks of a task start from the same numbers.
+
     A width with fewer hidden layers than the smallest network known for a task is not trained there (see `skipped`).
 
     Attributes:
@@ -82,6 +87,10 @@ class StudyConfig(BaseModel):
         regimens: a list for every width, or a table of lists by width, where `other` stands for the widths
             not named. An entry is a preset's name or a table of its fields (`{preset = "adam", lr = 0.01}`).
         steps: training steps of every network; by default the task's or the regimen's own.
+        factors: what is crossed, see `Factors`; then `seeds` is a number, that of each condition, and there are neither
+            `regimens` nor a `grid`.
+        reads: `"all"`, or `"forms"`: of each network its loss, its form and its norm alone, hundredths of a second in
+            place of tenths.
         grid: tables of these fields, each a part of the study; without any the fields above are the study.
 
     Raises:
@@ -111,11 +120,15 @@ class StudyConfig(BaseModel):
     seeds: int | tuple[int, ...] = 50
     regimens: Regimens = Field(default=DEFAULT_REGIMENS, min_length=1)
     steps: int | None = None
+    factors: Factors | None = None
+    reads: Literal["all", "forms"] = "all"
     grid: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, **fields: Any) -> None:
         try:
-            if "regimens" not in fields and "widths" in fields:
+            if fields.get("factors") is not None:
+                _check_factors(fields)
+            elif "regimens" not in fields and "widths" in fields:
                 fields["regimens"] = _at_widths(DEFAULT_REGIMENS, fields["widths"])
             super().__init__(**fields)
         except ValidationError as error:
@@ -212,7 +225,7 @@ class StudyConfig(BaseModel):
 
     @model_validator(mode="after")
     def _every_width_has_regimens(self) -> StudyConfig:
-        if isinstance(self.regimens, dict):
+        if self.factors is None and isinstance(self.regimens, dict):
             named = {width_text(width) for width in self.widths}
             for width in self.regimens:
                 if width != OTHER and width not in named:
@@ -231,6 +244,14 @@ class StudyConfig(BaseModel):
             own["regimens"] = _at_widths(self.regimens, table["widths"])
         return StudyConfig(**{**own, **table})
 
+    @model_validator(mode="after")
+    def _steps_are_said_once(self) -> StudyConfig:
+        if self.factors is not None and self.steps is not None and "steps" in self.factors.fields:
+            raise InputError(
+                f"steps = {self.steps} where a factor sets them: leave it to the factor, or to the study"
+            )
+        return self
+
     @property
     def blocks(self) -> tuple[StudyConfig, ...]:
         """The parts of the study: one for each table of `grid`, complete; the study itself where there is none."""
@@ -244,6 +265,9 @@ class StudyConfig(BaseModel):
     @property
     def seeds_used(self) -> tuple[int, ...]:
         """The seeds of all parts."""
+        if self.factors is not None:
+            conditions = len(self.widths) * len(self.factors.regimens)
+            return tuple(range(conditions * len(self.seed_list)))
         return tuple(dict.fromkeys(seed for block in self.blocks for seed in block.seed_list))
 
     @property
@@ -275,11 +299,30 @@ class StudyConfig(BaseModel):
 
     def regimens_at(self, width: Width) -> tuple[Regimen, ...]:
         """The regimens of a width (of a part: where there is a `grid`, ask its `blocks`)."""
+        if self.factors is not None:
+            return self.factors.regimens
         if isinstance(self.regimens, dict):
             given = self.regimens.get(width_text(width), self.regimens.get(OTHER, ()))
         else:
             given = self.regimens
         return tuple(as_regimen(regimen) for regimen in given)
+
+    def seeds_at(self, width: Width, regimen: int) -> tuple[int, ...]:
+        """The seeds of a width's regimen, given by its place among those of the width.
+
+        With factors each condition has its own: the same seed is the same draw, at every width, so that conditions
+        which share it are no independent evidence.
+
+        Examples:
+            >>> config = StudyConfig(widths=["1x", "2x"], seeds=3, factors={"decay": [0, 1e-3]})
+            >>> [config.seeds_at(width, regimen) for width in config.widths for regimen in (0, 1)]
+            [(0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11)]
+        """
+        if self.factors is None:
+            return self.seed_list
+        count = len(self.seed_list)
+        start = (self.widths.index(width) * len(self.factors.regimens) + regimen) * count
+        return tuple(range(start, start + count))
 
     def hidden(self, task: Task, width: Width) -> tuple[int, ...]:
         """The hidden sizes that a width means for a task.
@@ -302,7 +345,29 @@ class StudyConfig(BaseModel):
         plain = self.model_dump(mode="json")
         if not self.grid:
             del plain["grid"]
+        if self.factors is None:
+            del plain["factors"]
+        else:
+            del plain["regimens"]
+        if self.reads == "all":
+            del plain["reads"]
         return plain
+
+
+def _check_factors(fields: Mapping[str, Any]) -> None:
+    """Refuse what a study with factors cannot have beside them."""
+    if "regimens" in fields:
+        raise InputError(
+            "regimens beside factors: the factors' levels are the regimens; put what they have in common into "
+            "factors.base"
+        )
+    if fields.get("grid"):
+        raise InputError(
+            "grid beside factors: a crossing is full; give the tables their own studies, or leave the factors out"
+        )
+    seeds = fields.get("seeds", 1)
+    if isinstance(seeds, bool) or not isinstance(seeds, int):
+        raise InputError(f"seeds = {seeds!r} beside factors: every condition has its own; give how many")
 
 
 def as_config(given: StudyConfig | Mapping[str, Any] | str | os.PathLike[str] | None) -> StudyConfig:

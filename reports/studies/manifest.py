@@ -62,9 +62,11 @@ def claim(out: Path, config: StudyConfig) -> str:
         manifest = read_manifest(out)
         there = manifest["config"]
         wanted = config.to_dict()
-        changed = [key for key in wanted if there.get(key) != wanted[key]]
+        changed = [key for key in {**wanted, **there} if there.get(key) != wanted.get(key)]
         if changed:
-            changes = ", ".join(f"{key} = {there.get(key)!r} there, {wanted[key]!r} here" for key in changed)
+            changes = ", ".join(
+                f"{key} = {there.get(key)!r} there, {wanted.get(key)!r} here" for key in changed
+            )
             raise FileError(
                 out,
                 f"holds a study with another configuration ({changes})",

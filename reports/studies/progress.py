@@ -6,6 +6,7 @@ by what their training and reading is expected to take, and then by what like ce
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, TextIO
 from mathcircuits.detect import tasks
 
 from .cell import Cell
-from .cells import Outcome
+from .cells import Outcome, study_cells
+from .config import StudyConfig
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _A_PARAMETER, _A_DRAW, _A_PAIR = 3e-10, 1.5e-8, 1e-9
 #: Seconds that the reading of one network takes: with one hidden layer, with several, and of a cell with none.
 _A_SHALLOW, _A_DEEP, _A_CELL = 0.03, 0.25, 0.1
+#: The same where the forms of shallow networks alone are read.
+_A_FORM, _A_FORM_CELL = 0.004, 0.02
 #: Seconds that the compression of one network takes, with one hidden layer and with several.
 _COMPRESSED, _COMPRESSED_DEEP = 0.05, 0.5
 #: Seconds between two lines in a pipe: a log of an hour stays at a hundred lines.
@@ -46,6 +50,8 @@ def expected_seconds(cell: Cell) -> float:
     """
     task, deep = tasks[cell.task], len(cell.hidden) > 1
     reading = _A_CELL + (_A_DEEP if deep else _A_SHALLOW) * len(cell.seeds)
+    if cell.reads == "forms" and not deep:
+        reading = _A_FORM_CELL + _A_FORM * len(cell.seeds)
     if cell.derived:
         return reading
     regimen = cell.regimen.for_depth(len(cell.hidden))
@@ -62,6 +68,27 @@ def expected_seconds(cell: Cell) -> float:
         each = _A_PAIR * parameters**2
     smaller = 0.0 if regimen.compression is None else (_COMPRESSED_DEEP if deep else _COMPRESSED)
     return reading + len(cell.seeds) * (smaller + regimen.pool * steps * samples * each)
+
+
+def crossing_size(config: StudyConfig, workers: int = 1) -> str:
+    """How large a study with factors is, and about how long it will take, before anything runs.
+
+    Examples:
+        >>> factors = {"decay": [0, 1e-3], "batch": [32, 128]}
+        >>> crossing_size(StudyConfig(tasks=["minimum"], widths=["1x", "2x"], seeds=5, factors=factors))
+        'decay (2) x batch (2) = 4 conditions, at 2 widths of 1 task: 8 cells, 40 networks, under a minute of 1 process'
+    """
+    cells = [cell for cell in study_cells(config) if not cell.derived]
+    seconds = sum(map(expected_seconds, cells)) / workers
+    crossed = () if config.factors is None else config.factors.texts.items()
+    text = " x ".join(f"{name} ({len(levels)})" for name, levels in crossed)
+    widths, named = len(config.widths), len(config.task_names)
+    return (
+        f"{text} = {math.prod(len(levels) for _, levels in crossed)} conditions, at {widths} "
+        f"width{'s' * (widths > 1)} of {named} task{'s' * (named > 1)}: {len(cells)} cells, "
+        f"{sum(len(cell.seeds) for cell in cells)} networks, {duration_text(seconds)} of {workers} "
+        f"process{'es' * (workers > 1)}"
+    )
 
 
 class Estimate:

@@ -9,7 +9,16 @@ import numpy as np
 
 from mathcircuits.detect import Network, Task, tasks
 
-from .circuitry import chosen_to_read, circuit_frame, kink_frame, kink_rows, program_frame, read_circuitry
+from .cell import FORMS
+from .circuitry import (
+    chosen_to_read,
+    circuit_frame,
+    form_of,
+    kink_frame,
+    kink_rows,
+    program_frame,
+    read_circuitry,
+)
 from .config import INIT
 
 if TYPE_CHECKING:
@@ -32,13 +41,15 @@ Population = Literal["trained", "untrained", "derived"]
 
 
 def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
-    """What is in a cell's networks and their untrained selves, by reading.
+    """What is in a cell's networks and their untrained selves, by reading; see `read_forms` where forms alone are read.
 
     Formula, class, gauge, circuits and ranks are read in the networks that solved the task and a few others.
     Networks that diverged have no rows, but among the failures.
     """
     import pandas as pd
 
+    if cell.reads == "forms":
+        return read_forms(cell, ensemble)
     task = tasks[cell.task]
     finite = ensemble.finite
     known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
@@ -61,6 +72,35 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
         "failures": _read_failures(cell, ensemble, known),
         "emergence": _read_emergence(cell, ensemble),
     }
+
+
+def read_forms(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
+    """Of every network of a cell its loss, and of those that solved the task the form: one frame under `FORMS`.
+
+    Columns: seed, loss, steps, cost, parameters, final, form. A network that diverged has a row without a form.
+    """
+    import pandas as pd
+
+    task = tasks[cell.task]
+    finite = ensemble.finite
+    known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
+    rows = []
+    for seed, loss, cost in zip(ensemble.seeds, ensemble.losses, ensemble.cost, strict=True):
+        network = known.get(seed)
+        solved = network is not None and loss < cell.threshold
+        shape = ensemble.config.architecture if network is None else network.architecture
+        rows.append(
+            {
+                "seed": seed,
+                "loss": float(loss),
+                "steps": 0 if cell.derived else ensemble.steps,
+                "cost": float(cost),
+                "parameters": shape.parameters,
+                "final": "-".join(map(str, shape.sizes[1:-1])),
+                "form": form_of(network, task) if solved and network is not None else None,
+            }
+        )
+    return {FORMS: pd.DataFrame(rows).astype({"form": "string"})}
 
 
 def by_shape(networks: dict[int, Network]) -> list[list[int]]:

@@ -37,6 +37,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "cause": "text",
         "diagnosis": "text",
         "lost": "int",
+        "form": "text",
         "cell": "text",
     },
     "neurons": {
@@ -345,9 +346,10 @@ def empty(table: str) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=DTYPES[kind]) for name, kind in COLUMNS[table].items()})
 
 
-def arrow_schema(table: str) -> pa.Schema:
-    """The table's schema on disk."""
+def arrow_schema(table: str, more: Mapping[str, Kind] | None = None) -> pa.Schema:
+    """The table's schema on disk, with more columns behind its own."""
     import pyarrow as pa
 
     kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS[table].items()])
+    columns = {**COLUMNS[table], **(more or {})}
+    return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])

@@ -26,7 +26,7 @@ from mathcircuits.detect.similarity import pairwise
 from mathcircuits.detect.statistics import ROUNDING
 from mathcircuits.detect.universality import Orbits, match_ensemble
 
-from .circuitry import forced_gauge, gauge_kind
+from .circuitry import forced_gauge, gauge_kinds
 from .config import INIT
 from .schema import empty, typed
 
@@ -147,6 +147,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
     shares = labelled_share(neurons)
     why = {int(row["seed"]): row for row in condition.failures.to_dict("records")}
     bends = {int(row["seed"]): row for row in condition.kinks.to_dict("records")}
+    forms = dict(zip(condition.programs["seed"].astype(int), gauge_kinds(condition.programs), strict=True))
     populations: list[tuple[Population, Sequence[Network | None], Array]]
     if condition.derived:
         populations = [("derived", condition.networks, condition.losses)]
@@ -183,6 +184,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                     "cost": condition.costs[k] if trained else 0.0,
                     "labelled": shares.get((identity, population), math.nan),
                     **{name: failure.get(name) for name in ("cause", "diagnosis", "lost")},
+                    "form": forms.get(seed) if trained and losses[k] < condition.threshold else None,
                     "cell": condition.cells[k],
                 }
             )
@@ -396,10 +398,7 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
     """
     solved = {condition.network_id(seed) for seed, _ in condition.solutions}
     rows = programs[programs["network"].isin(solved)]
-    gauges = [
-        gauge_kind(None if pd.isna(gauge) else str(gauge), bool(named), float(share))
-        for gauge, named, share in zip(rows["gauge"], rows["named"], rows["share"], strict=True)
-    ]
+    gauges = gauge_kinds(rows)
     bias = _has_bias(condition)
     records = []
     final = _final_sizes(condition)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mathcircuits.detect import Network, tasks
 
 from .cell import READINGS, Cell
 from .ensemblefiles import load_ensemble
+from .factors import factor_columns, with_factors
 from .reading import untrained_networks
 from .schema import COLUMNS, arrow_schema, empty
 from .storage import atomic, sweep
@@ -19,10 +20,19 @@ from .storage import atomic, sweep
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .factors import Factors
     from .tables import Condition
 
+#: Adds rows to the table of a name.
+Add: TypeAlias = "Callable[[str, pd.DataFrame], None]"
 
-def write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None] | None = None) -> None:
+
+def write_tables(
+    cells: Iterable[Cell],
+    out: Path,
+    stage: Callable[[str], None] | None = None,
+    factors: Factors | None = None,
+) -> None:
     """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
 
     Processes that share a folder write one after the other.
@@ -30,19 +40,58 @@ def write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None] 
     Args:
         cells: the finished cells; out: the study's folder.
         stage: is told what is being worked on, where somebody wants to know.
+        factors: what the study crosses: their levels become columns of every table that names regimens.
     """
     from filelock import FileLock
 
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
-        _write_tables(cells, out, stage or _unsaid)
+        listed = list(cells)
+        with _writers(out, factors) as add:
+            if all(cell.reads == "forms" for cell in listed):
+                _write_forms(listed, out, stage or _unsaid, add)
+            else:
+                _write_everything(listed, out, stage or _unsaid, add)
 
 
-def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]) -> None:
-    import pandas as pd
+@contextmanager
+def _writers(out: Path, factors: Factors | None) -> Iterator[Add]:
+    """What adds rows to a table; the files of all tables are there when the block ends well."""
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    with ExitStack() as stack:
+        writers, schemas = {}, {}
+        for name in COLUMNS:
+            path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
+            schemas[name] = arrow_schema(name, factor_columns(factors, name))
+            frame = with_factors(empty(name), factors, name)
+            schema = pa.Table.from_pandas(frame, schemas[name], preserve_index=False).schema
+            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
+
+        def add(name: str, frame: pd.DataFrame) -> None:
+            if len(frame):
+                crossed = with_factors(frame, factors, name)
+                writers[name].write_table(pa.Table.from_pandas(crossed, schemas[name], preserve_index=False))
+
+        yield add
+
+
+def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> None:
+    """The tables of a study that reads forms alone, a task at a time."""
+    from .factorial.forms import form_census, form_networks, form_success
+
+    for name in dict.fromkeys(cell.task for cell in cells):
+        stage(f"tables: {name}")
+        networks = form_networks((cell for cell in cells if cell.task == name), out)
+        add("networks", networks)
+        add("success", form_success(networks))
+        add("census", form_census(networks))
+
+
+def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> None:
+    import pandas as pd
 
     from mathcircuits.detect.universality import Orbits
 
@@ -58,64 +107,52 @@ def _write_tables(cells: Iterable[Cell], out: Path, stage: Callable[[str], None]
     solved: Counter[str] = Counter()
     unnamed: dict[str, list[tuple[str, Network]]] = {}
     samples: list[comparisons.Sample] = []
-    with ExitStack() as stack:
-        writers = {}
-        for name in COLUMNS:
-            path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
-            schema = pa.Table.from_pandas(empty(name), arrow_schema(name), preserve_index=False).schema
-            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
-
-        def add(name: str, frame: pd.DataFrame) -> None:
-            if len(frame):
-                table = pa.Table.from_pandas(frame, arrow_schema(name), preserve_index=False)
-                writers[name].write_table(table)
-
-        for name, members in grouped.items():
-            stage(f"tables: {name}")
-            condition = read_condition(members, out)
-            if condition.task.name not in known:
-                known[condition.task.name] = Orbits(condition.task)
-            orbits = known[condition.task.name]
-            neurons = made.neuron_table(condition, orbits)
-            networks = made.network_table(condition, neurons, orbits)
-            add("networks", networks)
-            add("neurons", neurons)
-            add("directions", made.direction_table(condition))
-            programs = made.program_table(condition)
-            add("programs", programs)
-            add("circuits", made.circuit_table(condition))
-            add("superposition", made.superposition_table(condition))
-            if condition.derived:
-                continue
-            add("success", made.success_table(condition))
-            census = made.census_table(condition, programs)
-            add("census", census)
-            add("regimens", regimentables.regimen_table(condition, networks, census))
-            add("causes", regimentables.cause_table(condition))
-            add("emergence", regimentables.emergence_table(condition))
-            add("emergence_curves", regimentables.emergence_curve_table(condition))
-            samples.append(comparisons.sample_of(condition))
-            add("similarity", made.similarity_table(condition))
-            add("ensembles", made.ensemble_table(condition))
-            counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
-            solved[condition.task.name] += len(condition.solutions)
-            unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
-        stage("tables: ladders")
-        add("ladder", comparisons.ladder_table(samples))
-        stage("tables: pairs of tasks")
-        pairs = comparisons.pair_table(samples)
-        add("pairs", pairs)
-        add("contrasts", comparisons.contrast_table(pairs))
-        stage("tables: transplants")
-        add("transplants", comparisons.transplant_table(samples))
-        recurring = []
-        for name, found in unnamed.items():
-            stage(f"tables: candidates of {name}")
-            recurring.append(made.candidate_table(tasks[name], found, solved[name]))
-        candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
-        add("candidates", candidates)
-        _write_candidates(made.candidates_toml(candidates), out)
-        add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+    for name, members in grouped.items():
+        stage(f"tables: {name}")
+        condition = read_condition(members, out)
+        if condition.task.name not in known:
+            known[condition.task.name] = Orbits(condition.task)
+        orbits = known[condition.task.name]
+        neurons = made.neuron_table(condition, orbits)
+        networks = made.network_table(condition, neurons, orbits)
+        add("networks", networks)
+        add("neurons", neurons)
+        add("directions", made.direction_table(condition))
+        programs = made.program_table(condition)
+        add("programs", programs)
+        add("circuits", made.circuit_table(condition))
+        add("superposition", made.superposition_table(condition))
+        if condition.derived:
+            continue
+        add("success", made.success_table(condition))
+        census = made.census_table(condition, programs)
+        add("census", census)
+        add("regimens", regimentables.regimen_table(condition, networks, census))
+        add("causes", regimentables.cause_table(condition))
+        add("emergence", regimentables.emergence_table(condition))
+        add("emergence_curves", regimentables.emergence_curve_table(condition))
+        samples.append(comparisons.sample_of(condition))
+        add("similarity", made.similarity_table(condition))
+        add("ensembles", made.ensemble_table(condition))
+        counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+        solved[condition.task.name] += len(condition.solutions)
+        unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+    stage("tables: ladders")
+    add("ladder", comparisons.ladder_table(samples))
+    stage("tables: pairs of tasks")
+    pairs = comparisons.pair_table(samples)
+    add("pairs", pairs)
+    add("contrasts", comparisons.contrast_table(pairs))
+    stage("tables: transplants")
+    add("transplants", comparisons.transplant_table(samples))
+    recurring = []
+    for name, found in unnamed.items():
+        stage(f"tables: candidates of {name}")
+        recurring.append(made.candidate_table(tasks[name], found, solved[name]))
+    candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
+    add("candidates", candidates)
+    _write_candidates(made.candidates_toml(candidates), out)
+    add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
 
 
 def _unsaid(stage: str) -> None:

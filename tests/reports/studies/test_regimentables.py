@@ -65,7 +65,7 @@ def condition() -> Condition:
         directions=blank,
         kinks=pd.DataFrame(columns=["seed"]),
         superposition=blank,
-        programs=pd.DataFrame(programs),
+        programs=pd.DataFrame(programs).assign(gauge=None, named=False, share=np.nan),
         circuits=blank,
         failures=pd.DataFrame(failures),
         emergence=pd.DataFrame(emergence),

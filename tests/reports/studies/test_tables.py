@@ -120,6 +120,19 @@ def row_of(table: pd.DataFrame, feature: str, on: str, oriented: bool) -> pd.Ser
 # Neurons and networks
 
 
+def test_solved_networks_have_the_form_that_the_census_counts(orbits: Orbits) -> None:
+    condition = planted([0.0, 0.5, 0.0], reading({}))
+    read = [
+        (seed, read_circuitry(network, condition.task))
+        for seed, network in enumerate(condition.networks)
+        if network
+    ]
+    condition = replace(condition, programs=program_frame(read))
+    table = made.network_table(condition, made.neuron_table(condition, orbits), orbits)
+    forms = table["form"].astype(object).where(table["form"].notna(), None).tolist()
+    assert forms == ["x1 - relu(x1 - x2)", None, "x1 - relu(x1 - x2)", None, None, None]
+
+
 def test_a_neuron_is_expected_in_every_mirror_image(orbits: Orbits) -> None:
     labels = {(0, "trained"): [*MINIMUM, *MIRROR, ("positive-sum", "x1, x2"), ("greaterness", "v1, v0")]}
     table = made.neuron_table(planted([0.0], reading(labels)), orbits)

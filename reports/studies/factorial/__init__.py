@@ -1,0 +1,1 @@
+"""Factorial studies: the tables of forms alone, and what each factor does to them."""

@@ -1,0 +1,91 @@
+"""Forms: the tables of a study that reads forms alone, from the files of its cells, a task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mathcircuits.detect import prevalence, tasks
+
+from ..cell import FORMS, Cell
+from ..circuitry import forced_gauge
+from ..schema import COLUMNS, CONDITION, empty, typed
+
+
+def form_networks(cells: Iterable[Cell], out: Path) -> pd.DataFrame:
+    """The table `networks` of finished cells: one row per trained or hand-derived network.
+
+    What forms do not need is missing: features, kinks, causes, and the untrained networks.
+
+    Args:
+        cells: those of one task or of several, read for their forms; out: the study's folder.
+    """
+    frames = []
+    for cell in cells:
+        frame = pd.read_parquet(cell.reading_files(out)[FORMS])
+        about = {"task": cell.task, "hidden": cell.sizes, "width": cell.width, "regimen": cell.regimen.name}
+        population = "derived" if cell.derived else "trained"
+        frames.append(
+            frame.assign(
+                network=[cell.network_id(seed) for seed in frame["seed"]],
+                **about,
+                population=population,
+                solved=frame["loss"] < cell.threshold,
+                threshold=cell.threshold,
+                cell=cell.key,
+            )
+        )
+    if not frames:
+        return empty("networks")
+    found = pd.concat(frames, ignore_index=True)
+    return typed(found.reindex(columns=list(COLUMNS["networks"])), "networks")
+
+
+def form_success(networks: pd.DataFrame) -> pd.DataFrame:
+    """The table `success`: how many trained networks of every condition solved the task, with exact intervals."""
+    rows = []
+    own = networks[networks["population"] == "trained"]
+    for key, solved in own.groupby(list(CONDITION), sort=False)["solved"]:
+        share = prevalence(int(solved.sum()), len(solved))
+        about = dict(zip(CONDITION, key, strict=True))
+        rows.append(
+            {
+                **about,
+                "n": share.n,
+                "solved": int(solved.sum()),
+                "value": share.value,
+                "low": share.low,
+                "high": share.high,
+            }
+        )
+    return typed(pd.DataFrame(rows), "success") if rows else empty("success")
+
+
+def form_census(networks: pd.DataFrame) -> pd.DataFrame:
+    """The table `census`, of gauges: how many solved networks of every condition have each form."""
+    solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
+    rows = []
+    for key, forms in solved.groupby(list(CONDITION), sort=False)["form"]:
+        about = dict(zip(CONDITION, map(str, key), strict=True))
+        task = tasks[about["task"]]
+        hidden = tuple(int(size) for size in about["hidden"].split("-"))
+        counts = sorted(forms.value_counts().items(), key=lambda item: (-item[1], str(item[0])))
+        for name, found in counts:
+            share = prevalence(int(found), len(forms))
+            rows.append(
+                {
+                    **about,
+                    "level": "gauge",
+                    "name": str(name),
+                    "found": int(found),
+                    "n": share.n,
+                    "value": share.value,
+                    "low": share.low,
+                    "high": share.high,
+                    # Trained without biases unless the task needs them.
+                    "forced": forced_gauge(task, hidden, str(name), bias=task.needs_bias),
+                }
+            )
+    return typed(pd.DataFrame(rows), "census") if rows else empty("census")
