@@ -19,6 +19,8 @@ Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 #: What names a condition, and what names a network.
 CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
 NETWORK: dict[str, Kind] = {"network": "text", **CONDITION, "seed": "int", "population": "text"}
+#: The columns of the table of networks that effects are made of.
+FORMED = (*CONDITION, "population", "form")
 COLUMNS: dict[str, dict[str, Kind]] = {
     "networks": {
         **NETWORK,
@@ -258,6 +260,26 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "low": "float",
         "high": "float",
         "forced": "bool",
+    },
+    "effects": {
+        "task": "text",
+        "factor": "text",
+        "level": "text",
+        "reference": "text",
+        "form": "text",
+        "found": "int",
+        "n": "int",
+        "value": "float",
+        "low": "float",
+        "high": "float",
+        "effect": "float",
+        "effect_low": "float",
+        "effect_high": "float",
+        "statistic": "float",
+        "df": "int",
+        "p": "float",
+        "q": "float",
+        "note": "text",
     },
     "candidates": {
         "task": "text",

@@ -14,7 +14,7 @@ from .cell import READINGS, Cell
 from .ensemblefiles import load_ensemble
 from .factors import factor_columns, with_factors
 from .reading import untrained_networks
-from .schema import COLUMNS, arrow_schema, empty
+from .schema import COLUMNS, FORMED, arrow_schema, empty
 from .storage import atomic, sweep
 
 if TYPE_CHECKING:
@@ -48,11 +48,14 @@ def write_tables(
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
         listed = list(cells)
+        write = _write_forms if all(cell.reads == "forms" for cell in listed) else _write_everything
         with _writers(out, factors) as add:
-            if all(cell.reads == "forms" for cell in listed):
-                _write_forms(listed, out, stage or _unsaid, add)
-            else:
-                _write_everything(listed, out, stage or _unsaid, add)
+            networks = write(listed, out, stage or _unsaid, add)
+            if factors is not None:
+                from .factorial.effects import effects_table
+
+                (stage or _unsaid)("tables: effects")
+                add("effects", effects_table(with_factors(networks, factors, "networks"), factors))
 
 
 @contextmanager
@@ -78,19 +81,25 @@ def _writers(out: Path, factors: Factors | None) -> Iterator[Add]:
         yield add
 
 
-def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> None:
-    """The tables of a study that reads forms alone, a task at a time."""
+def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> pd.DataFrame:
+    """The tables of a study that reads forms alone, a task at a time; what effects need of its networks."""
+    import pandas as pd
+
     from .factorial.forms import form_census, form_networks, form_success
 
+    kept = []
     for name in dict.fromkeys(cell.task for cell in cells):
         stage(f"tables: {name}")
         networks = form_networks((cell for cell in cells if cell.task == name), out)
         add("networks", networks)
         add("success", form_success(networks))
         add("census", form_census(networks))
+        kept.append(networks[list(FORMED)])
+    return pd.concat(kept, ignore_index=True)
 
 
-def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> None:
+def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> pd.DataFrame:
+    """The tables of a study that reads everything; what effects need of its networks."""
     import pandas as pd
 
     from mathcircuits.detect.universality import Orbits
@@ -107,6 +116,7 @@ def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None]
     solved: Counter[str] = Counter()
     unnamed: dict[str, list[tuple[str, Network]]] = {}
     samples: list[comparisons.Sample] = []
+    kept = []
     for name, members in grouped.items():
         stage(f"tables: {name}")
         condition = read_condition(members, out)
@@ -116,6 +126,7 @@ def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None]
         neurons = made.neuron_table(condition, orbits)
         networks = made.network_table(condition, neurons, orbits)
         add("networks", networks)
+        kept.append(networks[list(FORMED)])
         add("neurons", neurons)
         add("directions", made.direction_table(condition))
         programs = made.program_table(condition)
@@ -153,6 +164,7 @@ def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None]
     add("candidates", candidates)
     _write_candidates(made.candidates_toml(candidates), out)
     add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+    return pd.concat(kept, ignore_index=True)
 
 
 def _unsaid(stage: str) -> None:
