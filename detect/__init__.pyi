@@ -74,6 +74,7 @@ from .recognition.candidates_search import Candidate as Candidate
 from .recognition.candidates_search import candidates as candidates
 from .recognition.gauges import Gauge as Gauge
 from .recognition.gauges import gauge_of as gauge_of
+from .recognition.readings import find_readings as find_readings
 from .recognition.search import find_circuits as find_circuits
 from .recognition.templates import Circuit as Circuit
 from .recognition.templates import Circuits as Circuits

@@ -36,6 +36,7 @@ from .networks.stacks import Stack
 from .programs.criteria import FLAT_OUTPUT
 from .programs.decompiling import decompile
 from .programs.program import Program
+from .recognition.readings import find_readings
 from .recognition.search import find_circuits
 
 if TYPE_CHECKING:
@@ -180,6 +181,16 @@ class Analysis:
         return find_circuits(self)
 
     @cached_property
+    def readings(self) -> pd.DataFrame:
+        """Every reading of the network's variables that meets the criteria, see `find_readings`."""
+        return find_readings(self)
+
+    @property
+    def further_readings(self) -> pd.DataFrame:
+        """The readings of those variables that have more than one."""
+        return self.readings[self.readings.groupby("output")["reading"].transform("size") > 1]
+
+    @cached_property
     def program(self) -> Program:
         """The network in words: its formula, its certificate, and why there is none where there is none."""
         return decompile(self.network, box=self.domain, proposer=self.proposer)
@@ -247,9 +258,13 @@ class Analysis:
         """The frame's rows as plain data, the inputs by their own names."""
         renamed, rows = self.domain.renamed, _records(frame)
         for row in rows if self.domain.named else ():
-            row["on"], on = [renamed(argument) for argument in row["on"]], row["on"]
-            if row.get("form"):
-                row["form"] = renamed(row["form"])
+            for text in ("form", "text"):
+                if row.get(text):
+                    row[text] = renamed(row[text])
+            # Where there is no `on`, the gauge is written over the inputs.
+            on = row.get("on")
+            if on is not None:
+                row["on"] = [renamed(argument) for argument in on]
             if row.get("gauge"):
                 row["gauge"] = renamed(row["gauge"], on)
         return rows
@@ -258,6 +273,7 @@ class Analysis:
         program, proof = self.program, self.certificate
         return {
             "circuits": self._named(self.circuits),
+            "readings": self._named(self.readings),
             "formula": {
                 "text": None if program.formula is None else self.domain.renamed(program.text),
                 "best": self.domain.renamed(program.text),

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mathcircuits.detect import Network
 
 
@@ -116,6 +118,38 @@ def cell_name(hidden: object, width: object, regimen: object) -> str:
         ('6-3 (1x), adam', '5, osier')
     """
     return f"{hidden} ({width}), {regimen}" if isinstance(width, str) and width else f"{hidden}, {regimen}"
+
+
+def several_readings(readings: pd.DataFrame) -> str:
+    """Which variables of a network have more than one reading, and what that means; empty where none has.
+
+    Args:
+        readings: as `find_readings` gives them.
+
+    Examples:
+        >>> from mathcircuits.detect import Network, find_readings
+        >>> half = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
+        >>> several_readings(find_readings(half))
+        'y1 has 2 readings that meet the criteria: one function by different circuits. The network does not decide
+        between them.'
+        >>> several_readings(find_readings(Network([[[1.0], [-1.0]], [[1.0, 1.0]]])))
+        ''
+    """
+    sentences = []
+    for output, own in readings.groupby("output", sort=False):
+        if len(own) == 1:
+            continue
+        near = int((own["function"] == "near").sum())
+        kinds = ["one function by different circuits"] if near < len(own) - 1 else []
+        if near:
+            kinds.append(f"{counted(near, 'other function')} within what the criteria tell apart")
+        number_of = counted(len(own), "reading")
+        sentences.append(f"{output} has {number_of} that meet the criteria: {joined(kinds)}.")
+    if sentences:
+        sentences.append("The network does not decide between them.")
+    left_out = readings.attrs.get("left_out", {})
+    sentences += [f"Not listed of {output}: {reason}." for output, reason in left_out.items()]
+    return " ".join(sentences)
 
 
 def told(network: Network) -> dict[str, str]:

@@ -2,6 +2,8 @@ from .candidates_search import Candidate as Candidate
 from .candidates_search import candidates as candidates
 from .gauges import Gauge as Gauge
 from .gauges import gauge_of as gauge_of
+from .readings import CircuitReading as CircuitReading
+from .readings import find_readings as find_readings
 from .search import find_circuits as find_circuits
 from .templates import Circuit as Circuit
 from .templates import Circuits as Circuits

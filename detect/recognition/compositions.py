@@ -72,36 +72,42 @@ class Compositions:
         table = np.column_stack([o.values for o in options]) if options else np.zeros((points, 0))
         return cls(tuple(options), standardised(table))
 
-    def nearest(self, unit: Array) -> Composition | None:
-        """The composition that unit values [n] are, up to scale and offset; None where they are none."""
+    def fitting(self, unit: Array) -> list[Composition]:
+        """The compositions that unit values [n] are, up to scale and offset, the nearest first."""
         r = unit @ self.table
         hits = np.flatnonzero(1 - r * r <= SAME_FUNCTION).tolist()
-        if not hits:
-            return None
         # As for circuits of the inputs: the nearest, a positive one, the catalogue's order.
-        return self.options[min(hits, key=lambda k: (round(float(1 - r[k] ** 2), 7), bool(r[k] < 0), k))]
+        hits.sort(key=lambda k: (round(float(1 - r[k] ** 2), 7), bool(r[k] < 0), k))
+        return [self.options[k] for k in hits]
 
 
 def composed(
     trace: Trace, compositions: Compositions, variable: Variable, unit: Array
 ) -> FoundCircuit | None:
-    """A variable as a circuit of what was recognised one level below.
+    """A variable as the nearest circuit of what was recognised one level below.
 
     Args:
         trace: the network's; variable: behind its second hidden layer or deeper.
         compositions: of the circuits at the last site below; unit: [n] the variable's values, standardised.
     """
-    nearest = compositions.nearest(unit)
-    if nearest is None:
-        return None
-    fit = simple_fit(nearest.values, variable.values)
-    arguments = tuple(a.as_argument for a in nearest.arguments)
-    found = FoundCircuit.unwritten(nearest.circuit, arguments, variable, *fit)
-    local = _reduced_in(trace, variable, nearest.points)
+    fitting = compositions.fitting(unit)
+    return written_composition(trace, fitting[0], variable) if fitting else None
+
+
+def written_composition(trace: Trace, composition: Composition, variable: Variable) -> FoundCircuit:
+    """The record of a variable that is a composition, with its form and gauge where the layer is a function of it.
+
+    Args:
+        trace: the network's; variable: behind its second hidden layer or deeper.
+    """
+    fit = simple_fit(composition.values, variable.values)
+    arguments = tuple(a.as_argument for a in composition.arguments)
+    found = FoundCircuit.unwritten(composition.circuit, arguments, variable, *fit)
+    local = _reduced_in(trace, variable, composition.points)
     if local is None:
         return found
     names = [bracketed(text) for text in found.on]
-    gauge = nearest_gauge(local, nearest.circuit, range(len(arguments)), fit.scale)
+    gauge = nearest_gauge(local, composition.circuit, range(len(arguments)), fit.scale)
     return found.written(local.text(names, digits=WRITTEN), gauge)
 
 

@@ -18,7 +18,7 @@ from ..networks.network import Network
 from ..statistics.criteria import EQUAL
 from .gauges import NearestGauge
 from .templates import Circuit
-from .variables import Site, Variable
+from .variables import Site, Trace, Variable
 
 Array = npt.NDArray[np.float64]
 
@@ -122,6 +122,11 @@ class FoundCircuit:
     def plain(self) -> Array:
         """The circuit's values as the network has them, without scale and offset."""
         return np.asarray((self.variable.values - self.offset) / self.scale)
+
+    def at(self, trace: Trace) -> Array:
+        """[n] its values at a trace's points; arguments that are circuits have the values that the network has."""
+        columns = [trace.X[:, a] if isinstance(a, int) else a.plain for a in self.arguments]
+        return np.asarray(self.scale * self.circuit.values(np.column_stack(columns))[:, 0] + self.offset)
 
     @property
     def is_input(self) -> bool:

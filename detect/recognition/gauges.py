@@ -154,11 +154,11 @@ def nearest_gauge(reduced: Reduced, circuit: Circuit, columns: Sequence[int], sc
     """
     own = reduced.scaled(1 / scale)
     # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
-    first = _on_box(circuit, tuple(columns), reduced.box)
+    first = implementation_on_box(circuit, tuple(columns), reduced.box)
     unit = None if first is None else first.size
     distances = []
     for implementation in circuit.gauges:
-        template = _on_box(implementation, tuple(columns), reduced.box)
+        template = implementation_on_box(implementation, tuple(columns), reduced.box)
         if template is not None:
             distances.append((implementation.gauge, own.distance(template, unit)))
     return _nearest(distances)
@@ -279,7 +279,7 @@ def one_scale(template: Array, values: Array) -> ScaleFit | None:
 
 
 @lru_cache(maxsize=4096)
-def _on_box(circuit: Circuit, columns: tuple[int, ...], box: Box) -> Reduced | None:
+def implementation_on_box(circuit: Circuit, columns: tuple[int, ...], box: Box) -> Reduced | None:
     """The implementation on those inputs; None where it is another function on that box (always-on neurons)."""
     X, _ = plane_probes(box)
     arguments = X[:, list(columns)]

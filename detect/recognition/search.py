@@ -115,7 +115,7 @@ def recognise(
         return ()
     templates = bound_circuits(known, network.inputs, box)
     trace = Trace.of(network, box, templates.X)
-    found = _Recognition(trace, known, templates).run()
+    found = Recognition(trace, known, templates).run()
     if time_limit is not None:
         found = [replace(f, certified=substitution_bound(trace, f, time_limit)) for f in found]
     return tuple(sorted(found, key=_place))
@@ -127,7 +127,24 @@ def _place(found: FoundCircuit) -> tuple[bool, bool, bool, bool, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Option:
+class Fitting:
+    """A template that a variable is, up to scale and offset.
+
+    Attributes:
+        bound: the template; r: its correlation with the variable, negative where the scale is.
+    """
+
+    bound: BoundCircuit
+    r: float
+
+    @property
+    def unexplained(self) -> float:
+        """The share of the variable's variance that the template leaves."""
+        return 1 - self.r * self.r
+
+
+@dataclass(frozen=True, eq=False)
+class Option:
     """A template in the span of a layer's variables.
 
     Attributes:
@@ -146,31 +163,33 @@ class _Option:
         return self.used, self.bound.circuit.arity, self.bound.circuit.depth, self.place
 
 
-class _Recognition:
+class Recognition:
     """One network's walk from the inputs up.
 
     Attributes:
         trace: the network and its values at the templates' points.
         found: what was recognised at the sites before the present one.
+        last: per level, what was recognised at its last site, the arguments of the level above.
         compositions: of what was recognised at the last site of the level below.
     """
 
     def __init__(self, trace: Trace, known: Circuits, templates: Templates) -> None:
         self.trace, self.known, self.templates = trace, known, templates
         self.found: list[FoundCircuit] = []
+        self.last: dict[int, list[FoundCircuit]] = {}
         self.compositions: Compositions | None = None
 
     def run(self) -> list[FoundCircuit]:
         """All that is recognised, site by site."""
-        level, last = 0, list[FoundCircuit]()
+        level = 0
         for site in self.trace.folded.sites:
             if site.level != level:
-                self.compositions = Compositions.of(self.known, last) if site.level > 1 and last else None
-                level, last = site.level, []
+                level, last = site.level, self.last.get(site.level - 1)
+                self.compositions = Compositions.of(self.known, last) if level > 1 and last else None
             own = self.at(site)
             self.found += own
             if site.last:
-                last = [f for f in own if f.circuit.outputs == 1]
+                self.last[level] = [f for f in own if f.circuit.outputs == 1]
         return self.found
 
     def at(self, site: Site) -> list[FoundCircuit]:
@@ -198,22 +217,25 @@ class _Recognition:
         above = (
             composed(self.trace, self.compositions, variable, unit) if self.compositions is not None else None
         )
+        options = self.fitting(variable, unit)
+        found = [] if above is None else [above]
+        if options:
+            least = min(option.unexplained for option in options) + SAME_FIT
+            equal = [option for option in options if option.unexplained <= least]
+            equal = [option for option in equal if option.r >= 0] or equal
+            bound = self.by_structure([option.bound for option in equal], variable.site, found)
+            return [self.described(bound, variable, above), *found]
+        return found
+
+    def fitting(self, variable: Variable, unit: Array) -> list[Fitting]:
+        """Every template on the inputs that a variable, standardised `unit` [n], is; in the catalogue's order."""
         r = unit @ self.templates.table
-        unexplained = 1 - r * r
-        options = [
-            k
-            for k in np.flatnonzero(unexplained <= SAME_FUNCTION).tolist()
+        return [
+            Fitting(self.templates.single[k], float(r[k]))
+            for k in np.flatnonzero(1 - r * r <= SAME_FUNCTION).tolist()
             if self.templates.single[k].circuit.depth <= max(variable.site.level, 1)
             and kinks_agree(self.trace, variable.site, variable.units, self.templates.single[k])
         ]
-        found = [] if above is None else [above]
-        if options:
-            least = min(unexplained[k] for k in options) + SAME_FIT
-            equal = [k for k in options if unexplained[k] <= least]
-            equal = [k for k in equal if r[k] >= 0] or equal
-            bound = self.by_structure([self.templates.single[k] for k in equal], variable.site, found)
-            return [self.described(bound, variable, above), *found]
-        return found
 
     def by_structure(
         self, options: Sequence[BoundCircuit], site: Site, composed: Sequence[FoundCircuit]
@@ -273,7 +295,28 @@ class _Recognition:
         return found
 
     def combinations(self, site: Site, Z: Array, found: Sequence[FoundCircuit]) -> list[FoundCircuit]:
-        """Templates in the span of a layer's variables, as few of them as span what can be named.
+        """Templates in the span of a layer's variables, as few of them as span what can be named."""
+        result: list[FoundCircuit] = []
+        taken = [standardised(f.variable.values[:, None])[:, 0] for f in found]
+        for option in self.spanned(site, Z):
+            target = self.templates.table[:, option.place]
+            if taken and _unexplained(target, np.column_stack(taken)) <= SAME_FUNCTION:
+                continue
+            if len(taken) >= _rank(Z):
+                break
+            taken.append(target)
+            result.append(self.combined(option, site, Z))
+        return result
+
+    def combined(self, option: Option, site: Site, Z: Array) -> FoundCircuit:
+        """The record of a template in the span of variables Z [n, u]: largest weight 1, the circuit positive."""
+        units = option.units / np.abs(option.units).max()
+        if float(self.templates.table[:, option.place] @ (_centred(Z) @ units)) < 0:
+            units = -units
+        return self.described(option.bound, Variable(site, units, Z @ units))
+
+    def spanned(self, site: Site, Z: Array) -> list[Option]:
+        """The templates in the span of variables Z [n, u], with the combinations that are them, simplest first.
 
         A layer that passes on all that is below it holds every function of that by tautology; there none is
         looked for.
@@ -281,24 +324,6 @@ class _Recognition:
         rank = _rank(Z)
         if rank < 2 or rank >= _rank(self.trace.post[site.level]):
             return []
-        result: list[FoundCircuit] = []
-        taken = [standardised(f.variable.values[:, None])[:, 0] for f in found]
-        for option in sorted(self.spanned(site, Z, rank), key=lambda option: option.simplicity):
-            target = self.templates.table[:, option.place]
-            if taken and _unexplained(target, np.column_stack(taken)) <= SAME_FUNCTION:
-                continue
-            if len(taken) >= rank:
-                break
-            # The largest weight is 1, and the circuit positive.
-            units = option.units / np.abs(option.units).max()
-            if float(target @ (_centred(Z) @ units)) < 0:
-                units = -units
-            taken.append(target)
-            result.append(self.described(option.bound, Variable(site, units, Z @ units)))
-        return result
-
-    def spanned(self, site: Site, Z: Array, rank: int) -> list[_Option]:
-        """The templates in the span of variables Z [n, u] of a rank, with the combinations that are them."""
         centred = _centred(Z)
         left, size, right = np.linalg.svd(centred, full_matrices=False)
         coordinates = left[:, :rank].T @ self.templates.table
@@ -315,8 +340,8 @@ class _Recognition:
                 continue
             if kinks_agree(self.trace, site, units, bound):
                 used = int((np.abs(units) > ABSENT * np.abs(units).max()).sum())
-                options.append(_Option(k, bound, units, used))
-        return options
+                options.append(Option(k, bound, units, used))
+        return sorted(options, key=lambda option: option.simplicity)
 
 
 def kinks_agree(trace: Trace, site: Site, units: Array, bound: BoundCircuit) -> bool:

@@ -13,7 +13,7 @@ from ..networks.composition import padded, side_by_side
 from ..networks.network import Network
 from .bound_templates import BoundCircuit, Planes, planes_near
 from .found import FoundCircuit
-from .variables import Trace
+from .variables import Trace, Variable
 
 Array = npt.NDArray[np.float64]
 
@@ -34,21 +34,37 @@ def substitution_bound(trace: Trace, found: FoundCircuit, time_limit: float) -> 
     Returns:
         In units of the outputs. NaN inside a network with leaky ReLUs.
     """
-    network = trace.network
     other: Network | list[str]
-    if found.whole and found.final:
-        own, other = _outputs(network, np.atleast_2d(found.units)), found.to_network(network.inputs)
+    if found.whole:
+        return whole_bound(trace, found.variable, found.to_network(trace.network.inputs), time_limit)
+    if any(trace.folded.slopes):
+        return math.nan
+    bound = BoundCircuit.at(found.circuit, found.inputs, trace.X)
+    turned = _Turned.onto(_planes(bound), trace)
+    if found.final:
+        own, other = turned.change(trace, found, bound), ["0"] * len(np.atleast_2d(found.units))
+    else:
+        own, other = _network(trace.folded.layers), turned.network(trace)
+    return certify(own, other, box=trace.box, time_limit=time_limit, search_limit=_NODES).upper
+
+
+def whole_bound(trace: Trace, variable: Variable, template: Network, time_limit: float) -> float:
+    """An upper bound of the change of any output when a network of the inputs takes a variable's place.
+
+    Args:
+        trace: of the network that has the variable.
+        template: as many outputs as the variable has.
+        time_limit: seconds.
+
+    Returns:
+        In units of the outputs. NaN inside a network with leaky ReLUs.
+    """
+    if variable.site.final:
+        own, other = _outputs(trace.network, np.atleast_2d(variable.units)), template
     elif any(trace.folded.slopes):
         return math.nan
-    elif found.whole:
-        own, other = network, _grafted(trace, found)
     else:
-        bound = BoundCircuit.at(found.circuit, found.inputs, trace.X)
-        turned = _Turned.onto(_planes(bound), trace)
-        if found.final:
-            own, other = turned.change(trace, found, bound), ["0"] * len(np.atleast_2d(found.units))
-        else:
-            own, other = _network(trace.folded.layers), turned.network(trace)
+        own, other = trace.network, _grafted(trace, variable, template)
     return certify(own, other, box=trace.box, time_limit=time_limit, search_limit=_NODES).upper
 
 
@@ -65,12 +81,12 @@ def _outputs(network: Network, units: Array) -> Network:
     )
 
 
-def _grafted(trace: Trace, found: FoundCircuit) -> Network:
+def _grafted(trace: Trace, variable: Variable, template: Network) -> Network:
     """The network with the template beside its first layers, its output in the variable's place."""
-    site, layers = found.site, trace.folded.layers
+    site, layers = variable.site, trace.folded.layers
     below = _network((*layers[: site.level], (site.M, site.m)))
-    both = side_by_side([below, padded(found.to_network(trace.network.inputs), site.level)])
-    c = found.units
+    both = side_by_side([below, padded(template, site.level)])
+    c = variable.units
     p = c / (c @ c)
     # v + p (t - c.v): along c the template's value, elsewhere what was there.
     mixed = np.concatenate([np.eye(len(c)) - np.outer(p, c), p[:, None]], axis=1)

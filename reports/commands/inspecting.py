@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mathcircuits.detect import Network, UnknownNameError, analyse, tasks
 from mathcircuits.models.files import read_network
 
-from ..wording import at_most, told
+from ..wording import at_most, several_readings, told
 from .console import number, p_value, print_fields, print_json, print_table
 from .domains import domain_of
 
@@ -192,6 +192,7 @@ def print_analysis(analysis: Analysis, directions: bool) -> None:
         print()
         print_fields(computed(analysis))
     _print_circuits(analysis)
+    _print_readings(analysis)
     sys.stdout.flush()
     _print_neurons(analysis)
     sys.stdout.flush()
@@ -259,6 +260,24 @@ def _print_circuits(analysis: Analysis) -> None:
     print("\ncircuits" if rows else "\nno circuit of the catalogue")
     if rows:
         print_table(["circuit", "on", "output", "form", "gauge", "distance", "certified"], rows)
+
+
+def _print_readings(analysis: Analysis) -> None:
+    words = several_readings(analysis.readings) if analysis.within_reach else ""
+    if not words:
+        return
+    named, several = analysis.domain.renamed, analysis.further_readings
+    rows = [
+        [
+            str(row["output"]), str(row["reading"]), _short(named(str(row["text"]))),
+            _short(named(row["gauge"])) if isinstance(row["gauge"], str) else "-", number(row["distance"], 2),
+            at_most(float(row["certified"])).replace("–", "-"), str(row["function"]),
+        ]
+        for row in several.to_dict("records")
+    ]  # fmt: skip
+    print(f"\n{words}")
+    if rows:
+        print_table(["output", "reading", "as circuits", "gauge", "distance", "certified", "function"], rows)
 
 
 def _print_neurons(analysis: Analysis) -> None:

@@ -106,6 +106,8 @@ def test_formula_certificate_circuits_and_normal_form_are_read_when_asked_for() 
     assert data["formula"]["text"] == "min(x1, x2)"
     assert data["certificate"]["upper"] < 1e-9
     assert data["circuits"][0]["on"] == ["x1", "x2"]
+    assert [row["text"] for row in data["readings"]] == ["min(x1, x2)"]
+    assert a.further_readings.empty
     assert "min(x1, x2)" in a._repr_html_()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from mathcircuits.detect.networks import Box
 from ...plots.drawing import NeuronLabel
 from ...plots.palette import STATUSES, every_colour
 from ...studies.storage import atomic
-from ...wording import at_most, counted, joined, number, told
+from ...wording import at_most, counted, joined, number, several_readings, told
 from ..htmltables import Column, TableView, table_view
 from ..templating import render
 from ..views import FigureView
@@ -315,7 +316,24 @@ def _circuits(analysis: Analysis) -> PageSection:
         ),
     ]
     table = table_view(rows, "circuit-rows", "Known circuits inside it, one a row.", columns)
-    return PageSection("circuits", heading, tables=(table,))
+    several, words = analysis.further_readings, several_readings(analysis.readings)
+    if several.empty:
+        return PageSection("circuits", heading, words=words, tables=(table,))
+    columns = [
+        Column("output", "at"),
+        Column("reading", "reading", "count"),
+        Column("text", "as circuits", "long"),
+        Column("gauge", "gauge", "long", "the catalogue's names of these implementations"),
+        Column("distance", "distance", "number", "of effective weights to these implementations"),
+        Column("unexplained", "unexplained", "number", "share of the variance that the reading leaves"),
+        Column("certified", "changes the output by at most", "bound", "when it is put in its place"),
+        Column(
+            "function", "function", help="same: the first reading's, by other circuits; near: another one"
+        ),
+    ]
+    caption = "All that meet the criteria, where they are more than one."
+    readings = table_view(_texts(analysis, several), "reading-rows", caption, columns)
+    return PageSection("circuits", heading, words=words, tables=(table, readings))
 
 
 def _neurons(analysis: Analysis) -> PageSection:
@@ -387,11 +405,11 @@ def _texts(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame):
         return frame
     renamed = analysis.domain.renamed
-    named = frame.assign(on=frame["on"].map(lambda on: renamed(", ".join(on))))
-    if "form" in frame:
-        named = named.assign(form=frame["form"].map(renamed))
+    named = frame.assign(**{text: frame[text].map(renamed) for text in ("form", "text") if text in frame})
+    if "on" in frame:
+        named["on"] = frame["on"].map(lambda on: renamed(", ".join(on)))
     if "gauge" in frame:
-        gauges = zip(frame["gauge"], frame["on"], strict=True)
+        gauges = zip(frame["gauge"], frame["on"] if "on" in frame else itertools.repeat(None), strict=False)
         named["gauge"] = [renamed(text, on) if isinstance(text, str) else text for text, on in gauges]
     return named
 

@@ -36,6 +36,15 @@ def test_inspect_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["formula"]["text"] == "abs(x1)"
 
 
+def test_several_readings_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    half = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
+    save(half, tmp_path / "half.npz")
+    assert main(["inspect", str(tmp_path / "half.npz")]) == 0
+    said = capsys.readouterr().out
+    assert "y1 has 2 readings that meet the criteria: one function by different circuits." in said
+    assert re.search(r"^y1 +2 +0\.5\*\(x1 \+ x2\) - 0\.5\*abs\(x1 - x2\) .+ same$", said, re.MULTILINE)
+
+
 class Shelf:
     """A study of one network."""
 

@@ -96,6 +96,16 @@ def test_its_data_are_to_download(solved: str) -> None:
     assert {"neurons.csv", "nulls.csv", "kinks.csv", "direction-rows.csv", "circuit-rows.csv"} <= set(links)
 
 
+def test_several_readings_are_listed() -> None:
+    half = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
+    said = plain(network_page(analyse(half, names=["a", "b"], box=(-1, 1), init="uniform"), title="half"))
+    assert "y1 has 2 readings that meet the criteria: one function by different circuits." in said
+    assert "0.5*(a + b) - 0.5*abs(a - b)" in said
+    assert "relu(a + b) - relu(-a - b); relu(a - b) + relu(b - a)" in said
+    minimum = plain(network_page(analyse(hand_derived("minimum"), init="uniform"), title="minimum"))
+    assert "readings that meet the criteria" not in minimum
+
+
 def test_a_failed_network_is_diagnosed() -> None:
     said = plain(network_page(analyse(FAILED, task="minimum", init="uniform"), title="failed"))
     assert re.search(r"It does not solve minimum: [a-z -]+\. [A-Z].+\.", said)
