@@ -16,6 +16,9 @@ from .exact.certificates import Certificate as Certificate
 from .exact.certificates import certify as certify
 from .exact.exact_vertices import Check as Check
 from .exact.layerwise import normalise_layers as normalise_layers
+from .exact.norms.least import LeastNorm as LeastNorm
+from .exact.norms.least import least_norm as least_norm
+from .exact.norms.path_norms import path_norm as path_norm
 from .features.binding import BoundFeature as BoundFeature
 from .features.catalogues import Catalogue as Catalogue
 from .features.catalogues import catalogue as catalogue

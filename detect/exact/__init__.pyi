@@ -6,5 +6,14 @@ from .certificates import certify as certify
 from .criteria import SAME_GAUGE as SAME_GAUGE
 from .exact_vertices import Check as Check
 from .layerwise import normalise_layers as normalise_layers
+from .norms.least import LeastNorm as LeastNorm
+from .norms.least import least_norm as least_norm
+from .norms.path_norms import path_norm as path_norm
+from .norms.problem import Biases as Biases
+from .norms.readings import Norms as Norms
+from .norms.readings import norms_of as norms_of
+from .norms.task_forms import biases_of as biases_of
+from .norms.task_forms import task_form as task_form
+from .norms.task_forms import task_least_norm as task_least_norm
 from .piecewise import is_piecewise_linear as is_piecewise_linear
 from .uniqueness import has_only_form as has_only_form

@@ -227,6 +227,8 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
                 "" if known else f"not in the catalogue: {_short(named(gauge.description))}",
             )
         )
+    if analysis.norms.text:
+        lines.append(("Path norm", "", analysis.norms.text))
     front = pd.DataFrame([point._replace(text=named(point.text))._asdict() for point in program.front])
     columns = [
         Column("complexity", "nodes", "count"),
