@@ -79,6 +79,8 @@ from .recognition.gauges import Gauge as Gauge
 from .recognition.gauges import gauge_of as gauge_of
 from .recognition.readings import find_readings as find_readings
 from .recognition.search import find_circuits as find_circuits
+from .recognition.selected_gauges import SelectedGauge as SelectedGauge
+from .recognition.selected_gauges import selected_gauge as selected_gauge
 from .recognition.templates import Circuit as Circuit
 from .recognition.templates import Circuits as Circuits
 from .recognition.templates import circuits as circuits

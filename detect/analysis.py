@@ -221,8 +221,8 @@ class Analysis:
     def norms(self) -> Norms:
         """The path norm, and by how much it exceeds the least of any network of the same function.
 
-        The function is the task, where the network is proved to be within 5e-3 of it, else the network's own normal form,
-        simplified within half a percent of its range.
+        The function is the task, where the network is proved to be within 5e-3 of it, else the network's own normal
+        form, simplified within half a percent of its range.
 
         Examples:
             >>> from .features.task import hand_derived

@@ -60,9 +60,9 @@ WRITTEN_DIGITS = 1e-4
 #: The gap at which the solver of a least norm may stop, of a problem whose sizes add up to 1: well below the 1e-9 to
 #: which values are asked for, well above float64. The bounds are proved afterwards. Used by exact (norms).
 SOLVER_GAP = 1e-11
-#: A multiplier this close to the boundary of its ball, which has length 1, is on it, and one this close to orthogonal to
-#: a kink is that: far above the solver's error (1e-8 in a point where the gap is 1e-11), far below the angles between
-#: trained neurons. Used by exact (norms).
+#: A multiplier this close to the boundary of its ball (radius 1) is on it, and one this close to orthogonal to a kink
+#: is that: far above the solver's error (1e-8 in a point where the gap is 1e-11), far below the angles between trained
+#: neurons. Used by exact (norms).
 ON_BOUNDARY = 1e-5
 #: Shares of a kink, between -1 and 1, that differ by less are one: what training leaves undecided is wider. Used by
 #: exact (norms).

@@ -5,6 +5,8 @@ from .gauges import gauge_of as gauge_of
 from .readings import CircuitReading as CircuitReading
 from .readings import find_readings as find_readings
 from .search import find_circuits as find_circuits
+from .selected_gauges import SelectedGauge as SelectedGauge
+from .selected_gauges import selected_gauge as selected_gauge
 from .templates import Circuit as Circuit
 from .templates import Circuits as Circuits
 from .templates import circuits as circuits

@@ -50,6 +50,12 @@ PROMISES = {
         r"gauge x1 - relu\(x1 - x2\) ",
         r"^72 of 72: universal$",
     ],
+    "least_norm": [
+        r"^minimum, 12 neurons: least norm 2\.8284 by 1/2 \(x1 \+ x2\) - 1/2 \|x1 - x2\|$",
+        r"^    5 of 5 solved it, [45] of them within 1% of the least norm$",
+        r"^    [345] have that gauge \(0\.\d\d to [01]\.\d\d\)$",
+        r"^x1-plus-abs-x2, 12 neurons: least norm 4\.0000 by x1 \+ relu\(x2\) \+ relu\(-x2\)$",
+    ],
     "hooks": [
         r"^recorded alike: True$",
         r"^intervened alike: True$",

@@ -6,7 +6,6 @@ where the multiplier points; and the affine part that is left lies along it (doc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -134,7 +133,7 @@ def _rays(
     tiny = ON_BOUNDARY * problem.size
     if out > 1:
         U, S, V = np.linalg.svd(left, full_matrices=False)
-        r = int((S > tiny).sum())
+        r = int((tiny < S).sum())
         pairs = [(i, k) for k in range(r) for i in range(k + 1)]
         rays = [
             (np.outer(U[:, i], V[k]) + (np.outer(U[:, k], V[i]) if i != k else 0)).ravel() for i, k in pairs
@@ -142,22 +141,24 @@ def _rays(
         start = np.array([S[i] if i == k else 0.0 for i, k in pairs])
         return rays, (r,) if r else (), np.zeros((2, len(rays), D)), start
     y = solution.Y[0]
-    rays, start, on = [], [], []
+    rays: list[Array] = []
+    coefficients: list[float] = []
+    on: list[list[Array]] = []
     for side, sign in enumerate((1.0, -1.0)) if problem.coned else ():
         over = np.r_[solution.cones[side][1:], solution.cones[side][0]][:D]
         along, size = sign * y + over, float(np.linalg.norm(solution.on[side]))
         if size > tiny and np.linalg.norm(along) >= 1 - ON_BOUNDARY:
             rays.append(sign * along)
             on.append([along if side == k else np.zeros(D) for k in range(2)])
-            start.append(size)
+            coefficients.append(size)
             left = left - sign * size * along
     size = float(np.linalg.norm(left))
     if size > tiny and np.linalg.norm(y) >= problem.pair * (1 - ON_BOUNDARY):
         rays.append(y / np.linalg.norm(y))
         on.append([np.zeros(D)] * 2)
-        start.append(size)
+        coefficients.append(size)
     lines = np.array(on).reshape(len(rays), 2, D).transpose(1, 0, 2)
-    return rays, (1,) * len(rays), lines, np.array(start)
+    return rays, (1,) * len(rays), lines, np.array(coefficients)
 
 
 def _nullity(columns: Array) -> int:
@@ -165,4 +166,6 @@ def _nullity(columns: Array) -> int:
     if not columns.size:
         return int(columns.shape[1])
     sizes = np.linalg.norm(columns, axis=0)
-    return int(columns.shape[1] - np.linalg.matrix_rank(columns / np.where(sizes > 0, sizes, 1.0), tol=ON_BOUNDARY))
+    return int(
+        columns.shape[1] - np.linalg.matrix_rank(columns / np.where(sizes > 0, sizes, 1.0), tol=ON_BOUNDARY)
+    )

@@ -35,12 +35,13 @@ class LeastNorm:
         form: the function.
         biases: which biases the networks have, see `least_norm`.
         lower, upper: proved bounds on the least norm; `network` has `upper`, up to rounding.
-        shares: [K, out] lambda of one gauge that attains it, the share of each kink's mass on its positive side, in the
-            order of the form's kinks; NaN where an output does not bend. Shares of several outputs need not lie in [0, 1].
+        shares: [K, out] lambda of one gauge that attains it, the share of each kink's mass on its positive side, in
+            the order of the form's kinks; NaN where an output does not bend. With several outputs they need not lie in
+            [0, 1].
         low, high: [K, out] the least and the greatest share among all gauges that attain it.
         dimension: of the set of those gauges: 0 where one is selected, more where a face is free.
-        carriers_free: whether the affine part that the kinks leave has rank 2 or more: then it can be carried along many
-            directions at one cost, whatever `dimension` is.
+        carriers_free: whether the affine part that the kinks leave has rank 2 or more: then it can be carried along
+            many directions at one cost, whatever `dimension` is.
         network: a network of least norm, of that one gauge.
         ends: networks at which some share is least or greatest; both ends of the set where its dimension is 1.
 
@@ -102,13 +103,13 @@ def least_norm(form: CanonicalForm, *, biases: Biases = "none") -> LeastNorm:
 
     Args:
         form: a `canonical_form`, for instance that of a hand-derived network, or a trained one's after `simplify`.
-        biases: "none" for networks without biases; "free" where biases cost nothing; "penalised" where each neuron's bias
-            counts as one more incoming weight, and the output's as half its square.
+        biases: "none" for networks without biases; "free" where biases cost nothing; "penalised" where each neuron's
+            bias counts as one more incoming weight, and the output's as half its square.
 
     Raises:
-        InputError: for an unknown `biases`, for a form with an offset or a constant and `biases="none"`, and for several
-            outputs with penalised biases, or without biases on a box that does not have 0 inside: there some
-            neurons are always on, in some directions, and the problem is not known to be convex.
+        InputError: for an unknown `biases`, for a form with an offset or a constant and `biases="none"`, and for
+            several outputs with penalised biases, or without biases on a box that does not have 0 inside: there
+            neurons are always on in some directions only, and the problem is not known to be convex.
 
     Examples:
         >>> from ...features.task import hand_derived

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def path_norm(network: Network | HasNetwork, *, biases: Biases = "free") -> float:
     """The sum over hidden neurons of |outgoing weights| |incoming weights|, in Euclidean lengths.
 
-    With one hidden layer of ReLUs it is half the least sum of squares of the weights over all positive rescalings of the
-    neurons, and so what weight decay comes to (Neyshabur et al. 2015, In search of the real inductive bias). In deeper
-    networks it is the same sum over paths, with absolute values of the weights between hidden neurons: unchanged by
-    rescaling too, but no such minimum.
+    With one hidden layer of ReLUs it is half the least sum of squares of the weights over all positive rescalings of
+    the neurons, and so what weight decay comes to (Neyshabur et al. 2015, In search of the real inductive bias). In
+    deeper networks it is the same sum over paths, with absolute values of the weights between hidden neurons: unchanged
+    by rescaling too, but no such minimum.
 
     Args:
         network: a Network or anything with `to_network()`, with at least one hidden layer.

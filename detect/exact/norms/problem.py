@@ -54,7 +54,7 @@ class Problem:
     @property
     def lifted(self) -> bool:
         """Whether the last entry of each vector is a bias."""
-        return self.T.shape[1] > self.inputs
+        return bool(self.T.shape[1] > self.inputs)
 
     @property
     def lengths(self) -> Array:

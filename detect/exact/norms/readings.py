@@ -87,8 +87,8 @@ def norms_of(
         box: (low, high), or one pair per input.
         task: the function, where the network computes it; else the function is the network's own normal form,
             simplified.
-        tolerance: by how much the simplified form may be off, as a share of the smallest range of an output: a trained
-            network's own form has a kink for every neuron, and among networks of that form it has the least norm itself.
+        tolerance: by how much the simplified form may be off, as a share of the smallest range of an output: a
+            trained network's own form has a kink a neuron, and of that form it has nearly the least norm itself.
 
     Raises:
         InputError: where box and network do not fit together.
