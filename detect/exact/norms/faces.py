@@ -135,11 +135,11 @@ def _rays(
         U, S, V = np.linalg.svd(left, full_matrices=False)
         r = int((tiny < S).sum())
         pairs = [(i, k) for k in range(r) for i in range(k + 1)]
-        rays = [
+        turned = [
             (np.outer(U[:, i], V[k]) + (np.outer(U[:, k], V[i]) if i != k else 0)).ravel() for i, k in pairs
         ]
         start = np.array([S[i] if i == k else 0.0 for i, k in pairs])
-        return rays, (r,) if r else (), np.zeros((2, len(rays), D)), start
+        return turned, (r,) if r else (), np.zeros((2, len(turned), D)), start
     y = solution.Y[0]
     rays: list[Array] = []
     coefficients: list[float] = []

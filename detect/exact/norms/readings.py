@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,11 @@ def norms_of(
     try:
         form = canonical_form(net, box=bounds)
         ranges = np.ptp(net(sobol_points(bounds, _LOG2_POINTS)), axis=0)
-        return Norms(biases, own, least_norm(form.simplify(tolerance * float(ranges.min())), biases=biases))
+        form = form.simplify(tolerance * float(ranges.min()))
+        if biases == "none":
+            # A dropped kink leaves its mean behind, which no network without biases has.
+            form = replace(form, c=np.zeros(form.outputs))
+        return Norms(biases, own, least_norm(form, biases=biases))
     except InputError:
         return Norms(biases, own, None)
 
