@@ -171,11 +171,11 @@ def regimen_of(fields: Mapping[str, Any]) -> Regimen:
 
 def reading_hash() -> str:
     """A hash of what a reading depends on besides the weights: both catalogues and the reader's own version."""
-    return _reading_hash(tuple(catalogue.values()), tuple(circuits.values()))
+    return _reading_hash(READING, tuple(catalogue.values()), tuple(circuits.values()))
 
 
 @lru_cache(maxsize=1)
-def _reading_hash(features: tuple[Feature, ...], known: tuple[Circuit, ...]) -> str:
+def _reading_hash(number: int, features: tuple[Feature, ...], known: tuple[Circuit, ...]) -> str:
     """The hash of these entries; making them plain takes longer than many a cell."""
     entries = [
         [f.id, f.formula.text, f.competes_as, f.direction, [s.images for s in f.symmetry]] for f in features
@@ -191,7 +191,7 @@ def _reading_hash(features: tuple[Feature, ...], known: tuple[Circuit, ...]) -> 
         for first in known
         for c in first.gauges
     ]
-    return _digest([READING, _version(), entries, templates])
+    return _digest([number, _version(), entries, templates])
 
 
 @cache
