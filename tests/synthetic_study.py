@@ -294,7 +294,8 @@ def _condition(
                 rows["census"].append(
                     {
                         **about, "level": level, "name": way, "found": count, "n": n, "value": part.value,
-                        "low": part.low, "high": part.high, "forced": False,
+                        "low": part.low, "high": part.high, "evidence_found": count, "evidence_n": n,
+                        "forced": False, "forced_below": float("nan"), "apart": 0, "uncertified": 0,
                     }
                 )  # fmt: skip
     derived = tasks[name].hand_derived
@@ -328,6 +329,9 @@ def _condition(
                     "reason": said.reason,
                     "q": 0.01,
                     "forced": forced,
+                    "forced_below": 0.009 if forced else float("nan"),
+                    "apart": 0,
+                    "uncertified": 0,
                     "trained": of + len(solved) - n,
                     "worst_low": worst[0],
                     "worst_high": worst[1],

@@ -1,4 +1,5 @@
 from .ensemble_test import match_ensemble as match_ensemble
+from .forced_errors import form_error as form_error
 from .ladder import Ladder as Ladder
 from .ladder import Rung as Rung
 from .ladder import ladder_of as ladder_of

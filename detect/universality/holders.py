@@ -17,11 +17,12 @@ from ..features.catalogues import Catalogue
 from ..matching.ablation import mean_ablation, one_feature
 from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
 from ..matching.criteria import HELD, USED
-from ..matching.probes import depth_of, probes_for
-from ..networks.architecture import Architecture
+from ..matching.probes import depth_of, points_for, probes_for
+from ..networks.architecture import Architecture, hook_post
 from ..networks.box import BoxLike
 from ..networks.network import Network
 from ..networks.stacks import Stack
+from ..statistics.criteria import EQUAL
 
 Array = npt.NDArray[np.float64]
 #: Values of one batch's largest array: 4e6 doubles are 32 MB.
@@ -107,6 +108,51 @@ def carriers(
     return tuple(
         _layer(stack, layer, block, box, catalogue) for layer, block in enumerate(architecture.active)
     )
+
+
+def group_cost(
+    network: Network, weights: npt.ArrayLike, offset: float = 0.0, *, box: BoxLike = (-1.0, 1.0)
+) -> float:
+    """What mean ablation of the neurons that hold relu(weights . x + offset) costs, a share of the output's variance.
+
+    Nearest first, by the angle of weights and bias: the largest cost of those within some angle. A kink that is split
+    over neurons which are not quite parallel is that of all of them, and two that cancel do not hide the others.
+
+    Args:
+        network: with one hidden layer.
+        weights: [d]; offset: of the ridge.
+        box: the inputs' box; probes are its Sobol points.
+
+    Returns:
+        The cost; 0 where no neuron holds the ridge, or the output does not vary.
+
+    Examples:
+        >>> turned = [[1.0, -1.01], [1.01, -1.0]]
+        >>> net = Network([[*turned, [1.0, 0.0], [-1.0, 0.0]], [[-0.5, -0.5, 1.0, -1.0]]])
+        >>> round(group_cost(net, [1.0, -1.0]), 2), group_cost(net, [0.0, 1.0])
+        (1.01, 0.0)
+    """
+    X = points_for(network.inputs, box=box).X
+    w = np.append(np.asarray(weights, dtype=np.float64), offset)
+    values = np.maximum(X @ w[:-1] + offset, 0.0)[None, :, None]
+    h = np.asarray(network.run(X)[hook_post(0)])
+    _, _, units = unit_vectors(h[None])
+    r = (units[0].T @ unit_vectors(values)[2][0])[:, 0]
+    own = np.column_stack([network.weights[0], network.bias_vectors[0]])
+    lengths = np.linalg.norm(own, axis=1)
+    holds = np.flatnonzero((r > 0.0) & (1.0 - r**2 <= HELD) & (lengths > 0.0))
+    variance = float(np.asarray(network(X)).var(axis=0).sum())
+    if not len(holds) or variance == 0.0:
+        return 0.0
+    unit = w / np.linalg.norm(w)
+    across = own[holds] - (own[holds] @ unit)[:, None] * unit
+    turn = np.linalg.norm(across, axis=1) / lengths[holds]
+    first = np.argsort(turn, kind="stable")
+    effects = (h - h.mean(axis=0))[:, holds[first], None] * network.weights[1].T[None, holds[first]]
+    cost = (np.cumsum(effects, axis=1) ** 2).mean(axis=0).sum(axis=1)
+    # Copies at one angle count together or not at all.
+    whole = np.append(np.diff(turn[first]) > EQUAL, True)
+    return float(cost[whole].max() / variance)
 
 
 def _layer(stack: Stack, layer: int, block: int, box: BoxLike, known: Catalogue | None) -> Carriers:

@@ -19,10 +19,14 @@ from ..features.catalogues import Catalogue, catalogue
 from ..features.formulas import Formula
 from ..features.symmetry import Symmetry
 from ..features.task import Task
+from ..matching.criteria import USED
 from ..networks.architecture import hook_post
 from ..networks.box import comparison_points
+from ..networks.network import Network
 from ..statistics.criteria import EQUAL, ROUNDING
 from .criteria import KINK_JUMP, KINK_STEP
+from .forced_errors import form_error, kink_error, ray_error
+from .holders import group_cost
 
 Array = npt.NDArray[np.float64]
 
@@ -184,16 +188,73 @@ class Orbits:
         """
         if not oriented and self._only_form(tuple(hidden), bias) and label in self.expected:
             return True
+        return len(hidden) == 1 and (self._on_a_ray(label, bias) or (not oriented and self._on_a_kink(label)))
+
+    def forced_error(
+        self, label: Label, hidden: Sequence[int], *, bias: bool = False, oriented: bool = False
+    ) -> float:
+        """The certified error up to which networks of these sizes hold what `forced` says; 0 where none is known.
+
+        `forced` is about networks that equal the task. One whose `certify(...).upper` is at most this holds the
+        feature as well: a group of its neurons does (`held_together`), whatever else it has (docs/mathematics.md, At
+        what error). Not known with biases, and for kinks in more than two inputs.
+
+        Args:
+            label, hidden, bias, oriented: as for `forced`.
+
+        Examples:
+            >>> from ..features.task import tasks
+            >>> orbits = Orbits(tasks["minimum"])
+            >>> greater, positive = ("greaterness", ("x1", "x2")), ("positiveness", ("x1",))
+            >>> orbits.forced_error(greater, (64,)) > orbits.forced_error(positive, (3,)) > 5e-4
+            True
+            >>> orbits.forced_error(positive, (64,)), orbits.forced_error(greater, (64,), bias=True)
+            (0.0, 0.0)
+        """
+        if bias or not self.forced(label, hidden, bias=bias, oriented=oriented):
+            return 0.0
+        errors = [0.0]
+        if not oriented and self._only_form(tuple(hidden), bias) and label in self.expected:
+            errors.append(form_error(self.task))
         ridge = self._ridge(label)
-        if len(hidden) != 1 or ridge is None:
+        if ridge is not None and self._on_a_ray(label, bias):
+            errors.append(ray_error(self.task, float(np.sign(ridge[0][0]))))
+        elif ridge is not None and not oriented and self._on_a_kink(label):
+            errors.append(kink_error(self.task, ridge[0]))
+        return max(errors)
+
+    def held_together(self, network: Network, label: Label, *, oriented: bool = False) -> bool:
+        """Whether neurons of a network with one hidden layer hold the feature (or a mirror image) as a group.
+
+        The criterion of a feature (docs/statistics.md, Criteria) for a group of neurons: each of them holds it, they
+        are the nearest ones, and together they are used.
+
+        Examples:
+            >>> from ..features.task import hand_derived, tasks
+            >>> orbits = Orbits(tasks["minimum"])
+            >>> exact, pair = hand_derived("minimum"), ("x1", "x2")
+            >>> [orbits.held_together(exact, (name, pair)) for name in ("greaterness", "positive-sum")]
+            [True, False]
+        """
+        ridges = [self._ridge(member) for member in ((label,) if oriented else self.orbit(label))]
+        return any(
+            ridge is not None and group_cost(network, *ridge, box=self.task.box) >= USED for ridge in ridges
+        )
+
+    def _on_a_ray(self, label: Label, bias: bool) -> bool:
+        """Whether it is a sign of the only input, on whose side the task does not vanish, without biases."""
+        ridge = self._ridge(label)
+        if ridge is None or self.task.arity != 1 or bias:
             return False
-        weights, offset = ridge
-        if self.task.arity == 1 and not bias:
-            on_its_side = np.asarray(self.task(np.sign(weights)[None, :]), dtype=float)
-            return offset == 0 and bool(np.abs(on_its_side).max() > EQUAL)
-        if oriented or not self._bends(weights, offset):
+        on_its_side = np.asarray(self.task(np.sign(ridge[0])[None, :]), dtype=float)
+        return ridge[1] == 0 and bool(np.abs(on_its_side).max() > EQUAL)
+
+    def _on_a_kink(self, label: Label) -> bool:
+        """Whether it is a ridge on a hyperplane where the function bends, and its orbit holds both sides."""
+        ridge = self._ridge(label)
+        if ridge is None or not self._bends(*ridge):
             return False
-        other_side = _standardised(np.maximum(-self._X @ weights - offset, 0.0))
+        other_side = _standardised(np.maximum(-self._X @ ridge[0] - ridge[1], 0.0))
         return any(bool(self.values(member) @ other_side > 1 - EQUAL) for member in self.orbit(label))
 
     def _only_form(self, hidden: tuple[int, ...], bias: bool) -> bool:

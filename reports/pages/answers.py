@@ -120,8 +120,10 @@ def _osier(tables: Tables) -> list[Finding]:
     census = in_order(census)
     cells = census.drop_duplicates(CELL)
     own = census[census["name"] == _OSIER]
-    counts = cells[[*CELL, "n"]].merge(own[[*CELL, "found", "forced"]], how="left", on=CELL)
-    counts["found"] = counts["found"].fillna(0).astype(int)
+    counted = own[[*CELL, "evidence_found", "evidence_n", "forced"]]
+    counts = cells[[*CELL, "n"]].merge(counted, how="left", on=CELL)
+    counts["n"] = counts["evidence_n"].fillna(counts["n"]).astype(int)
+    counts["found"] = counts["evidence_found"].fillna(0).astype(int)
     forced = counts["forced"].astype("boolean").fillna(False).astype(bool)
     judged = verdict_table(counts.assign(n=counts["n"].astype(int), forced=forced))
     parts = []

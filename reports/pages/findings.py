@@ -237,11 +237,24 @@ def _verdicts(tables: Tables) -> list[Finding]:
     for name, words in said.items():
         chosen = rows[rows["verdict"] == name]
         if len(chosen):
-            found.append(Finding(name.capitalize(), f"{words}: {_names(chosen)}.", "prevalence", name))
+            apart = f" {_apart(chosen)}" if name == "forced" else ""
+            found.append(Finding(name.capitalize(), f"{words}: {_names(chosen)}.{apart}", "prevalence", name))
     open_ = rows[(rows["verdict"] == "inconclusive") & (rows["found"] > 0)]
     if len(open_):
         found.append(Finding("Inconclusive", _inconclusive(open_), "prevalence", "inconclusive"))
     return found
+
+
+def _apart(rows: pd.DataFrame) -> str:
+    """Which networks what is forced was counted in: those that are certified to be near enough to the task."""
+    text = (
+        "Counted are networks certified to be so near their task that it follows "
+        f"(within {float(rows['forced_below'].min()):.2g} or more)"
+    )
+    further, missing = (int(rows[name].fillna(0).sum()) for name in ("apart", "uncertified"))
+    if further or missing:
+        text += f"; further off are {thousands(further)}, and {thousands(missing)} have no certificate"
+    return text + "."
 
 
 def _names(rows: pd.DataFrame) -> str:

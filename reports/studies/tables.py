@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -25,10 +25,11 @@ from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.networks import hook_post, sobol_points
 from mathcircuits.detect.similarity import pairwise
 from mathcircuits.detect.statistics import ROUNDING
-from mathcircuits.detect.universality import Orbits, match_ensemble
+from mathcircuits.detect.universality import Orbits, form_error, match_ensemble
 
 from .circuitry import forced_gauge, gauge_kinds
 from .config import INIT
+from .evidence import Certain, LeftOpen, with_left_out
 from .schema import empty, typed
 
 Array = npt.NDArray[np.float64]
@@ -227,8 +228,10 @@ def prevalence_counts(
     """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
 
     A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/statistics.md, Criteria). Where the
-    sizes that a network ended with force a feature, holding it is no evidence: a row is `forced` where that is so of
-    all solved networks, and counts those that were free to lack it where it is so of some. Rows with
+    sizes that a network ended with force a feature, holding it is no evidence: a row counts the networks that were
+    free to lack it, if there are any. Otherwise it is `forced`, and counts those whose certified error is at most
+    `forced_below`, the error up to which every network must hold it (as a group of neurons; `Orbits.forced_error`).
+    The others neither support nor contradict it: `apart` are further off, `uncertified` have no certificate. Rows with
     `oriented` False count an orbit under the task's symmetries, named by its first member; where several
     members could be held and one is, rows with `oriented` True count each. Listed are the features that some
     solved network holds, those of the hand-derived network, and Osier's ridges (whether they are absent is
@@ -243,7 +246,8 @@ def prevalence_counts(
         if population == "trained" and name in solved
     }
     counted = list(by_network.values())
-    final = _final_sizes(condition)
+    networks_by_id = {condition.network_id(seed): network for seed, network in condition.solutions}
+    certain = _certain(condition, solved)
     bias = _has_bias(condition)
     beside = [labels for (_, population), labels in held.items() if population == "untrained"]
     listed = set(orbits.expected).union(*counted)
@@ -262,9 +266,21 @@ def prevalence_counts(
         if len(orbit) > 1 and any(not labels.isdisjoint(orbit) for labels in counted):
             groups += [(True, member, {member}) for member in orbit]
         for oriented, (feature, on), members in groups:
-            forced = partial(orbits.forced, (feature, on), bias=bias, oriented=oriented)
-            certain, among = _left_open(solved, final, condition.hidden, forced)
-            holders = frozenset(name for name in among if not members.isdisjoint(by_network.get(name, ())))
+            about = {"bias": bias, "oriented": oriented}
+            left = certain.left_open(
+                partial(orbits.forced, (feature, on), **about),
+                partial(orbits.forced_error, (feature, on), **about),
+            )
+            among = left.names
+            holders = frozenset(
+                name
+                for name in among
+                if not members.isdisjoint(by_network.get(name, ()))
+                or (
+                    left.forced
+                    and orbits.held_together(networks_by_id[name], (feature, on), oriented=oriented)
+                )
+            )
             before = frozenset(k for k, labels in enumerate(beside) if not members.isdisjoint(labels))
             untrained_found = len(before)
             rows.append(
@@ -282,7 +298,7 @@ def prevalence_counts(
                     "untrained_value": untrained_found / len(condition.untrained)
                     if condition.untrained
                     else np.nan,
-                    "forced": certain,
+                    **left.columns,
                 }
             )
             axis = _axis((feature, on))
@@ -296,37 +312,23 @@ def prevalence_counts(
     return pd.DataFrame(rows).assign(finding=pd.array(finding, dtype="string"))
 
 
-def _final_sizes(condition: Condition) -> dict[str, tuple[int, ...]]:
-    """The hidden sizes that each solved network ended with, by its id."""
-    return {condition.network_id(seed): network.sizes[1:-1] for seed, network in condition.solutions}
-
-
-def _left_open(
-    solved: Iterable[str],
-    final: Mapping[str, tuple[int, ...]],
-    hidden: tuple[int, ...],
-    forced: Callable[[tuple[int, ...]], bool],
-) -> tuple[bool, list[str]]:
-    """Whether the final sizes of all solved networks force something, and the networks that are evidence about it.
-
-    Those are all of them where it is forced in all or in none, and otherwise the ones in which it is not. Without a
-    solved network the sizes that training began with decide.
-    """
-    names = list(solved)
-    known = {sizes: forced(sizes) for sizes in {hidden, *final.values()}}
-    certain = [known[final.get(name, hidden)] for name in names]
-    if not names:
-        return known[hidden], names
-    if all(certain):
-        return True, names
-    return False, [name for name, sure in zip(names, certain, strict=True) if not sure]
+def _certain(condition: Condition, names: Iterable[str]) -> Certain:
+    """What is known of these solved networks: the sizes they ended with, and their certified errors."""
+    final = {condition.network_id(seed): network.sizes[1:-1] for seed, network in condition.solutions}
+    read = condition.programs
+    upper = {
+        condition.network_id(int(seed)): float(bound)
+        for seed, bound in zip(read["seed"], read["spec_upper"], strict=True)
+    }
+    return Certain(list(names), condition.hidden, final, upper)
 
 
 def verdicts(counts: pd.DataFrame) -> pd.DataFrame:
     """The prevalence table: counts of all conditions, judged together (false discoveries are controlled over it)."""
     if counts.empty:
         return empty("prevalence")
-    return typed(verdict_table(counts.reset_index(drop=True)), "prevalence")
+    table = verdict_table(counts.reset_index(drop=True))
+    return typed(with_left_out(table), "prevalence")
 
 
 def similarity_table(condition: Condition) -> pd.DataFrame:
@@ -407,23 +409,27 @@ def superposition_table(condition: Condition) -> pd.DataFrame:
 def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
     """How many solved networks fall into each functional class and each gauge, with exact intervals.
 
-    Both modulo the task's symmetries. A gauge is `forced` where the final sizes of all these networks force it.
-    `programs` is the condition's `program_table`. Gauges that the catalogue does not name are counted by what they
-    have in common.
+    Both modulo the task's symmetries. `evidence_found` of `evidence_n` networks have it among those that were free to
+    lack it; where none was, a gauge is `forced`, and they are those whose certified error is at most `forced_below`
+    (the other columns are as in `prevalence_counts`). `programs` is the condition's `program_table`. Gauges that the
+    catalogue does not name are counted by what they have in common.
     """
     solved = {condition.network_id(seed) for seed, _ in condition.solutions}
     rows = programs[programs["network"].isin(solved)]
     gauges = gauge_kinds(rows)
     bias = _has_bias(condition)
-    records = []
-    final = _final_sizes(condition)
     members = [str(name) for name in rows["network"]]
+    certain = _certain(condition, members)
+    records = []
     for level, names in (("class", [str(name) for name in rows["class"]]), ("gauge", gauges)):
         # Most frequent first; of equally frequent ones the first by name.
         for name, found in sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])):
+            left = LeftOpen(False, members)
+            if level == "gauge":
+                forced = partial(forced_gauge, condition.task, name=name, bias=bias)
+                left = certain.left_open(forced, lambda _: form_error(condition.task))
+            counted = set(left.names)
             share = prevalence(found, len(rows))
-            forced = partial(forced_gauge, condition.task, name=name, bias=bias)
-            certain, _ = _left_open(members, final, condition.hidden, forced)
             records.append(
                 {
                     **condition.about,
@@ -434,7 +440,11 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
-                    "forced": level == "gauge" and certain,
+                    "evidence_found": sum(
+                        own == name and of in counted for own, of in zip(names, members, strict=True)
+                    ),
+                    "evidence_n": len(counted),
+                    **left.columns,
                 }
             )
     return typed(pd.DataFrame(records), "census") if records else empty("census")

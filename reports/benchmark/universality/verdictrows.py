@@ -11,6 +11,7 @@ from mathcircuits.detect import tasks, verdict_table
 
 from ...studies.circuitry import is_own_circuit
 from ...studies.schema import Tables
+from ...studies.tables import with_left_out
 
 #: What names a row: two results are compared row by row where these agree.
 KEYS = ("kind", "task", "hidden", "width", "depth", "regimen", "name", "on")
@@ -34,7 +35,7 @@ def verdict_rows(tables: Tables, untrained: Untrained, rests: Collection[str] = 
     - `feature`: modulo the task's symmetries; `orientation`: one member of an orbit;
     - `circuit`: the catalogue's circuits anywhere in the network; that of the task's own function is forced;
     - `gauge`: how the task's function is implemented; it has no null, since untrained networks do not implement it.
-      At a width at which there is no other it is forced.
+      At a width at which there is no other it is forced, for networks certified to be so near the task that it follows.
 
     Features and orientations were judged together by the study; circuits and gauges are judged together here, at the
     same false discovery rate.
@@ -87,7 +88,7 @@ def depth_of(hidden: object) -> int:
 
 _MECHANISMS = (
     "kind", "task", "hidden", "width", "regimen", "name", "on", "found", "n", "untrained_found", "untrained_n",
-    "forced",
+    "forced", "forced_below", "apart", "uncertified",
 )  # fmt: skip
 
 
@@ -127,8 +128,10 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
             own = is_own_circuit(keys[0], name)
             rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers, "forced": own})
         for gauge in census[_at(census, keys) & (census["level"] == "gauge").to_numpy()].to_dict("records"):
-            numbers = {"found": gauge["found"], "n": gauge["n"], "untrained_found": None, "untrained_n": None}
-            numbers["forced"] = bool(gauge["forced"])
+            # Networks whose sizes leave no other gauge are no evidence about it.
+            numbers = {"found": gauge["evidence_found"], "n": gauge["evidence_n"]}
+            numbers |= {name: gauge[name] for name in ("forced", "forced_below", "apart", "uncertified")}
+            numbers |= {"untrained_found": None, "untrained_n": None}
             rows.append({"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers})
     return pd.DataFrame(rows, columns=[*_MECHANISMS])
 
@@ -144,7 +147,7 @@ def _at(frame: pd.DataFrame, keys: tuple[str, str, str]) -> pd.Series:
 def _judged(counts: pd.DataFrame) -> pd.DataFrame:
     if counts.empty:
         return counts
-    table = verdict_table(counts.assign(forced=counts["forced"].fillna(False).astype(bool)))
+    table = with_left_out(verdict_table(counts.assign(forced=counts["forced"].fillna(False).astype(bool))))
     # A gauge is counted among networks that all compute the function: nothing untrained to hold it against.
     own = table["kind"] == "gauge"
     table.loc[own, "reason"] = table.loc[own, "reason"].str.replace(

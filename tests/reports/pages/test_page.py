@@ -153,6 +153,9 @@ def prevalence_rows(*verdicts: tuple[str, int, int, str]) -> dict[str, pd.DataFr
             "high": 1.0,
             "verdict": verdict,
             "reason": reason,
+            "forced_below": 0.009,
+            "apart": k,
+            "uncertified": 0,
         }
         for k, (verdict, found, n, reason) in enumerate(verdicts)
     ]
@@ -195,6 +198,10 @@ def test_verdicts_are_named_with_their_counts() -> None:
     assert sentence(tables, "Universal").endswith("greaterness in minimum (170 of 171).")
     # Where nobody solved the task nothing was found, not even what is forced.
     assert sentence(tables, "Forced") == ""
+    near = "Counted are networks certified to be so near their task that it follows (within 0.009 or more)"
+    assert sentence(prevalence_rows(("forced", 9, 9, "")), "Forced").endswith(f"(9 of 9). {near}.")
+    two = sentence(prevalence_rows(("forced", 9, 9, ""), ("forced", 8, 8, "")), "Forced")
+    assert two.endswith(f"{near}; further off are 1, and 0 have no certificate.")
 
 
 def test_a_missing_feature_is_named(study: FakeStudy, text: str) -> None:

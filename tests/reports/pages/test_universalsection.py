@@ -230,6 +230,7 @@ def test_a_mirror_image_is_told_by_its_own_rows() -> None:
         "value": 1.0,
     }
     base |= {"low": 0.66, "high": 1.0, "untrained_value": 0.7, "verdict": "forced", "reason": "", "on": "x1"}
+    base |= {"forced_below": 0.6, "apart": 0, "uncertified": 0}
     rows = [
         {**base, "feature": "positiveness", "oriented": False},
         {**base, "feature": "positiveness", "oriented": True},
@@ -249,7 +250,7 @@ def test_greaterness_is_told_in_both_orientations() -> None:
         "feature": "greaterness",
         "n": 100,
     }
-    base |= {"untrained_value": 0.05, "reason": ""}
+    base |= {"untrained_value": 0.05, "reason": "", "forced_below": 0.009, "apart": 0, "uncertified": 0}
     rows = [
         {
             **base, "on": on, "oriented": verdict == "partial", "found": found, "value": found / 100, "low": low,
@@ -272,11 +273,15 @@ def test_osiers_circuit_is_judged_cell_by_cell() -> None:
     base = {"task": "minimum", "width": "1x", "level": "gauge", "low": 0.9, "high": 1.0, "forced": False}
     rows = [
         {**base, "hidden": "3", "regimen": "adam", "name": "x1 - relu(x1 - x2)", "found": 200, "n": 200, "value": 1.0,
-         "forced": True},
+         "forced": True, "evidence_found": 200, "evidence_n": 200},
         {**base, "hidden": "16", "regimen": "slow", "name": "1/2 (x1 + x2) - 1/2 |x1 - x2|", "found": 200, "n": 200,
-         "value": 1.0},
+         "value": 1.0, "evidence_found": 200, "evidence_n": 200},
+        # Of 90 compressed networks eighty ended where they had no choice.
+        {**base, "hidden": "16", "regimen": "compress", "name": "x1 - relu(x1 - x2)", "found": 85, "n": 90,
+         "value": 0.94, "evidence_found": 5, "evidence_n": 10},
     ]  # fmt: skip
     text = said({"census": pd.DataFrame(rows)}, "Osier's minimum")
+    assert "16 (1x), compress (5 of 10" in text
     assert "forced at 3 (1x), adam (200 of 200" in text
     assert "where so few neurons allow no other" in text
     assert "absent at 16 (1x), slow (0 of 200" in text

@@ -67,6 +67,9 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
     """A condition of hand-derived networks with these losses; untrained ones are drawn."""
     task = tasks[name]
     network = hand_derived(name)
+    certified = pd.DataFrame(columns=["seed", *PROGRAM_COLUMNS]).assign(
+        seed=range(len(losses)), spec_upper=1e-9
+    )
     rng = np.random.default_rng(0)
     seeds = tuple(range(len(losses)))
     return Condition(
@@ -85,12 +88,12 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
         untrained=tuple(Network([rng.uniform(-1, 1, w.shape) for w in network.weights]) for _ in seeds),
         neurons=neurons,
         directions=pd.DataFrame(columns=list(COLUMNS["directions"])),
+        programs=certified.assign(spec_upper=1e-9, named=False, share=np.nan),
         **{
             name: pd.DataFrame(columns=["seed", *columns])
             for name, columns in (
                 ("kinks", KINK_COLUMNS),
                 ("superposition", ("layer", "live", "number", "rank", "independent", "interference")),
-                ("programs", PROGRAM_COLUMNS),
                 ("circuits", CIRCUIT_COLUMNS),
                 ("failures", ("cause", "diagnosis", "lost")),
                 ("emergence", ("feature", "on", "step", "unexplained", "held")),
@@ -192,7 +195,9 @@ def test_prevalence_counts_modulo_the_symmetries_and_by_orientation(orbits: Orbi
         }
     )
     # The fourth did not solve its task, so it does not count.
-    table = counts_of(planted([0.0, 0.0, 0.0, 1.0], neurons), orbits)
+    condition = planted([0.0, 0.0, 0.0, 1.0], neurons)
+    without = Network([[[1.0, 1], [1, 0], [-1, 0]], [[-1.0, 1, -1]]])
+    table = counts_of(replace(condition, networks=(*condition.networks[:2], without, None)), orbits)
     either = row_of(table, "greaterness", "x1, x2", False)
     assert (either["found"], either["n"]) == (2, 3)
     assert (either["untrained_found"], either["untrained_n"], either["untrained_value"]) == (1, 4, 0.25)
@@ -205,9 +210,11 @@ def test_prevalence_counts_modulo_the_symmetries_and_by_orientation(orbits: Orbi
 
 def test_a_feature_that_is_only_near_is_not_held(orbits: Orbits) -> None:
     neurons = reading({(0, "trained"): MINIMUM}, unexplained=1.1e-3)
-    assert counts_of(planted([0.0], neurons), orbits)["found"].sum() == 0
+    table = counts_of(planted([0.0], neurons), orbits)
+    # What is forced is looked for in the weights, too.
+    assert table["found"][~table["forced"]].sum() == 0
     neurons = reading({(0, "trained"): MINIMUM}, unexplained=1e-3)
-    assert row_of(counts_of(planted([0.0], neurons), orbits), "greaterness", "x1, x2", False)["found"] == 1
+    assert row_of(counts_of(planted([0.0], neurons), orbits), "greaterness", "x1, x2", True)["found"] == 1
 
 
 def test_a_kink_of_the_function_is_forced_up_to_its_side(orbits: Orbits) -> None:
@@ -233,6 +240,41 @@ def test_forced_is_decided_at_each_network_s_final_sizes(orbits: Orbits) -> None
     # What the function forces at any size stays forced.
     kink = row_of(counts_of(replace(compressed, networks=larger), orbits), "greaterness", "x1, x2", False)
     assert (kink["found"], kink["n"], kink["forced"]) == (80, 80, True)
+
+
+def test_networks_that_are_not_certified_to_be_near_enough_are_counted_apart(orbits: Orbits) -> None:
+    """Of 80, ten are 0.002 off: near enough for the kink, too far for the only form; one has no certificate."""
+    condition = planted([0.0] * 80, reading({(seed, "trained"): MINIMUM for seed in range(80)}))
+    upper = np.array([0.002] * 10 + [np.nan] + [1e-9] * 69)
+    condition = replace(condition, programs=condition.programs.assign(spec_upper=upper))
+    table = made.verdicts(counts_of(condition, orbits))
+    kink, sign = (
+        row_of(table, name, on, False) for name, on in (("greaterness", "x1, x2"), ("positiveness", "x1"))
+    )
+    counts = ["found", "n", "apart", "uncertified", "verdict"]
+    assert kink[counts].tolist() == [79, 79, 0, 1, "forced"]
+    assert sign[counts].tolist() == [69, 69, 10, 1, "forced"]
+    assert sign["forced_below"] < 0.002 < kink["forced_below"]
+    apart = "; 10 not certified to be within 0.00077 of the task and 1 without a certificate, from which it follows"
+    assert sign["reason"].endswith(f"{apart}: these count neither way")
+    # What nothing forces is counted in all of them.
+    oriented = row_of(table, "positiveness", "x1", True)
+    assert (oriented["n"], oriented["apart"], bool(oriented["forced"])) == (80, 0, False)
+    # Without any that counts there is no verdict.
+    far = replace(condition, programs=condition.programs.assign(spec_upper=0.02))
+    none = row_of(made.verdicts(counts_of(far, orbits)), "greaterness", "x1, x2", False)
+    assert none[counts].tolist() == [0, 0, 80, 0, "inconclusive"]
+    assert none["reason"].startswith("80 not certified to be within 0.009 of the task")
+
+
+def test_a_forced_feature_is_also_held_by_a_group_of_neurons(orbits: Orbits) -> None:
+    """The neurons of the table lack greaterness; the network's own weights have it."""
+    lacking = planted([0.0], reading({(0, "trained"): MINIMUM[1:]}))
+    row = row_of(counts_of(lacking, orbits), "greaterness", "x1, x2", False)
+    assert (row["found"], row["n"], row["forced"]) == (1, 1, True)
+    without = Network([[[1.0, 1], [1, 0], [-1, 0]], [[-1.0, 1, -1]]])
+    row = row_of(counts_of(replace(lacking, networks=(without,)), orbits), "greaterness", "x1, x2", False)
+    assert (row["found"], row["n"]) == (0, 1)
 
 
 def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
@@ -442,6 +484,11 @@ def test_the_only_form_of_the_fewest_neurons_is_forced_unless_there_are_biases()
     # Final sizes decide.
     assert forced(replace(slides, hidden=(16,))) == ["x1 - relu(x1 - x2)"]
     assert forced(replace(minima(SLIDE, OTHER_SIDE, HALF), hidden=(16,))) == []
+    # Nor is it where the certified error is too large for it to follow.
+    far = replace(slides, programs=slides.programs.assign(spec_upper=0.002))
+    assert forced(far) == []
+    (row,) = made.census_table(far, made.program_table(far)).query("level == 'gauge'").to_dict("records")
+    assert (row["found"], row["n"], row["evidence_n"], row["apart"]) == (2, 2, 0, 2)
     biased = tuple(Network(w, [np.zeros(3), np.zeros(1)]) for w in (SLIDE, OTHER_SIDE))
     assert forced(in_words(replace(slides, networks=biased))) == []
 

@@ -1,0 +1,129 @@
+"""Evidence: which solved networks count for or against a feature that their sizes and the task's function may force.
+
+A network whose sizes leave it no choice is no evidence. What no exact network can lack is `forced` in those that are
+certified to be so near the task that it follows (`Orbits.forced_error`); the others at these sizes are counted apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LeftOpen:
+    """The networks that are evidence about something, and those that are not.
+
+    Attributes:
+        forced: whether the networks of `names` must have it.
+        names: the networks that count.
+        below: the certified error up to which they must; NaN where it is not forced.
+        apart, uncertified: networks whose sizes force it if they are exact, but whose certified error is larger, or
+            that have none.
+    """
+
+    forced: bool
+    names: list[str]
+    below: float = math.nan
+    apart: int = 0
+    uncertified: int = 0
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of the tables that have them."""
+        return {
+            "forced": self.forced, "forced_below": self.below, "apart": self.apart, "uncertified": self.uncertified,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Certain:
+    """What is known of a condition's solved networks, for what is forced at some sizes and up to some error.
+
+    Attributes:
+        names: the networks.
+        hidden: the sizes that training began with.
+        final: the sizes that each network ended with.
+        upper: its certified error anywhere on the box, in the output's units; missing or NaN where none was computed.
+
+    Examples:
+        >>> known = Certain(["a", "b", "c"], (16,), {"a": (3,), "b": (3,), "c": (3,)}, {"a": 1e-6, "b": 0.2})
+        >>> left = known.left_open(lambda sizes: sizes == (3,), lambda sizes: 1e-3)
+        >>> left.forced, left.names, left.apart, left.uncertified
+        (True, ['a'], 1, 1)
+    """
+
+    names: list[str]
+    hidden: tuple[int, ...]
+    final: Mapping[str, tuple[int, ...]]
+    upper: Mapping[str, float]
+
+    def left_open(
+        self, forced: Callable[[tuple[int, ...]], bool], error: Callable[[tuple[int, ...]], float]
+    ) -> LeftOpen:
+        """Which networks are evidence about something that is forced at some sizes, up to some error there.
+
+        All of them where no size forces it, and those that are free where some do. Without a solved network the sizes
+        that training began with decide.
+        """
+        sizes = [self.final.get(name, self.hidden) for name in self.names]
+        known = {of: forced(of) for of in {self.hidden, *sizes}}
+        if not self.names:
+            sure = known[self.hidden]
+            return LeftOpen(sure, [], error(self.hidden) if sure else math.nan)
+        free = [name for name, of in zip(self.names, sizes, strict=True) if not known[of]]
+        if free:
+            return LeftOpen(False, free)
+        bars = {of: error(of) for of in set(sizes)}
+        bounds = [self.upper.get(name, math.nan) for name in self.names]
+        near = [name for name, of, b in zip(self.names, sizes, bounds, strict=True) if b <= bars[of]]
+        missing = sum(map(math.isnan, bounds))
+        apart = len(self.names) - len(near) - missing
+        return LeftOpen(bool(near), near, min(bars.values()), apart, missing)
+
+
+def with_left_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Judged rows whose reasons also say which networks count neither way; see `left_out`.
+
+    Args:
+        table: with the columns that `left_out` reads, `reason` and `n`.
+    """
+    reasons = []
+    for row in table.to_dict("records"):
+        note = left_out(row)
+        # Without any that counts, how many networks a verdict needs is beside the point.
+        reasons.append(str(row["reason"]) + note if row["n"] or not note else note.removeprefix("; "))
+    return table.assign(reason=reasons)
+
+
+def left_out(row: Mapping[str, Any]) -> str:
+    """Why networks at sizes that force something count neither way, to be put behind a reason; empty if none are.
+
+    Args:
+        row: with `forced_below`, `apart` and `uncertified`, missing or NaN where nothing is forced.
+
+    Examples:
+        >>> left_out({"forced_below": 0.001, "apart": 2, "uncertified": 0})
+        '; 2 not certified to be within 0.001 of the task, from which it follows: these count neither way'
+    """
+    import pandas as pd
+
+    numbers = [row.get(name) for name in ("forced_below", "apart", "uncertified")]
+    below, apart, missing = (
+        0.0 if number is None or pd.isna(number) else float(number) for number in numbers
+    )
+    if not apart and not missing:
+        return ""
+    words = []
+    if apart:
+        where = f"not certified to be within {below:.2g} of the task" if below else "not exactly the task"
+        words.append(f"{apart:g} {where}")
+    if missing:
+        words.append(f"{missing:g} without a certificate")
+    last = ", from which it follows" if below else ", and no error is known from which it follows"
+    return f"; {' and '.join(words)}{last}: these count neither way"
