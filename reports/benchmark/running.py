@@ -33,6 +33,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
             Entry("training", "time per network-step against the plain loop and torch.func.vmap"),
             Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis"),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens"),
+            Entry("forced", "networks that lack what their certified error forces: none, up to 64 neurons"),
         )
     }
 )
@@ -53,7 +54,8 @@ def run(
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
-    `universality` takes about a quarter of an hour, `quick` a minute and a half, and resumes likewise.
+    `universality` takes about a quarter of an hour, `quick` a minute and a half, and resumes likewise. `forced` takes
+    some minutes on one core, `quick` half a minute.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -75,7 +77,7 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, regimens, universality)
+        did you mean 'detection'? (known: detection, training, regimens, universality, forced)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -105,6 +107,10 @@ def run(
 
         # writes itself: its finished parts are kept in the same folder
         return run_regimens(quick=quick, out=out, seed=seed, progress=progress)
+    elif name == "forced":
+        from .universality.forced import run_forced
+
+        found = run_forced(quick=quick, seed=seed, progress=progress)
     else:
         from .detection.benchmark import run_detection
 
