@@ -1,5 +1,6 @@
 from .ensemble_test import match_ensemble as match_ensemble
 from .forced_errors import form_error as form_error
+from .holders import carriers as carriers
 from .ladder import Ladder as Ladder
 from .ladder import Rung as Rung
 from .ladder import ladder_of as ladder_of

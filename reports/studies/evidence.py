@@ -101,7 +101,7 @@ def with_left_out(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(reason=reasons)
 
 
-def left_out(row: Mapping[str, Any]) -> str:
+def left_out(row: Mapping[Any, Any]) -> str:
     """Why networks at sizes that force something count neither way, to be put behind a reason; empty if none are.
 
     Args:

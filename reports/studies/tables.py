@@ -266,10 +266,9 @@ def prevalence_counts(
         if len(orbit) > 1 and any(not labels.isdisjoint(orbit) for labels in counted):
             groups += [(True, member, {member}) for member in orbit]
         for oriented, (feature, on), members in groups:
-            about = {"bias": bias, "oriented": oriented}
             left = certain.left_open(
-                partial(orbits.forced, (feature, on), **about),
-                partial(orbits.forced_error, (feature, on), **about),
+                partial(orbits.forced, (feature, on), bias=bias, oriented=oriented),
+                partial(orbits.forced_error, (feature, on), bias=bias, oriented=oriented),
             )
             among = left.names
             holders = frozenset(

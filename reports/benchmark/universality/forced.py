@@ -17,8 +17,7 @@ from tqdm import tqdm
 
 from mathcircuits.detect import Network, Task, certify, tasks
 from mathcircuits.detect.features import Label
-from mathcircuits.detect.universality import Orbits
-from mathcircuits.detect.universality.holders import carriers
+from mathcircuits.detect.universality import Orbits, carriers
 from mathcircuits.models import Regimen, train
 
 from ..results import Benchmark

@@ -10,8 +10,8 @@ import pandas as pd
 from mathcircuits.detect import tasks, verdict_table
 
 from ...studies.circuitry import is_own_circuit
+from ...studies.evidence import with_left_out
 from ...studies.schema import Tables
-from ...studies.tables import with_left_out
 
 #: What names a row: two results are compared row by row where these agree.
 KEYS = ("kind", "task", "hidden", "width", "depth", "regimen", "name", "on")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from mathcircuits.detect import prevalence, tasks
+from mathcircuits.detect import Task, prevalence, tasks
+from mathcircuits.detect.universality import form_error
 
 from ..cell import FORMS, Cell
 from ..circuitry import forced_gauge
+from ..evidence import Certain
 from ..schema import COLUMNS, CONDITION, empty, typed
 
 
@@ -64,16 +67,26 @@ def form_success(networks: pd.DataFrame) -> pd.DataFrame:
 
 
 def form_census(networks: pd.DataFrame) -> pd.DataFrame:
-    """The table `census`, of gauges: how many solved networks of every condition have each form."""
+    """The table `census`, of gauges: how many solved networks of every condition have each form.
+
+    Where forms alone are read no certificate is computed: networks whose sizes force a form are `uncertified`.
+    """
     solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
     rows = []
-    for key, forms in solved.groupby(list(CONDITION), sort=False)["form"]:
+    for key, members in solved.groupby(list(CONDITION), sort=False):
+        forms = members["form"]
         about = dict(zip(CONDITION, map(str, key), strict=True))
         task = tasks[about["task"]]
-        hidden = tuple(int(size) for size in about["hidden"].split("-"))
+        final = dict(zip(members["network"], map(_sizes, members["final"]), strict=True))
+        certain = Certain(list(final), _sizes(about["hidden"]), final, {})
         counts = sorted(forms.value_counts().items(), key=lambda item: (-item[1], str(item[0])))
         for name, found in counts:
             share = prevalence(int(found), len(forms))
+            # Trained without biases unless the task needs them.
+            forced = partial(forced_gauge, task, name=str(name), bias=task.needs_bias)
+            left = certain.left_open(forced, partial(_form_error, task))
+            counted = set(left.names)
+            evidence = sum(own in counted for own in members["network"][forms == name])
             rows.append(
                 {
                     **about,
@@ -84,8 +97,18 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
-                    # Trained without biases unless the task needs them.
-                    "forced": forced_gauge(task, hidden, str(name), bias=task.needs_bias),
+                    "evidence_found": evidence,
+                    "evidence_n": len(counted),
+                    **left.columns,
                 }
             )
     return typed(pd.DataFrame(rows), "census") if rows else empty("census")
+
+
+def _form_error(task: Task, _: tuple[int, ...]) -> float:
+    return form_error(task)
+
+
+def _sizes(text: object) -> tuple[int, ...]:
+    """Hidden sizes from their text."""
+    return tuple(int(size) for size in str(text).split("-") if size)

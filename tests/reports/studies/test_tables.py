@@ -396,6 +396,8 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "pairs": comparisons.pair_table([]),
         "contrasts": comparisons.contrast_table(empty("pairs")),
         "transplants": comparisons.transplant_table([]),
+        # Made of all conditions of a study with factors.
+        "effects": empty("effects"),
     }
     assert set(frames) == set(COLUMNS)
     for name, frame in frames.items():

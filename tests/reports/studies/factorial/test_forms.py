@@ -9,6 +9,7 @@ import pytest
 from mathcircuits.detect import FileError, prevalence, tasks
 from mathcircuits.reports import Study, StudyConfig, run_study
 from mathcircuits.reports.studies.circuitry import gauge_kinds, program_frame, read_circuitry
+from mathcircuits.reports.studies.factorial.forms import form_census
 from mathcircuits.reports.studies.manifest import claim
 
 CROSSED: dict[str, Any] = {
@@ -49,6 +50,17 @@ def test_tables_count_the_networks_of_every_condition(forms: Study) -> None:
         assert census["found"].to_dict() == counts.to_dict()
         assert set(census["n"]) == {counts.sum()}
         assert not census["forced"].any()
+
+
+def test_forms_that_the_sizes_force_have_no_certificate(forms: Study) -> None:
+    """Two of three networks ended with three neurons, where no other form is left: only the third is evidence."""
+    own = forms.tables["networks"].query("solved and population == 'trained'").head(3)
+    form = "x1 - relu(x1 - x2)"
+    census = form_census(own.assign(form=form, final=["3", "3", "6"], regimen="adam"))
+    counts = ["found", "n", "evidence_found", "evidence_n", "forced", "uncertified"]
+    assert census[counts].values.tolist() == [[3, 3, 1, 1, False, 0]]
+    census = form_census(own.assign(form=form, final="3", regimen="adam"))
+    assert census[counts].values.tolist() == [[3, 3, 0, 0, False, 3]]
 
 
 def test_nothing_is_written_that_was_not_read(forms: Study) -> None:
