@@ -20,6 +20,7 @@ from mathcircuits.detect import FileError, InputError, Network, Task, UnknownNam
 from mathcircuits.detect.matching import probes_for, unit_vectors
 from mathcircuits.detect.networks import Box, as_box
 
+from .pages.factorpage import norm_figure
 from .pages.networks.figures import graph_figure, response_figure
 from .pages.regimensection import width_figure
 from .pages.selections import chosen_networks, neuron_labels, rows_of, task_names
@@ -330,6 +331,7 @@ _STUDIES: Mapping[str, Callable[[Study, Tables], Drawn]] = MappingProxyType(
         ),
         "prevalence": partial(_by_task, make=prevalence_figure, what="prevalence"),
         "census": partial(_by_task, make=census_figure, what="second gauge"),
+        "forms": lambda _, tables: _first(norm_figure(tables), "two forms of one task"),
         "similarity": lambda _, tables: _first(cluster_figures(tables), "pairs"),
         "training": _training,
         "emergence": lambda _, tables: _first(emergence_figure(tables), "emergence curves"),

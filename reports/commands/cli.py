@@ -76,12 +76,19 @@ def study(
     seeds: Annotated[
         int | None, typer.Option(help="How many seeds, in place of the configuration's.")
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML with [[prediction]] of a study with [factors]; outcomes in DIR/predictions.csv."
+        ),
+    ] = None,
 ) -> int:
     """Train, read, compare and report: ends with DIR/report/index.html."""
     import sys
     from collections import Counter
 
     from ..studies.config import as_config
+    from ..studies.factorial.predictions import outcome_lines, read_predictions, write_outcomes
     from ..studies.progress import crossing_size
     from ..studies.workers import worth_workers
     from ..study import run_study
@@ -91,6 +98,7 @@ def study(
         wanted = wanted.with_seeds(seeds)
     if workers is None:
         workers = 1 if scheduler else worth_workers(wanted)
+    predicted = [] if predictions is None else read_predictions(predictions, wanted)
     if wanted.factors is not None:
         print(crossing_size(wanted, workers), file=sys.stderr)
     done = run_study(wanted, out, workers=workers, scheduler=scheduler)
@@ -98,6 +106,9 @@ def study(
     words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
     print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")
     print(done.page)
+    if predicted:
+        for line in outcome_lines(write_outcomes(done, predicted)):
+            print(line)
     for key, error in done.failures.items():
         print(f"mathcircuits: cell {key} failed: {error} (see networks/{key}.error.txt)", file=sys.stderr)
     return 1 if done.failures else 0

@@ -13,6 +13,7 @@ from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
 from ..studies.storage import atomic
 from ..studies.tables import candidates_toml
+from .factorpage import factor_page
 from .findings import findings, verdict_legend
 from .networks.data import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
@@ -68,7 +69,8 @@ def write_report(out: str | os.PathLike[str]) -> Path:
         raise FileError(out, "is no folder", f"make a study there with `mathcircuits study --out {out}`")
     study = Study.load(folder)
     study.tables.narrow("directions", DIRECTIONS, [("population", "!=", "untrained")])
-    text = page(study)
+    # A crossing of factors has thousands of conditions, whose features were not read.
+    text = factor_page(study) if study.config.reads == "forms" else page(study)
     path = folder / "report" / "index.html"
     # Renamed at once: a reader never meets half a page.
     with atomic(path) as file:

@@ -33,6 +33,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("periodic-table", "features by tasks, a verdict in every tile (--width, --regimen)"),
             Kind("prevalence", "how many solved networks hold each feature (--task, --width, --regimen)"),
             Kind("census", "in how many ways (gauges) solved networks compute their task (--task)"),
+            Kind("forms", "how often each form occurs against the norm (--task, --width, --regimen)"),
             Kind("similarity", "clustered maps of how alike networks are, rung by rung"),
             Kind("training", "the loss of every network over training (--task, --width, --regimen)"),
             Kind("emergence", "when features appear during training (--task, --width, --regimen)"),

@@ -58,6 +58,8 @@ FAMILIES = MappingProxyType(
         "smooth": Colour("family-smooth", "#9a6a1c", "#c99a4f"),
     }
 )
+#: Forms of a task, the most frequent first; each has a marker too.
+FORMS = (POSITIVE, *(FAMILIES[name] for name in ("order", "sign", "magnitude", "threshold")), MUTED)
 #: Families that a plug-in adds, and neurons without a label.
 OTHER = Colour("family-other", "#7a7f85", "#8f959c")
 

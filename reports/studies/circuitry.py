@@ -23,7 +23,7 @@ from mathcircuits.detect import (
     kink_criterion_many,
     tasks,
 )
-from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear
+from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear, norms_of
 from mathcircuits.detect.networks import comparison_points
 from mathcircuits.detect.statistics import EQUAL, TINY
 
@@ -252,6 +252,26 @@ def form_of(network: Network, task: Task) -> str:
         return gauge_kind(gauge.name or gauge.description, gauge.name is not None, kink_share(gauge))
     names = [row["gauge"] for row in circuit_rows(network, task) if row["output"] == "y1" and row["gauge"]]
     return gauge_kind(names[0] if names else None, bool(names), math.nan)
+
+
+def norm_row(network: Network | None, task: Task, solved: bool) -> dict[str, float]:
+    """The path norm, the least of any network of the task, and for one that computes it by how much it exceeds that.
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived, tasks
+        >>> row = norm_row(hand_derived("minimum"), tasks["minimum"], solved=True)
+        >>> {name: round(value, 3) for name, value in row.items()}
+        {'path_norm': 3.414, 'least_norm': 2.828, 'excess': 0.207}
+    """
+    if network is None:
+        return dict.fromkeys(("path_norm", "least_norm", "excess"), math.nan)
+    norms = norms_of(network, box=task.box, task=task)
+    least = math.nan if norms.least is None else norms.least.upper
+    return {
+        "path_norm": norms.path_norm,
+        "least_norm": least,
+        "excess": norms.excess if solved else math.nan,
+    }
 
 
 def forced_gauge(task: Task, hidden: Sequence[int], name: str, bias: bool) -> bool:

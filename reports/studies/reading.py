@@ -16,6 +16,7 @@ from .circuitry import (
     form_of,
     kink_frame,
     kink_rows,
+    norm_row,
     program_frame,
     read_circuitry,
 )
@@ -77,7 +78,8 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
 def read_forms(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
     """Of every network of a cell its loss, and of those that solved the task the form: one frame under `FORMS`.
 
-    Columns: seed, loss, steps, cost, parameters, final, form. A network that diverged has a row without a form.
+    Columns: seed, loss, steps, cost, parameters, final, form, path_norm, least_norm, excess. A network that diverged
+    has a row without a form.
     """
     import pandas as pd
 
@@ -98,6 +100,7 @@ def read_forms(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
                 "parameters": shape.parameters,
                 "final": "-".join(map(str, shape.sizes[1:-1])),
                 "form": form_of(network, task) if solved and network is not None else None,
+                **norm_row(network, task, solved),
             }
         )
     return {FORMS: pd.DataFrame(rows).astype({"form": "string"})}

@@ -19,8 +19,8 @@ Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 #: What names a condition, and what names a network.
 CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
 NETWORK: dict[str, Kind] = {"network": "text", **CONDITION, "seed": "int", "population": "text"}
-#: The columns of the table of networks that effects are made of.
-FORMED = (*CONDITION, "population", "form")
+#: The columns of the table of networks that effects and shares by norm are made of.
+FORMED = (*CONDITION, "population", "form", "path_norm", "excess")
 COLUMNS: dict[str, dict[str, Kind]] = {
     "networks": {
         **NETWORK,
@@ -291,6 +291,20 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "p": "float",
         "q": "float",
         "note": "text",
+    },
+    "norm_shares": {
+        "task": "text",
+        "measure": "text",
+        "group": "int",
+        "norm": "float",
+        "norm_low": "float",
+        "norm_high": "float",
+        "form": "text",
+        "found": "int",
+        "n": "int",
+        "value": "float",
+        "low": "float",
+        "high": "float",
     },
     "candidates": {
         "task": "text",

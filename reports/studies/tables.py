@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from mathcircuits.detect import Network, Task, catalogue, prevalence, verdict_table
-from mathcircuits.detect.exact import norms_of
 from mathcircuits.detect.features import Label
 from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.networks import hook_post, sobol_points
@@ -27,7 +26,7 @@ from mathcircuits.detect.similarity import pairwise
 from mathcircuits.detect.statistics import ROUNDING
 from mathcircuits.detect.universality import Orbits, form_error, match_ensemble
 
-from .circuitry import forced_gauge, gauge_kinds
+from .circuitry import forced_gauge, gauge_kinds, norm_row
 from .config import INIT
 from .evidence import Certain, LeftOpen, with_left_out
 from .schema import empty, typed
@@ -182,7 +181,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                     "parameters": _parameters(networks[k], condition),
                     "missing": missing[labels],
                     **{name: bend.get(name) for name in ("kinks", "kinks_lazy", "kinks_passed")},
-                    **_norms(networks[k], condition.task, bool(losses[k] < condition.threshold)),
+                    **norm_row(networks[k], condition.task, bool(losses[k] < condition.threshold)),
                     "final": condition.final[k],
                     "cost": condition.costs[k] if trained else 0.0,
                     "labelled": shares.get((identity, population), math.nan),
@@ -192,19 +191,6 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                 }
             )
     return typed(pd.DataFrame(rows), "networks")
-
-
-def _norms(network: Network | None, task: Task, solved: bool) -> dict[str, float]:
-    """The path norm, the least of any network of the task, and for one that computes it by how much it exceeds that."""
-    if network is None:
-        return dict.fromkeys(("path_norm", "least_norm", "excess"), math.nan)
-    norms = norms_of(network, box=task.box, task=task)
-    least = math.nan if norms.least is None else norms.least.upper
-    return {
-        "path_norm": norms.path_norm,
-        "least_norm": least,
-        "excess": norms.excess if solved else math.nan,
-    }
 
 
 def success_table(condition: Condition) -> pd.DataFrame:

@@ -44,6 +44,9 @@ def write_tables(
     """
     from filelock import FileLock
 
+    from .factorial.effects import effects_table
+    from .factorial.normshares import norm_share_table
+
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
@@ -51,9 +54,8 @@ def write_tables(
         write = _write_forms if all(cell.reads == "forms" for cell in listed) else _write_everything
         with _writers(out, factors) as add:
             networks = write(listed, out, stage or _unsaid, add)
+            add("norm_shares", norm_share_table(networks))
             if factors is not None:
-                from .factorial.effects import effects_table
-
                 (stage or _unsaid)("tables: effects")
                 add("effects", effects_table(with_factors(networks, factors, "networks"), factors))
 

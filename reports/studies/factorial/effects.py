@@ -75,7 +75,7 @@ class _Task:
 
 def _rows_of(task: str, frame: pd.DataFrame, factors: Factors) -> list[dict[str, Any]]:
     levels, codes = _levels_of(frame, factors)
-    forms, outcomes = _forms_of(frame["form"].astype(str).tolist())
+    forms, outcomes = forms_of(frame["form"].astype(str).tolist())
     names = tuple(levels)
     known = _Task(
         task,
@@ -115,7 +115,7 @@ def _levels_of(frame: pd.DataFrame, factors: Factors) -> tuple[dict[str, tuple[s
     return levels, codes
 
 
-def _forms_of(given: Sequence[str]) -> tuple[tuple[str, ...], Codes]:
+def forms_of(given: Sequence[str]) -> tuple[tuple[str, ...], Codes]:
     """The forms, the most frequent first and the rare ones together, and every network's by its place."""
     counts = pd.Series(given).value_counts()
     kept = sorted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,25 +26,30 @@ def form_networks(cells: Iterable[Cell], out: Path) -> pd.DataFrame:
     Args:
         cells: those of one task or of several, read for their forms; out: the study's folder.
     """
-    frames = []
+    import pyarrow.parquet as pq
+
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS["networks"]}
     for cell in cells:
-        frame = pd.read_parquet(cell.reading_files(out)[FORMS])
-        about = {"task": cell.task, "hidden": cell.sizes, "width": cell.width, "regimen": cell.regimen.name}
-        population = "derived" if cell.derived else "trained"
-        frames.append(
-            frame.assign(
-                network=[cell.network_id(seed) for seed in frame["seed"]],
-                **about,
-                population=population,
-                solved=frame["loss"] < cell.threshold,
-                threshold=cell.threshold,
-                cell=cell.key,
-            )
-        )
-    if not frames:
-        return empty("networks")
-    found = pd.concat(frames, ignore_index=True)
-    return typed(found.reindex(columns=list(COLUMNS["networks"])), "networks")
+        read = pq.ParquetFile(cell.reading_files(out)[FORMS]).read().to_pydict()
+        count = len(read["seed"])
+        of_cell = {
+            "task": cell.task,
+            "hidden": cell.sizes,
+            "width": cell.width,
+            "regimen": cell.regimen.name,
+            "population": "derived" if cell.derived else "trained",
+            "threshold": cell.threshold,
+            "cell": cell.key,
+        }
+        of_network = {
+            **read,
+            "network": [cell.network_id(seed) for seed in read["seed"]],
+            # A network that diverged has no loss.
+            "solved": [loss is not None and loss < cell.threshold for loss in read["loss"]],
+        }
+        for name, column in columns.items():
+            column.extend(of_network.get(name) or [of_cell.get(name)] * count)
+    return typed(pd.DataFrame(columns), "networks")
 
 
 def form_success(networks: pd.DataFrame) -> pd.DataFrame:

@@ -55,7 +55,19 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     cell = SimpleNamespace(
         key="a", condition="absolute/2/adam", weights_file=lambda out: out / "a.safetensors"
     )
-    return Shelf({**made.tables, "pairs": pairs()}, made.known, made.manifest, folder, (cell,))
+    tables = {**made.tables, "pairs": pairs(), "norm_shares": norm_shares()}
+    return Shelf(tables, made.known, made.manifest, folder, (cell,))
+
+
+def norm_shares() -> pd.DataFrame:
+    """Two groups of networks of the minimum: those of the smaller norm have the one form, the others the other."""
+    rows = [
+        {"task": "minimum", "measure": "excess", "norm": norm, "form": form, "found": 30 * here, "n": 30}
+        for norm in (0.001, 0.1)
+        for form in ("half", "slide")
+        for here in [int((form == "half") == (norm < 0.01))]
+    ]
+    return pd.DataFrame(rows).assign(value=lambda f: f["found"] / 30, low=0.0, high=1.0)
 
 
 def pairs() -> pd.DataFrame:

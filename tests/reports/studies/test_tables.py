@@ -21,6 +21,7 @@ from mathcircuits.reports.studies.circuitry import (
     program_frame,
     read_circuitry,
 )
+from mathcircuits.reports.studies.factorial.normshares import norm_share_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
 from mathcircuits.reports.studies.tables import Condition, split_arguments
 
@@ -398,6 +399,7 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "transplants": comparisons.transplant_table([]),
         # Made of all conditions of a study with factors.
         "effects": empty("effects"),
+        "norm_shares": norm_share_table(made.network_table(condition, neurons, orbits)),
     }
     assert set(frames) == set(COLUMNS)
     for name, frame in frames.items():
