@@ -28,6 +28,7 @@ from .matching.directions import (
     targets_for,
 )
 from .matching.neurons import neuron_frame, null_frame, read_stack
+from .matching.nulls.names import IN_WORDS, NullName, known_null
 from .networks.architecture import hook_post
 from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
 from .networks.domain import Domain, header_of, input_columns
@@ -60,10 +61,11 @@ class Analysis:
         network: its plain weights.
         task: the task it was read as, or None.
         domain: the inputs that everything below refers to.
-        laws: the init laws of the untrained networks that p-values refer to; the larger p counts.
+        laws: the init laws that the directions of the null follow; the larger p counts.
         catalogue: the features that were looked for; None for the installed ones.
         deep: whether what takes minutes is read as well, see `analyse`.
         proposer: who proposes formulas beside `decompile`, see there.
+        null: what the p of neurons refer to: `"conditional"` on their own offsets, or `"unconditional"`.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -83,6 +85,7 @@ class Analysis:
     catalogue: Catalogue | None = None
     deep: bool = False
     proposer: Literal["pyoperon"] | None = None
+    null: NullName = "conditional"
 
     @property
     def box(self) -> Box:
@@ -97,6 +100,7 @@ class Analysis:
             box=self.box,
             inputs=self.domain.data,
             laws=self.laws,
+            null=self.null,
             catalogue=self.catalogue,
             deep=self.deep,
         )[0]
@@ -109,7 +113,7 @@ class Analysis:
     @cached_property
     def nulls(self) -> pd.DataFrame:
         """What untrained networks allow, see `matching.null_frame`."""
-        return null_frame(self.network.architecture, self._blocks, self.laws)
+        return null_frame(self.network.architecture, self._blocks, self.laws, self.null)
 
     @cached_property
     def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
@@ -256,6 +260,7 @@ class Analysis:
             },
             "silent": self.silent or None,
             "null": list(self.laws),
+            "null_of_neurons": self.null,
             "neurons": self._named(self.neurons),
             "directions": self._named(self.directions),
             "nulls": _records(self.nulls),
@@ -326,7 +331,7 @@ class Analysis:
         readable = self.directions[self.directions["readable"].astype(bool)]
         parts = [
             f"<p><b>{html.escape(repr(self))}</b>; "
-            f"p against untrained networks ({', '.join(self.laws)} init)</p>",
+            f"p of neurons against {html.escape(IN_WORDS[self.null])} ({', '.join(self.laws)} init)</p>",
             self.neurons.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
             f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
             readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
@@ -368,6 +373,7 @@ def analyse(
     inputs: npt.ArrayLike | None = None,
     names: Sequence[str] | None = None,
     init: str | None = None,
+    null: NullName = "conditional",
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
     deep: bool = False,
@@ -382,8 +388,8 @@ def analyse(
         inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from
             elsewhere. Of a DataFrame the columns are taken by the inputs' names, where those have any.
         names: what the inputs are called; by default as the domain, the network or the DataFrame has it.
-        init: init law of the untrained networks to compare with, `"uniform"` (nn.Linear's default) or
-            `"normal"`; by default the larger p of both.
+        init: init law of the null, `"uniform"` (nn.Linear's default) or `"normal"`; by default the larger p of both.
+        null: what neurons are compared with, see `match_neurons`.
         task: the task that it is meant to compute, by name or as a Task.
         catalogue: the features to look for; by default the installed ones.
         deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
@@ -424,7 +430,7 @@ def analyse(
     if domain.named:
         # Figures and tables that have the network alone call its inputs by these names too.
         net = net.with_about(replace(net.about, input_names=domain.names))
-    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer)
+    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer, known_null(null))
 
 
 def analyse_many(
@@ -433,6 +439,7 @@ def analyse_many(
     box: BoxLike = (-1.0, 1.0),
     inputs: npt.ArrayLike | None = None,
     init: str | None = None,
+    null: NullName = "conditional",
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
     deep: bool = False,
@@ -441,7 +448,7 @@ def analyse_many(
 
     Args:
         networks: at least one; all of the same architecture.
-        box, inputs, init, catalogue, deep: as for `analyse`.
+        box, inputs, init, null, catalogue, deep: as for `analyse`.
         task: gives the box where it is set.
 
     Examples:
@@ -454,13 +461,16 @@ def analyse_many(
     bounds = as_box(as_task(task).box if task is not None else box, d)
     given = None if inputs is None else check_inputs(inputs, d)
     laws = known_laws(init)
-    blocks, _, _ = read_stack(stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue, deep=deep)
+    kept = known_null(null)
+    blocks, _, _ = read_stack(
+        stack, box=bounds, inputs=given, laws=laws, null=kept, catalogue=catalogue, deep=deep
+    )
     readings, targets, skipped = read_directions(
         stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue, deep=deep
     )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     shape = stack.architecture
-    nulls = null_frame(shape, blocks, laws)
+    nulls = null_frame(shape, blocks, laws, kept)
     return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly)
 
 

@@ -1,3 +1,4 @@
+from .block_reading import chosen_classes as chosen_classes
 from .components import match_components as match_components
 from .correlations import UPSTREAM as UPSTREAM
 from .correlations import box_bounds as box_bounds
@@ -27,8 +28,12 @@ from .kinks import kink_criterion_many as kink_criterion_many
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
 from .neurons import match_neurons as match_neurons
-from .nulls.neuron_nulls import atoms_of as atoms_of
-from .nulls.neuron_nulls import largest_p as largest_p
+from .nulls.conditional import evidence as evidence
+from .nulls.incoming import Incoming as Incoming
+from .nulls.names import IN_WORDS as IN_WORDS
+from .nulls.names import NULLS as NULLS
+from .nulls.names import NullName as NullName
+from .nulls.names import known_null as known_null
 from .nulls.neuron_nulls import neuron_null as neuron_null
 from .nulls.neuron_nulls import scores_of as scores_of
 from .nulls.neuron_nulls import upstream_of as upstream_of

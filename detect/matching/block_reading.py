@@ -13,7 +13,11 @@ from ..features.catalogues import Catalogue
 from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
 from .layer import Layer, duplicates
-from .nulls.neuron_nulls import NeuronNull, atoms_of, largest_p, neuron_null, scores_of
+from .nulls.conditional import evidence
+from .nulls.incoming import Evidence, Incoming
+from .nulls.names import NullName
+from .nulls.neuron_nulls import NeuronNull, atoms_of, neuron_null, scores_of
+from .probes import Probes
 from .rare_neurons import (
     RareNeuron,
     largest_pre,
@@ -40,6 +44,8 @@ class BlockReading:
 
     Attributes:
         status, label: texts and indices into `features` (-1 for a constant, -2 for none).
+        draws: how many null draws vouch for p; infinite where p is not extrapolated beyond them.
+        probes: what the neurons were compared with.
         mixtures: a `mixtures.Mixture` for each neuron that was decomposed, else None.
         nulls: the null laws of the classes that are compared on the probes, one per init law.
         weight_nulls: those of the matches by weights, one per init law.
@@ -56,6 +62,7 @@ class BlockReading:
     offset: Array
     p: Array
     q: Array
+    draws: Array
     tested: Bools
     causal: Array
     contribution: Array
@@ -63,6 +70,7 @@ class BlockReading:
     classes: tuple[str, ...]
     nulls: tuple[NeuronNull, ...]
     by_weights: Bools
+    probes: Probes
     weight_nulls: tuple[WeightNull, ...] = ()
     skipped: tuple[str, ...] = ()
     mixtures: npt.NDArray[np.object_] | None = None
@@ -74,12 +82,14 @@ class _Fits:
 
     Attributes:
         features: what labels index.
-        p: against untrained networks; vacuous: whether the class is matched without training.
+        p: against the null; draws: how many vouch for it.
+        vacuous: whether the null matches the class exactly too often.
     """
 
     features: tuple[BoundFeature, ...]
     label: npt.NDArray[np.intp]
     p: Array
+    draws: Array
     unexplained: Array
     scale: Array
     offset: Array
@@ -112,8 +122,10 @@ class _State:
         return self.live & self.bent & ~self.flat
 
 
-def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = None) -> BlockReading:
-    """Match one block's neurons beside what untrained networks give; q is the whole network's to give.
+def read_block(
+    layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = None, null: NullName = "conditional"
+) -> BlockReading:
+    """Match one block's neurons beside their null (`nulls.conditional`); q is the whole network's to give.
 
     Neurons are compared with the probes' features; those behind another layer also with patterns of that layer's
     variables, by their weights. Where the probes have no features (many inputs), weights alone are read.
@@ -127,7 +139,7 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
     fits, skipped = _nothing(layer), layer.skipped
     if by_values:
         nulls = tuple(neuron_null(layer.architecture, layer.block, law, layer.probes) for law in laws)
-        fits = _by_values(layer, state, nulls)
+        fits = _by_values(layer, state, nulls, laws, null)
     found = _by_weights(layer, laws, catalogue, alone=not by_values)
     taken = np.zeros(layer.shape, dtype=bool)
     weight_nulls: tuple[WeightNull, ...] = ()
@@ -154,6 +166,7 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
         offset=fits.offset,
         p=np.where(state.tested, fits.p, np.nan),
         q=np.full(layer.shape, np.nan),
+        draws=fits.draws,
         tested=state.tested,
         causal=np.where(state.flat, np.nan, effects.causal),
         contribution=contribution,
@@ -161,6 +174,7 @@ def read_block(layer: Layer, laws: Sequence[str], catalogue: Catalogue | None = 
         classes=nulls[0].classes if nulls else (),
         nulls=nulls,
         by_weights=taken,
+        probes=layer.probes,
         weight_nulls=weight_nulls,
         skipped=(*skipped, *effects.skipped, *((not_looked,) if not_looked else ())),
     )
@@ -171,16 +185,29 @@ def _nothing(layer: Layer) -> _Fits:
     missing = np.full(layer.shape, np.nan)
     label = np.full(layer.shape, NOTHING, dtype=np.intp)
     return _Fits(
-        (), label, np.ones(layer.shape), missing, missing, missing, np.zeros(layer.shape, dtype=bool)
+        (),
+        label,
+        np.ones(layer.shape),
+        np.full(layer.shape, np.inf),
+        missing,
+        missing,
+        missing,
+        np.zeros(layer.shape, dtype=bool),
     )
 
 
-def _by_values(layer: Layer, state: _State, nulls: Sequence[NeuronNull]) -> _Fits:
+def _by_values(
+    layer: Layer, state: _State, nulls: Sequence[NeuronNull], laws: Sequence[str], null: NullName
+) -> _Fits:
     """The feature of the probes that each neuron's values resemble."""
     scores = scores_of(
         state.unit, layer.previous, layer.architecture, layer.block, state.live, state.bent, layer.probes
     )
-    p, chosen = _chosen_classes(scores, nulls)
+    found = evidence(
+        nulls, laws, scores.unexplained, state.tested.ravel(), _incoming(layer), layer.architecture, layer.block,
+        layer.probes, null,
+    )  # fmt: skip
+    chosen, exact = chosen_classes(scores, nulls, found)
     label = layer.label(scores, chosen, nulls[0].classes)
     unexplained = np.take_along_axis(scores.unexplained, chosen[:, None], axis=1).reshape(layer.shape)
     feature_mean, feature_sd = layer.feature_moments(label)
@@ -189,15 +216,28 @@ def _by_values(layer: Layer, state: _State, nulls: Sequence[NeuronNull]) -> _Fit
     unexplained, scale, offset = (
         np.where(state.flat, np.nan, values) for values in (unexplained, scale, offset)
     )
-    vacuous = (atoms_of(nulls)[chosen] > VACUOUS).reshape(layer.shape)
-    return _Fits(layer.features, label, p.reshape(layer.shape), unexplained, scale, offset, vacuous)
+    vacuous = (exact > VACUOUS).reshape(layer.shape)
+    p, draws = found.p.reshape(layer.shape), found.draws.reshape(layer.shape)
+    return _Fits(layer.features, label, p, draws, unexplained, scale, offset, vacuous)
 
 
-def _chosen_classes(scores: Scores, nulls: Sequence[NeuronNull]) -> tuple[Array, npt.NDArray[np.intp]]:
-    """Each neuron's p [M] and its class [M]: the one that won, or the nearest where none passes the gate."""
-    p, winner = largest_p(nulls, scores.unexplained)
-    passes = ((scores.unexplained <= GATE) & nulls[0].competes).any(axis=1) & (p < 1.0)
-    return p, np.where(passes, winner, scores.unexplained.argmin(axis=1))
+def _incoming(layer: Layer) -> Incoming:
+    """The weights and variables of the layer's neurons; fitted to their values where the weights are not known."""
+    if layer.stack is None:
+        return Incoming.fitted(layer.pre, layer.probes.X, layer.previous)
+    return Incoming.of(layer.stack, layer.block, layer.previous)
+
+
+def chosen_classes(
+    scores: Scores, nulls: Sequence[NeuronNull], found: Evidence
+) -> tuple[npt.NDArray[np.intp], Array]:
+    """Each neuron's class [M], and how often the null matches it exactly [M].
+
+    The class is the one that won, or the nearest where none passes the gate.
+    """
+    passes = ((scores.unexplained <= GATE) & nulls[0].competes).any(axis=1) & (found.p < 1.0)
+    chosen = np.where(passes, found.winner, scores.unexplained.argmin(axis=1))
+    return chosen, np.where(chosen == found.winner, found.exact, atoms_of(nulls)[chosen])
 
 
 def _by_weights(
@@ -240,6 +280,7 @@ def _with_weights(fits: _Fits, found: WeightMatches, taken: Bools) -> _Fits:
         features=(*fits.features, *found.features),
         label=np.where(taken, found.label + len(fits.features), fits.label),
         p=np.where(taken, np.where(within, found.p, 1.0), fits.p),
+        draws=np.where(taken, np.inf, fits.draws),
         unexplained=np.where(taken, found.unexplained, fits.unexplained),
         scale=np.where(taken, found.scale, fits.scale),
         offset=np.where(taken, found.offset, fits.offset),

@@ -21,6 +21,8 @@ from .criteria import ALPHA, GATE
 from .layer import Layer
 from .mixtures import decompose_block, polysemantic
 from .mixtures import skipped as skipped_mixtures
+from .nulls.conditional import smallest_p
+from .nulls.names import NullName, known_null
 from .probes import DEEP_CHOICES, MAX_INPUTS, Probes, depth_of, points_for, probes_for
 
 if TYPE_CHECKING:
@@ -39,16 +41,19 @@ def match_neurons(
     activations: Activations,
     *,
     init: str | None = None,
+    null: NullName = "conditional",
     box: BoxLike | None = None,
     catalogue: Catalogue | None = None,
     deep: bool = False,
 ) -> pd.DataFrame:
-    """Match every recorded neuron with the catalogue, beside the null of untrained networks of its shape.
+    """Match every recorded neuron with the catalogue, beside its null: neurons of its offset in other directions.
 
     Args:
         activations: what `mathcircuits.models.record` or `Network.run` gives: inputs, pre- and post-activations,
             and the architecture, which the null is drawn for.
-        init: the init law of the untrained networks, `"uniform"` or `"normal"`; None takes the larger p of both.
+        init: the init law of the null's directions, `"uniform"` or `"normal"`; None takes the larger p of both.
+        null: `"conditional"` keeps each neuron's own offset and redraws its direction; `"unconditional"` draws whole
+            untrained neurons, biases included, and holds for networks whose biases still follow the init law.
         box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
             where it leaves that.
         catalogue: by default the installed one.
@@ -89,7 +94,14 @@ def match_neurons(
     outputs = activations.get("hook_output")
     forward = Forward(pre, post, (outputs if outputs is not None else np.zeros((len(rows), 1)))[None])
     blocks = read_blocks(
-        architecture, stack, forward, probes_by_block, known_laws(init), catalogue=catalogue, deep=deep
+        architecture,
+        stack,
+        forward,
+        probes_by_block,
+        known_laws(init),
+        null=known_null(null),
+        catalogue=catalogue,
+        deep=deep,
     )
     return neuron_frame(blocks).drop(columns="network")
 
@@ -100,13 +112,14 @@ def read_stack(
     box: BoxLike = (-1.0, 1.0),
     inputs: npt.ArrayLike | None = None,
     laws: Sequence[str] = ("uniform",),
+    null: NullName = "conditional",
     catalogue: Catalogue | None = None,
     deep: bool = False,
 ) -> tuple[tuple[BlockReading, ...], Forward, Mapping[int, Probes]]:
     """Match all neurons of stacked networks on the probes of a box (or on given inputs).
 
     Args:
-        deep: as for `match_neurons`.
+        null, deep: as for `match_neurons`.
     """
     architecture = stack.architecture
     probes = {
@@ -115,7 +128,9 @@ def read_stack(
     }
     X = next(iter(probes.values())).X if probes else points_for(architecture.sizes[0], box=box, X=inputs).X
     forward = stack.forward(X)
-    blocks = read_blocks(architecture, stack, forward, probes, tuple(laws), catalogue=catalogue, deep=deep)
+    blocks = read_blocks(
+        architecture, stack, forward, probes, tuple(laws), null=null, catalogue=catalogue, deep=deep
+    )
     return blocks, forward, probes
 
 
@@ -145,18 +160,20 @@ def read_blocks(
     probes_by_block: Mapping[int, Probes],
     laws: Sequence[str],
     *,
+    null: NullName = "conditional",
     catalogue: Catalogue | None = None,
     deep: bool = False,
 ) -> tuple[BlockReading, ...]:
     """Match the neurons of every non-linear block; q is per network, over its live non-linear neurons."""
     blocks = [
-        read_block(Layer(architecture, stack, forward, k, probes_by_block[k]), laws, catalogue)
+        read_block(Layer(architecture, stack, forward, k, probes_by_block[k]), laws, catalogue, null)
         for k in architecture.active
     ]
     if not blocks:
         return ()
     p = np.concatenate([b.p for b in blocks], axis=1)
-    q = np.stack([benjamini_hochberg(row) for row in p])
+    draws = np.concatenate([b.draws for b in blocks], axis=1)
+    q = np.stack([benjamini_hochberg(row, draws=own) for row, own in zip(p, draws, strict=True)])
     ends = np.cumsum([b.p.shape[1] for b in blocks])
     read = []
     for b, own in zip(blocks, np.split(q, ends[:-1], axis=1), strict=True):
@@ -257,45 +274,52 @@ def neuron_frame(blocks: Sequence[BlockReading]) -> pd.DataFrame:
 
 
 def null_frame(
-    architecture: Architecture, blocks: Sequence[BlockReading], laws: Sequence[str]
+    architecture: Architecture,
+    blocks: Sequence[BlockReading],
+    laws: Sequence[str],
+    null: NullName = "conditional",
 ) -> pd.DataFrame:
     """What the null allows: one row per non-linear layer, init law and class of features.
 
     Columns: `layer, law, competes_as, exact` (chance of an exact match without training; above 0.05 the class is
-    vacuous), `at_gate` (chance of 1 - r^2 <= 0.01), `attainable` (the p of a neuron at 1 - r^2 = 1e-6: what no
-    training can better by much) and `draws` (live, bent untrained neurons that the law rests on; 0 for the classes
+    vacuous), `at_gate` (chance of 1 - r^2 <= 0.01), both of untrained neurons; `attainable` (the p under `null` of a
+    neuron at 1 - r^2 = 1e-6, in the first layer at the offset of the class's own features: what no training can better
+    by much) and `draws` (live, bent untrained neurons that the ranks of classes rest on; 0 for the classes
     `weights on 1`, 2 and 3 variables, whose law is a closed form).
     """
     import pandas as pd
 
-    rows = [
-        {
-            "layer": architecture.active.index(b.block),
-            "law": law,
-            "competes_as": name,
-            "exact": float(null.atoms()[c]),
-            "at_gate": float(null.at_gate[c]),
-            "attainable": float(null.attainable()[c]),
-            "draws": null.draws,
-        }
-        for b in blocks
-        # A block that is read by its weights alone has none.
-        for law, null in zip(laws, b.nulls, strict=bool(b.nulls))
-        for c, name in enumerate(b.classes)
-    ]
+    rows = []
+    for b in blocks:
+        layer = architecture.active.index(b.block)
+        # A block that is read by its weights alone has no simulated null.
+        for law, simulated in zip(laws, b.nulls, strict=bool(b.nulls)):
+            least = smallest_p(simulated, law, architecture, b.block, b.probes, null)
+            rows += [
+                {
+                    "layer": layer,
+                    "law": law,
+                    "competes_as": name,
+                    "exact": float(simulated.atoms()[c]),
+                    "at_gate": float(simulated.at_gate[c]),
+                    "attainable": float(least[c]),
+                    "draws": simulated.draws,
+                }
+                for c, name in enumerate(b.classes)
+            ]
     rows += [
         {
             "layer": architecture.active.index(b.block),
-            "law": null.law,
+            "law": closed.law,
             "competes_as": name,
             "exact": 0.0,
-            "at_gate": float(null.reach(GATE)[c]),
-            "attainable": float(null.attainable()[c]),
+            "at_gate": float(closed.reach(GATE)[c]),
+            "attainable": float(closed.attainable()[c]),
             "draws": 0,
         }
         for b in blocks
-        for null in b.weight_nulls
-        for c, name in enumerate(null.classes)
+        for closed in b.weight_nulls
+        for c, name in enumerate(closed.classes)
     ]
     return pd.DataFrame(
         rows, columns=["layer", "law", "competes_as", "exact", "at_gate", "attainable", "draws"]

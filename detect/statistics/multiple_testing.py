@@ -13,7 +13,7 @@ from ..errors import InputError
 Array = npt.NDArray[np.float64]
 
 
-def benjamini_hochberg(p: npt.ArrayLike, *, draws: int | None = None) -> Array:
+def benjamini_hochberg(p: npt.ArrayLike, *, draws: npt.ArrayLike | None = None) -> Array:
     """Step-up q-values: the smallest false discovery rate at which each hypothesis is rejected.
 
     `q_(i) = min over j >= i of m p_(j) / j`, with m the number of hypotheses that were tested
@@ -23,7 +23,8 @@ def benjamini_hochberg(p: npt.ArrayLike, *, draws: int | None = None) -> Array:
     Args:
         p: p-values [m] in [0, 1]; NaN means "not tested": it stays NaN and does not count in m.
         draws: null draws behind the p-values, where a model of the tail extrapolates beyond them: a smaller p than
-            1 / (draws + 1) enters as that, since no draw vouches for less. None takes the p-values as they are.
+            1 / (draws + 1) enters as that, since no draw vouches for less. One number, or one for each p [m], infinite
+            for an exact one. None takes the p-values as they are.
 
     Returns:
         q-values [m], in the order of `p`, never below `p` and never above 1.
@@ -39,11 +40,12 @@ def benjamini_hochberg(p: npt.ArrayLike, *, draws: int | None = None) -> Array:
     """
     values = _probabilities(p, "p-values", nan_allowed=True)
     if draws is not None:
-        if draws < 1:
+        behind = np.asarray(draws, dtype=np.float64)
+        if (behind < 1).any():
             raise InputError(
-                f"draws {draws}: give the number of null draws, 1 or more, or None for exact p-values"
+                f"draws {behind.min():g}: give the number of null draws, 1 or more, or None for exact p-values"
             )
-        values = np.maximum(values, 1.0 / (draws + 1.0))
+        values = np.maximum(values, 1.0 / (behind + 1.0))
     q = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
     order = tested[np.argsort(values[tested], kind="stable")]

@@ -157,6 +157,13 @@ def inspect(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read also what takes minutes in a network of this size.")
     ] = False,
+    null: Annotated[
+        str,
+        typer.Option(
+            help="What neurons are compared with: conditional (their own offset, another direction; the default) or "
+            "unconditional (untrained networks)."
+        ),
+    ] = "conditional",
     symbolic: Annotated[
         bool, typer.Option("--symbolic", help="Let symbolic regression propose formulas (pyoperon).")
     ] = False,
@@ -177,6 +184,7 @@ def inspect(
     inspect_file(
         file, box=box or (), data=data, points=points, task=task, activation=activation, as_json=as_json,
         directions=directions, deep=deep, symbolic=symbolic, network=network, html=html, part=part, one_hot=one_hot,
+        null=null,
     )  # fmt: skip
 
 

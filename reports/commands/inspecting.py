@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import Network, UnknownNameError, analyse, tasks
+from mathcircuits.detect.matching import known_null
 from mathcircuits.models.files import read_network
 
 from ..wording import at_most, several_readings, told
@@ -44,6 +45,7 @@ def inspect_file(
     symbolic: bool = False,
     network: str | None = None,
     html: Path | None = None,
+    null: str = "conditional",
 ) -> None:
     """Read a network from a file and print what it computes, and with which features and circuits.
 
@@ -62,12 +64,13 @@ def inspect_file(
         symbolic: let symbolic regression propose formulas.
         network: which network of a study.
         html: a file to write as a page, whose path is printed in place of the tables.
+        null: what neurons are compared with, see `match_neurons`.
 
     Raises:
         FileError: where the file holds no network, the inputs are no numbers, or the page cannot be written.
         InputError: for a box or inputs that do not fit the network, or a network's name without a study.
         UnknownTask: for a task that is not registered.
-        UnknownNameError: for a network that the study does not have.
+        UnknownNameError: for a network that the study does not have, or an unknown null.
     """
     if network is not None:
         net = of_study(file, network)
@@ -77,7 +80,7 @@ def inspect_file(
     known = None if task is None else tasks[task]
     domain = domain_of(net.inputs, box=box, data=data, points=points, names=net.about.input_names)
     proposer: Literal["pyoperon"] | None = "pyoperon" if symbolic else None
-    analysis = analyse(net, box=domain, task=known, deep=deep, proposer=proposer)
+    analysis = analyse(net, box=domain, task=known, deep=deep, proposer=proposer, null=known_null(null))
     if html is None and not as_json:
         print_analysis(analysis, directions)
         return

@@ -1,8 +1,9 @@
 """Allowance: the power that the null itself leaves, by the closed form of its first layer.
 
-Untrained first-layer neurons are directions under a known law, so the chance that one falls within a given distance
-of a ridge is a volume. No procedure that keeps its level can tell a planted neuron from chance where that volume is
-large: with two inputs and no bias a ring of eight directions is so full that one degree off is no evidence.
+The directions of first-layer neurons follow a known law, so the chance that one falls within a given distance of a
+ridge is a volume. No procedure that keeps its level can tell a planted neuron from chance where that volume is large:
+with two inputs a ring of eight directions is so full that one degree off is no evidence. Given its offset, a neuron
+with a bias is no better off than one without.
 """
 
 from __future__ import annotations
@@ -43,25 +44,57 @@ def density(inputs: int, bias: bool) -> tuple[float, int]:
         >>> round(A, 2), D
         (2.42, 1)
     """
-    X = sobol_points(as_box((-1.0, 1.0), inputs), _LOG2_POINTS)
     n = inputs + bias
     D = n - 1
     total = 0.0
+    for m, gram in _forms(inputs):
+        rho = 1.0 / (2.0**n * n * np.abs(m).max() ** n)
+        total += rho / float(np.sqrt(np.linalg.det(gram[:D, :D]))) if D else rho
+    bent = 1.0 - 1.0 / factorial(inputs + 1) if bias else 1.0
+    return float(total * pi ** (D / 2) / gamma(D / 2 + 1) / bent), D
+
+
+@lru_cache(maxsize=16)
+def _forms(inputs: int) -> list[tuple[Array, Array]]:
+    """Each ridge's unit direction [d] and U's quadratic form [d, d]: its d - 1 tangents, then the offset."""
+    X = sobol_points(as_box((-1.0, 1.0), inputs), _LOG2_POINTS)
+    found = []
     for m in ridges(inputs)[1]:
         z = X @ m
         on = (z > 0).astype(float)
-        tangents = [X @ t * on for t in np.linalg.svd(m[None])[2][1:]]
-        if bias:
-            tangents.append(on)
+        columns = np.column_stack([*(X @ t * on for t in np.linalg.svd(m[None])[2][1:]), on])
         ridge = np.maximum(z, 0.0)
         basis = np.column_stack([np.ones(len(X)), ridge])
-        columns = np.column_stack(tangents) if tangents else np.empty((len(X), 0))
         rest = columns - basis @ np.linalg.lstsq(basis, columns, rcond=None)[0]
-        gram = rest.T @ rest / len(X) / ridge.var()
-        rho = 1.0 / (2.0**n * n * np.abs(m).max() ** n)
-        total += rho / float(np.sqrt(np.linalg.det(gram))) if D else rho
-    bent = 1.0 - 1.0 / factorial(inputs + 1) if bias else 1.0
-    return float(total * pi ** (D / 2) / gamma(D / 2 + 1) / bent), D
+        found.append((m, rest.T @ rest / len(X) / ridge.var()))
+    return found
+
+
+def closed_p_given(unexplained: npt.ArrayLike, offset: npt.ArrayLike, inputs: int) -> Array:
+    """P(a direction drawn anew comes this close to a ridge | the neuron's offset b / |w|), weights of a cube.
+
+    At offset c the form is (x + c Q_t^-1 q)' Q_t (x + c Q_t^-1 q) + s c^2, with Q_t its part in the tangents, q that
+    between them and the offset, and s what is left of the offset's own (the Schur complement): an ellipsoid of radius
+    sqrt(u - s c^2) in d - 1 dimensions.
+
+    Examples:
+        >>> closed_p_given([1e-2, 1e-3], 0.0, 3).round(5).tolist()
+        [0.04364, 0.00436]
+        >>> closed_p_given(1e-4, 0.1, 2).tolist()
+        0.0
+    """
+    u, c = np.broadcast_arrays(np.asarray(unexplained, dtype=float), np.asarray(offset, dtype=float))
+    D = inputs - 1
+    if not D:
+        return np.ones(u.shape)
+    total = np.zeros(u.shape)
+    for m, gram in _forms(inputs):
+        rho = 1.0 / (2.0**inputs * inputs * np.abs(m).max() ** inputs)
+        tangents, mixed = gram[:D, :D], gram[:D, D]
+        left = gram[D, D] - mixed @ np.linalg.solve(tangents, mixed)
+        radius = np.maximum(u - left * c**2, 0.0)
+        total += rho / np.sqrt(np.linalg.det(tangents)) * radius ** (D / 2)
+    return np.asarray(np.minimum(total * pi ** (D / 2) / gamma(D / 2 + 1), 1.0))
 
 
 def closed_p(unexplained: npt.ArrayLike, inputs: int, bias: bool) -> Array:
@@ -100,19 +133,34 @@ def gated_p(unexplained: npt.ArrayLike, inputs: int, bias: bool) -> Array:
 
 
 def allowed(
-    unexplained: Array, width: int, inputs: int, bias: bool, rng: np.random.Generator, alpha: float = ALPHA
+    unexplained: Array,
+    offsets: Array,
+    width: int,
+    inputs: int,
+    bias: bool,
+    rng: np.random.Generator,
+    alpha: float = ALPHA,
 ) -> Array:
     """The planted neurons [networks, planted] that Benjamini-Hochberg declares when every p is exact.
 
-    The layer's other neurons are given p by chance: uniform below the gate's mass, 1 above it.
+    The layer's other neurons are given p by chance: uniform below the gate's mass, 1 above it. With biases only those
+    whose offset is near a feature's can pass the gate at all.
 
     Args:
         unexplained: 1 - r^2 of the planted neurons [networks, planted].
+        offsets: b / |w| of theirs, of that shape.
         width: neurons that are tested in each network.
     """
     networks, planted = unexplained.shape
     null = neuron_null(shape(inputs, 1, 1, bias), 0, "uniform", probes_for(inputs))
     by_chance = rng.uniform(size=(networks, width - planted))
-    others = np.where(by_chance <= null.gate_mass, by_chance, 1.0)
-    q = q_values(np.hstack([gated_p(unexplained, inputs, bias), others]))
+    if bias:
+        own = np.where(unexplained <= GATE, closed_p_given(unexplained, offsets, inputs), 1.0)
+        reached = float(closed_p_given(GATE, 0.0, inputs))
+        near = rng.uniform(size=by_chance.shape) <= null.gate_mass / max(reached, null.gate_mass)
+        others = np.where(near & (by_chance <= reached), by_chance, 1.0)
+    else:
+        own = gated_p(unexplained, inputs, bias)
+        others = np.where(by_chance <= null.gate_mass, by_chance, 1.0)
+    q = q_values(np.hstack([own, others]))
     return np.asarray((q[:, :planted] <= alpha).astype(float))

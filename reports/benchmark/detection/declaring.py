@@ -17,13 +17,14 @@ import numpy.typing as npt
 from mathcircuits.detect.features import BoundFeature
 from mathcircuits.detect.matching import (
     ALPHA,
-    GATE,
     UPSTREAM,
     VACUOUS,
-    atoms_of,
+    Incoming,
+    NullName,
     box_bounds,
+    chosen_classes,
     depth_of,
-    largest_p,
+    evidence,
     live_and_bent,
     neuron_null,
     probes_for,
@@ -48,7 +49,8 @@ class Declarations:
     Attributes:
         layer: the non-linear layer of each column [neurons].
         p: of the neurons that are tested, NaN elsewhere (the dead and the affine).
-        vacuous: an untrained network matches this class exactly too often for it to prove anything.
+        draws: how many null draws vouch for p, infinite where it is not extrapolated.
+        vacuous: the null matches this class exactly too often for it to prove anything.
         unexplained: 1 - r^2 of the label; label: its position in `features[layer]`.
         best: the smallest 1 - r^2 of all features, which is all that the naive rule looks at.
         features: per layer, the input features, then the upstream ones.
@@ -56,6 +58,7 @@ class Declarations:
 
     layer: npt.NDArray[np.intp]
     p: Array
+    draws: Array
     vacuous: Mask
     unexplained: Array
     label: npt.NDArray[np.intp]
@@ -76,7 +79,8 @@ class Declarations:
         Args:
             layer: take this layer's neurons as a family of their own; None: all of the network's, as `analyse` does.
         """
-        p = self.p if layer is None else np.where(self.layer == layer, self.p, np.nan)
+        p = np.maximum(self.p, 1.0 / (self.draws + 1.0))
+        p = p if layer is None else np.where(self.layer == layer, p, np.nan)
         return (q_values(p) <= alpha) & ~self.vacuous
 
     def naive(self) -> Mask:
@@ -84,12 +88,16 @@ class Declarations:
         return self.tested & (self.best < 1.0 - NAIVE_R**2)
 
 
-def declare(stack: Stack, laws: Sequence[str]) -> Declarations:
-    """Declare the neurons of stacked networks on their box (-1, 1), beside untrained networks of these laws.
+def declare(
+    stack: Stack, laws: Sequence[str], *, null: NullName = "conditional", inputs: Array | None = None
+) -> Declarations:
+    """Declare the neurons of stacked networks on their box (-1, 1), beside the null under these laws.
 
     Args:
         stack: networks of one architecture.
         laws: init laws, of which the largest p counts (see `known_laws`).
+        null: `"conditional"` or `"unconditional"`, as for `match_neurons`.
+        inputs: [n, d], in place of points of the box.
 
     Examples:
         >>> from mathcircuits.detect import hand_derived
@@ -101,14 +109,14 @@ def declare(stack: Stack, laws: Sequence[str]) -> Declarations:
     """
     architecture = stack.architecture
     d = architecture.sizes[0]
-    X = probes_for(d).X
+    X = probes_for(d, X=inputs).X
     step = max(1, int(_CHUNK_VALUES / (len(X) * max(architecture.sizes))))
     parts: list[list[_Block]] = [[] for _ in architecture.active]
     for start in range(0, len(stack), step):
         part = stack[start : start + step]
         forward = part.forward(X)
         for layer, block in enumerate(architecture.active):
-            parts[layer].append(_declare_block(part, forward, block, laws))
+            parts[layer].append(_declare_block(part, forward, block, laws, null, inputs))
     widths = [architecture.sizes[block + 1] for block in architecture.active]
 
     def joined(name: str) -> npt.NDArray[Any]:
@@ -117,12 +125,16 @@ def declare(stack: Stack, laws: Sequence[str]) -> Declarations:
     return Declarations(
         layer=np.repeat(np.arange(len(widths)), widths),
         p=joined("p"),
+        draws=joined("draws"),
         vacuous=joined("vacuous"),
         unexplained=joined("unexplained"),
         label=joined("label"),
         best=joined("best"),
         features=tuple(
-            (*probes_for(d, depth=depth_of(architecture, block)).features, *upstream_of(architecture, block))
+            (
+                *probes_for(d, X=inputs, depth=depth_of(architecture, block)).features,
+                *upstream_of(architecture, block),
+            )
             for block in architecture.active
         ),
     )
@@ -137,6 +149,7 @@ def merge(parts: Sequence[Declarations]) -> Declarations:
     return Declarations(
         layer=parts[0].layer,
         p=joined("p"),
+        draws=joined("draws"),
         vacuous=joined("vacuous"),
         unexplained=joined("unexplained"),
         label=joined("label"),
@@ -150,16 +163,19 @@ class _Block:
     """One block's share of the Declarations, arrays [networks, units]."""
 
     p: Array
+    draws: Array
     vacuous: Mask
     unexplained: Array
     label: npt.NDArray[np.intp]
     best: Array
 
 
-def _declare_block(stack: Stack, forward: Forward, block: int, laws: Sequence[str]) -> _Block:
+def _declare_block(
+    stack: Stack, forward: Forward, block: int, laws: Sequence[str], null: NullName, inputs: Array | None
+) -> _Block:
     """The steps of `matching.read_blocks`, up to the status."""
     architecture = stack.architecture
-    probes = probes_for(architecture.sizes[0], depth=depth_of(architecture, block))
+    probes = probes_for(architecture.sizes[0], X=inputs, depth=depth_of(architecture, block))
     pre, post = forward.pre[block], forward.post[block]
     bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if block == 0 else None
     live, bent = live_and_bent(pre, post, architecture.activations[block], bounds)
@@ -167,16 +183,17 @@ def _declare_block(stack: Stack, forward: Forward, block: int, laws: Sequence[st
     previous = forward.post[block - 1] if block else None
     scores = scores_of(unit, previous, architecture, block, live, bent, probes)
     nulls = tuple(neuron_null(architecture, block, law, probes) for law in laws)
-    p, winner = largest_p(nulls, scores.unexplained)
-    passes = (scores.unexplained <= GATE).any(axis=1) & (p < 1.0)
-    chosen = np.where(passes, winner, scores.unexplained.argmin(axis=1))
+    tested = scores.live & scores.bent & (sd > 0.0).ravel()
+    incoming = Incoming.of(stack, block, previous)
+    found = evidence(nulls, laws, scores.unexplained, tested, incoming, architecture, block, probes, null)
+    chosen, exact = chosen_classes(scores, nulls, found)
     rows = np.arange(len(chosen))
     upstream = np.array([name == UPSTREAM for name in nulls[0].classes])[chosen]
-    tested = scores.live & scores.bent & (sd > 0.0).ravel()
     shape = sd.shape
     return _Block(
-        np.where(tested, p, np.nan).reshape(shape),
-        (atoms_of(nulls)[chosen] > VACUOUS).reshape(shape),
+        np.where(tested, found.p, np.nan).reshape(shape),
+        found.draws.reshape(shape),
+        (exact > VACUOUS).reshape(shape),
         scores.unexplained[rows, chosen].reshape(shape),
         (scores.best[rows, chosen] + np.where(upstream, len(probes.features), 0)).reshape(shape),
         scores.unexplained.min(axis=1).reshape(shape),

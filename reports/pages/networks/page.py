@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mathcircuits.detect import FileError, InputError, diagnose
-from mathcircuits.detect.matching import USED
+from mathcircuits.detect.matching import IN_WORDS, USED
 from mathcircuits.detect.networks import Box
 
 from ...plots.drawing import NeuronLabel
@@ -146,7 +146,8 @@ def _made(analysis: Analysis, source: str) -> dict[str, str]:
     return {
         "command": f"mathcircuits inspect {source}{task} --html OUT.html",
         "version": version("mathcircuits"),
-        "null": f"untrained networks of this shape, {joined(analysis.laws)} init; the larger p counts",
+        "null": f"{IN_WORDS[analysis.null]}, {joined(analysis.laws)} init; the larger p counts. Directions: untrained "
+        "networks of this shape",
         **({"not tested": "; ".join(analysis.skipped)} if analysis.skipped else {}),
     }
 
@@ -347,7 +348,7 @@ def _neurons(analysis: Analysis) -> PageSection:
         Column("on", "of"),
         Column("scope", "scope", help="input: of the network's inputs; upstream: of the layer before"),
         Column("unexplained", "unexplained", "number", "share of the neuron's variance that the feature leaves"),
-        Column("p", "p", "number", "chance that an untrained network does as well"),
+        Column("p", "p", "number", "chance that a neuron of the null does as well (see nulls)"),
         Column("q", "q", "number", "the same, controlled for the network's other neurons"),
         Column("causal", "causal", "number", "share of the output restored by the feature in the neuron's place"),
         Column("contribution", "contribution", "number", "error when it is held at its mean, over output variance"),
@@ -359,13 +360,17 @@ def _neurons(analysis: Analysis) -> PageSection:
         Column("layer", "layer", "count"),
         Column("law", "init"),
         Column("competes_as", "class of features"),
-        Column("exact", "exact by chance", "number", "without training; above 0.05 a match proves nothing"),
+        Column("exact", "exact by chance", "number", "in untrained networks; above 0.05 a match proves nothing"),
         Column("at_gate", "close by chance", "number", "chance of at most 0.01 unexplained without training"),
         Column("attainable", "smallest p", "number", "of a neuron that matches to a millionth"),
         Column("draws", "draws", "count", "untrained neurons that this rests on"),
     ]  # fmt: skip
     nulls = table_view(
-        analysis.nulls, "nulls", "What untrained networks of this shape hold anyway.", null_columns
+        analysis.nulls,
+        "nulls",
+        "What untrained networks of this shape hold anyway. The p of a neuron compares it with "
+        f"{IN_WORDS[analysis.null]}.",
+        null_columns,
     )
     counts = analysis.neurons["status"].value_counts()
     words = "; ".join(f"{counts[s]} {s}" for s in STATUSES if s in counts)
