@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ class Compared(NamedTuple):
 
 
 def clopper_pearson(
-    found: Array | npt.NDArray[np.int64], n: npt.NDArray[np.int64], tail: float | Array
+    found: Array | npt.NDArray[np.int64], n: Array | npt.NDArray[np.int64], tail: float | Array
 ) -> tuple[Array, Array]:
     """Ends of the exact interval (1934), each missing with probability `tail` at most; 0 and 1 where n = 0.
 
@@ -41,8 +42,10 @@ def clopper_pearson(
     from scipy.special import betaincinv
 
     seen, missed = np.asarray(found, dtype=np.float64), n - np.asarray(found, dtype=np.float64)
-    low = np.where(seen > 0, betaincinv(np.maximum(seen, 1), missed + 1, tail), 0.0)
-    high = np.where(missed > 0, betaincinv(seen + 1, np.maximum(missed, 1), 1 - np.asarray(tail)), 1.0)
+    low = np.where(seen > 0, betaincinv(np.where(seen > 0, seen, 1), missed + 1, tail), 0.0)
+    high = np.where(
+        missed > 0, betaincinv(seen + 1, np.where(missed > 0, missed, 1), 1 - np.asarray(tail)), 1.0
+    )
     return low, high
 
 
@@ -72,23 +75,65 @@ def compare_shares(
 
     counts = [[found, n - found], [other_found, other_n - other_found]]
     larger = float(fisher_exact(counts, alternative="greater").pvalue)
-    both, sizes = np.array([found, other_found]), np.array([n, other_n])
-    first, second = both / sizes
+    return Compared(larger, differs_by(found, n, other_found, other_n, margin).within)
 
-    def shown(tail: float) -> bool:
-        low, high = clopper_pearson(both, sizes, tail)
-        up = first - second + math.hypot(high[0] - first, second - low[1])
-        down = first - second - math.hypot(first - low[0], high[1] - second)
-        return bool(up < margin and down > -margin)
 
-    # Shown at a level is shown at every larger one; beyond 1/2 the ends cross the share.
+class Difference(NamedTuple):
+    """Two p-values.
+
+    Attributes:
+        above: one-sided, of the first share exceeding the second by the margin or less.
+        within: of the two differing by the margin or more, either way.
+    """
+
+    above: float
+    within: float
+
+
+def differs_by(found: float, n: float, other_found: float, other_n: float, margin: float) -> Difference:
+    """p-values that the first share is larger by more than a margin, and that the two are within it.
+
+    By the interval of Newcombe (Stat. Med. 17, 1998) with Clopper-Pearson ends, inverted. Counts need not be whole: a
+    weighted share counts as that of its effective number of networks (Korn & Graubard, Surv. Methodol. 24, 1998).
+
+    Args:
+        found, n: the first counts, n above 0; other_found, other_n: the second ones, likewise.
+        margin: the smallest difference of shares that matters, above 0.
+
+    Examples:
+        >>> differs_by(44, 45, 9.1, 35.0, 0.1).above < 1e-8, differs_by(44, 45, 9.1, 35.0, 0.8).above > 0.05
+        (True, True)
+    """
+    both, sizes = np.array([found, other_found], dtype=float), np.array([n, other_n], dtype=float)
+
+    def above(tail: float) -> bool:
+        return _newcombe(both, sizes, tail)[0] > margin
+
+    def within(tail: float) -> bool:
+        down, up = _newcombe(both, sizes, tail)
+        return up < margin and down > -margin
+
+    return Difference(_least_tail(above), _least_tail(within))
+
+
+def _newcombe(both: Array, sizes: Array, tail: float) -> tuple[float, float]:
+    """Ends of the interval of the difference of two shares, each missing with probability `tail`."""
+    (first, second), (low, high) = both / sizes, clopper_pearson(both, sizes, tail)
+    down = first - second - math.hypot(first - low[0], high[1] - second)
+    up = first - second + math.hypot(high[0] - first, second - low[1])
+    return float(down), float(up)
+
+
+def _least_tail(shown: Callable[[float], bool]) -> float:
+    """The least level at which something is shown: what is shown at one is shown at every larger one."""
+    # Beyond 1/2 the ends cross the share.
     if not shown(0.5):
-        return Compared(larger, 1.0)
+        return 1.0
     below, above = 0.0, 0.5
     for _ in range(_HALVINGS):
         middle = (below + above) / 2
         below, above = (below, middle) if shown(middle) else (middle, above)
-    return Compared(larger, above)
+    return above
 
 
 def _sequentially(found: int, n: int, other_found: int, other_n: int, margin: float) -> Compared:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-VerdictName = Literal["universal", "absent", "partial", "inconclusive", "vacuous", "forced"]
+VerdictName = Literal[
+    "universal", "absent", "partial", "inconclusive", "vacuous", "forced", "selected", "free"
+]
 
 #: A verdict that would take more networks than this counts as out of reach.
 _OUT_OF_REACH = 1_000_000
@@ -89,7 +91,8 @@ class Verdict:
     """What the counts allow to say about a feature.
 
     Attributes:
-        name: universal, absent, partial, inconclusive, vacuous or forced.
+        name: universal, absent, partial, inconclusive, vacuous or forced; in a table beside a fibre also selected or
+            free (`fibre_verdicts`).
         low, high: the interval for the prevalence at `confidence`; `method` says of which kind.
         reason: the verdict's ground in a few words.
         value, found, n: the share and the counts behind it; the share is NaN where n = 0.

@@ -230,7 +230,9 @@ def _verdicts(tables: Tables) -> list[Finding]:
     said = {
         "universal": "In nearly every network that solves the task, and not in untrained ones",
         "forced": "Without these the function cannot be computed, so finding them is arithmetic",
+        "selected": "Far more common than the function requires, as a bias named beforehand predicts",
         "partial": "In some solved networks and not in others",
+        "free": "As common as the function alone leaves it",
         "vacuous": "As common in untrained networks, so no evidence of learning",
     }
     found = []

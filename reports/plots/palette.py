@@ -91,10 +91,20 @@ VERDICTS = MappingProxyType(
             Colour("verdict-forced", "#97d5c2", "#23705f"),
             "networks of this size cannot compute the function without it, so finding it is arithmetic",
         ),
+        "selected": Mark(
+            "S",
+            Colour("verdict-selected", "#eeabb6", "#8b3049"),
+            "far more common than among all networks of the function, as a bias named beforehand predicts",
+        ),
         "partial": Mark(
             "P",
             Colour("verdict-partial", "#f3c767", "#8a6100"),
             "in some networks that solve the task and not in others",
+        ),
+        "free": Mark(
+            "~",
+            Colour("verdict-free", "#ccd791", "#566420"),
+            "as common as among all networks of the function, which leaves it open",
         ),
         "vacuous": Mark(
             "V",
