@@ -106,6 +106,14 @@ from .statistics.verdicts import prevalence as prevalence
 from .statistics.verdicts import verdict as verdict
 from .statistics.verdicts import verdict_table as verdict_table
 from .universality.ensemble_test import match_ensemble as match_ensemble
+from .universality.fibres.fibre_shares import FibreShare as FibreShare
+from .universality.fibres.fibre_shares import both_shares as both_shares
+from .universality.fibres.init_scales import init_scale as init_scale
+from .universality.fibres.matched_norms import MatchedScale as MatchedScale
+from .universality.fibres.matched_norms import scale_of_norm as scale_of_norm
+from .universality.fibres.members import Agreement as Agreement
+from .universality.fibres.members import Fibre as Fibre
+from .universality.fibres.sampling import fibre as fibre
 from .universality.ladder import Ladder as Ladder
 from .universality.ladder import Rung as Rung
 from .universality.ladder import ladder_of as ladder_of

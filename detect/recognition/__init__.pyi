@@ -1,5 +1,10 @@
 from .candidates_search import Candidate as Candidate
 from .candidates_search import candidates as candidates
+from .gauge_census import NOT_KNOWN as NOT_KNOWN
+from .gauge_census import UNNAMED as UNNAMED
+from .gauge_census import census_name as census_name
+from .gauge_census import gauge_kind as gauge_kind
+from .gauge_census import kink_share as kink_share
 from .gauges import Gauge as Gauge
 from .gauges import gauge_of as gauge_of
 from .readings import CircuitReading as CircuitReading

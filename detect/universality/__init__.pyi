@@ -1,4 +1,12 @@
 from .ensemble_test import match_ensemble as match_ensemble
+from .fibres.fibre_shares import FibreShare as FibreShare
+from .fibres.fibre_shares import both_shares as both_shares
+from .fibres.init_scales import init_scale as init_scale
+from .fibres.matched_norms import MatchedScale as MatchedScale
+from .fibres.matched_norms import scale_of_norm as scale_of_norm
+from .fibres.members import Agreement as Agreement
+from .fibres.members import Fibre as Fibre
+from .fibres.sampling import fibre as fibre
 from .forced_errors import form_error as form_error
 from .holders import carriers as carriers
 from .ladder import Ladder as Ladder

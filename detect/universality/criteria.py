@@ -15,3 +15,6 @@ SAME_FEATURES = 0.5
 #: counts, in the output's units per input's: a piecewise-linear function's second difference is 0 off its kinks, there
 #: step times jump. Used by universality (orbits).
 KINK_STEP, KINK_JUMP = 1e-6, 1e-3
+#: Two chains of a fibre disagree where a difference as large as theirs has at most this probability, adjusted for the
+#: number of statistics. Used by universality (fibres).
+CHAINS_DISAGREE = 0.01

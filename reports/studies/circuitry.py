@@ -23,9 +23,10 @@ from mathcircuits.detect import (
     kink_criterion_many,
     tasks,
 )
-from mathcircuits.detect.exact import SAME_GAUGE, has_only_form, is_piecewise_linear, norms_of
+from mathcircuits.detect.exact import has_only_form, is_piecewise_linear, norms_of
 from mathcircuits.detect.networks import comparison_points
-from mathcircuits.detect.statistics import EQUAL, TINY
+from mathcircuits.detect.recognition import NOT_KNOWN, UNNAMED, census_name, gauge_kind, kink_share
+from mathcircuits.detect.statistics import EQUAL
 
 from .config import INIT
 from .schema import COLUMNS, own_columns
@@ -182,48 +183,6 @@ def _class_of(formula: Sequence[Formula], task: Task) -> str:
     return own if len(set(images)) == 1 else min(images, key=lambda text: (len(text), text))
 
 
-def kink_share(gauge: Gauge) -> float:
-    """The gauge coordinate lambda: which share of the main kink sits on its positive side.
-
-    The main kink is the one of the largest mass; its positive side is where the first input with a weight
-    counts for more (x1 > x2 for the minimum). NaN where the function is not known, has several outputs, or has
-    no kink.
-    """
-    reduced = gauge.reduced
-    if gauge.circuit is None or gauge.form.outputs != 1:
-        return math.nan
-    mass = np.abs(reduced.plus + reduced.minus)[:, 0]
-    # What training left of a kink is no kink: effective weights below this have no gauge either.
-    real = mass > SAME_GAUGE * max(reduced.size, TINY)
-    if not real.any():
-        return math.nan
-    return float(np.clip(reduced.shares[int(np.argmax(mass)), 0], 0.0, 1.0)) + 0.0
-
-
-#: What the census calls gauges that the catalogue does not name, and networks whose gauge was not read.
-_UNNAMED, NOT_KNOWN = "unnamed", "not known"
-
-
-def gauge_kind(gauge: str | None, named: bool, share: float) -> str:
-    """A gauge for counting: its name, or what the unnamed ones have in common.
-
-    Examples:
-        >>> gauge_kind("x1 - relu(x1 - x2)", True, 1.0)
-        'x1 - relu(x1 - x2)'
-        >>> gauge_kind("the kink at x1 = x2 from both sides, 41% where x1 > x2", False, 0.41)
-        'unnamed: the kink from both sides'
-        >>> gauge_kind("x1 - 0.2*x2, x1 + x2 carried by pairs", False, float("nan"))
-        'unnamed: the linear part by other pairs'
-    """
-    if named and gauge is not None:
-        return gauge
-    if gauge is None:
-        return NOT_KNOWN
-    if SAME_GAUGE < share < 1 - SAME_GAUGE:
-        return f"{_UNNAMED}: the kink from both sides"
-    return f"{_UNNAMED}: the linear part by other pairs" if "carried by" in gauge else _UNNAMED
-
-
 def gauge_kinds(programs: pd.DataFrame) -> list[str]:
     """`gauge_kind` of every row of the table of programs.
 
@@ -249,7 +208,7 @@ def form_of(network: Network, task: Task) -> str:
     """
     gauge = gauge_in(network, task)
     if gauge is not None:
-        return gauge_kind(gauge.name or gauge.description, gauge.name is not None, kink_share(gauge))
+        return census_name(gauge)
     names = [row["gauge"] for row in circuit_rows(network, task) if row["output"] == "y1" and row["gauge"]]
     return gauge_kind(names[0] if names else None, bool(names), math.nan)
 
@@ -290,7 +249,7 @@ def forced_gauge(task: Task, hidden: Sequence[int], name: str, bias: bool) -> bo
         >>> forced_gauge(tasks["minimum"], (3,), slide, bias=True)
         False
     """
-    if name.startswith(_UNNAMED) or name == NOT_KNOWN:
+    if name.startswith(UNNAMED) or name == NOT_KNOWN:
         return False
     return tuple(hidden) == task.smallest and bias == task.needs_bias and has_only_form(task)
 

@@ -16,9 +16,10 @@ from mathcircuits.detect import InputError, Network, Task, analyse_many, certify
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.programs import PROGRAM_ERROR
+from mathcircuits.detect.recognition import census_name
 from mathcircuits.models import Regimen, train
 
-from ...studies.circuitry import equals_task, gauge_in, gauge_kind, kink_share
+from ...studies.circuitry import equals_task, gauge_in
 from ..pieces import Done, Piece
 from ..scores import Setting
 
@@ -220,9 +221,7 @@ def words_of(network: Network, task: Task) -> dict[str, Any]:
         "formula": None if program.formula is None else program.text,
         "equals": equals_task(program, task),
         "bits": None if program.formula is None else float(program.bits),
-        "gauge": None
-        if gauge is None
-        else gauge_kind(gauge.name or gauge.description, gauge.name is not None, kink_share(gauge)),
+        "gauge": None if gauge is None else census_name(gauge),
     }
 
 
