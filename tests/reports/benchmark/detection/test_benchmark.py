@@ -98,8 +98,8 @@ def test_the_short_path_declares_what_analyse_declares(
     frame = analyse_many([both.network(k) for k in range(len(both))], init=law).neurons
     matched = (frame["status"] == "matched").to_numpy().reshape(len(both), -1)
     by_chance, found = matched[:count].any(axis=1).mean(), matched[count:].any(axis=1).mean()
-    # Given its offset a neuron of one input has a sign and nothing to find.
-    assert (found <= 0.05) if inputs == 1 else (0 < by_chance < 0.5 < found)
+    # Given its offset a first-layer neuron of one input has a sign and nothing to find: there the second layer is left.
+    assert by_chance < 0.1 < (0.3 if inputs == 1 else 0.5) < found
     p = frame["p"].to_numpy(float).reshape(len(both), -1)
     # A neuron may also be matched by its weights, which the short path leaves out: then the match is upstream.
     by_weights = ~np.isclose(declared.p, p, rtol=1e-9, equal_nan=True)
