@@ -19,16 +19,10 @@ from .exact.norms.readings import Norms, norms_of
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
 from .matching.block_reading import BlockReading
-from .matching.directions import (
-    FEWEST_INPUTS,
-    LayerReading,
-    Targets,
-    direction_frame,
-    read_directions,
-    targets_for,
-)
+from .matching.directions import LayerReading, direction_frame, read_directions
 from .matching.neurons import neuron_frame, null_frame, read_stack
 from .matching.nulls.names import IN_WORDS, NullName, known_null
+from .matching.read_outs import FEWEST_INPUTS, Targets, targets_for
 from .networks.architecture import hook_post
 from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
 from .networks.domain import Domain, header_of, input_columns
@@ -65,7 +59,7 @@ class Analysis:
         catalogue: the features that were looked for; None for the installed ones.
         deep: whether what takes minutes is read as well, see `analyse`.
         proposer: who proposes formulas beside `decompile`, see there.
-        null: what the p of neurons refer to: `"conditional"` on their own offsets, or `"unconditional"`.
+        null: what p refer to: `"conditional"` on the neurons' own offsets, or `"unconditional"`.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -127,6 +121,7 @@ class Analysis:
             box=self.box,
             inputs=self.domain.data,
             laws=self.laws,
+            null=self.null,
             catalogue=self.catalogue,
             deep=self.deep,
         )
@@ -389,7 +384,7 @@ def analyse(
             elsewhere. Of a DataFrame the columns are taken by the inputs' names, where those have any.
         names: what the inputs are called; by default as the domain, the network or the DataFrame has it.
         init: init law of the null, `"uniform"` (nn.Linear's default) or `"normal"`; by default the larger p of both.
-        null: what neurons are compared with, see `match_neurons`.
+        null: what neurons and directions are compared with, see `match_neurons`.
         task: the task that it is meant to compute, by name or as a Task.
         catalogue: the features to look for; by default the installed ones.
         deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
@@ -466,7 +461,7 @@ def analyse_many(
         stack, box=bounds, inputs=given, laws=laws, null=kept, catalogue=catalogue, deep=deep
     )
     readings, targets, skipped = read_directions(
-        stack, box=bounds, inputs=given, laws=laws, catalogue=catalogue, deep=deep
+        stack, box=bounds, inputs=given, laws=laws, null=kept, catalogue=catalogue, deep=deep
     )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     shape = stack.architecture

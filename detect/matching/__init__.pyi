@@ -17,7 +17,6 @@ from .decoding import read_direction as read_direction
 from .directions import direction_frame as direction_frame
 from .directions import match_directions as match_directions
 from .directions import read_directions as read_directions
-from .directions import targets_for as targets_for
 from .interference import Superposition as Superposition
 from .interference import read_superposition as read_superposition
 from .interference import superposition as superposition
@@ -39,3 +38,4 @@ from .nulls.neuron_nulls import scores_of as scores_of
 from .nulls.neuron_nulls import upstream_of as upstream_of
 from .probes import depth_of as depth_of
 from .probes import probes_for as probes_for
+from .read_outs import targets_for as targets_for

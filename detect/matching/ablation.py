@@ -17,20 +17,22 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def one_feature(post: Array) -> Mask:
+def one_feature(post: Array, unit: Array | None = None) -> Mask:
     """Which neurons of a layer are one feature, split: [networks, units, units], each neuron with itself.
 
     Two neurons are where `1 - r^2 <= HELD` with r > 0: in a first layer of ReLUs those of one hyperplane and side.
 
     Args:
         post: activations [networks, n, units].
+        unit: their centred unit vectors, where they are there already.
 
     Examples:
         >>> x = np.linspace(-1, 1, 101)[:, None]
         >>> one_feature(np.maximum(np.hstack([x, 3 * x, -x]), 0)[None]).astype(int).tolist()
         [[[1, 1, 0], [1, 1, 0], [0, 0, 1]]]
     """
-    _, _, unit = unit_vectors(post)
+    if unit is None:
+        _, _, unit = unit_vectors(post)
     r = unit.transpose(0, 2, 1) @ unit
     return np.asarray(((r > 0.0) & (1.0 - r**2 <= HELD)) | np.eye(post.shape[2], dtype=bool))
 

@@ -14,7 +14,7 @@ from ..networks.architecture import hook_post
 from ..networks.box import BoxLike
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
-from .directions import Targets, held_out_errors, targets_for
+from .read_outs import Targets, held_out_errors, targets_for
 
 Array = npt.NDArray[np.float64]
 
@@ -122,6 +122,7 @@ def read_direction(
         targets.fit[:, [k]],
         targets.test[:, [k]],
         targets.key,
+        targets.box,
     )
     errors, weights = held_out_errors(fit, test, one)
     share = weights[0, :, 0]

@@ -9,203 +9,76 @@ network's, and q <= 0.05 against untrained networks of the same shape.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..features.binding import Binding, BoundFeature, bind
 from ..features.catalogues import Catalogue
 from ..features.catalogues import catalogue as installed
 from ..networks.architecture import Architecture, hook_post
-from ..networks.box import Box, BoxLike, as_box, box_of, check_inputs, comparison_points, sobol_points
-from ..networks.initialisation import known_laws, untrained
+from ..networks.box import BoxLike, as_box, box_of
+from ..networks.initialisation import known_laws
 from ..networks.network import Activations
 from ..networks.stacks import Stack
-from ..statistics.criteria import EQUAL, FLOOR, TINY
+from ..statistics.criteria import TINY
 from ..statistics.multiple_testing import benjamini_hochberg
-from ..statistics.null_cache import Arrays, Unkeyed, kept_arrays
-from ..statistics.tails import Tail
-from .correlations import unit_vectors
 from .criteria import ALPHA, DECADES, READ
+from .nulls.direction_nulls import panel_p
+from .nulls.names import NullName, known_null
+from .read_outs import (
+    LOG2_FIT,
+    MAX_CHOICES,
+    RIDGE,
+    Targets,
+    features_on,
+    held_out_errors,
+    targets_for,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-#: Fit on 2**10 points, test on 2**11 others.
-_LOG2_FIT, _LOG2_TEST = 10, 11
-#: Fewer inputs cannot be split into some to fit and some to test.
-FEWEST_INPUTS = 30
-#: Ridge penalty per sample on standardised activations: it only keeps collinear neurons from blowing up.
-_RIDGE = 1e-9
-#: Untrained networks per null, and in layers wider than 64; the tail is modelled (`tails.Tail`), since 1 / 1600 is
-#: no small p, and with 400 draws its own uncertainty, which counts against a finding, cost 5% of the needed features.
-_PANEL, _WIDE_PANEL, _WIDE = 1600, 400, 64
 #: Wider layers are not read: the panel alone would cost minutes.
 MAX_WIDTH = 1024
-#: A feature with more choices of arguments than this is not read, and neurons times features are at most this: beyond,
-#: the panel of untrained networks costs minutes (3e5 take half a minute on one core).
-MAX_CHOICES, MAX_WORK = 400, 300_000
+#: Neurons times features are at most this: beyond, the panel of null networks costs minutes (3e5 take half a minute on
+#: one core).
+MAX_WORK = 300_000
 #: The same limits where more is not asked for, and the most inputs: 64 neurons and the 283 features of four inputs take
 #: ten seconds.
 LIGHT_WIDTH, LIGHT_WORK, LIGHT_INPUTS = 64, 18_500, 8
-#: Below this the difference of inner products of order 1 keeps fewer than nine digits.
-_CANCELLED = 1e-6
-_VERSION = 3
 DIRECTION_COLUMNS = (
     "layer", "feature", "on", "scope", "unexplained", "untrained", "gap", "p", "q", "tautology", "readable",
     "neuron", "cosine",
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """The features that are read, on inputs to fit and inputs to test.
-
-    Attributes:
-        X_fit, X_test: inputs [n, d] and [m, d].
-        features: K features, one of each pair that differs by sign and scale only (a direction has no sign).
-        fit, test: their values, centred and scaled to unit variance on the test inputs, [n, K] and [m, K].
-        key: a hash of all this.
-    """
-
-    X_fit: Array
-    X_test: Array
-    features: tuple[BoundFeature, ...]
-    fit: Array
-    test: Array
-    key: str
-
-
-def targets_for(
-    inputs: int,
-    *,
-    box: BoxLike = (-1.0, 1.0),
-    X: npt.ArrayLike | None = None,
-    catalogue: Catalogue | None = None,
-) -> Targets:
-    """The read-out targets on a box, or on given inputs, of which a third fits and the rest tests.
-
-    Examples:
-        >>> targets = targets_for(2)
-        >>> targets.fit.shape[0], targets.test.shape[0], "greaterness(x1, x2)" in [f.label for f in targets.features]
-        (1024, 2048, True)
-    """
-    bounds = as_box(box, inputs)
-    entries = installed if catalogue is None else catalogue
-    if X is None:
-        return _box_targets(bounds, entries)
-    given = check_inputs(X, inputs)
-    order = np.random.default_rng(0).permutation(len(given))[: 3 * 2**_LOG2_FIT]
-    if len(order) < FEWEST_INPUTS:
-        raise InputError(
-            f"{len(given)} inputs are too few to fit and test read-outs: give at least {FEWEST_INPUTS}"
-        )
-    cut = len(order) // 3
-    return _build(given[order[:cut]], given[order[cut:]], bounds, entries)
-
-
-@lru_cache(maxsize=32)
-def _box_targets(box: Box, known: Catalogue) -> Targets:
-    # The test points are none of the fitted ones: the grid of one input has no second scrambling.
-    if len(box) == 1:
-        fit, test = np.split(comparison_points(box, 2**_LOG2_FIT + 2**_LOG2_TEST, seed=1), [2**_LOG2_FIT])
-    else:
-        fit, test = sobol_points(box, _LOG2_FIT, seed=1), sobol_points(box, _LOG2_TEST, seed=2)
-    return _build(fit, test, box, known)
-
-
-def _build(fit: Array, test: Array, box: Box, known: Catalogue) -> Targets:
-    features: list[BoundFeature] = []
-    columns: list[Array] = []
-    units = np.empty((0, len(test)))
-    for feature in _bound(known, box).features:
-        values = feature.values(np.vstack([fit, test]))
-        held = values[len(fit) :]
-        sd = held.std()
-        if sd <= EQUAL * max(1.0, float(np.abs(values).max())) or values[: len(fit)].std() == 0:
-            continue
-        unit = (held - held.mean()) / (sd * np.sqrt(len(held)))
-        # Exact up to rounding, as -x and x, or a mean and a sum, are.
-        if len(units) and float(np.abs(units @ unit).max()) > 1.0 - EQUAL:
-            continue
-        units = np.vstack([units, unit])
-        features.append(feature)
-        columns.append((values - held.mean()) / sd)
-    if not features:
-        raise InputError("no feature of the catalogue varies on these inputs: give more, or other, inputs")
-    table = np.column_stack(columns)
-    digest = hashlib.sha256(fit.tobytes() + test.tobytes())
-    digest.update("|".join(f.formula.text for f in features).encode())
-    return Targets(fit, test, tuple(features), table[: len(fit)], table[len(fit) :], digest.hexdigest()[:24])
-
-
-def _known(given: Catalogue | None) -> Catalogue:
-    return installed if given is None else given
-
-
-@lru_cache(maxsize=8)
-def _bound(known: Catalogue, box: Box) -> Binding:
-    return bind(tuple(known.values()), len(box), box, depth=2, limit=MAX_CHOICES)
-
-
-def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, Array]:
-    """Held-out 1 - R^2 of every feature, and the decoders, for activations of N networks.
-
-    Args:
-        fit: activations [N, n, units] on the inputs that fit; test: [N, m, units] on those that test.
-
-    Returns:
-        Errors [N, K], at most about 1 and held above 1e-15; decoder weights [N, units, K] on activations that
-        are standardised (dead ones get 0).
-    """
-    mean, sd, unit = unit_vectors(fit)
-    n, m = fit.shape[1], test.shape[1]
-    z = np.swapaxes(unit, 1, 2) * np.sqrt(n)
-    gram = z @ np.swapaxes(z, 1, 2)
-    gram[:, np.arange(gram.shape[1]), np.arange(gram.shape[1])] += _RIDGE * n
-    centre = targets.fit.mean(axis=0)
-    weights = np.linalg.solve(gram, z @ (targets.fit - centre))
-    scale = np.where(sd > 0, 1.0 / np.where(sd > 0, sd, 1.0), 0.0)
-    held = np.swapaxes((test - mean[:, None, :]) * scale[:, None, :], 1, 2)
-    wanted = targets.test - centre
-    # From inner products, which never hold all residuals at once...
-    crossed = np.einsum("NhK,NhK->NK", held @ wanted, weights)
-    explained = np.einsum("NhK,NhK->NK", weights, (held @ np.swapaxes(held, 1, 2)) @ weights)
-    errors = ((wanted**2).sum(axis=0) - 2.0 * crossed + explained) / m
-    # ... and from the residuals themselves where so little is left that the difference has lost its digits.
-    for k in np.flatnonzero((errors < _CANCELLED).any(axis=1)):
-        small = errors[k] < _CANCELLED
-        errors[k, small] = ((wanted[:, small] - held[k].T @ weights[k][:, small]) ** 2).mean(axis=0)
-    return np.maximum(errors, FLOOR), weights
-
-
 def match_directions(
     activations: Activations,
     *,
     init: str | None = None,
+    null: NullName = "conditional",
     box: BoxLike | None = None,
     catalogue: Catalogue | None = None,
 ) -> pd.DataFrame:
-    """Which catalogue features can be read from each recorded layer, beside untrained networks of its shape.
+    """Which catalogue features can be read from each recorded layer, beside networks that learned nothing.
 
     Args:
         activations: what `record` or `Network.run` gives, with the architecture; at least 30 rows, of which a
             third fits the read-outs and the rest tests them.
-        init: init law of the untrained networks; None takes the larger p of both.
+        init: init law of the null's directions; None takes the larger p of both.
+        null: `"conditional"` keeps each neuron's offset b / |w| and draws its direction anew, where the activations
+            come with their network; `"unconditional"` takes untrained networks, whose offsets are others.
         box: the inputs' box, which thresholds depend on; by default (-1, 1), or an input's own range
             where it leaves that.
         catalogue: the features to look for; by default the installed ones.
 
     Returns:
         One row per non-linear layer and feature, columns `DIRECTION_COLUMNS`: held-out 1 - R^2
-        (`unexplained`), the untrained median, `gap` in decades, p and q (per layer, over features),
+        (`unexplained`), the null's median (`untrained`), `gap` in decades, p and q (per layer, over features),
         `tautology` (in the span of the outputs and the inputs that can be decoded: says something of the
         function, not of the mechanism), `readable`, and the neuron whose weight in the decoder is largest, with
         the decoder's cosine to it.
@@ -221,14 +94,19 @@ def match_directions(
     X = activations.inputs
     bounds = box_of(X) if box is None else box
     targets = targets_for(X.shape[1], box=bounds, X=X, catalogue=catalogue)
-    order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**_LOG2_FIT]
+    order = np.random.default_rng(0).permutation(len(X))[: 3 * 2**LOG2_FIT]
     cut = len(order) // 3
     layers = {block: activations[hook_post(block)][order][None] for block in architecture.active}
     outputs = activations["hook_output"][order][None]
-    readings = [
-        _read_layer(architecture, block, h[:, :cut], h[:, cut:], outputs, cut, targets, known_laws(init))
-        for block, h in layers.items()
-    ]
+    network = activations.network
+    judge = _Judge(
+        architecture,
+        None if network is None else Stack.of([network]),
+        targets,
+        known_laws(init),
+        known_null(null),
+    )
+    readings = [_read_layer(judge, block, h[:, :cut], h[:, cut:], outputs) for block, h in layers.items()]
     return direction_frame(readings, targets).drop(columns="network")
 
 
@@ -250,17 +128,19 @@ def read_directions(
     box: BoxLike = (-1.0, 1.0),
     inputs: npt.ArrayLike | None = None,
     laws: Sequence[str] = ("uniform",),
+    null: NullName = "conditional",
     catalogue: Catalogue | None = None,
     deep: bool = True,
 ) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
     """Read every non-linear layer of stacked networks; also the layers that were skipped, by name.
 
     Args:
+        null: as for `match_directions`.
         deep: read layers of up to 1024 neurons, whose panel may take minutes, and not only those of up to 64.
     """
     architecture = stack.architecture
     bounds = as_box(box, architecture.sizes[0])
-    binding = _bound(_known(catalogue), bounds)
+    binding = features_on(installed if catalogue is None else catalogue, bounds)
     count = len(binding.features)
     # With more than 400 inputs a constant is all that is left.
     varying = any(feature.on for feature in binding.features)
@@ -283,7 +163,7 @@ def read_directions(
     if not blocks:
         # Nothing is read: the targets of the real inputs would take minutes to lay out.
         rows, columns = np.empty((0, architecture.sizes[0])), np.empty((0, 0))
-        return [], Targets(rows, rows, (), columns, columns, ""), tuple(left_out)
+        return [], Targets(rows, rows, (), columns, columns, "", bounds), tuple(left_out)
     targets = targets_for(architecture.sizes[0], box=box, X=inputs, catalogue=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
@@ -291,17 +171,16 @@ def read_directions(
     step = max(1, int(1e7 / (len(X) * max(architecture.sizes))))
     parts: dict[int, list[LayerReading]] = {block: [] for block in blocks}
     for start in range(0, len(stack), step):
-        forward = stack[start : start + step].forward(X)
+        part = stack[start : start + step]
+        forward, judge = part.forward(X), _Judge(architecture, part, targets, tuple(laws), known_null(null))
         for block in blocks:
             h = forward.post[block]
-            parts[block].append(
-                _read_layer(architecture, block, h[:, :cut], h[:, cut:], forward.outputs, cut, targets, laws)
-            )
+            parts[block].append(_read_layer(judge, block, h[:, :cut], h[:, cut:], forward.outputs))
     merged = [
         LayerReading(
             *(
-                np.concatenate([getattr(part, name) for part in parts[block]])
-                for name in ("unexplained", "untrained", "p", "tautology", "neuron", "cosine")
+                np.concatenate([getattr(part, field.name) for part in parts[block]])
+                for field in fields(LayerReading)
             )
         )
         for block in blocks
@@ -327,27 +206,36 @@ def _too_costly(inputs: int, width: int, features: int, *, deep: bool) -> str:
     return ""
 
 
-def _read_layer(
-    architecture: Architecture,
-    block: int,
-    fit: Array,
-    test: Array,
-    outputs: Array,
-    cut: int,
-    targets: Targets,
-    laws: Sequence[str],
-) -> LayerReading:
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """What the read-outs of stacked networks are set beside.
+
+    Attributes:
+        stack: the networks, or None where their weights are not known.
+    """
+
+    architecture: Architecture
+    stack: Stack | None
+    targets: Targets
+    laws: tuple[str, ...]
+    null: NullName
+
+
+def _read_layer(judge: _Judge, block: int, fit: Array, test: Array, outputs: Array) -> LayerReading:
+    targets = judge.targets
     errors, weights = held_out_errors(fit, test, targets)
-    panels = [panel_null(architecture, block, law, targets) for law in laws]
-    capped = np.minimum(errors, 1.0)
-    p = np.max([[tail.p(capped[:, k]) for k, tail in enumerate(panel.tails)] for panel in panels], axis=0).T
-    # The law whose untrained networks read the feature best is the one to beat.
-    median = np.min([panel.median for panel in panels], axis=0)
+    found = [
+        panel_p(judge.stack, judge.architecture, block, law, targets, errors, judge.null)
+        for law in judge.laws
+    ]
+    p = np.max([p for p, _ in found], axis=0)
+    # The law whose null networks read the feature best is the one to beat.
+    median = np.min([median for _, median in found], axis=0)
     length = np.sqrt((weights**2).sum(axis=1))
     neuron = np.abs(weights).argmax(axis=1)
     cosine = np.abs(weights).max(axis=1) / np.where(length > 0, length, 1.0)
-    tautology = _tautologies(fit, test, outputs, cut, errors, targets)
-    return LayerReading(errors, np.broadcast_to(median, errors.shape).copy(), p, tautology, neuron, cosine)
+    tautology = _tautologies(fit, test, outputs, fit.shape[1], errors, targets)
+    return LayerReading(errors, median, p, tautology, neuron, cosine)
 
 
 def _tautologies(
@@ -377,55 +265,9 @@ def _residual(fit: Array, test: Array, y_fit: Array, y_test: Array) -> Array:
     centre, y_centre = fit.mean(axis=0), y_fit.mean(axis=0)
     z = fit - centre
     gram = z.T @ z
-    gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), TINY)
+    gram[np.diag_indices_from(gram)] += RIDGE * max(float(np.trace(gram)) / len(gram), TINY)
     weights = np.linalg.solve(gram, z.T @ (y_fit - y_centre))
     return np.asarray(((y_test - y_centre - (test - centre) @ weights) ** 2).mean(axis=0))
-
-
-@dataclass(frozen=True, eq=False)
-class PanelNull:
-    """What untrained networks of the shape reach: a tail per feature, and the median error [K]."""
-
-    tails: tuple[Tail, ...]
-    median: Array
-
-
-def panel_null(architecture: Architecture, block: int, law: str, targets: Targets) -> PanelNull:
-    """The null of one layer's read-outs: untrained networks of the shape, kept in memory and on disk."""
-    last = block + 1
-    prefix = Architecture(
-        (*architecture.sizes[: last + 1], 1),
-        architecture.null_activations[:last],
-        (*architecture.bias[:last], False),
-    )
-    return _cached_panel(prefix, block, law, targets.key, Unkeyed(targets))
-
-
-@lru_cache(maxsize=256)
-def _cached_panel(prefix: Architecture, block: int, law: str, key: str, carried: Unkeyed) -> PanelNull:
-    def make(seed: int) -> Arrays:
-        return {"errors": panel_errors(prefix, block, law, carried.value, seed)}
-
-    # Held out, a read-out may do worse than none; beyond 1 there is nothing more to say.
-    errors = kept_arrays(f"directions {_VERSION}|{prefix!r}|{block}|{law}|{key}", make)["errors"]
-    tails = tuple(Tail.fit(column, tail_share=0.1) for column in np.minimum(errors, 1.0).T)
-    return PanelNull(tails, np.median(errors, axis=0))
-
-
-def panel_errors(
-    prefix: Architecture, block: int, law: str, targets: Targets, seed: int, count: int | None = None
-) -> Array:
-    """Held-out errors [count, K] of read-outs from one layer of untrained networks."""
-    if count is None:
-        count = _PANEL if prefix.sizes[block + 1] <= _WIDE else _WIDE_PANEL
-    rng = np.random.default_rng(seed)
-    X = np.vstack([targets.X_fit, targets.X_test])
-    step = max(1, int(3e6 / (len(X) * max(prefix.sizes))))
-    parts = []
-    for start in range(0, count, step):
-        h = untrained(prefix, min(step, count - start), law, rng).forward(X).post[block]
-        parts.append(held_out_errors(h[:, : len(targets.X_fit)], h[:, len(targets.X_fit) :], targets)[0])
-    return np.concatenate(parts)
 
 
 def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.DataFrame:

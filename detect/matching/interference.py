@@ -38,7 +38,8 @@ from ..networks.stacks import Stack
 from ..statistics.criteria import EQUAL
 from .correlations import live_and_bent, unit_vectors
 from .criteria import READ
-from .directions import MAX_WIDTH, Targets, held_out_errors, match_directions, targets_for
+from .directions import MAX_WIDTH, match_directions
+from .read_outs import Targets, held_out_errors, targets_for
 
 if TYPE_CHECKING:
     import pandas as pd

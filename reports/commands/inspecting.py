@@ -326,6 +326,7 @@ def _print_directions(analysis: Analysis, listed: bool) -> None:
     tested = analysis.directions
     readable = tested[tested["readable"].astype(bool)]
     print(f"\n{len(readable)} of {len(tested)} features can be read as a direction of a layer")
+    print("(beside networks with these offsets and scales that point elsewhere)")
     if listed and len(readable):
         rows = [
             [
@@ -334,7 +335,7 @@ def _print_directions(analysis: Analysis, listed: bool) -> None:
             ]
             for row in readable.to_dict("records")
         ]  # fmt: skip
-        print_table(["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"], rows)
+        print_table(["layer", "feature", "on", "unexplained", "by chance", "q", "tautology"], rows)
     for row in ranks_of(analysis).to_dict("records"):
         print(f"layer {row['layer']}: {row['verdict']}")
 

@@ -203,7 +203,12 @@ def _ensemble_table(tables: Tables) -> TableView:
         "found",
         Column("n", "solved"),
         Column("prevalence", "share", "percent"),
-        Column("null_prevalence", "share by chance", "percent", "from used neurons of untrained networks"),
+        Column(
+            "null_prevalence",
+            "share by chance",
+            "percent",
+            "from used neurons of networks with the same offsets that point elsewhere",
+        ),
         "p",
         "q",
     )
@@ -212,7 +217,8 @@ def _ensemble_table(tables: Tables) -> TableView:
     if total:
         rows = rows.sort_values("q", kind="stable")
     caption = (
-        "Does a feature recur over the seeds more often than untrained networks would have it? Surest first."
+        "Does a feature recur over the seeds more often than in networks with the same offsets that point elsewhere? "
+        "Surest first."
     )
     source = "tables/ensembles.parquet"
     return table_view(rows, "ensembles", caption, columns, source=source, total=total)
@@ -230,9 +236,16 @@ def _direction_table(tables: Tables) -> TableView:
         Column("readable", "readable", "count"),
         Column("share", "share", "percent"),
         Column("unexplained", "unexplained (median)", "number"),
-        Column("untrained", "untrained (median)", "number"),
+        Column(
+            "untrained",
+            "by chance (median)",
+            "number",
+            "from networks with the same offsets that point elsewhere",
+        ),
     ]
-    caption = "Features times networks: how many can be read, and what the read-out leaves before and after training."
+    caption = (
+        "Features times networks: how many can be read, and what is left, beside what is left by chance."
+    )
     return table_view(directions_summary(tables), "directions", caption, columns)
 
 

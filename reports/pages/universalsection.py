@@ -105,11 +105,11 @@ def readout_figure(tables: Tables) -> FigureView | None:
         f"{kind}: {int(r['readable'])} of {int(r['tested'])} readable" for kind, r in said.iterrows()
     )
     caption = (
-        "Filled: solved networks. Hollow: the same networks before training. Blue: features that the task needs "
-        "(its output and its inputs span them). Red squares, dashed: controls. The count is how many were "
-        "declared readable: below the dotted bar, ten times better than before training, and surer than chance. "
-        "A layer of the smallest width need not carry every input, and then fewer can be read. Tasks that do not "
-        "bend need no feature, and with one input untrained layers read the needed ones as well: not shown."
+        "Filled: solved networks. Hollow: networks with the same offsets that point elsewhere (the median). Blue: "
+        "features that the task needs (its output and its inputs span them). Red squares, dashed: controls. The count "
+        "is how many were declared readable: below the dotted bar, ten times better than such networks, and surer "
+        "than chance. A layer of the smallest width need not carry every input, and then fewer can be read. Tasks that "
+        "do not bend need no feature, and with one input such layers read the needed ones as well: not shown."
     )
     return figure_view(figure, f"Read-outs. {words}.", caption, rows, "read-outs")
 

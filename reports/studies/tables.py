@@ -364,7 +364,7 @@ def similarity_table(condition: Condition) -> pd.DataFrame:
 
 
 def ensemble_table(condition: Condition) -> pd.DataFrame:
-    """Features that more solved networks hold in a used neuron than untrained ones would; see `match_ensemble`.
+    """Features that more solved networks hold in a used neuron than chance would put there; see `match_ensemble`.
 
     Features that no network holds are left out, but count among those that q is adjusted for.
     """

@@ -391,7 +391,12 @@ def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
         Column("on", "of"),
         Column("readable", "readable", "truth"),
         Column("unexplained", "unexplained", "number", "share that a linear read-out of the layer leaves"),
-        Column("untrained", "untrained", "number", "what it leaves in untrained networks (median)"),
+        Column(
+            "untrained",
+            "untrained",
+            "number",
+            "what it leaves in networks with these offsets and scales that point elsewhere (median)",
+        ),
         Column("gap", "gap", "number", "how much better, in units of the untrained spread"),
         Column("p", "p", "number"),
         Column("q", "q", "number"),

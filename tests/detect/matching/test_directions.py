@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
 
 from mathcircuits.detect import InputError, Network, hand_derived, match_directions
-from mathcircuits.detect.matching.directions import (
-    DIRECTION_COLUMNS,
-    direction_frame,
-    held_out_errors,
-    panel_errors,
-    panel_null,
-    read_directions,
-    targets_for,
-)
+from mathcircuits.detect.matching.directions import DIRECTION_COLUMNS, direction_frame, read_directions
+from mathcircuits.detect.matching.nulls.names import NullName
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.networks.initialisation import untrained
 from mathcircuits.detect.networks.stacks import Stack
@@ -69,43 +61,16 @@ def test_a_feature_that_no_neuron_holds_is_read_with_its_cosine_below_one() -> N
     assert mixed["cosine"] == pytest.approx(1 / np.sqrt(2), abs=0.01)  # |x1| is the sum of two neurons
 
 
-def test_read_outs_are_scikit_learns_ridge() -> None:
-    targets = targets_for(2)
-    X = np.vstack([targets.X_fit, targets.X_test])
-    h = untrained(
-        Architecture((2, 6, 1), ("relu",), (True, True)), 1, "uniform", np.random.default_rng(2)
-    ).forward(X)
-    fit, test = h.post[0][:, : len(targets.X_fit)], h.post[0][:, len(targets.X_fit) :]
-    errors, weights = held_out_errors(fit, test, targets)
-    mean, sd = fit[0].mean(axis=0), fit[0].std(axis=0)
-    ridge = Ridge(alpha=1e-9 * len(targets.X_fit)).fit((fit[0] - mean) / sd, targets.fit)
-    residual = targets.test - ridge.predict((test[0] - mean) / sd)
-    np.testing.assert_allclose(errors[0], (residual**2).mean(axis=0), rtol=1e-6, atol=1e-13)
-    np.testing.assert_allclose(weights[0], ridge.coef_.T, rtol=1e-6, atol=1e-9)
-
-
-def test_rotating_a_layer_linearly_changes_no_read_out() -> None:
-    targets = targets_for(2)
-    h = hand_derived("minimum").run(np.vstack([targets.X_fit, targets.X_test]))["blocks.0.mlp.hook_post"][
-        None
-    ]
-    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-    cut = len(targets.X_fit)
-    plain, _ = held_out_errors(h[:, :cut], h[:, cut:], targets)
-    turned, _ = held_out_errors((h @ rotation)[:, :cut], (h @ rotation)[:, cut:], targets)
-    np.testing.assert_allclose(turned, plain, rtol=1e-5, atol=1e-12)
-
-
 def test_linear_layers_have_no_rows_but_their_network_is_read() -> None:
     frame = read(rotated_minimum(5, seed=1))
     assert frame.index.get_level_values("layer").unique().tolist() == [0]
     assert frame.loc[(0, "greaterness", ("x1", "x2")), "readable"].all()
 
 
-@pytest.mark.parametrize("bias", [False, True])
-def test_untrained_networks_are_rarely_called_readable(bias: bool) -> None:
+@pytest.mark.parametrize(("bias", "count"), [(False, 400), (True, 100)])
+def test_untrained_networks_are_rarely_called_readable(bias: bool, count: int) -> None:
     architecture = Architecture((2, 8, 1), ("relu",), (bias, bias))
-    stack = untrained(architecture, 400, "uniform", np.random.default_rng(77))
+    stack = untrained(architecture, count, "uniform", np.random.default_rng(77))
     readings, targets, _ = read_directions(stack)
     frame = direction_frame(readings, targets)
     assert frame.groupby("network")["readable"].any().mean() <= 0.05
@@ -115,11 +80,37 @@ def test_untrained_networks_are_rarely_called_readable(bias: bool) -> None:
     assert 0.02 < below.mean() < 0.07
 
 
-def test_r2_alone_is_useless_in_a_wide_layer() -> None:
-    architecture = Architecture((2, 64, 1), ("relu",), (False, False))
-    frame_null = panel_null(architecture, 0, "uniform", targets_for(2))
-    names = [f.label for f in targets_for(2).features]
-    assert frame_null.median[names.index("greaterness(x1, x2)")] < 1e-3  # R2 above 0.999, untrained
+def test_biases_of_zero_make_nothing_readable() -> None:
+    """Predicted: at most 6% of untrained networks with biases of zero, of any scale; unconditionally 40% or more."""
+    architecture = Architecture((2, 8, 1), ("relu",), (True, True))
+    drawn = untrained(architecture, 100, "uniform", np.random.default_rng(5))
+    stack = Stack(
+        architecture,
+        tuple(10.0 * w for w in drawn.weights),
+        tuple(np.zeros_like(b) for b in drawn.biases),
+    )
+
+    def share(null: NullName) -> float:
+        readings, targets, _ = read_directions(stack, null=null)
+        return float(direction_frame(readings, targets).groupby("network")["readable"].any().mean())
+
+    assert share("conditional") <= 0.06
+    assert share("unconditional") >= 0.4
+
+
+def test_what_is_readable_stays_so_where_biases_are_zero() -> None:
+    """Predicted: networks that compute the minimum with biases of zero lose nothing to the null that keeps them."""
+    plain = hand_derived("minimum")
+    mixed = np.random.default_rng(3).normal(size=(5, 2))
+    rows, read = np.vstack([plain.weights[0], mixed]), np.hstack([plain.weights[1], np.full((1, 5), 1e-3)])
+    readable = read_of(Network([rows, read], [np.zeros(8), np.zeros(1)]))
+    assert {("greaterness", ("x1", "x2")), ("absolute", ("x1",))} <= readable
+    assert ("sine-1", ("x1",)) not in readable
+
+
+def read_of(network: Network) -> set[tuple[str, tuple[str, ...]]]:
+    frame = read(network)
+    return {(name, on) for _, name, on in frame.index[frame["readable"]]}
 
 
 def test_activations_are_read_as_their_network_is() -> None:
@@ -148,11 +139,3 @@ def test_very_wide_layers_are_skipped_by_name() -> None:
     readings, _, skipped = read_directions(Stack.of([wide]))
     assert readings == []
     assert skipped == ("layer 0: directions (1030 neurons, more than 1024)",)
-
-
-def test_the_panel_is_seeded() -> None:
-    shape, targets = Architecture((2, 3, 1), ("relu",), (False, False)), targets_for(2)
-    np.testing.assert_array_equal(
-        panel_errors(shape, 0, "uniform", targets, seed=4, count=5),
-        panel_errors(shape, 0, "uniform", targets, seed=4, count=5),
-    )

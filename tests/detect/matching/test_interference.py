@@ -10,13 +10,7 @@ import pytest
 
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.features.catalogues import catalogue
-from mathcircuits.detect.matching.directions import (
-    Targets,
-    direction_frame,
-    match_directions,
-    read_directions,
-    targets_for,
-)
+from mathcircuits.detect.matching.directions import direction_frame, match_directions, read_directions
 from mathcircuits.detect.matching.interference import (
     SUPERPOSITION_COLUMNS,
     Superposition,
@@ -25,6 +19,7 @@ from mathcircuits.detect.matching.interference import (
     superposition,
     superposition_frame,
 )
+from mathcircuits.detect.matching.read_outs import Targets, targets_for
 from mathcircuits.detect.networks.network import Activations, Network
 from mathcircuits.detect.networks.stacks import Stack
 
