@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,27 +79,27 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
     Where forms alone are read no certificate is computed: networks whose sizes force a form are `uncertified`.
     """
     solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
+    solved = solved[[*CONDITION, "network", "form", "final"]]
     rows = []
     for key, members in solved.groupby(list(CONDITION), sort=False):
-        forms = members["form"]
+        forms = dict(zip(members["network"].tolist(), members["form"].tolist(), strict=True))
         about = dict(zip(CONDITION, map(str, key), strict=True))
         task = tasks[about["task"]]
-        final = dict(zip(members["network"], map(_sizes, members["final"]), strict=True))
+        final = dict(zip(forms, map(_sizes, members["final"].tolist()), strict=True))
         certain = Certain(list(final), _sizes(about["hidden"]), final, {})
-        counts = sorted(forms.value_counts().items(), key=lambda item: (-item[1], str(item[0])))
-        for name, found in counts:
-            share = prevalence(int(found), len(forms))
+        for name, found in sorted(Counter(forms.values()).items(), key=lambda item: (-item[1], item[0])):
+            share = prevalence(found, len(forms))
             # Trained without biases unless the task needs them.
-            forced = partial(forced_gauge, task, name=str(name), bias=task.needs_bias)
+            forced = partial(forced_gauge, task, name=name, bias=task.needs_bias)
             left = certain.left_open(forced, partial(_form_error, task))
             counted = set(left.names)
-            evidence = sum(own in counted for own in members["network"][forms == name])
+            evidence = sum(own in counted for own, form in forms.items() if form == name)
             rows.append(
                 {
                     **about,
                     "level": "gauge",
-                    "name": str(name),
-                    "found": int(found),
+                    "name": name,
+                    "found": found,
                     "n": share.n,
                     "value": share.value,
                     "low": share.low,
@@ -112,6 +113,12 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _form_error(task: Task, _: tuple[int, ...]) -> float:
+    return _error_of(task)
+
+
+@lru_cache(maxsize=64)
+def _error_of(task: Task) -> float:
+    """`form_error`, which every condition of a task asks for."""
     return form_error(task)
 
 
