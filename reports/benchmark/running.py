@@ -54,7 +54,7 @@ def run(
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
-    `universality` takes about a quarter of an hour, `quick` a minute and a half, and resumes likewise. `forced` takes
+    `universality` takes about half an hour, `quick` a minute and a half, and resumes likewise. `forced` takes
     some minutes on one core, `quick` half a minute.
 
     Args:

@@ -130,7 +130,7 @@ def run_universality(
     progress: bool | None = None,
     grid: Grid | None = None,
 ) -> Universality:
-    """Train and read the grid, judge it, check the bounds: a quarter of an hour on two cores, `quick` a tenth of it.
+    """Train and read the grid, judge it, check the bounds: about half an hour on two cores, `quick` a tenth of it.
 
     Args:
         quick: the small grid, and fewer checks.
