@@ -107,7 +107,6 @@ from .statistics.verdicts import verdict as verdict
 from .statistics.verdicts import verdict_table as verdict_table
 from .universality.ensemble_test import match_ensemble as match_ensemble
 from .universality.fibres.fibre_shares import FibreShare as FibreShare
-from .universality.fibres.fibre_shares import both_shares as both_shares
 from .universality.fibres.init_scales import init_scale as init_scale
 from .universality.fibres.matched_norms import MatchedScale as MatchedScale
 from .universality.fibres.matched_norms import scale_of_norm as scale_of_norm

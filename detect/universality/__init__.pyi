@@ -1,6 +1,6 @@
+from .criteria import CHAINS_DISAGREE as CHAINS_DISAGREE
 from .ensemble_test import match_ensemble as match_ensemble
 from .fibres.fibre_shares import FibreShare as FibreShare
-from .fibres.fibre_shares import both_shares as both_shares
 from .fibres.init_scales import init_scale as init_scale
 from .fibres.matched_norms import MatchedScale as MatchedScale
 from .fibres.matched_norms import scale_of_norm as scale_of_norm

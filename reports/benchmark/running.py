@@ -33,6 +33,10 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
             Entry("training", "time per network-step against the plain loop and torch.func.vmap"),
             Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis"),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens"),
+            Entry(
+                "fibre",
+                "forms and features that the minimum leaves open, at three widths, by two chains each",
+            ),
             Entry("forced", "networks that lack what their certified error forces: none, up to 64 neurons"),
         )
     }
@@ -54,8 +58,8 @@ def run(
 
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
-    `universality` takes about half an hour, `quick` a minute and a half, and resumes likewise. `forced` takes
-    some minutes on one core, `quick` half a minute.
+    `universality` takes about half an hour, `quick` a minute and a half, and resumes likewise. `fibre` and
+    `forced` take some minutes on one core, `quick` half a minute.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -77,7 +81,7 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, regimens, universality, forced)
+        did you mean 'detection'? (known: detection, training, regimens, universality, fibre, forced)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -107,6 +111,10 @@ def run(
 
         # writes itself: its finished parts are kept in the same folder
         return run_regimens(quick=quick, out=out, seed=seed, progress=progress)
+    elif name == "fibre":
+        from .universality.open_forms import run_fibre
+
+        found = run_fibre(quick=quick, seed=seed, progress=progress)
     elif name == "forced":
         from .universality.forced import run_forced
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,6 +44,11 @@ class FibreShare:
     def agree(self) -> bool:
         """Whether the chains say the same."""
         return self.p > CHAINS_DISAGREE
+
+    @property
+    def counts(self) -> tuple[float, float]:
+        """How many of how many independent networks say as much: `fibre_found` and `fibre_n` of `fibre_verdicts`."""
+        return self.value * self.effective, self.effective
 
     def __float__(self) -> float:
         return self.value
@@ -122,30 +126,3 @@ def _effective(values: Array, weights: Array, family: npt.NDArray[np.intp]) -> f
         return least
     # From few families the variance comes out too small, by the share of one in the weight.
     return float(np.clip(spread / (variance / (1 - 1 / least)), least, most))
-
-
-def both_shares(shares: Sequence[FibreShare]) -> FibreShare:
-    """The interval that holds those of all fibres, at the init's scale and at the observed norm: what both say.
-
-    Its value is the middle of the shares' range; `effective` and `p` are the least.
-
-    Raises:
-        InputError: where there is none.
-
-    Examples:
-        >>> two = [FibreShare(v, v - 0.1, v + 0.1, 90.0, (v, v), 1.0, 0.95) for v in (0.25, 0.5)]
-        >>> both_shares(two)
-        FibreShare(0.375, 0.95 interval 0.15 to 0.6)
-    """
-    if not shares:
-        raise InputError("no share: give those of one feature or form in each fibre")
-    values = [share.value for share in shares]
-    return FibreShare(
-        (min(values) + max(values)) / 2,
-        min(share.low for share in shares),
-        max(share.high for share in shares),
-        min(share.effective for share in shares),
-        tuple(value for share in shares for value in share.chains),
-        min(share.p for share in shares),
-        min(share.confidence for share in shares),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import FibreShare, InputError, both_shares
+from mathcircuits.detect import FibreShare, InputError
 from mathcircuits.detect.statistics import prevalence
 from mathcircuits.detect.universality.fibres.fibre_shares import family_sizes, share_of_chains
 
@@ -68,12 +68,9 @@ def test_intervals_cover() -> None:
     assert covered >= 180
 
 
-def test_what_both_say() -> None:
-    wide = both_shares([share([1.0] * 5 + [0.0] * 15, list(range(20))), share([1.0] * 20, list(range(20)))])
-    assert wide.value == pytest.approx(0.625)
-    assert (wide.low < 0.1, wide.high) == (True, 1.0)
-    with pytest.raises(InputError, match="no share"):
-        both_shares([])
+def test_counts_are_those_of_as_many_independent_networks() -> None:
+    found = share([1.0] * 5 + [0.0] * 15, list(range(20)))
+    assert found.counts == pytest.approx((5, 20))
 
 
 def test_values_beyond_a_share() -> None:
