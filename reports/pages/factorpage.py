@@ -47,7 +47,7 @@ def factor_page(study: StudyLike) -> str:
         findings=list(effect_sentences(tables)),
         figure=norm_figure(tables),
         effects=list(effect_figures(tables)),
-        tables=list(_table_views(tables)),
+        tables=list(factor_tables(tables)),
         manifest=_manifest(study.manifest),
     )
 
@@ -113,20 +113,8 @@ def effect_figures(tables: Tables) -> Iterator[FigureView]:
         yield figure_view(figure, caption, caption, own, f"{task}-effects")
 
 
-def _largest(rows: pd.DataFrame) -> dict[Any, Any]:
-    """The row of the largest change."""
-    return rows.iloc[[int(rows["effect"].abs().argmax())]].to_dict("records")[0]
-
-
-def _main_effects(tables: Tables) -> pd.DataFrame:
-    """The rows of factors, not pairs, that have an effect."""
-    effects = rows_of(tables, "effects")
-    if effects.empty:
-        return pd.DataFrame(columns=["task", "form", "effect", "q"])
-    return effects[effects["effect"].notna() & ~effects["factor"].str.contains(" x ", regex=False)]
-
-
-def _table_views(tables: Tables) -> Iterator[TableView]:
+def factor_tables(tables: Tables) -> Iterator[TableView]:
+    """The tables of effects and of shares by norm, where they have rows."""
     effects = rows_of(tables, "effects")
     columns = pick(
         "effects",
@@ -170,6 +158,19 @@ def _table_views(tables: Tables) -> Iterator[TableView]:
             ),
             source="tables/norm_shares.parquet",
         )
+
+
+def _largest(rows: pd.DataFrame) -> dict[Any, Any]:
+    """The row of the largest change."""
+    return rows.iloc[[int(rows["effect"].abs().argmax())]].to_dict("records")[0]
+
+
+def _main_effects(tables: Tables) -> pd.DataFrame:
+    """The rows of factors, not pairs, that have an effect."""
+    effects = rows_of(tables, "effects")
+    if effects.empty:
+        return pd.DataFrame(columns=["task", "form", "effect", "q"])
+    return effects[effects["effect"].notna() & ~effects["factor"].str.contains(" x ", regex=False)]
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:

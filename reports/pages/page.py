@@ -13,7 +13,7 @@ from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
 from ..studies.storage import atomic
 from ..studies.tables import candidates_toml
-from .factorpage import factor_page
+from .factorpage import factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
 from .networks.data import BUDGET, dumped, network_data, shown_networks
 from .pagetables import table_views
@@ -107,6 +107,7 @@ def page(study: StudyLike) -> str:
         causes=cause_figure(tables),
         periodic=list(periodic_figures(tables)),
         circuits=circuit_figure(tables),
+        norms=norm_figure(tables),
         clusters=list(cluster_figures(tables)),
         ladders=list(ladder_figures(tables)),
         transplants=list(transplant_figures(tables)),
@@ -116,7 +117,7 @@ def page(study: StudyLike) -> str:
         similarity_scale=scale(),
         readouts=readout_figure(tables),
         entries=candidates_toml(tables["candidates"]) if "candidates" in tables else "",
-        views={view.id: view for view in table_views(tables)},
+        views={view.id: view for view in (*table_views(tables), *factor_tables(tables))},
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
         networks_json="" if shown_networks(tables).empty else _DATA,

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from synthetic_study import FakeStudy
 
 from mathcircuits.reports.pages.factorpage import effect_sentences, factor_page, norm_figure
+from mathcircuits.reports.pages.page import page
 from mathcircuits.reports.studies.factorial.effects import effects_table
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
 from mathcircuits.reports.studies.factors import Factors, with_factors
@@ -65,6 +67,14 @@ def test_the_figure_has_a_panel_for_every_task_with_a_choice() -> None:
     one = {"norm_shares": tables()["norm_shares"].query("task == 'relu'")}
     assert norm_figure(one) is None
     assert norm_figure({}) is None
+
+
+def test_a_page_of_everything_has_them_too() -> None:
+    made = tables()
+    text = page(FakeStudy({name: made[name] for name in ("effects", "norm_shares")}, {}))
+    for wanted in ("forms-by-norm.csv", 'id="effects-rows"', 'id="norm_shares-rows"'):
+        assert wanted in text
+    assert "forms-by-norm.csv" not in page(FakeStudy({}, {}))
 
 
 def test_without_an_effect_it_says_so() -> None:
