@@ -10,6 +10,7 @@ from .multiple_testing import benjamini_yekutieli as benjamini_yekutieli
 from .multiple_testing import poisson_binomial_tail as poisson_binomial_tail
 from .resampling import hierarchical_bootstrap as hierarchical_bootstrap
 from .resampling import within_across as within_across
+from .verdicts import Prevalence as Prevalence
 from .verdicts import prevalence as prevalence
 from .verdicts import verdict as verdict
 from .verdicts import verdict_table as verdict_table

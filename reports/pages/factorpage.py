@@ -129,6 +129,7 @@ def factor_tables(tables: Tables) -> Iterator[TableView]:
         Column("effect", "change"),
         Column("effect_low", "from"),
         Column("effect_high", "to"),
+        Column("adjusted", "adjusted", help="by the model, every combination of the other factors once"),
         "q",
         "note",
     )
@@ -136,7 +137,8 @@ def factor_tables(tables: Tables) -> Iterator[TableView]:
         yield table_view(
             effects,
             "effects",
-            "What every factor, and every pair of factors, does to each form: shares counted, changes by the model.",
+            "What every factor, and every pair of factors, does to each form: shares and their changes, with "
+            "intervals, and the changes by the model.",
             columns,
             source="tables/effects.parquet",
         )

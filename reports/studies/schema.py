@@ -286,6 +286,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "effect": "float",
         "effect_low": "float",
         "effect_high": "float",
+        "adjusted": "float",
         "statistic": "float",
         "df": "int",
         "p": "float",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mathcircuits.detect import prevalence
-from mathcircuits.detect.statistics import benjamini_hochberg
+from mathcircuits.detect.statistics import Prevalence, benjamini_hochberg
 
 from ..config import width_order
 from ..factors import PREFIX, Factors, level_text
@@ -26,17 +26,18 @@ Codes = npt.NDArray[np.int64]
 RARE = 0.01
 #: The form that stands for the rare ones together, and the factor that every study crosses.
 OTHER_FORMS, WIDTH = "other", "width"
-_TAILS = (2.5, 97.5)
 
 
 def effects_table(networks: pd.DataFrame, factors: Factors) -> pd.DataFrame:
     """One row per task, term, level and form: the share, and what the level changes against the first one.
 
     A term is a factor (the width among them) or a pair. `found`, `n`, `value`, `low`, `high` are the share of the
-    solved networks of the level that have the form, with its exact interval. `effect`, with its interval, is of a
-    penalised multinomial model: for a factor the difference of the share between the level and the factor's first
-    one, for a pair what the difference between two levels of the one factor changes where the other is at its level
-    in place of its first (a difference of differences), both averaged over all combinations of the other factors.
+    solved networks of the level that have the form, with its exact interval. `effect` is for a factor the difference of
+    these shares between the level and the factor's first one, for a pair what the difference between two levels of
+    the one factor changes where the other is at its level in place of its first (a difference of differences); its
+    interval is made of the shares' exact ones (`combined`). `adjusted` is the same of a penalised multinomial model,
+    averaged over all combinations of the other factors, each once: of other size where a level keeps networks of some
+    combinations from solving their task.
     `statistic`, `df`, `p` are of the likelihood-ratio test of the whole term: a factor's beside all other factors, a
     pair's beside all factors; q is adjusted over the table. `note` says why there is none.
 
@@ -91,7 +92,7 @@ def _rows_of(task: str, frame: pd.DataFrame, factors: Factors) -> list[dict[str,
     rows = []
     for term in terms:
         if len(term) == 1:
-            test = compared(base, fit(known.crossing, [m for m in mains if m != term], draws=0))
+            test = compared(base, fit(known.crossing, [m for m in mains if m != term]))
             rows += _term_rows(known, term, base, test)
         else:
             larger = fit(known.crossing, [*mains, term])
@@ -137,15 +138,26 @@ def _term_rows(
         note = "no test: a fit did not converge, or the levels do not vary among solved networks"
     crossing, names = task.crossing, task.crossing.names
     at = [names.index(name) for name in term]
-    rows = []
-    for chosen in itertools.product(*(range(crossing.levels[k]) for k in at)):
+    choices = list(itertools.product(*(range(crossing.levels[k]) for k in at)))
+    counts: dict[tuple[int, ...], npt.NDArray[np.int64]] = {}
+    for chosen in choices:
         mine = (crossing.codes[:, at] == chosen).all(axis=1)
-        effects = None if model is None else _effects(model, dict(zip(term, chosen, strict=True)))
+        counts[chosen] = np.bincount(crossing.outcomes[mine], minlength=len(task.forms))
+    rows = []
+    for chosen in choices:
+        contrast = _contrast(chosen)
+        known = bool(contrast) and all(counts[other].sum() for other in contrast)
+        adjusted = np.full(len(task.forms), np.nan)
+        if model is not None and known:
+            parts = [w * model.shares(dict(zip(term, other, strict=True))) for other, w in contrast.items()]
+            adjusted = np.sum(parts, axis=0)
         for number, form in enumerate(task.forms):
-            share = prevalence(int((crossing.outcomes[mine] == number).sum()), int(mine.sum()))
+            found = {other: int(count[number]) for other, count in counts.items()}
+            share = prevalence(found[chosen], int(counts[chosen].sum()))
             effect = (np.nan,) * 3
-            if effects is not None:
-                effect = (effects[0, number], *np.percentile(effects[1:, number], _TAILS))
+            if known and len(task.forms) > 1:
+                shares = {other: prevalence(found[other], int(counts[other].sum())) for other in contrast}
+                effect = combined([(w, shares[other]) for other, w in contrast.items()])
             rows.append(
                 {
                     "task": task.name,
@@ -153,12 +165,13 @@ def _term_rows(
                     "level": ", ".join(task.levels[n][k] for n, k in zip(term, chosen, strict=True)),
                     "reference": ", ".join(task.levels[n][0] for n in term),
                     "form": form,
-                    "found": int((crossing.outcomes[mine] == number).sum()),
+                    "found": found[chosen],
                     "n": share.n,
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
                     **dict(zip(("effect", "effect_low", "effect_high"), effect, strict=True)),
+                    "adjusted": adjusted[number],
                     "statistic": np.nan if test is None else test.statistic,
                     "df": None if test is None else test.degrees,
                     "p": np.nan if test is None else test.p,
@@ -168,14 +181,32 @@ def _term_rows(
     return rows
 
 
-def _effects(model: Fit, at: dict[str, int]) -> npt.NDArray[np.float64] | None:
-    """The difference of every outcome's share to the first levels, [1 + draws, outcome]; None at a first level."""
-    if not all(at.values()):
-        return None
-    first = dict.fromkeys(at, 0)
-    if len(at) == 1:
-        return model.shares(at) - model.shares(first)
-    one, other = at
-    return (model.shares(at) - model.shares({**at, one: 0})) - (
-        model.shares({**at, other: 0}) - model.shares(first)
-    )
+def combined(terms: Sequence[tuple[int, Prevalence]]) -> tuple[float, float, float]:
+    """A sum of shares, each with a sign, and an interval made of theirs.
+
+    The squares of the shares' distances to their own limits add up (Zou & Donner 2008, Construction of confidence
+    limits about effect measures): for a difference of two it is Newcombe's interval, here of exact limits in place of
+    Wilson's, and so somewhat wide. A share of 0 or 1 is as good as any other.
+
+    Args:
+        terms: signs (1 or -1) and shares of different networks.
+
+    Examples:
+        >>> from mathcircuits.detect import Prevalence, prevalence
+        >>> [round(v, 3) for v in combined([(1, prevalence(44, 45)), (-1, prevalence(3, 33))])]
+        [0.887, 0.73, 0.958]
+    """
+    value = sum(sign * share.value for sign, share in terms)
+    down = sum((share.value - (share.low if sign > 0 else share.high)) ** 2 for sign, share in terms)
+    up = sum(((share.high if sign > 0 else share.low) - share.value) ** 2 for sign, share in terms)
+    return value, value - down**0.5, value + up**0.5
+
+
+def _contrast(chosen: tuple[int, ...]) -> dict[tuple[int, ...], int]:
+    """Which levels are added and which taken off for the effect of these; none where one of them is the first."""
+    if not all(chosen):
+        return {}
+    if len(chosen) == 1:
+        return {chosen: 1, (0,): -1}
+    one, other = chosen
+    return {(one, other): 1, (0, other): -1, (one, 0): -1, (0, 0): 1}

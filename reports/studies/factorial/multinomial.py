@@ -26,8 +26,6 @@ Term = tuple[str, ...]
 
 #: Standard deviation of the prior of a coefficient, in log-odds: odds between two levels of 150 to 1 are one away.
 PRIOR_SD = 5.0
-#: Draws of the coefficients for an interval: its ends are known to about a tenth of its length.
-DRAWS = 200
 #: Steps that Newton's method may take; it needs about ten.
 STEPS = 100
 #: The gradient of the penalised log-likelihood that counts as 0, per network.
@@ -76,7 +74,6 @@ class Fit:
         crossing: the networks; terms: of the model.
         parameters: [column, outcome - 1], in log-odds against outcome 0.
         likelihood: the penalised log-likelihood at its maximum.
-        draws: parameters drawn from the normal approximation of the posterior, [draw, column, outcome - 1].
         converged: whether the gradient is 0 there.
     """
 
@@ -84,25 +81,22 @@ class Fit:
     terms: tuple[Term, ...]
     parameters: Array
     likelihood: float
-    draws: Array
     converged: bool
 
     def shares(self, at: Mapping[str, int]) -> Array:
         """The share of every outcome where some factors have these levels, averaged over all levels of the others.
 
         Returns:
-            [1 + draws, outcome]: the estimate first.
+            [outcome], which sum to 1.
         """
         design = self.crossing.design
         for name, level in at.items():
             design = design[design[:, self.crossing.names.index(name)] == level]
         columns = self.crossing.columns(design, self.terms)
-        every = np.concatenate([self.parameters[None], self.draws])
-        odds = np.zeros((len(every), len(columns), self.crossing.kinds))
-        odds[:, :, 1:] = columns @ every
-        odds -= odds.max(axis=2, keepdims=True)
-        np.exp(odds, out=odds)
-        return np.asarray((odds / odds.sum(axis=2, keepdims=True)).mean(axis=1))
+        odds = np.zeros((len(columns), self.crossing.kinds))
+        odds[:, 1:] = columns @ self.parameters
+        odds = np.exp(odds - odds.max(axis=1, keepdims=True))
+        return np.asarray((odds / odds.sum(axis=1, keepdims=True)).mean(axis=0))
 
     def degrees(self) -> int:
         """Coefficients beside the constants, of columns that are not all 0."""
@@ -110,20 +104,18 @@ class Fit:
         return int(used.sum()) * (self.crossing.kinds - 1)
 
 
-def fit(crossing: Crossing, terms: Sequence[Term], *, draws: int = DRAWS, seed: int = 0) -> Fit:
+def fit(crossing: Crossing, terms: Sequence[Term]) -> Fit:
     """The penalised model of these terms.
 
     Args:
         crossing: the networks.
         terms: main effects and interactions.
-        draws: how many parameters are drawn for intervals.
-        seed: of the draws.
 
     Examples:
         >>> codes = np.array([[0]] * 40 + [[1]] * 40)
         >>> outcomes = np.array([0] * 40 + [1] * 40)  # separated: the likelihood alone has no maximum
         >>> found = fit(Crossing(("decay",), (2,), codes, outcomes, 2), [("decay",)])
-        >>> found.converged, found.shares({"decay": 0})[0].round(2).tolist()
+        >>> found.converged, found.shares({"decay": 0}).round(2).tolist()
         (True, [0.99, 0.01])
     """
     columns = crossing.columns(crossing.codes, terms)
@@ -143,18 +135,11 @@ def fit(crossing: Crossing, terms: Sequence[Term], *, draws: int = DRAWS, seed: 
     flat = np.asarray(result.params, dtype=np.float64).ravel(order="F")
     gradient = np.abs(model.score(flat)).max()
     converged = bool(np.isfinite(gradient) and gradient <= FLAT * len(columns))
-    drawn = np.zeros((0, *size))
-    if draws and converged:
-        # The penalty keeps the information positive definite.
-        root = np.linalg.cholesky(-model.hessian(flat))
-        steps = np.linalg.solve(root.T, np.random.default_rng(seed).standard_normal((len(flat), draws)))
-        drawn = (flat[:, None] + steps).T.reshape(draws, size[1], size[0]).transpose(0, 2, 1)
     return Fit(
         crossing,
         tuple(terms),
         flat.reshape(size, order="F"),
         float(model.loglike(flat)),
-        drawn,
         converged,
     )
 

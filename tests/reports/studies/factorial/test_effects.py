@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
+from mathcircuits.detect import prevalence
 from mathcircuits.reports.studies.factorial import multinomial
-from mathcircuits.reports.studies.factorial.effects import OTHER_FORMS, effects_table
+from mathcircuits.reports.studies.factorial.effects import OTHER_FORMS, combined, effects_table
 from mathcircuits.reports.studies.factors import Factors, with_factors
 
 FACTORS = Factors(decay=[0, 1e-5, 1e-3], batch=[32, 128])
@@ -43,10 +45,12 @@ def test_planted_effects_come_out() -> None:
     # 0.1 without decay; with it the mean of 0.1 and 0.9
     assert abs(row["effect"] - 0.4) < 0.03
     assert row["effect_low"] < 0.4 < row["effect_high"]
+    assert abs(row["adjusted"] - 0.4) < 0.03
     assert np.isnan(half.loc[("decay", "0"), "effect"])
     both = half.loc[("width x decay", "2x, 0.001")]
     assert both["reference"] == "1x, 0"
     assert abs(both["effect"] - 0.8) < 0.05
+    assert abs(both["adjusted"] - 0.8) < 0.05
     assert both["effect_low"] > 0.5
     q = table.drop_duplicates("factor").set_index("factor")["q"]
     assert (q[["width", "decay", "width x decay"]] < 1e-4).all()
@@ -70,7 +74,7 @@ def test_a_task_with_one_form_has_shares_and_no_effects() -> None:
     relu = table[table["task"] == "relu"]
     assert set(relu["note"]) == {"one form alone"}
     assert (relu["value"] == 1).all()
-    assert relu[["effect", "p", "q"]].isna().all(axis=None)
+    assert relu[["effect", "adjusted", "p", "q"]].isna().all(axis=None)
     alone = effects_table(networks("minimum", PLANTED), FACTORS)
     assert table[table["task"] == "minimum"]["q"].tolist() == alone["q"].tolist()
 
@@ -79,5 +83,18 @@ def test_what_does_not_converge_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(multinomial, "STEPS", 1)
     table = effects_table(networks("minimum", PLANTED), FACTORS)
     assert set(table["note"]) == {"the model did not converge"}
-    assert table[["effect", "p"]].isna().all(axis=None)
+    assert table[["adjusted", "p"]].isna().all(axis=None)
+    assert table["effect"].notna().any()
     assert effects_table(networks("minimum", PLANTED).query("form.isna()"), FACTORS).empty
+
+
+def test_the_interval_of_a_difference_covers_at_separation_too() -> None:
+    """Exact enumeration over the counts of two levels: at least 95% for shares near 0, 1/2 and 1."""
+    n = 40
+    counts = np.arange(n + 1)
+    shares = [prevalence(int(k), n) for k in counts]
+    intervals = np.array([[combined([(1, a), (-1, b)])[1:] for b in shares] for a in shares])
+    for first, second in ((0.99, 0.02), (0.5, 0.5), (0.9, 0.4), (0.02, 0.01)):
+        chance = np.outer(binom.pmf(counts, n, first), binom.pmf(counts, n, second))
+        covered = (intervals[..., 0] <= first - second) & (first - second <= intervals[..., 1])
+        assert chance[covered].sum() >= 0.95
