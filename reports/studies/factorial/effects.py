@@ -194,7 +194,7 @@ def combined(terms: Sequence[tuple[int, Prevalence]]) -> tuple[float, float, flo
     Examples:
         >>> from mathcircuits.detect import Prevalence, prevalence
         >>> [round(v, 3) for v in combined([(1, prevalence(44, 45)), (-1, prevalence(3, 33))])]
-        [0.887, 0.73, 0.958]
+        [0.887, 0.707, 0.962]
     """
     value = sum(sign * share.value for sign, share in terms)
     down = sum((share.value - (share.low if sign > 0 else share.high)) ** 2 for sign, share in terms)
