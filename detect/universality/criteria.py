@@ -18,3 +18,6 @@ KINK_STEP, KINK_JUMP = 1e-6, 1e-3
 #: Two chains of a fibre disagree where a difference as large as theirs has at most this probability, adjusted for the
 #: number of statistics. Used by universality (fibres).
 CHAINS_DISAGREE = 0.01
+#: A chain of a fibre with fewer effective families says little about shares, and two such chains may agree by chance: a
+#: count. Used by universality (fibres).
+FEWEST_FAMILIES = 5.0

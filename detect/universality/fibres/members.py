@@ -19,7 +19,7 @@ from ...features.symmetry import Symmetry
 from ...networks.network import Network
 from ...recognition.gauge_census import census_name
 from ...recognition.gauges import gauge_of
-from ..criteria import CHAINS_DISAGREE
+from ..criteria import CHAINS_DISAGREE, FEWEST_FAMILIES
 from ..holders import carriers
 from .annealing import Level
 from .fibre_shares import FibreShare, family_sizes, share_of_chains
@@ -108,6 +108,11 @@ class Fibre:
         ]
         return tuple(float(1 / (size**2).sum()) for size in sizes)
 
+    @property
+    def reliable(self) -> bool:
+        """Whether every chain has five effective families, and the chains agree: else give more particles or sweeps."""
+        return min(self.effective_sizes) >= FEWEST_FAMILIES and bool(self.agreement)
+
     @cached_property
     def path_norms(self) -> Array:
         """[n] path norms, biases among the weights (`path_norm` with `biases="penalised"`)."""
@@ -176,31 +181,37 @@ class Fibre:
         return share_of_chains(array, self.weights, self.chain, self.family, confidence)
 
     @cached_property
-    def form_names(self) -> tuple[str, ...]:
-        """What the census calls each network's form (`mathcircuits.detect.recognition.census_name`)."""
-        return self._names(())
+    def _forms(self) -> dict[tuple[Symmetry, ...], tuple[str, ...]]:
+        """The forms' names modulo the symmetries that were asked for: reading them takes milliseconds a network."""
+        return {}
 
-    def _names(self, symmetries: Sequence[Symmetry]) -> tuple[str, ...]:
-        box = self.form.box
-        return tuple(census_name(gauge_of(net, box=box, symmetries=symmetries)) for net in self.networks)
+    def form_names(self, symmetries: Iterable[Symmetry] = ()) -> tuple[str, ...]:
+        """What the census calls each network's form (`mathcircuits.detect.recognition.census_name`).
 
-    def form_share(self, *names: str, confidence: float = 0.95) -> FibreShare:
+        Args:
+            symmetries: of the task; forms that they turn into each other then bear one name, as in a study's census.
+        """
+        group = tuple(symmetries)
+        if group not in self._forms:
+            gauges = (gauge_of(net, box=self.form.box, symmetries=group) for net in self.networks)
+            self._forms[group] = tuple(census_name(gauge) for gauge in gauges)
+        return self._forms[group]
+
+    def form_share(
+        self, *names: str, symmetries: Iterable[Symmetry] = (), confidence: float = 0.95
+    ) -> FibreShare:
         """The share of members whose form has one of these names.
 
         Args:
-            names: of forms, as in `form_names`; several are counted together, such as a form and its mirror image.
+            names: of forms, as in `form_names`; several are counted together.
+            symmetries: as there.
             confidence: of the interval.
         """
-        return self.share([name in names for name in self.form_names], confidence=confidence)
+        return self.share([name in names for name in self.form_names(symmetries)], confidence=confidence)
 
     def form_shares(self, symmetries: Iterable[Symmetry] = ()) -> dict[str, FibreShare]:
-        """The share of each form, the most frequent first.
-
-        Args:
-            symmetries: of the task; forms that they turn into each other then bear one name.
-        """
-        group = tuple(symmetries)
-        names = np.array(self._names(group) if group else self.form_names)
+        """The share of each form, the most frequent first; `symmetries` as for `form_names`."""
+        names = np.array(self.form_names(symmetries))
         shares = {str(name): self.share(names == name) for name in np.unique(names)}
         return dict(sorted(shares.items(), key=lambda item: -item[1].value))
 
@@ -230,13 +241,14 @@ class Fibre:
         return pd.DataFrame(
             {
                 "chain": self.chain, "family": self.family, "weight": self.weights, "error": self.errors,
-                "norm": self.path_norms, "form": self.form_names,
+                "norm": self.path_norms, "form": self.form_names(),
             }
         )  # fmt: skip
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{size:.0f}" for size in self.effective_sizes)
+        few = "" if min(self.effective_sizes) >= FEWEST_FAMILIES else ", too few: give more particles"
         return (
             f"Fibre(width {self.width}, scale {self.scale:.3g}, error below {self.threshold:g}: {len(self)} networks, "
-            f"effective families {sizes}; {self.agreement})"
+            f"effective families {sizes}{few}; {self.agreement})"
         )

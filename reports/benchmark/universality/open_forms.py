@@ -90,7 +90,7 @@ def scores_of(drawn: Fibre) -> list[Score]:
         _score(at, "hand-derived form", drawn.form_share(*SLIDES), ONE_WAY if smallest else None),
         _score(at, "kink from both sides", drawn.form_share(BOTH_SIDES)),
         _score(at, "form of least norm", drawn.form_share(LEAST_NORM)),
-        _score(at, "other forms", drawn.share([name not in named for name in drawn.form_names])),
+        _score(at, "other forms", drawn.share([name not in named for name in drawn.form_names()])),
         _score(at, "greaterness", drawn.feature_share("greaterness"), KINK),
         _score(at, "positiveness", drawn.feature_share("positiveness")),
         Score(PART, at, "median path norm", drawn.median_norm),

@@ -30,7 +30,7 @@ def members() -> Fibre:
 
 def test_forms_have_the_names_of_the_census(members: Fibre) -> None:
     half = "1/2 (x1 + x2) - 1/2 |x1 - x2|"
-    assert members.form_names[:3] == ("x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)", half)
+    assert members.form_names()[:3] == ("x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)", half)
     assert members.form_share(half).value == pytest.approx(1 / 2)
     assert members.form_share(half).chains == pytest.approx((1 / 3, 2 / 3))
     assert list(members.form_shares()) == [half, "x1 - relu(x1 - x2)", "x2 - relu(x2 - x1)"]
@@ -38,6 +38,9 @@ def test_forms_have_the_names_of_the_census(members: Fibre) -> None:
     assert {name: share.value for name, share in swapped.items()} == pytest.approx(
         {half: 1 / 2, "x1 - relu(x1 - x2)": 1 / 2}
     )
+    swap = [Symmetry.parse(["x2", "x1"])]
+    assert members.form_share("x1 - relu(x1 - x2)", symmetries=swap).value == pytest.approx(1 / 2)
+    assert members.form_share("x1 - relu(x1 - x2)").value == pytest.approx(1 / 3)
 
 
 def test_features_with_and_without_inputs(members: Fibre) -> None:
@@ -67,6 +70,10 @@ def test_the_diagnosis(members: Fibre) -> None:
     assert "the chains agree" in repr(members)
     apart = written([SLIDE] * 40 + [BOTH] * 40, [0] * 40 + [1] * 40, list(range(80)))
     assert not apart.agreement
+    assert not apart.reliable
+    assert written([SLIDE, BOTH] * 40, [0] * 40 + [1] * 40, list(range(80))).reliable
+    assert not members.reliable
+    assert "families 3, 2, too few: give more particles" in repr(members)
     assert str(apart.agreement).startswith("the chains disagree in ")
 
 
