@@ -192,7 +192,6 @@ def combined(terms: Sequence[tuple[int, Prevalence]]) -> tuple[float, float, flo
         terms: signs (1 or -1) and shares of different networks.
 
     Examples:
-        >>> from mathcircuits.detect import Prevalence, prevalence
         >>> [round(v, 3) for v in combined([(1, prevalence(44, 45)), (-1, prevalence(3, 33))])]
         [0.887, 0.707, 0.962]
     """
