@@ -379,6 +379,31 @@ def test_a_process_ends_with_the_code(tmp_path: Path) -> None:
 # study and report
 
 
+def test_a_crossing_says_its_size_first_and_its_outcomes_last(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config, predictions, out = (tmp_path / name for name in ("study.toml", "predictions.toml", "out"))
+    config.write_text(
+        'tasks = ["relu"]\nwidths = ["2x"]\nseeds = 2\nreads = "forms"\n'
+        '[factors]\nbase = { preset = "adam", steps = 200, polish = 20 }\ndecay = [0, 1e-3]\n'
+    )
+    table = '[[prediction]]\nname = "forced"\ntask = "relu"\nform = "relu(x1)"\nat_least = 1\n'
+    predictions.write_text(table.replace("relu", "reul", 1))
+    code, _, said = run(capsys, "study", config, "--out", out, "--predictions", predictions)
+    assert code == 2
+    assert "prediction 'forced': no task" in said
+    assert "'reul'" in said
+    assert not out.exists()  # a prediction that cannot be judged is no prediction
+    predictions.write_text(table)
+    code, printed, said = run(capsys, "study", config, "--out", out, "--predictions", predictions)
+    assert code == 0
+    assert said.startswith(
+        "decay (2) = 2 conditions, at 1 width of 1 task: 2 cells, 4 networks, under a minute"
+    )
+    assert printed.endswith("1 of 1 predictions hold, 0 refuted, 0 open\n")
+    assert (out / "predictions.csv").read_text().startswith("name,task,form,bound,found,n,")
+
+
 def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(TINY)
     out = tmp_path / "out"
