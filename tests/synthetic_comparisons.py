@@ -95,6 +95,8 @@ def _ladders(conditions: list[tuple[dict[str, str], pd.DataFrame]]) -> list[dict
         for rung in RUNGS:
             stops = rung == last
             verdict = ("vacuous" if kind == "seeds" else "different") if stops else "same"
+            # At the smallest width one network computes the function.
+            implied = "function" if kind == "regimens" and a["width"] == "1x" and rung != "function" else ""
             sides = {
                 f"{name}_{side}": cell[name]
                 for side, cell in (("a", a), ("b", b))
@@ -105,7 +107,8 @@ def _ladders(conditions: list[tuple[dict[str, str], pd.DataFrame]]) -> list[dict
                 {
                     **sides, "kind": kind, "rung": rung, "verdict": verdict, "value": 0.0 if stops else 1.0, "low": 0.0,
                     "high": 1.0, "confidence": 0.96, "different": 0.0, "vacuous": 0.0, "median": 0.5, "null": 0.4,
-                    "p": 0.01, "q": 0.02, "n": 6, "pairs": 15, "stops": stops, "reason": f"{verdict} in 15 of 15 pairs",
+                    "p": 0.01, "q": 0.02, "n": 6, "pairs": 15, "stops": stops, "follows": implied,
+                    "reason": f"{verdict} in 15 of 15 pairs",
                 }
             )  # fmt: skip
     return rows

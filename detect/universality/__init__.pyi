@@ -17,6 +17,7 @@ from .ladder import ladder_table as ladder_table
 from .orbits import Orbits as Orbits
 from .population import Population as Population
 from .readings import COMPARED as COMPARED
+from .sweep import cutoff_sweep as cutoff_sweep
 from .transplant_record import Transplant as Transplant
 from .transplant_tables import transplant_many as transplant_many
 from .transplant_tables import transplant_summary as transplant_summary

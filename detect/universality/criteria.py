@@ -9,6 +9,12 @@ MAJORITY = 2 / 3
 #: The circuit similarities from which on two networks use the same mechanism, and up to which not
 #: (docs/statistics.md, Criteria). Used by universality (rungs).
 SAME_CIRCUIT, OTHER_CIRCUIT = 0.9, 0.3
+#: Two networks that solve one task, each to a mean squared error e, differ by at most 4 e in theirs (the triangle
+#: inequality for its root): a multiple of the loss of a solved network. Used by universality (rungs).
+LOSSES_APART = 4.0
+#: What so many of the pairs of networks that learned nothing stay below is more than they reach, a quantile; what all
+#: but so many exceed is less. Used by universality (rungs).
+NOTHING_REACHES = 0.95
 #: More features are shared than not: a Jaccard index. Used by universality (rungs).
 SAME_FEATURES = 0.5
 #: The step across a hyperplane by which a task's kink is felt, in the inputs' units, and the least jump of slope that

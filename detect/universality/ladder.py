@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ..errors import InputError
+from ..exact.uniqueness import has_only_form
 from ..features.binding import Label
 from ..features.catalogues import Catalogue
 from ..features.criteria import SOLVED
@@ -44,7 +45,7 @@ RungVerdict = Literal["same", "different", "partial", "inconclusive", "vacuous",
 
 COLUMNS = (
     "a", "b", "rung", "verdict", "share", "low", "high", "confidence", "different", "vacuous", "pairs", "effective",
-    "median", "null_q05", "null_q95", "p", "q", "stops_at", "reason",
+    "median", "null_q05", "null_q95", "p", "q", "stops_at", "follows", "reason",
 )  # fmt: skip
 _NUMBERS = (
     "share", "low", "high", "confidence", "different", "vacuous", "median", "null_q05", "null_q95", "p", "q",
@@ -67,6 +68,7 @@ class Rung:
         null_q05, null_q95: quantiles of the same over pairs of networks that learned nothing.
         p: twice the smallest one-sided p of the claims that a verdict can make.
             All numbers are None where the groups are not comparable.
+        follows: the lower rung that implies `same` here, so that it is no finding of its own; empty where none does.
 
     Examples:
         >>> print(Rung("circuit", "inconclusive", "too few networks"))
@@ -88,6 +90,7 @@ class Rung:
     null_q05: float | None = None
     null_q95: float | None = None
     p: float | None = None
+    follows: RungName | Literal[""] = ""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.verdict}; {self.reason}"
@@ -105,6 +108,8 @@ class Ladder:
             group).
         measured: what the rungs' pairs show, before any verdict.
         majority: the share of pairs that a verdict has to hold for.
+        one_form: why one function makes one network here, up to order, scale and the task's symmetries: all networks
+            have a size at which there is one way to compute the task. Empty where that is not so, or not known.
 
     Examples:
         >>> from ..features.task import hand_derived
@@ -122,6 +127,7 @@ class Ladder:
     features: pd.DataFrame = field(repr=False)
     measured: tuple[Measured, ...] = field(repr=False)
     majority: float = MAJORITY
+    one_form: str = ""
 
     def at(self, confidence: float) -> Ladder:
         """The same pairs judged by intervals at another confidence.
@@ -134,7 +140,9 @@ class Ladder:
             >>> print(ladder_of([hand_derived("minimum")] * 20, task="minimum").at(0.99).stops_at)
             None
         """
-        return _judged(self.first, self.second, self.measured, self.features, self.majority, confidence)
+        return _judged(
+            self.first, self.second, self.measured, self.features, self.majority, self.one_form, confidence
+        )
 
     @property
     def stops_at(self) -> RungName | None:
@@ -152,7 +160,13 @@ class Ladder:
         who = f"The seeds of {self.first}" if self.first == self.second else f"{self.first} and {self.second}"
         stopped = next((rung for rung in self.rungs if rung.verdict != "same"), None)
         if stopped is None:
-            return f"{who} are the same up to the {self.rungs[-1].name}."
+            implied = [rung.name for rung in self.rungs if rung.follows]
+            why = (
+                f" From the {implied[0]} on that follows from the function: {self.one_form}."
+                if implied
+                else ""
+            )
+            return f"{who} are the same up to the {self.rungs[-1].name}.{why}"
         reached = (
             "differ from the start" if self.stops_at is None else f"are the same up to the {self.stops_at}"
         )
@@ -329,8 +343,31 @@ def _compared(one: Read, other: Read, confidence: float) -> Ladder:
         measured = tuple(Measured(name, "one network makes no pair") for name in RUNGS)
     else:
         measured = tuple(measure(one, other) for measure in MEASURED_RUNGS.values())
-    names = one.population.name, other.population.name
-    return _judged(*names, measured, _feature_table(one, other), one.settings.majority, confidence)
+    return _judged(
+        one.population.name,
+        other.population.name,
+        measured,
+        _feature_table(one, other),
+        one.settings.majority,
+        _one_form(one, other),
+        confidence,
+    )
+
+
+def _one_form(one: Read, other: Read) -> str:
+    """Why networks of both sides that compute one function are one network; empty where that is not known."""
+    task = one.population.task
+    if task is None or task is not other.population.task or task.smallest is None:
+        return ""
+    for side in (one, other):
+        for network in side.solved:
+            smallest = network.sizes[1:-1] == task.smallest and network.activations == ("relu",)
+            if not smallest or network.architecture.has_bias != task.needs_bias:
+                return ""
+    if any(side.population.box != task.box for side in (one, other)) or not has_only_form(task):
+        return ""
+    neurons = f"{task.smallest[0]} neuron{'s' if task.smallest[0] > 1 else ''}"
+    return f"networks of {neurons} compute {task.name} in one way only"
 
 
 def _judged(
@@ -339,12 +376,24 @@ def _judged(
     measured: tuple[Measured, ...],
     features: pd.DataFrame,
     majority: float,
+    one_form: str,
     confidence: float,
 ) -> Ladder:
     if not 0 < confidence < 1:
         raise InputError(f"confidence {confidence}: give a number between 0 and 1, such as 0.95")
-    rungs = tuple(_rung(one, majority, confidence) for one in measured)
-    return Ladder(a, b, rungs, features, measured, majority)
+    lowest, *higher = (_rung(one, majority, confidence) for one in measured)
+    if one_form and lowest.verdict == "same":
+        higher = [_implied(rung, one_form) for rung in higher]
+    return Ladder(a, b, (lowest, *higher), features, measured, majority, one_form)
+
+
+def _implied(rung: Rung, one_form: str) -> Rung:
+    """A rung that the function decides."""
+    if rung.verdict != "same":
+        return rung
+    return replace(
+        rung, follows="function", reason=f"{rung.reason}; follows from the function, since {one_form}"
+    )
 
 
 def _rung(one: Measured, majority: float, confidence: float) -> Rung:

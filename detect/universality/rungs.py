@@ -17,8 +17,8 @@ each network of one side is tried in all its mirror images, and so are the netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from ..similarity.deep_mechanisms import deep_similarities
 from ..similarity.mechanisms import similarity_matrix
 from ..similarity.pairs import cka_values, unit_values
 from ..statistics.criteria import EQUAL
-from .criteria import OTHER_CIRCUIT, SAME_CIRCUIT, SAME_FEATURES
+from .criteria import LOSSES_APART, NOTHING_REACHES, OTHER_CIRCUIT, SAME_CIRCUIT, SAME_FEATURES
 from .readings import LAZY_PARTNERS, Kind, Read
 
 Array = npt.NDArray[np.float64]
@@ -37,6 +37,73 @@ RungName = Literal["function", "subspace", "units", "features", "circuit"]
 
 
 _POPULATIONS: tuple[Kind, Kind] = ("solved", "untrained")
+
+
+class Cutoffs(NamedTuple):
+    """Where the pairs of a rung part into the same, different and vacuous.
+
+    Attributes:
+        apart: of two functions, as a multiple of the loss of a solved network.
+        nothing: the quantile of pairs of networks that learned nothing.
+        features: the Jaccard index from which on.
+        same_circuit, other_circuit: the circuit similarities from which on, and up to which.
+    """
+
+    apart: float = LOSSES_APART
+    nothing: float = NOTHING_REACHES
+    features: float = SAME_FEATURES
+    same_circuit: float = SAME_CIRCUIT
+    other_circuit: float = OTHER_CIRCUIT
+
+
+class Compared(NamedTuple):
+    """What is compared on a rung, pair by pair.
+
+    Attributes:
+        values: [pairs]; null: [m] of networks that learned nothing.
+        empty: [pairs] where neither network holds a feature; all False on other rungs.
+        threshold: the loss of a solved network.
+    """
+
+    values: Array
+    null: Array
+    empty: npt.NDArray[np.bool_]
+    threshold: float
+
+
+class Parted(NamedTuple):
+    """The pairs of a rung [pairs]: which are the same, different, vacuous; and two quantiles of the null."""
+
+    same: npt.NDArray[np.bool_]
+    different: npt.NDArray[np.bool_]
+    vacuous: npt.NDArray[np.bool_]
+    low: float
+    high: float
+
+
+def parted(name: RungName, compared: Compared, cut: Cutoffs) -> Parted:
+    """The pairs of a rung by some cut-offs.
+
+    Examples:
+        >>> seen = Compared(np.array([0.2, 0.85, 0.95]), np.zeros(9), np.zeros(3, dtype=bool), 1e-8)
+        >>> [parted("circuit", seen, cut).same.tolist() for cut in (Cutoffs(), Cutoffs(same_circuit=0.8))]
+        [[False, False, True], [False, True, True]]
+    """
+    values, null, empty, threshold = compared
+    low, high = (float(q) for q in np.quantile(null, (1 - cut.nothing, cut.nothing)))
+    beyond = values > high + EQUAL
+    if name == "function":
+        alike, different = values <= cut.apart * threshold, values > cut.apart * threshold
+        reached = low <= cut.apart * threshold
+        return Parted(alike & (not reached), different, alike & reached, low, high)
+    if name == "features":
+        alike, different = values >= cut.features - EQUAL, (values <= EQUAL) & ~empty
+        return Parted(alike & beyond, different, (alike & ~beyond) | empty, low, high)
+    if name == "circuit":
+        alike, different = values >= cut.same_circuit, values <= cut.other_circuit
+        return Parted(alike & beyond, different, alike & ~beyond, low, high)
+    different = values < low - EQUAL
+    return Parted(beyond, different, ~beyond & ~different, low, high)
 
 
 @dataclass(frozen=True)
@@ -51,6 +118,7 @@ class Measured:
         same, different, vacuous: how many pairs are so; the rest lies between.
         median: of what is compared, over pairs.
         null_q05, null_q95: quantiles of the same over pairs of networks that learned nothing.
+        compared: the pairs themselves; None where there are none.
     """
 
     name: RungName
@@ -64,6 +132,21 @@ class Measured:
     median: float | None = None
     null_q05: float | None = None
     null_q95: float | None = None
+    compared: Compared | None = field(default=None, repr=False, compare=False)
+
+    def cut_at(self, cut: Cutoffs) -> Measured:
+        """The same pairs parted elsewhere; the words stay those of the usual cut-offs."""
+        if self.compared is None:
+            return self
+        pairs = parted(self.name, self.compared, cut)
+        return replace(
+            self,
+            same=int(pairs.same.sum()),
+            different=int(pairs.different.sum()),
+            vacuous=int(pairs.vacuous.sum()),
+            null_q05=pairs.low,
+            null_q95=pairs.high,
+        )
 
 
 def _function(one: Read, other: Read) -> Measured:
@@ -76,16 +159,13 @@ def _function(one: Read, other: Read) -> Measured:
         squares = ((outputs[0][:, None] - outputs[1][None]) ** 2).mean(axis=2)
         return _pairs(squares, one is other)
 
-    values, null = apart("solved"), apart("untrained")
-    bar = 4 * one.settings.threshold
-    q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-    same = values <= bar
-    vacuous = same & (q05 <= bar)
-    about = (
-        f"median squared difference {np.median(values):.2g} against {bar:.2g} for two solved networks, untrained "
-        f"pairs {q05:.2g} and more"
+    found = _counted("function", apart("solved"), apart("untrained"), one, other)
+    bar = LOSSES_APART * one.settings.threshold
+    return replace(
+        found,
+        about=f"median squared difference {found.median:.2g} against {bar:.2g} for two solved networks, untrained "
+        f"pairs {found.null_q05:.2g} and more",
     )
-    return _measured("function", values, same & ~vacuous, ~same, vacuous, (q05, q95), about, one, other)
 
 
 def _against_untrained(name: RungName, measure: str, words: str) -> Callable[[Read, Read], Measured]:
@@ -98,13 +178,12 @@ def _against_untrained(name: RungName, measure: str, words: str) -> Callable[[Re
         values, null = (
             _pairs(_best_over_images(one, other, kind, measure), one is other) for kind in _POPULATIONS
         )
-        q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-        same, different = values > q95 + EQUAL, values < q05 - EQUAL
-        about = (
-            f"median {words} {np.median(values):.3g}, 90% of untrained pairs {q05:.3g} to {q95:.3g}"
-            f"{_layers_compared(one, other)}"
+        found = _counted(name, values, null, one, other)
+        return replace(
+            found,
+            about=f"median {words} {found.median:.3g}, 90% of untrained pairs {found.null_q05:.3g} to "
+            f"{found.null_q95:.3g}{_layers_compared(one, other)}",
         )
-        return _measured(name, values, same, different, ~same & ~different, (q05, q95), about, one, other)
 
     return rung
 
@@ -137,17 +216,13 @@ def _features(one: Read, other: Read) -> Measured:
         return _pairs(best, one is other), _pairs(empty, one is other).astype(bool)
 
     (values, nothing), (null, _) = (jaccard(kind) for kind in _POPULATIONS)
-    q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-    alike = values >= SAME_FEATURES - EQUAL
-    same = alike & (values > q95 + EQUAL)
-    different = (values <= EQUAL) & ~nothing
-    vacuous = (alike & ~same) | nothing
-    about = f"median Jaccard index {np.median(values):.3g}, 95% of untrained pairs up to {q95:.3g}"
+    found = _counted("features", values, null, one, other, nothing)
+    about = f"median Jaccard index {found.median:.3g}, 95% of untrained pairs up to {found.null_q95:.3g}"
     if nothing.mean() > 0.5:
         about += "; most pairs hold no feature of the catalogue at all"
     if named:
         about += "; compared by the features' names alone, since the inputs are others"
-    return _measured("features", values, same, different, vacuous, (q05, q95), about, one, other)
+    return replace(found, about=about)
 
 
 def _circuit(one: Read, other: Read) -> Measured:
@@ -169,44 +244,32 @@ def _circuit(one: Read, other: Read) -> Measured:
     sides = [(one, other)] if one is other else [(one, other), (other, one)]
     panels = [best(lazy, "lazy", solved, LAZY_PARTNERS).ravel() for lazy, solved in sides]
     null = np.concatenate(panels)
-    q05, q95 = (float(q) for q in np.quantile(null, (0.05, 0.95)))
-    alike = values >= SAME_CIRCUIT
-    same = alike & (values > q95 + EQUAL)
-    different = values <= OTHER_CIRCUIT
-    about = f"median similarity {np.median(values):.3g}, 95% of lazy networks up to {q95:.3g}"
+    found = _counted("circuit", values, null, one, other)
+    about = f"median similarity {found.median:.3g}, 95% of lazy networks up to {found.null_q95:.3g}"
     if not one.shallow:
         about += "; the last layer and the effective edges into it are compared, the smaller counts"
-    between = float((~alike & ~different).mean())
+    between = 1 - (found.same + found.different + found.vacuous) / found.pairs
     if between > 0:
         about += f"; {between:.0%} of the pairs lie between {OTHER_CIRCUIT:g} and {SAME_CIRCUIT:g}"
-    return _measured("circuit", values, same, different, alike & ~same, (q05, q95), about, one, other)
+    return replace(found, about=about)
 
 
-def _measured(
+def _counted(
     name: RungName,
     values: Array,
-    same: npt.NDArray[np.bool_],
-    different: npt.NDArray[np.bool_],
-    vacuous: npt.NDArray[np.bool_],
-    null: tuple[float, float],
-    about: str,
+    null: Array,
     one: Read,
     other: Read,
+    empty: npt.NDArray[np.bool_] | None = None,
 ) -> Measured:
-    """The pairs counted."""
+    """The pairs counted by the usual cut-offs, without words yet."""
     effective = len(one.solved) // 2 if one is other else min(len(one.solved), len(other.solved))
-    return Measured(
-        name,
-        about,
-        pairs=len(values),
-        effective=effective,
-        same=int(same.sum()),
-        different=int(different.sum()),
-        vacuous=int(vacuous.sum()),
-        median=float(np.median(values)),
-        null_q05=null[0],
-        null_q95=null[1],
+    none = np.zeros(len(values), dtype=bool)
+    compared = Compared(values, null, none if empty is None else empty, one.settings.threshold)
+    bare = Measured(
+        name, "", pairs=len(values), effective=effective, median=float(np.median(values)), compared=compared
     )
+    return bare.cut_at(Cutoffs())
 
 
 def _best_over_images(one: Read, other: Read, kind: Kind, measure: str) -> Array:

@@ -191,8 +191,10 @@ def _ladder(tables: Tables) -> list[Finding]:
         part = stops[stops["kind"] == kind]
         if part.empty:
             continue
-        through = int((part["rung"] == "").sum())
+        through, implied = int((part["rung"] == "").sum()), int(part["implied"].sum())
         said = [f"{thousands(through)} of {thousands(len(part))} reach the end"] if through else []
+        if implied:
+            said[0] += f" ({thousands(implied)} since at that size the function leaves one circuit)"
         for rung in LADDER:
             here = part[part["rung"] == rung]
             if len(here):

@@ -139,6 +139,7 @@ def _ladder_table(tables: Tables) -> TableView:
             Column("n", "networks", help="disjoint pairs of networks, which the interval rests on"),
             "pairs",
             Column("stops", "stops here"),
+            Column("follows", "follows from", help="the lower rung that implies this verdict at these sizes"),
             Column("reason", "why", "long"),
         ),
     ]

@@ -48,9 +48,12 @@ def _pair(row: Mapping[Any, Any]) -> str:
 def ladder_stops(tables: Tables) -> pd.DataFrame:
     """One row per pair of conditions: where its ladder stops and why; `rung` is empty where it reaches the end.
 
+    `implied` where it reaches the end since the function decides all other rungs at these sizes.
+
     Examples:
         >>> row = {f"{name}_{s}": "x" for s in "ab" for name in ("task", "hidden", "regimen")}
-        >>> row |= {"kind": "seeds", "reason": "", "value": 1.0, "low": 0.7, "high": 1.0, "null": 0.2, "n": 10}
+        >>> row |= {"kind": "seeds", "reason": "", "follows": ""}
+        >>> row |= {"value": 1.0, "low": 0.7, "high": 1.0, "null": 0.2, "n": 10}
         >>> frame = pd.DataFrame([{**row, "rung": r, "verdict": v, "stops": v != "same"}
         ...                       for r, v in (("function", "same"), ("subspace", "vacuous"))])
         >>> ladder_stops({"ladder": frame})[["rung", "verdict"]].values.tolist()
@@ -58,8 +61,10 @@ def ladder_stops(tables: Tables) -> pd.DataFrame:
     """
     rows = rows_of(tables, "ladder")
     if rows.empty:
-        return pd.DataFrame(columns=["kind", "pair", "rung", "verdict", "reason"])
-    rows = rows.assign(pair=ladder_names(rows))
+        return pd.DataFrame(columns=["kind", "pair", "rung", "verdict", "reason", "implied"])
+    # Studies of before do not say what follows.
+    follows = rows["follows"].fillna("") if "follows" in rows else ""
+    rows = rows.assign(pair=ladder_names(rows), follows=follows)
     found = []
     for (kind, pair), part in rows.groupby(["kind", "pair"], sort=False):
         stopped = part[part["stops"].astype(bool)]
@@ -71,6 +76,7 @@ def ladder_stops(tables: Tables) -> pd.DataFrame:
                 "rung": "" if row is None else str(row["rung"]),
                 "verdict": "same" if row is None else str(row["verdict"]),
                 "reason": "" if row is None else row["reason"],
+                "implied": row is None and bool((part["follows"] != "").any()),
             }
         )
     return pd.DataFrame(found)

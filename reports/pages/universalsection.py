@@ -249,7 +249,7 @@ def ladder_figures(tables: Tables) -> Iterator[FigureView]:
         said = "; ".join(f"{stops[rung]} stop at {rung}" for rung in LADDER if rung in stops.index)
         caption = (
             f"The ladder for {words}: S same, D different, P partial, V as alike as networks that learned nothing, "
-            "? too few to tell. The bar stands where it stops."
+            "? too few to tell; s the same, as the function at that size has it. The bar stands where it stops."
         )
         yield figure_view(
             figure,

@@ -103,7 +103,8 @@ def similarity_grid(
 def ladder(table: pd.DataFrame, ax: Axes, *, rungs: Sequence[str]) -> Axes:
     """Where the ladder stops: a line per pair of conditions, a tile per rung, coloured and lettered by its verdict.
 
-    A bar stands before the first rung that is not the same; the tiles behind it are pale.
+    A bar stands before the first rung that is not the same; the tiles behind it are pale. A small letter marks what
+    follows from a lower rung.
 
     Args:
         table: rows of the study's `ladder` table with a column `pair`, the name of the line.
@@ -142,7 +143,8 @@ def ladder(table: pd.DataFrame, ax: Axes, *, rungs: Sequence[str]) -> Axes:
         ax.add_patch(tile)
         text = f"{name}, {row['rung']}: {row['verdict']}; {row['reason']}"
         on_hover(tile, text)
-        letter = ax.text(x, y, mark.letter, fontsize=8, ha="center", va="center_baseline")
+        shown = mark.letter.lower() if row.get("follows") or "" else mark.letter
+        letter = ax.text(x, y, shown, fontsize=8, ha="center", va="center_baseline")
         on_hover(letter, text)
     ax.set(xlim=(-0.6, len(rungs) - 0.4), ylim=(len(names) - 0.45, -0.55))
     ax.set_xticks(range(len(rungs)), rungs, fontsize=8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from mathcircuits.detect.universality import (
     Ladder,
     Orbits,
     Population,
+    cutoff_sweep,
     ladder_of_many,
     transplant_many,
 )
@@ -123,7 +125,19 @@ def representatives(samples: Sequence[Sample]) -> dict[str, Sample]:
     return {name: chosen[name] for name in names if name in chosen}
 
 
-def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
+class LadderTables(NamedTuple):
+    """The ladders of a study, judged together.
+
+    Attributes:
+        ladder: a row for each ladder and rung.
+        sweep: the verdicts in it that another cut-off changes.
+    """
+
+    ladder: pd.DataFrame
+    sweep: pd.DataFrame
+
+
+def ladder_tables(samples: Sequence[Sample]) -> LadderTables:
     """The ladders of the conditions of each task, and of the tasks with equally many inputs, judged together.
 
     Conditions with fewer than two solved networks are left out. `kind` says what differs: `seeds` (a condition with
@@ -138,21 +152,23 @@ def ladder_table(samples: Sequence[Sample]) -> pd.DataFrame:
         alike = [sample.population for sample in stand.values() if sample.task.arity == inputs]
         found += ladder_of_many(alike, within=False)
     if not found:
-        return empty("ladder")
+        return LadderTables(empty("ladder"), empty("sweep"))
     known = {sample.name: sample for sample in usable}
     frame = judged_together(found).rename(
         columns={"share": "value", "effective": "n", "null_q95": "null"}, errors="raise"
     )
-    for side in "ab":
-        own = [known[name] for name in frame[side]]
-        frame[f"task_{side}"] = [sample.task.name for sample in own]
-        frame[f"hidden_{side}"] = [sample.hidden for sample in own]
-        frame[f"regimen_{side}"] = [sample.regimen for sample in own]
-    frame["kind"] = [_difference(known[a], known[b]) for a, b in zip(frame["a"], frame["b"], strict=True)]
     # The first rung of each ladder that is not the same.
     parted = frame["verdict"] != "same"
     frame["stops"] = parted & (parted.groupby([frame["a"], frame["b"]]).cumsum() == 1)
-    return typed(frame, "ladder")
+    swept = cutoff_sweep(found)
+    for table in (frame, swept):
+        for side in "ab":
+            own = [known[name] for name in table[side]]
+            table[f"task_{side}"] = [sample.task.name for sample in own]
+            table[f"hidden_{side}"] = [sample.hidden for sample in own]
+            table[f"regimen_{side}"] = [sample.regimen for sample in own]
+        table["kind"] = [_difference(known[a], known[b]) for a, b in zip(table["a"], table["b"], strict=True)]
+    return LadderTables(typed(frame, "ladder"), typed(swept, "sweep"))
 
 
 def _difference(a: Sample, b: Sample) -> str:

@@ -176,7 +176,18 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "n": "int",
         "pairs": "int",
         "stops": "bool",
+        "follows": "text",
         "reason": "text",
+    },
+    "sweep": {
+        **{f"{name}_{side}": "text" for side in "ab" for name in ("task", "hidden", "regimen")},
+        "kind": "text",
+        "rung": "text",
+        "cutoff": "text",
+        "usual": "float",
+        "tried": "float",
+        "verdict": "text",
+        "becomes": "text",
     },
     "pairs": {
         "rung": "text",

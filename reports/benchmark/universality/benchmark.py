@@ -194,6 +194,7 @@ def result_of(study: Study, grid: Grid) -> VerdictResult:
         condition_rows(study.tables, grid.rests),
         verdict_rows(study.tables, untrained, grid.rests),
         study.tables["ladder"],
+        study.tables["sweep"],
     )
 
 

@@ -117,7 +117,7 @@ def score(
         {**reading_versions(), "solved": threshold, "init": init, "seed": seed},
         condition_rows(tables),
         verdict_rows(tables, untrained),
-        comparisons.ladder_table(samples),
+        *comparisons.ladder_tables(samples),
     )
 
 

@@ -34,6 +34,7 @@ class VerdictResult:
         verdicts: one row per condition and feature, orientation, circuit or gauge: found, n, value, interval, null
             (the untrained share), verdict, reason, q, rests.
         ladder: one row per pair of conditions and rung (see the study's table of that name).
+        sweep: the verdicts in it that another cut-off changes, cut-off by cut-off.
 
     Examples:
         >>> VerdictResult.load("no/such/results.json")
@@ -48,6 +49,7 @@ class VerdictResult:
     conditions: pd.DataFrame
     verdicts: pd.DataFrame
     ladder: pd.DataFrame
+    sweep: pd.DataFrame
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> VerdictResult:
@@ -65,6 +67,8 @@ class VerdictResult:
                 "give the results.json that `mathcircuits benchmark universality --out` wrote",
             )
         try:
+            # Results of before have no sweep.
+            content.setdefault("sweep", [])
             frames = {name: _frame(content[name], columns) for name, columns in _columns().items()}
             return cls(content["grid"], content["version"], content["about"], **frames)
         except (KeyError, TypeError, ValueError) as error:
@@ -73,9 +77,11 @@ class VerdictResult:
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """What came out, in plain sentences."""
-        from .verdictrows import sentences
+        from .verdictrows import sentences, sweep_sentences
 
-        return sentences(self.verdicts, self.conditions, self.ladder)
+        return sentences(self.verdicts, self.conditions, self.ladder) + sweep_sentences(
+            self.sweep, self.ladder
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what is missing is None."""
@@ -84,7 +90,7 @@ class VerdictResult:
         return {**head, "summary": list(self.sentences), **tables}
 
     def write(self, out: str | os.PathLike[str]) -> Path:
-        """Write results.json, and verdicts.csv, conditions.csv and ladder.csv beside it.
+        """Write results.json, and verdicts.csv, conditions.csv, ladder.csv and sweep.csv beside it.
 
         Returns:
             The folder.
@@ -116,7 +122,10 @@ def _columns() -> dict[str, Mapping[str, str]]:
     return {
         "conditions": verdictrows.CONDITIONS,
         "verdicts": verdictrows.COLUMNS,
-        "ladder": {name: DTYPES[kind] for name, kind in COLUMNS["ladder"].items()},
+        **{
+            table: {name: DTYPES[kind] for name, kind in COLUMNS[table].items()}
+            for table in ("ladder", "sweep")
+        },
     }
 
 

@@ -205,9 +205,42 @@ def sentences(rows: pd.DataFrame, conditions: pd.DataFrame, ladder: pd.DataFrame
                 continue
             stops = Counter(last[last["kind"] == kind]["rung"])
             whole = pairs - sum(stops.values())
+            sides = [name for name in own.columns if name.endswith(("_a", "_b"))]
+            implied = len(own[own["follows"].fillna("") != ""].drop_duplicates(sides)) if whole else 0
             where = [f"{whole} never"] if whole else []
+            if implied:
+                where[0] += f" ({implied} where the function leaves one circuit at that size)"
             where += [f"{number} at {rung}" for rung, number in sorted(stops.items(), key=lambda i: -i[1])]
             lines.append(f"The ladder between {words} ({pairs}) stops: {', '.join(where)}.")
+    return tuple(lines)
+
+
+def sweep_sentences(sweep: pd.DataFrame, ladder: pd.DataFrame) -> tuple[str, ...]:
+    """How far the ladder's conclusions hold at other cut-offs: how many change at which, and the first that do."""
+    if not len(ladder):
+        return ()
+    sides = [name for name in ladder.columns if name.endswith(("_a", "_b"))]
+    if not len(sweep):
+        return (f"No verdict of the ladder's {len(ladder)} rungs changes with its cut-offs.",)
+    changing = len(sweep.drop_duplicates([*sides, "rung"]))
+    lines = [f"{changing} of the ladder's {len(ladder)} rungs change their verdict at some other cut-off:"]
+    for (name, usual, tried), own in sweep.groupby(["cutoff", "usual", "tried"], sort=False):
+        kinds = Counter(f"{was} to {now}" for was, now in zip(own["verdict"], own["becomes"], strict=True))
+        counts = _joined(
+            f"{count} from {words}" for words, count in sorted(kinds.items(), key=lambda i: -i[1])
+        )
+        lines.append(f"  {name} {tried:.2g} in place of {usual:.2g}: {counts}.")
+    turned = sweep[sweep[["verdict", "becomes"]].isin(["same", "different"]).all(axis=1)]
+    if len(turned):
+        where = [
+            f"{row['rung']} of {row['task_a']}/{row['hidden_a']}/{row['regimen_a']} and "
+            f"{row['task_b']}/{row['hidden_b']}/{row['regimen_b']}"
+            for row in turned.drop_duplicates([*sides, "rung"]).to_dict("records")
+        ]
+        more = f" and {len(where) - _NAMES} more" if len(where) > _NAMES else ""
+        lines.append(
+            f"  Turned from the one to the other of same and different: {'; '.join(where[:_NAMES])}{more}."
+        )
     return tuple(lines)
 
 

@@ -69,10 +69,42 @@ def test_permuted_and_rescaled_copies_are_the_same_on_every_rung(name: str) -> N
     found = ladder_of(copies(hand_derived(name)), task=name)
     assert verdicts(found) == dict.fromkeys(RUNGS, "same")
     assert found.stops_at == "circuit"
-    assert found.sentence == "The seeds of a are the same up to the circuit."
+    assert found.sentence.startswith("The seeds of a are the same up to the circuit.")
     for rung in found.rungs:
         assert (rung.share, rung.pairs, rung.effective) == (1.0, 190, 10)
         assert rung.low == pytest.approx(0.6915, abs=1e-4)
+
+
+def test_what_follows_from_the_function_says_so() -> None:
+    """Three neurons compute the minimum in one way; four, biases, or a task with several ways leave a choice."""
+    found = ladder_of(copies(MINIMUM, 10) + copies(MIRRORED, 10), task="minimum")
+    assert found.one_form == "networks of 3 neurons compute minimum in one way only"
+    assert [rung.follows for rung in found.rungs] == ["", *["function"] * 4]
+    assert found["circuit"].reason.endswith(f"follows from the function, since {found.one_form}")
+    assert found.sentence == (
+        "The seeds of a are the same up to the circuit. From the subspace on that follows from the function: "
+        "networks of 3 neurons compute minimum in one way only."
+    )
+    assert found.at(0.9)["circuit"].follows == "function"
+    table = ladder_table([found])
+    assert table["follows"].tolist() == ["", *["function"] * 4]
+    free = Network(MINIMUM.weights, [[0, 0, 0], [0]])
+    spare = Network([[*MINIMUM.weights[0], [1, 1]], [[*MINIMUM.weights[1][0], 0]]])
+    wide = Population("wide", copies(MINIMUM), task="minimum", box=(-2, 2))
+    for other in (
+        ladder_of(copies(spare), task="minimum"),
+        ladder_of(copies(MINIMUM), copies(spare), task="minimum"),
+        ladder_of(copies(free), task="minimum"),
+        ladder_of(copies(MINIMUM)),
+        ladder_of(wide),
+        ladder_of(copies(hand_derived("sort-2")), task="sort-2"),
+    ):
+        assert other["circuit"].verdict == "same"
+        assert other.one_form == ""
+        assert {rung.follows for rung in other.rungs} == {""}
+    # No other rung follows from functions that differ, and none that is not the same follows.
+    vacuous = ladder_of(copies(hand_derived("identity")), task="identity")
+    assert {rung.follows for rung in vacuous.rungs} == {""}
 
 
 def test_mirror_images_are_one_condition_and_without_the_symmetry_two() -> None:

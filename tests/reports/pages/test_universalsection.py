@@ -126,6 +126,8 @@ def test_a_bar_stands_where_the_ladder_stops() -> None:
     (bar,) = ax.lines
     assert list(np.asarray(bar.get_xdata(), dtype=float)) == [0.5, 0.5]
     assert texts(ax) == ["S", "V", "D"]
+    follows = [{**rows[0], "follows": ""}, {**rows[0], "rung": "subspace", "follows": "function"}]
+    assert texts(universalfigures.ladder(pd.DataFrame(follows), axes(), rungs=LADDER[:2])) == ["S", "s"]
     tiles = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     assert [tile.get_alpha() for tile in tiles] == [1.0, 1.0, 0.45]
 
@@ -136,7 +138,12 @@ def test_ladder_stops_are_those_of_the_table(study: FakeStudy) -> None:
     assert set(stops[stops["kind"] == "tasks"]["rung"]) == {"function"}
     assert set(stops[stops["kind"] == "regimens"]["verdict"]) == {"same"}
     assert len(stops) == len(set(ladder_names(study.tables["ladder"])))
-    assert "between regimens 3 of 3 reach the end" in said(study.tables, "The ladder")
+    assert stops["implied"].tolist() == (stops["kind"] == "regimens").tolist()
+    words = "between regimens 3 of 3 reach the end (3 since at that size the function leaves one circuit)"
+    assert words in said(study.tables, "The ladder")
+    # Studies of before have no such column.
+    before = {**study.tables, "ladder": study.tables["ladder"].drop(columns="follows")}
+    assert "between regimens 3 of 3 reach the end." in said(before, "The ladder")
     assert "Between tasks 1 of 1 stop at function (1 different)" in said(study.tables, "The ladder")
 
 

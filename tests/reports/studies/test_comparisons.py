@@ -9,7 +9,7 @@ from mathcircuits.detect import Network, hand_derived, tasks
 from mathcircuits.reports.studies.comparisons import (
     Sample,
     contrast_table,
-    ladder_table,
+    ladder_tables,
     pair_table,
     representatives,
     transplant_table,
@@ -74,7 +74,7 @@ def test_tasks_are_compared_whatever_the_number_of_inputs(samples: list[Sample])
 
 
 def test_ladders_stand_for_seeds_regimens_and_tasks(samples: list[Sample]) -> None:
-    table = ladder_table(samples)
+    table = ladder_tables(samples).ladder
     assert table.groupby("kind")["rung"].count().to_dict() == {"seeds": 20, "regimens": 5, "tasks": 15}
     own = table[(table["task_a"] == "minimum") & (table["regimen_a"] == "adam") & (table["kind"] == "seeds")]
     assert own["verdict"].tolist() == ["same"] * 5

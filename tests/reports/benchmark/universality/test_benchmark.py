@@ -33,7 +33,7 @@ from mathcircuits.reports.benchmark.universality.benchmark import (
 from mathcircuits.reports.benchmark.universality.comparing import comparison_lines
 from mathcircuits.reports.benchmark.universality.grid import ENOUGH, load_grid, parse_grids
 from mathcircuits.reports.benchmark.universality.scoring import networks_in, untrained_circuits
-from mathcircuits.reports.benchmark.universality.verdictrows import KEYS
+from mathcircuits.reports.benchmark.universality.verdictrows import KEYS, sweep_sentences
 
 TINY = """
 version = "test"
@@ -207,8 +207,8 @@ def test_what_a_run_writes(finished: tuple[Universality, Path]) -> None:
     found, out = finished
     names = {path.name for path in out.iterdir()}
     assert names >= {
-        "results.json", "verdicts.csv", "conditions.csv", "ladder.csv", "benchmark.json", "table.csv", "summary.txt",
-        "study",
+        "results.json", "verdicts.csv", "conditions.csv", "ladder.csv", "sweep.csv", "benchmark.json", "table.csv",
+        "summary.txt", "study",
     }  # fmt: skip
     content = json.loads((out / "results.json").read_text())
     assert (content["format"], content["version"]) == ("mathcircuits-universality-1", "test")
@@ -223,11 +223,40 @@ def test_what_a_run_writes(finished: tuple[Universality, Path]) -> None:
 def test_a_result_is_read_back_as_it_was(finished: tuple[Universality, Path]) -> None:
     found, out = finished
     back = VerdictResult.load(out)
-    for name in ("conditions", "verdicts", "ladder"):
+    for name in ("conditions", "verdicts", "ladder", "sweep"):
         pd.testing.assert_frame_equal(getattr(back, name), getattr(found.result, name))
     assert back.to_dict() == found.result.to_dict()
     assert len(compare(back, found.result)) == 0
     assert back.sentences == found.result.sentences
+
+
+def test_what_the_cutoffs_change_is_told(minima: VerdictResult) -> None:
+    usual = minima.ladder.set_index("rung")["verdict"]
+    assert [usual[rung] for rung in minima.sweep["rung"]] == minima.sweep["verdict"].tolist()
+    assert (minima.sweep["verdict"] != minima.sweep["becomes"]).all()
+    row = minima.ladder.iloc[0]
+    sides = {name: row[name] for name in minima.ladder.columns if name.endswith(("_a", "_b"))}
+    made = [
+        {**sides, "rung": rung, "cutoff": "circuits the same from", "usual": 0.9, "tried": 0.8, "verdict": was,
+         "becomes": now}
+        for rung, was, now in (("circuit", "partial", "same"), ("units", "different", "same"))
+    ]  # fmt: skip
+    assert sweep_sentences(pd.DataFrame(made), minima.ladder) == (
+        "2 of the ladder's 5 rungs change their verdict at some other cut-off:",
+        "  circuits the same from 0.8 in place of 0.9: 1 from partial to same and 1 from different to same.",
+        "  Turned from the one to the other of same and different: units of minimum/4/networks and minimum/4/networks.",
+    )
+    assert sweep_sentences(minima.sweep.iloc[:0], minima.ladder) == (
+        "No verdict of the ladder's 5 rungs changes with its cut-offs.",
+    )
+    assert sweep_sentences(minima.sweep, minima.ladder.iloc[:0]) == ()
+
+
+def test_a_result_of_before_has_no_sweep(minima: VerdictResult, tmp_path: Path) -> None:
+    content = minima.to_dict()
+    del content["sweep"]
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    assert VerdictResult.load(tmp_path).sweep.empty
 
 
 SCRIPT = """
