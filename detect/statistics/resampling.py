@@ -127,7 +127,7 @@ class Contrast:
         effect: mean similarity within groups minus across them, every group counting once.
         low, high: its interval over networks, at `confidence`; NaN where a group has two networks only, since these
             show no spread.
-        p: chance of a smallest contrast at least as large if the groups meant nothing (permutation test).
+        p: chance of a smallest contrast at least as large if the groups meant nothing: the larger of two tests.
         within, across: the two means, over groups and over pairs of groups.
         contrasts: each group's own: its mean within minus its mean to the other groups; one network alone has none.
         spread: the largest minus the smallest mean within a group: how differently tight the groups are.
@@ -170,17 +170,21 @@ def within_across(
     another (`spread`) raises the one's contrast by what it lowers the other's, if similarity is minus a squared
     distance or a scalar product. The test asks for the smallest contrast, so that within is more alike in every group:
     about one centre the widest group's own is at most 0, whatever the measure and the sizes, so that unequal spreads
-    alone are no finding. Pairs that share a network are not independent, so the labels of the *networks* are permuted
-    (a Mantel-type test, one-sided). The interval is by leaving each network out in turn (the jackknife of a statistic
-    of several samples: Arvesen, Ann. Math. Stat. 40, 1969), with the degrees of freedom of Satterthwaite (Biometrics
-    Bull. 2, 1946).
+    alone are no finding. Pairs that share a network are not independent, so networks are drawn anew and not pairs, in
+    two ways, and the larger p counts. The labels of the networks are permuted (a Mantel-type test, one-sided); that
+    takes a small wide group for a finding too often, since most networks that change places with its own are of a
+    tight one. And each network is turned over about the centre of all: of the similarity less both networks' own
+    means the sign changes with every network turned. That keeps each group's spread, and is right where networks lie
+    symmetrically about their group's centre. The interval is by leaving each network out in turn (the jackknife of a
+    statistic of several samples: Arvesen, Ann. Math. Stat. 40, 1969), with the degrees of freedom of Satterthwaite
+    (Biometrics Bull. 2, 1946).
 
     Args:
         matrix: [m, m] similarities between networks, symmetric, larger is more alike (give minus a distance);
             the diagonal is not used.
         groups: the group (task) of each network [m].
-        seed: of the permutations.
-        draws: how many permutations.
+        seed: of the draws.
+        draws: how many permutations, and how many times networks are turned over.
         confidence: of the interval.
 
     Raises:
@@ -222,8 +226,11 @@ def within_across(
     # Rounding must not decide between the data and a relabelling that amounts to the same groups.
     slack = ROUNDING * max(1.0, float(np.abs(M).max()))
     least = np.nanmin(own) - slack
-    permuted = (np.nanmin(_contrasts(_block_means(M, member[rng.permutation(len(M))]))) for _ in range(draws))
-    p = (1 + sum(value >= least for value in permuted)) / (1 + draws)
+    permuted = (_smallest(M, member[rng.permutation(len(M))]) for _ in range(draws))
+    own_means, rest = _additive(M)
+    signs = (rng.choice([-1.0, 1.0], len(M)) for _ in range(draws))
+    turned = (_smallest(own_means + rest * np.outer(sign, sign), member) for sign in signs)
+    p = max((1 + sum(value >= least for value in drawn)) / (1 + draws) for drawn in (permuted, turned))
 
     effect = _effect(means)
     half = _half_width(M, labels, member, confidence)
@@ -258,6 +265,23 @@ def _contrasts(means: Array) -> Array:
     """Each group's mean within minus its mean to the others [g], every other group counting once."""
     others = (means.sum(axis=1, where=~np.eye(len(means), dtype=bool))) / (len(means) - 1)
     return np.asarray(np.diag(means) - others)
+
+
+def _smallest(M: Array, member: Array) -> float:
+    return float(np.nanmin(_contrasts(_block_means(M, member))))
+
+
+def _additive(M: Array) -> tuple[Array, Array]:
+    """Similarities [m, m] as what the two networks have on average, and the rest; the diagonals are 0.
+
+    The averages are those of a round robin, without a network's similarity to itself (Warner, Kenny & Stoto, J. Pers.
+    Soc. Psychol. 37, 1979). Of minus squared distances the rest is about twice the scalar product from the centre.
+    """
+    m, off = len(M), ~np.eye(len(M), dtype=bool)
+    mean = M.sum() / (m * (m - 1))
+    own = (m - 1) / (m - 2) * (M.sum(axis=1) / (m - 1) - mean)
+    both = (mean + own[:, None] + own) * off
+    return both, M - both
 
 
 def _effect(means: Array) -> float:
