@@ -86,7 +86,7 @@ def run_study(
             )
         display.stage("tables")
         clock = time.perf_counter()
-        write_tables(finished, folder, display.stage, checked.factors)
+        write_tables(finished, folder, display.stage, checked.factors, checked.fibre)
         seconds["tables"] = time.perf_counter() - clock
         record(folder, cells, outcomes, seconds, started)
         display.stage("page")

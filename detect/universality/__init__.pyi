@@ -6,6 +6,8 @@ from .fibres.matched_norms import MatchedScale as MatchedScale
 from .fibres.matched_norms import scale_of_norm as scale_of_norm
 from .fibres.members import Agreement as Agreement
 from .fibres.members import Fibre as Fibre
+from .fibres.nulls import FibreNull as FibreNull
+from .fibres.nulls import fibre_null as fibre_null
 from .fibres.sampling import fibre as fibre
 from .forced_errors import form_error as form_error
 from .holders import carriers as carriers

@@ -14,6 +14,7 @@ from ..studies.schema import Tables
 from ..wording import number, percent
 from .columns import pick
 from .htmltables import Column, TableView, table_view
+from .pagetables import mechanism_view
 from .selections import rows_of
 from .templating import render
 from .views import FigureView, StudyLike, figure_view
@@ -160,6 +161,9 @@ def factor_tables(tables: Tables) -> Iterator[TableView]:
             ),
             source="tables/norm_shares.parquet",
         )
+    mechanisms = mechanism_view(tables)
+    if mechanisms.rows:
+        yield mechanisms
 
 
 def _largest(rows: pd.DataFrame) -> dict[Any, Any]:

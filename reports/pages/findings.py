@@ -52,6 +52,7 @@ def findings(tables: Tables) -> list[Finding]:
         *regimen_findings(tables),
         *universal_findings(tables),
         *_verdicts(tables),
+        *_mechanisms(tables),
         *_ensembles(tables),
         *_derived(tables),
         *_failed(tables),
@@ -257,6 +258,24 @@ def _apart(rows: pd.DataFrame) -> str:
     if further or missing:
         text += f"; further off are {thousands(further)}, and {thousands(missing)} have no certificate"
     return text + "."
+
+
+def _mechanisms(tables: Tables) -> list[Finding]:
+    """What a bias selects among the ways to compute a task, and what the function leaves to the seed."""
+    rows = rows_of(tables, "mechanisms")
+    if rows.empty:
+        return []
+    said = {
+        "selected": "Training selects a way to compute its task, as predicted",
+        "free": "The seed decides, as the function alone leaves it",
+    }
+    found = []
+    for name, words in said.items():
+        chosen = rows[rows["verdict"] == name]
+        if len(chosen):
+            ways = chosen.rename(columns={"name": "feature"})
+            found.append(Finding(f"Forms, {name}", f"{words}: {_names(ways)}.", "mechanisms", name))
+    return found
 
 
 def _names(rows: pd.DataFrame) -> str:

@@ -43,6 +43,7 @@ def table_views(tables: Tables) -> Iterator[TableView]:
         _program_table,
         _circuit_table,
         _census_table,
+        mechanism_view,
         _kink_table,
         _rank_table,
         _candidate_table,
@@ -352,6 +353,32 @@ def _census_table(tables: Tables) -> TableView:
     caption = "How many functional classes and gauges the solved networks fall into."
     rows = in_order(rows_of(tables, "census"))
     return table_view(rows, "census", caption, columns, source="tables/census.parquet")
+
+
+def mechanism_view(tables: Tables) -> TableView:
+    """The forms of each condition beside their prediction and the fibre."""
+    columns = pick(
+        "mechanisms",
+        *CONDITION_COLUMNS,
+        Column("name", "form", "long"),
+        Column("verdict", "verdict", "verdict"),
+        "found",
+        Column("n", "solved", help="networks that were free to lack it"),
+        Column("value", "share, interval", "interval"),
+        Column("predicted", "predicted by", help="the bias that predicts this form for the task"),
+        Column(
+            "fibre_value",
+            "fibre",
+            "percent",
+            "share of the networks that compute the task, at the init's scale",
+        ),
+        Column("matched_value", "at the norm", "percent", "the same, at the norms that were observed"),
+        Column("fibre", "how it was drawn", "long"),
+        Column("reason", "why", "long"),
+    )
+    caption = "Each form, whether it is predicted, and what the function alone would give."
+    rows = in_order(rows_of(tables, "mechanisms"))
+    return table_view(rows, "mechanisms", caption, columns, source="tables/mechanisms.parquet")
 
 
 def _kink_table(tables: Tables) -> TableView:

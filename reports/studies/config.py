@@ -91,6 +91,8 @@ class StudyConfig(BaseModel):
             `regimens` nor a `grid`.
         reads: `"all"`, or `"forms"`: of each network its loss, its form and its norm alone, hundredths of a second in
             place of tenths.
+        fibre: particles by which the fibre of every condition is drawn, such as 1000, for the verdicts `selected` and
+            `free`; by default none is. It takes minutes a condition.
         grid: tables of these fields, each a part of the study; without any the fields above are the study.
 
     Raises:
@@ -122,6 +124,7 @@ class StudyConfig(BaseModel):
     steps: int | None = None
     factors: Factors | None = None
     reads: Literal["all", "forms"] = "all"
+    fibre: int | None = Field(default=None, ge=2)
     grid: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, **fields: Any) -> None:
@@ -351,6 +354,8 @@ class StudyConfig(BaseModel):
             del plain["regimens"]
         if self.reads == "all":
             del plain["reads"]
+        if self.fibre is None:
+            del plain["fibre"]
         return plain
 
 

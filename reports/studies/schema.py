@@ -20,7 +20,7 @@ Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
 NETWORK: dict[str, Kind] = {"network": "text", **CONDITION, "seed": "int", "population": "text"}
 #: The columns of the table of networks that effects and shares by norm are made of.
-FORMED = (*CONDITION, "population", "form", "path_norm", "excess")
+FORMED = (*CONDITION, "population", "form", "path_norm", "excess", "threshold")
 COLUMNS: dict[str, dict[str, Kind]] = {
     "networks": {
         **NETWORK,
@@ -282,6 +282,30 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "forced_below": "float",
         "apart": "int",
         "uncertified": "int",
+    },
+    "mechanisms": {
+        **CONDITION,
+        "name": "text",
+        "found": "int",
+        "n": "int",
+        "value": "float",
+        "low": "float",
+        "high": "float",
+        "forced": "bool",
+        "predicted": "text",
+        "fibre_value": "float",
+        "fibre_low": "float",
+        "fibre_high": "float",
+        "fibre_n": "float",
+        "matched_value": "float",
+        "matched_low": "float",
+        "matched_high": "float",
+        "matched_n": "float",
+        "fibre": "text",
+        "verdict": "text",
+        "reason": "text",
+        "p_beyond": "float",
+        "p_within": "float",
     },
     "effects": {
         "task": "text",

@@ -32,6 +32,7 @@ def write_tables(
     out: Path,
     stage: Callable[[str], None] | None = None,
     factors: Factors | None = None,
+    fibre: int | None = None,
 ) -> None:
     """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
 
@@ -41,19 +42,29 @@ def write_tables(
         cells: the finished cells; out: the study's folder.
         stage: is told what is being worked on, where somebody wants to know.
         factors: what the study crosses: their levels become columns of every table that names regimens.
+        fibre: particles of the fibres that mechanisms are held against; None for none.
     """
     from filelock import FileLock
 
     from .factorial.effects import effects_table
     from .factorial.normshares import norm_share_table
+    from .mechanisms import mechanism_table
 
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
         listed = list(cells)
         write = _write_forms if all(cell.reads == "forms" for cell in listed) else _write_everything
-        with _writers(out, factors) as add:
+        with _writers(out, factors) as add_rows:
+            census: list[pd.DataFrame] = []
+
+            def add(name: str, frame: pd.DataFrame) -> None:
+                if name == "census":
+                    census.append(frame)
+                add_rows(name, frame)
+
             networks = write(listed, out, stage or _unsaid, add)
+            add("mechanisms", mechanism_table(census, networks, fibre, stage or _unsaid))
             add("norm_shares", norm_share_table(networks))
             if factors is not None:
                 (stage or _unsaid)("tables: effects")
