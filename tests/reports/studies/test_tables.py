@@ -22,6 +22,7 @@ from mathcircuits.reports.studies.circuitry import (
     read_circuitry,
 )
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
+from mathcircuits.reports.studies.mechanisms import mechanism_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
 from mathcircuits.reports.studies.tables import Condition, split_arguments
 
@@ -400,6 +401,7 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "transplants": comparisons.transplant_table([]),
         # Made of all conditions of a study with factors.
         "effects": empty("effects"),
+        "mechanisms": mechanism_table([], empty("networks"), None, print),
         "norm_shares": norm_share_table(made.network_table(condition, neurons, orbits)),
     }
     assert set(frames) == set(COLUMNS)
