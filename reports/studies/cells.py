@@ -123,8 +123,10 @@ def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
     lock = out / ".locks" / f"{cell.key}.lock"
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
+        # A lock's file stays: without one nobody has begun, and nothing can be left.
+        begun = lock.is_file()
         with FileLock(lock, timeout=-1 if wait else 0):
-            return _run_locked(cell, out)
+            return _run_locked(cell, out, begun)
     except Timeout:
         return Outcome(cell.key, "busy")
     except NotImplementedError:
@@ -139,11 +141,12 @@ def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
         ) from None
 
 
-def _run_locked(cell: Cell, out: Path) -> Outcome:
+def _run_locked(cell: Cell, out: Path, begun: bool) -> Outcome:
     trouble = out / "networks" / f"{cell.key}.error.txt"
     seconds: dict[str, float] = {}
     try:
-        sweep(out / "networks", cell.key)
+        if begun:  # it looks at every file of the folder, of which a crossing has tens of thousands
+            sweep(out / "networks", cell.key)
         if cell.finished(out):
             return Outcome(cell.key, "kept")
         status: Literal["done", "read"] = "read"
