@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _A_PARAMETER, _A_DRAW, _A_PAIR = 3e-10, 1.5e-8, 1e-9
 #: Seconds that the reading of one network takes: with one hidden layer, with several, and of a cell with none.
 _A_SHALLOW, _A_DEEP, _A_CELL = 0.03, 0.25, 0.1
-#: The same where the forms of shallow networks alone are read.
-_A_FORM, _A_FORM_CELL = 0.004, 0.02
+#: The same where the forms of shallow networks alone are read: of cells of four networks, half goes into their batches.
+_A_FORM, _A_FORM_CELL = 0.005, 0.05
 #: Seconds that the compression of one network takes, with one hidden layer and with several.
 _COMPRESSED, _COMPRESSED_DEEP = 0.05, 0.5
 #: Seconds between two lines in a pipe: a log of an hour stays at a hundred lines.
