@@ -190,6 +190,7 @@ def _one(
                 "q": 1e-3,
                 "tautology": False,
                 "readable": readable,
+                "by_construction": False,
                 "neuron": 0,
                 "cosine": 1.0,
             }
@@ -351,6 +352,7 @@ def _condition(
                 "null_prevalence": 0.02,
                 "p": 1e-9,
                 "q": 1e-8 if found else 0.8,
+                "by_construction": False,
             }
         )
     for population in ("trained", "untrained"):

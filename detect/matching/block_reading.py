@@ -14,6 +14,7 @@ from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
 from .layer import Layer, duplicates
 from .nulls.conditional import evidence
+from .nulls.constructed import as_few_weights, constructed_p, construction
 from .nulls.incoming import Evidence, Incoming
 from .nulls.names import NullName
 from .nulls.neuron_nulls import NeuronNull, atoms_of, neuron_null, scores_of
@@ -34,6 +35,8 @@ Bools = npt.NDArray[np.bool_]
 #: Multiply-adds that the search for where silent neurons of a layer act may cost, a second on one core; and the probes
 #: that it starts from.
 _RARE_BUDGET, _STARTS = 1e10, 16
+#: A match by weights is of at most so many variables.
+_MOST_VARIABLES = 3
 #: A label of a neuron that is constant where it is alive.
 CONSTANT = -1
 
@@ -44,6 +47,7 @@ class BlockReading:
 
     Attributes:
         status, label: texts and indices into `features` (-1 for a constant, -2 for none).
+        free_p: p where the zeros and the grid of a layer that was pruned or quantised are not held against it.
         draws: how many null draws vouch for p; infinite where p is not extrapolated beyond them.
         probes: what the neurons were compared with.
         mixtures: a `mixtures.Mixture` for each neuron that was decomposed, else None.
@@ -61,6 +65,7 @@ class BlockReading:
     scale: Array
     offset: Array
     p: Array
+    free_p: Array
     q: Array
     draws: Array
     tested: Bools
@@ -153,6 +158,7 @@ def read_block(
     fits = replace(fits, label=np.where(constant, CONSTANT, fits.label))
     fits, contribution = _with_rare(layer, fits, effects.contribution, rare, taken)
     vacuous = fits.vacuous & ~taken
+    p = np.where(state.tested, fits.p, np.nan)
     return BlockReading(
         block=layer.block,
         features=fits.features,
@@ -164,7 +170,8 @@ def read_block(
         unexplained=fits.unexplained,
         scale=fits.scale,
         offset=fits.offset,
-        p=np.where(state.tested, fits.p, np.nan),
+        p=_of_its_construction(layer, p, taken, nulls, laws),
+        free_p=p,
         q=np.full(layer.shape, np.nan),
         draws=fits.draws,
         tested=state.tested,
@@ -178,6 +185,33 @@ def read_block(
         weight_nulls=weight_nulls,
         skipped=(*skipped, *effects.skipped, *((not_looked,) if not_looked else ())),
     )
+
+
+def _of_its_construction(
+    layer: Layer, p: Array, taken: Bools, nulls: Sequence[NeuronNull], laws: Sequence[str]
+) -> Array:
+    """p [networks, units] with those of pruned and quantised layers beside layers of the same zeros or grid."""
+    if layer.stack is None:
+        return p
+    worst = p.copy()
+    weights, biases = layer.stack.weights[layer.block], layer.stack.biases[layer.block]
+    for k in np.flatnonzero((p <= ALPHA).any(axis=1)):
+        kind = construction(weights[k])
+        if kind is None:
+            continue
+        variables = layer.probes.X if layer.previous is None else layer.previous[k]
+        for unit in map(int, np.flatnonzero(p[k] <= ALPHA)):
+            if not taken[k, unit]:
+                own = constructed_p(
+                    weights[k], unit, float(biases[k, unit]), kind, variables, layer.architecture, layer.block,
+                    layer.probes, nulls[0], laws,
+                )  # fmt: skip
+            elif np.count_nonzero(weights[k, unit]) <= _MOST_VARIABLES:
+                own = as_few_weights(weights[k], unit, kind)
+            else:
+                own = 0.0
+            worst[k, unit] = max(p[k, unit], own)
+    return worst
 
 
 def _nothing(layer: Layer) -> _Fits:

@@ -83,3 +83,17 @@ SERIES = 1e-4
 #: A weight that is left where copies of a variable cancel, beside the layer's largest: rounding. Used by weight
 #: patterns.
 CANCELLED_WEIGHT = 1e-12
+
+# Layers that were pruned or quantised, used by the null of constructed layers
+
+#: A layer of fewer weights shows no construction: what it has may have been learned and rounded. A count; five neurons
+#: of two inputs have fewer.
+SMALLEST_LAYER = 12
+#: Pruned: at least this share of a layer's weights is exactly 0. Eight neurons of two to six inputs of which three hold
+#: one exact feature each stay below it.
+PRUNED_SHARE = 1 / 3
+#: So many rows of weights of several sizes on one grid, or beside exact zeros, are no rounding by hand; a count.
+MIXED_ROWS = 4
+#: Quantised to values of no common step: at least this share of the weights repeats another's size, which weights of
+#: floating point do not.
+TIED_SHARE = 0.25

@@ -26,7 +26,7 @@ from ..networks.stacks import Stack
 from ..statistics.criteria import TINY
 from ..statistics.multiple_testing import benjamini_hochberg
 from .criteria import ALPHA, DECADES, READ
-from .nulls.direction_nulls import panel_p
+from .nulls.direction_nulls import constructed_p, panel_p
 from .nulls.names import NullName, known_null
 from .read_outs import (
     LOG2_FIT,
@@ -52,7 +52,7 @@ MAX_WORK = 300_000
 LIGHT_WIDTH, LIGHT_WORK, LIGHT_INPUTS = 64, 18_500, 8
 DIRECTION_COLUMNS = (
     "layer", "feature", "on", "scope", "unexplained", "untrained", "gap", "p", "q", "tautology", "readable",
-    "neuron", "cosine",
+    "by_construction", "neuron", "cosine",
 )  # fmt: skip
 
 
@@ -80,8 +80,9 @@ def match_directions(
         One row per non-linear layer and feature, columns `DIRECTION_COLUMNS`: held-out 1 - R^2
         (`unexplained`), the null's median (`untrained`), `gap` in decades, p and q (per layer, over features),
         `tautology` (in the span of the outputs and the inputs that can be decoded: says something of the
-        function, not of the mechanism), `readable`, and the neuron whose weight in the decoder is largest, with
-        the decoder's cosine to it.
+        function, not of the mechanism), `readable`, `by_construction` (it would be readable if the layer had not been
+        pruned or quantised; p and `untrained` are beside networks that were), and the neuron whose weight in the
+        decoder is largest, with the decoder's cosine to it.
 
     Examples:
         >>> from ..networks.network import Network
@@ -112,11 +113,16 @@ def match_directions(
 
 @dataclass(frozen=True, eq=False)
 class LayerReading:
-    """What can be read from one layer, each array [networks, K]."""
+    """What can be read from one layer, each array [networks, K].
+
+    `free_untrained` and `free_p` do not hold the zeros and the grid of a pruned or quantised layer against it.
+    """
 
     unexplained: Array
     untrained: Array
     p: Array
+    free_untrained: Array
+    free_p: Array
     tautology: npt.NDArray[np.bool_]
     neuron: npt.NDArray[np.intp]
     cosine: Array
@@ -231,11 +237,25 @@ def _read_layer(judge: _Judge, block: int, fit: Array, test: Array, outputs: Arr
     p = np.max([p for p, _ in found], axis=0)
     # The law whose null networks read the feature best is the one to beat.
     median = np.min([median for _, median in found], axis=0)
+    made = (
+        []
+        if judge.stack is None
+        else [constructed_p(judge.stack, block, law, targets, errors) for law in judge.laws]
+    )
     length = np.sqrt((weights**2).sum(axis=1))
     neuron = np.abs(weights).argmax(axis=1)
     cosine = np.abs(weights).max(axis=1) / np.where(length > 0, length, 1.0)
     tautology = _tautologies(fit, test, outputs, fit.shape[1], errors, targets)
-    return LayerReading(errors, median, p, tautology, neuron, cosine)
+    return LayerReading(
+        unexplained=errors,
+        untrained=np.min([median, *(m for _, m in made)], axis=0),
+        p=np.max([p, *(own for own, _ in made)], axis=0),
+        free_untrained=median,
+        free_p=p,
+        tautology=tautology,
+        neuron=neuron,
+        cosine=cosine,
+    )
 
 
 def _tautologies(
@@ -270,6 +290,13 @@ def _residual(fit: Array, test: Array, y_fit: Array, y_test: Array) -> Array:
     return np.asarray(((y_test - y_centre - (test - centre) @ weights) ** 2).mean(axis=0))
 
 
+def _declared(unexplained: Array, untrained: Array, p: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Gap, q and what is readable, [networks, K] each."""
+    q = np.stack([benjamini_hochberg(row) for row in p])
+    gap = np.log10(untrained) - np.log10(unexplained)
+    return gap, q, (unexplained <= READ) & (gap >= DECADES) & (q <= ALPHA)
+
+
 def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.DataFrame:
     """The tidy table of all read-outs: `network` (position in the stack), then `DIRECTION_COLUMNS`."""
     import pandas as pd
@@ -282,9 +309,8 @@ def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.Da
     parts = []
     for layer, reading in enumerate(readings):
         networks, count = reading.p.shape
-        q = np.stack([benjamini_hochberg(row) for row in reading.p])
-        gap = np.log10(reading.untrained) - np.log10(reading.unexplained)
-        readable = (reading.unexplained <= READ) & (gap >= DECADES) & (q <= ALPHA)
+        gap, q, readable = _declared(reading.unexplained, reading.untrained, reading.p)
+        _, _, free = _declared(reading.unexplained, reading.free_untrained, reading.free_p)
         parts.append(
             pd.DataFrame(
                 {
@@ -300,6 +326,7 @@ def direction_frame(readings: Sequence[LayerReading], targets: Targets) -> pd.Da
                     "q": q.ravel(),
                     "tautology": reading.tautology.ravel(),
                     "readable": readable.ravel(),
+                    "by_construction": (free & ~readable).ravel(),
                     "neuron": reading.neuron.ravel(),
                     "cosine": reading.cosine.ravel(),
                 }

@@ -171,14 +171,19 @@ def read_blocks(
     ]
     if not blocks:
         return ()
-    p = np.concatenate([b.p for b in blocks], axis=1)
     draws = np.concatenate([b.draws for b in blocks], axis=1)
-    q = np.stack([benjamini_hochberg(row, draws=own) for row, own in zip(p, draws, strict=True)])
+    q, free_q = (
+        np.stack([benjamini_hochberg(row, draws=own) for row, own in zip(p, draws, strict=True)])
+        for p in (np.hstack([b.p for b in blocks]), np.hstack([b.free_p for b in blocks]))
+    )
     ends = np.cumsum([b.p.shape[1] for b in blocks])
     read = []
-    for b, own in zip(blocks, np.split(q, ends[:-1], axis=1), strict=True):
+    parts = (np.split(values, ends[:-1], axis=1) for values in (q, free_q))
+    for b, own, free in zip(blocks, *parts, strict=True):
         status = b.status.copy()
-        status[(status == "unmatched") & (own <= ALPHA)] = "matched"
+        tested = status == "unmatched"
+        status[tested & (free <= ALPHA)] = "by construction"
+        status[tested & (own <= ALPHA)] = "matched"
         read.append(replace(b, q=own, status=status))
     return _with_mixtures(read, architecture, forward, probes_by_block, laws, deep=deep)
 

@@ -19,8 +19,8 @@ from ..errors import InputError
 from ..features.catalogues import Catalogue
 from ..matching.ablation import mean_ablation, one_feature
 from ..matching.correlations import box_bounds, live_and_bent, unit_vectors
-from ..matching.criteria import HELD, USED
-from ..matching.nulls.kept_offsets import lengths, nearest_point, redrawn, scale_free
+from ..matching.criteria import ALPHA, HELD, USED
+from ..matching.nulls.kept_offsets import constructed_layers, lengths, nearest_point, redrawn, scale_free
 from ..matching.nulls.names import NullName, known_null
 from ..matching.probes import Probes, depth_of, probes_for
 from ..networks.architecture import Architecture
@@ -39,7 +39,18 @@ Array = npt.NDArray[np.float64]
 #: offsets, which are drawn anew for every population, half as many, and each network at least so often.
 _NULL_NEURONS, _OWN_NEURONS, _LEAST_COPIES = 20_000, 10_000, 8
 _VERSION = 2
-ENSEMBLE_COLUMNS = ("layer", "feature", "on", "found", "n", "prevalence", "null_prevalence", "p", "q")
+ENSEMBLE_COLUMNS = (
+    "layer",
+    "feature",
+    "on",
+    "found",
+    "n",
+    "prevalence",
+    "null_prevalence",
+    "p",
+    "q",
+    "by_construction",
+)
 
 
 def match_ensemble(
@@ -72,7 +83,8 @@ def match_ensemble(
         catalogue: the features to look for; by default the installed ones.
 
     Returns:
-        One row per non-linear layer and feature, columns `ENSEMBLE_COLUMNS`, smallest p first.
+        One row per non-linear layer and feature, columns `ENSEMBLE_COLUMNS`, smallest p first. `by_construction`
+        marks what would be found if no layer had been pruned or quantised; p is beside networks that were.
 
     Examples:
         >>> from ..features.task import hand_derived
@@ -96,7 +108,8 @@ def match_ensemble(
         )
         holds, used = _held_features(stack, block, probes, max_unexplained)
         found = holds.sum(axis=0)
-        worst = np.zeros(len(probes.features))
+        worst, free = np.zeros(len(probes.features)), np.zeros(len(probes.features))
+        made = any(k <= block for _, k in constructed_layers(stack))
         expected = np.zeros(len(probes.features))
         for law in known_laws(init):
             if conditional:
@@ -106,6 +119,11 @@ def match_ensemble(
             chance = 1.0 - (1.0 - rate) ** used[:, None]
             p = [poisson_binomial_tail(int(found[k]), chance[:, k]) for k in range(len(found))]
             worst, expected = np.maximum(worst, p), np.maximum(expected, chance.mean(axis=0))
+            free = np.maximum(free, p)
+            if made:
+                chance = _constructed_chances(stack, block, law, probes, max_unexplained, seed)
+                p = [poisson_binomial_tail(int(found[k]), chance[:, k]) for k in range(len(found))]
+                worst, expected = np.maximum(worst, p), np.maximum(expected, chance.mean(axis=0))
         on = np.empty(len(found), dtype=object)
         on[:] = [f.on for f in probes.features]
         parts.append(
@@ -119,6 +137,7 @@ def match_ensemble(
                     "prevalence": found / len(stack),
                     "null_prevalence": expected,
                     "p": worst,
+                    "free": free,
                 }
             )
         )
@@ -126,6 +145,7 @@ def match_ensemble(
         return pd.DataFrame(columns=list(ENSEMBLE_COLUMNS))
     frame = pd.concat(parts, ignore_index=True)
     frame["q"] = benjamini_hochberg(frame["p"].to_numpy())
+    frame["by_construction"] = (benjamini_hochberg(frame["free"].to_numpy()) <= ALPHA) & (frame["q"] > ALPHA)
     return frame.sort_values("p", kind="stable", ignore_index=True)[list(ENSEMBLE_COLUMNS)]
 
 
@@ -182,8 +202,7 @@ def _own_rates(stack: Stack, block: int, law: str, probes: Probes, held: float, 
     average, one of them added: so no rate is 0, and none is an average over other networks' offsets.
     """
     rng = np.random.default_rng([seed, block, zlib.crc32(law.encode())])
-    networks = np.clip(2 * _OWN_NEURONS / stack.architecture.sizes[block + 1], 400, 10_000)
-    copies = max(_LEAST_COPIES, int(np.ceil(networks / len(stack))))
+    copies = _copies(stack, block)
     step = _at_once(stack.architecture, probes)
     count, total = np.zeros((len(stack), len(probes.features))), np.zeros(len(stack))
     apart = _without_copies(stack, block, probes)
@@ -195,6 +214,27 @@ def _own_rates(stack: Stack, block: int, law: str, probes: Probes, held: float, 
             total[k] += used.sum()
     shared = (count.sum(axis=0) + 1.0) / (total.sum() + 1.0)
     return np.asarray((count + shared) / (total + 1.0)[:, None])
+
+
+def _copies(stack: Stack, block: int) -> int:
+    """How often each network is drawn anew."""
+    networks = np.clip(2 * _OWN_NEURONS / stack.architecture.sizes[block + 1], 400, 10_000)
+    return max(_LEAST_COPIES, int(np.ceil(networks / len(stack))))
+
+
+def _constructed_chances(stack: Stack, block: int, law: str, probes: Probes, held: float, seed: int) -> Array:
+    """P(a network holds feature k in a used neuron) in copies with its zeros or its grid [networks, K].
+
+    Counted by networks, since neurons of one axis are of one feature or of opposite ones, and never independent.
+    """
+    rng = np.random.default_rng([seed, block, zlib.crc32(law.encode()), 1])
+    copies = _copies(stack, block)
+    count = np.zeros((len(stack), len(probes.features)))
+    for k in range(len(stack)):
+        null = redrawn(stack[k : k + 1], copies, law, rng, nearest_point(probes.box), constructed=True)
+        count[k] = _held_features(null, block, probes, held)[0].sum(axis=0)
+    shared = (count.sum(axis=0) + 1.0) / (copies * len(stack) + 1.0)
+    return np.asarray((count + shared) / (copies + 1.0))
 
 
 def _without_copies(stack: Stack, block: int, probes: Probes) -> Stack:

@@ -332,6 +332,7 @@ def _evidence(tables: Tables) -> list[Finding]:
     shares = used["status"].value_counts(normalize=True)
     words = {
         "matched": "match a feature more closely than untrained neurons would",
+        "by construction": "match one because their weights were pruned or quantised",
         "vacuous": "bear a label that an untrained network earns as easily, which proves nothing",
         "unmatched": "match nothing closely enough to tell",
     }

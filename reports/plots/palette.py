@@ -170,6 +170,7 @@ CAUSES = MappingProxyType(
 STATUSES = MappingProxyType(
     {
         "matched": "holds the feature, beyond what untrained networks show",
+        "by construction": "holds the feature, as weights that were pruned or quantised make it",
         "polysemantic": "holds two or more features at once",
         "vacuous": "looks like the feature, but so do untrained neurons here",
         "linear": "always active on the box: part of a straight line",

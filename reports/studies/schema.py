@@ -78,6 +78,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "q": "float",
         "tautology": "bool",
         "readable": "bool",
+        "by_construction": "bool",
         "neuron": "int",
         "cosine": "float",
     },
@@ -372,6 +373,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "null_prevalence": "float",
         "p": "float",
         "q": "float",
+        "by_construction": "bool",
     },
 }
 #: The pandas dtype of every kind.

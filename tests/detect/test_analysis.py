@@ -20,7 +20,7 @@ def test_a_hand_derived_network_is_read_whole() -> None:
     assert repr(a) == "Analysis(2-3-1, task=minimum, 3 of 3 neurons matched)"
     html = a._repr_html_()
     assert "greaterness" in html
-    assert "untrained networks (uniform init)" in html
+    assert "direction drawn anew (uniform init)" in html
 
 
 def test_the_json_is_strict_and_round_trips_the_tables() -> None:

@@ -24,7 +24,7 @@ from ...statistics.null_cache import Arrays, Unkeyed, kept_arrays
 from ...statistics.tails import Tail
 from ..criteria import ALPHA, DECADES, READ
 from ..read_outs import Targets, held_out_errors
-from .kept_offsets import lengths, masses, nearest_point, redrawn, scale_free
+from .kept_offsets import constructed_layers, lengths, masses, nearest_point, redrawn, scale_free
 from .names import NullName
 
 Array = npt.NDArray[np.float64]
@@ -91,6 +91,19 @@ def panel_p(
     return p, median
 
 
+def constructed_p(stack: Stack, block: int, law: str, targets: Targets, errors: Array) -> tuple[Array, Array]:
+    """p and the null's median as `panel_p` gives them, beside networks with the zeros or the grid of their layers.
+
+    Where no layer up to the block was pruned or quantised, p is 0 and the median infinite: nothing is held against it.
+    """
+    p, median = np.zeros(errors.shape), np.full(errors.shape, np.inf)
+    own = _up_to(stack, block)
+    for k in sorted({network for network, _ in constructed_layers(own)}):
+        panel = _own_panel(own[k : k + 1], block, law, targets, errors[k], constructed=True)
+        p[k], median[k] = panel.p(errors[k][None])[0], panel.median
+    return p, median
+
+
 def _up_to(stack: Stack, block: int) -> Stack:
     """The networks up to a layer, read by one number that weighs each neuron as all that reads it does."""
     shape = stack.architecture
@@ -112,7 +125,9 @@ def _without_offsets(stack: Stack) -> npt.NDArray[np.bool_]:
     return np.asarray(np.all(zero, axis=0))
 
 
-def _own_panel(network: Stack, block: int, law: str, targets: Targets, errors: Array) -> PanelNull:
+def _own_panel(
+    network: Stack, block: int, law: str, targets: Targets, errors: Array, *, constructed: bool = False
+) -> PanelNull:
     """The panel of one network, drawn until nothing more can be declared of its errors [K]."""
     most = _PANEL if network.architecture.sizes[block + 1] <= _WIDE else _WIDE_PANEL
     key = hashlib.sha256(f"{network.architecture!r}|{block}|{law}|{targets.key}".encode())
@@ -124,7 +139,7 @@ def _own_panel(network: Stack, block: int, law: str, targets: Targets, errors: A
         *((n, slack) for n, slack in zip(_STEPS, _SLACK, strict=True) if n < most),
         (most, 1.0),
     ):
-        null = redrawn(network, count - len(drawn), law, rng, origin)
+        null = redrawn(network, count - len(drawn), law, rng, origin, constructed=constructed)
         drawn = np.concatenate([drawn, *_errors_of(null, block, targets)])
         panel = PanelNull.of(drawn)
         q = benjamini_hochberg(panel.p(errors[None])[0])

@@ -15,6 +15,7 @@ from ...networks.box import Box
 from ...networks.initialisation import untrained
 from ...networks.nonlinearities import leaky_slope, unit_slopes
 from ...networks.stacks import Stack
+from .constructed import construction, same_construction
 
 Array = npt.NDArray[np.float64]
 
@@ -56,7 +57,13 @@ def lengths(stack: Stack) -> tuple[Array, ...]:
 
 
 def redrawn(
-    stack: Stack, copies: int, law: str, rng: np.random.Generator, origin: Array | None = None
+    stack: Stack,
+    copies: int,
+    law: str,
+    rng: np.random.Generator,
+    origin: Array | None = None,
+    *,
+    constructed: bool = False,
 ) -> Stack:
     """Networks that keep the offsets and scales of these and point elsewhere.
 
@@ -76,6 +83,7 @@ def redrawn(
         law: where the directions come from, see `untrained`.
         rng: the generator.
         origin: the point [d] from which the first layer's offsets are measured; by default that of the inputs.
+        constructed: whether layers that were pruned or quantised keep their zeros or their grid.
 
     Returns:
         N * C networks of the shape, the copies of one network in a row; PReLU layers have their mean slope.
@@ -97,12 +105,19 @@ def redrawn(
     biases = [np.repeat(b, copies, axis=0) for b in stack.biases]
     if origin is not None:
         biases[0] = biases[0] + np.repeat(stack.weights[0] @ origin, copies, axis=0)
+    made = np.zeros((len(drawn), len(weights)), dtype=bool)
+    for i, k in constructed_layers(stack) if constructed else ():
+        rows = slice(i * copies, (i + 1) * copies)
+        weights[k][rows] = same_construction(stack.weights[k][i], copies, law, rng)
+        made[rows, k] = True
     kept, below = lengths(stack), np.ones((len(drawn), own.sizes[0]))
     for k, activation in enumerate(shape.activations):
         length = np.repeat(kept[k], copies, axis=0)
         mass = np.repeat(masses(stack.weights[k + 1], kept[k], last=k + 1 == len(kept)), copies, axis=0)
         new = _row_lengths(weights[k], below)
         order = _ranked(masses(weights[k + 1], new, last=k + 1 == len(kept)), mass)
+        # Rows of a construction belong to their neurons.
+        order = np.where(made[:, [k]], np.arange(order.shape[1]), order)
         weights[k] = np.take_along_axis(weights[k], order[:, :, None], axis=1)
         weights[k + 1] = np.take_along_axis(weights[k + 1], order[:, None, :], axis=2)
         new = _row_lengths(weights[k], below)
@@ -127,6 +142,23 @@ def redrawn(
 def _row_lengths(weights: Array, below: Array) -> Array:
     """Lengths [networks, units] of rows [networks, units, width] after the scales below [networks, width]."""
     return np.asarray(np.sqrt(((weights * below[:, None, :]) ** 2).sum(axis=2)))
+
+
+def constructed_layers(stack: Stack) -> list[tuple[int, int]]:
+    """The hidden layers that were pruned or quantised, as (network, block).
+
+    Examples:
+        >>> from ...networks.network import Network
+        >>> rows = np.round(4 * np.random.default_rng(0).normal(size=(8, 2)))
+        >>> constructed_layers(Stack.of([Network([rows, np.ones((1, 8))])]))
+        [(0, 0)]
+    """
+    return [
+        (i, k)
+        for k in range(len(stack.weights) - 1)
+        for i in range(len(stack))
+        if construction(stack.weights[k][i]) is not None
+    ]
 
 
 def masses(reading: Array, length: Array, *, last: bool) -> Array:

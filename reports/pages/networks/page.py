@@ -390,6 +390,12 @@ def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
         Column("feature", "feature", "feature"),
         Column("on", "of"),
         Column("readable", "readable", "truth"),
+        Column(
+            "by_construction",
+            "by construction",
+            "truth",
+            "it is there because weights were pruned or quantised",
+        ),
         Column("unexplained", "unexplained", "number", "share that a linear read-out of the layer leaves"),
         Column(
             "untrained",
