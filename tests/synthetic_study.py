@@ -16,6 +16,7 @@ from synthetic_comparisons import comparisons, diagnosed
 
 from mathcircuits.detect import Network, catalogue, tasks
 from mathcircuits.detect.statistics.verdicts import prevalence, verdict
+from mathcircuits.reports.studies.config import StudyConfig
 
 SEED_TASKS = ("identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4")
 CONDITIONS = (("1x", "osier"), ("1x", "adam"), ("2x", "adam"))
@@ -29,6 +30,7 @@ class FakeStudy:
     tables: Mapping[str, pd.DataFrame]
     known: dict[str, Network]
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    config: StudyConfig = field(default_factory=StudyConfig)
 
     def networks(self, key: str) -> dict[str, Network]:
         """One network by its id, or those of a condition by what their ids have in common."""
