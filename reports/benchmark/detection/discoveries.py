@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from mathcircuits.detect.networks import Stack, known_laws, untrained
 from mathcircuits.models import train
@@ -15,8 +16,11 @@ from ..trainings import Trainings
 from .blanks import permuted, rotated, shuffled, teacher
 from .declaring import Declarations, declare, merge
 from .effort import Effort, generator
+from .other_laws import LAWS, MADE, drawn
+from .other_tasks import OPTIMISERS, TARGETS, inputs_of, trained
 from .planting import shape
 
+Array = npt.NDArray[np.float64]
 PART = "null networks"
 #: Nominal p at which the observed share is compared; the quantile plot is drawn through them.
 LEVELS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.05, 0.1, 0.3)
@@ -27,6 +31,16 @@ TRAINED = Bound(
     "false discovery rate of shuffled, rotated and teacher networks, upper 95% limit at most 0.06",
     0.06,
     end="high",
+)
+OTHER = Bound(
+    "false discovery rate of other init laws and of training on other targets, upper 95% limit at most 0.06",
+    0.06,
+    end="high",
+)
+#: Said of cells that are shown and not judged: what they align with the catalogue is there.
+MADE_NOTE = "weights made to be sparse, equal or one-sided point along the axes: real, and not learned"
+SQUARE_NOTE = (
+    "quadratic targets pull neurons to the diagonals of a square box: real, gone with Gaussian inputs"
 )
 #: Width of the trained networks that hold nothing, and of those that are rotated.
 WIDTH = 8
@@ -53,6 +67,37 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
             s = replace(s, population="shuffled")
             count = effort.teachers * effort.seeds
             found.append(Measurement(describe(s), partial(on_shuffled, s, count, effort.blank_steps)))
+    return [*found, *_of_other_laws(effort, seed), *_of_other_targets(effort, seed)]
+
+
+def _of_other_laws(effort: Effort, seed: int) -> list[Measurement]:
+    """One measurement per law and number of inputs."""
+    found = []
+    for inputs in (d for d in (2, 3) if d in effort.null_inputs):
+        for law in (*LAWS, *MADE):
+            s = Setting(law, inputs=inputs, bias=True, layers=1, width=WIDTH, law="unknown")
+            found.append(Measurement(describe(s), partial(on_other_law, s, effort.other, seed)))
+    return found
+
+
+def _of_other_targets(effort: Effort, seed: int) -> list[Measurement]:
+    """One measurement per target, optimiser, law of the inputs and bias; other inputs with Adam alone."""
+    found = []
+    for target in TARGETS:
+        for law in effort.input_laws:
+            for optimiser in OPTIMISERS if law == "uniform" else OPTIMISERS[:1]:
+                for bias in (False, True):
+                    s = Setting(
+                        f"trained by {optimiser}, {law} inputs",
+                        inputs=2,
+                        bias=bias,
+                        layers=1,
+                        width=WIDTH,
+                        law="unknown",
+                        task=target,
+                    )
+                    run = partial(on_other_target, s, optimiser, law, effort, seed)
+                    found.append(Measurement(describe(s), run))
     return found
 
 
@@ -67,11 +112,11 @@ def on_untrained(setting: Setting, count: int, seed: int) -> list[Score]:
     s = setting
     architecture = shape(s.inputs, s.width, s.layers, bool(s.bias))
     rng = generator(seed, describe(setting))
-    drawn = (
+    parts = (
         declare(untrained(architecture, min(_CHUNK, count - start), s.law, rng), (s.law,))
         for start in range(0, count, _CHUNK)
     )
-    return false_discoveries(setting, merge(list(drawn)), UNTRAINED)
+    return false_discoveries(setting, merge(list(parts)), UNTRAINED)
 
 
 def on_changed(setting: Setting, copies: int, seed: int, trainings: Trainings) -> list[Score]:
@@ -80,18 +125,17 @@ def on_changed(setting: Setting, copies: int, seed: int, trainings: Trainings) -
     stack = Stack.of(runs.networks())
     rng = generator(seed, describe(setting))
     rotates = setting.population == "rotated"
-    drawn = declare((rotated if rotates else permuted)(stack, copies, rng), known_laws(None))
-    # Shown, not judged: a permuted matrix has features of its own now and then (see `permuted`), and trained
-    # offsets are 0, which no init law with biases gives: a rotated neuron then needs one coincidence less.
-    return false_discoveries(setting, drawn, TRAINED if rotates and not setting.bias else None)
+    found = declare((rotated if rotates else permuted)(stack, copies, rng), known_laws(None))
+    # Shown, not judged: a permuted matrix has features of its own now and then (see `permuted`).
+    return false_discoveries(setting, found, TRAINED if rotates else None)
 
 
 def on_teachers(setting: Setting, teachers: int, taught: Trainings) -> list[Score]:
     """The scores of networks trained on off-catalogue teachers, the seeds of all teachers together."""
     s = setting
     runs = (taught.ensemble(teacher(s.inputs, k), s.width, bias=bool(s.bias)) for k in range(teachers))
-    drawn = [declare(Stack.of(found.networks()), known_laws(None)) for found in runs]
-    return false_discoveries(setting, merge(drawn), TRAINED)
+    declared = [declare(Stack.of(found.networks()), known_laws(None)) for found in runs]
+    return false_discoveries(setting, merge(declared), TRAINED)
 
 
 def on_shuffled(setting: Setting, count: int, steps: int) -> list[Score]:
@@ -102,6 +146,41 @@ def on_shuffled(setting: Setting, count: int, steps: int) -> list[Score]:
         task, hidden=(s.width,), seeds=range(count), regimen=regimen, bias=s.bias, steps=steps, progress=False
     )
     return false_discoveries(setting, declare(Stack.of(runs.finite.networks()), known_laws(None)), TRAINED)
+
+
+def on_other_law(setting: Setting, count: int, seed: int) -> list[Score]:
+    """The scores of untrained networks of a law that is not the null's, and of the unconditional null's matches."""
+    s = setting
+    stack = drawn(s.population, s.inputs, s.width, count, generator(seed, describe(s)))
+    made = s.population in MADE
+    found = false_discoveries(s, declare(stack, known_laws(None)), None if made else OTHER)
+    if made:
+        found[0] = replace(found[0], note=MADE_NOTE)
+    return [*found, _unconditional(s, stack, None)]
+
+
+def on_other_target(setting: Setting, optimiser: str, law: str, effort: Effort, seed: int) -> list[Score]:
+    """The scores of networks that were each trained on a random target of its own."""
+    s = setting
+    rng = generator(seed, describe(s))
+    stack = trained(
+        s.task, optimiser, law, s.inputs, s.width, effort.other, effort.other_steps, rng, bias=bool(s.bias)
+    )
+    # One set of inputs for all cells of a law, so that its nulls are drawn once.
+    inputs = None if law == "uniform" else inputs_of(law, s.inputs, generator(0, law))
+    square = s.task == "quadratic" and law == "uniform"
+    declared = declare(stack, known_laws(None), inputs=inputs)
+    found = false_discoveries(s, declared, None if square else OTHER)
+    if square:
+        found[0] = replace(found[0], note=SQUARE_NOTE)
+    return [*found, _unconditional(s, stack, inputs)]
+
+
+def _unconditional(setting: Setting, stack: Stack, inputs: Array | None) -> Score:
+    """Networks with any neuron that the null of whole untrained neurons calls matched."""
+    declared = declare(stack, known_laws(None), null="unconditional", inputs=inputs)
+    any_matched = int(declared.matched().any(axis=1).sum())
+    return share(PART, setting, "false discovery rate, unconditional null", any_matched, len(stack))
 
 
 def false_discoveries(setting: Setting, declared: Declarations, bound: Bound | None) -> list[Score]:

@@ -21,6 +21,8 @@ class Effort:
         planted_inputs: d; layouts: (width, planted) beside the stated 8 and 3.
         deep: planted networks of several layers; deep_layouts: (hidden layers, width).
         seeds: networks per training; teachers: teacher tasks per cell; as many networks learn shuffled labels.
+        other: networks per cell of other init laws and of training on other targets; other_steps: of their training;
+            input_laws: of the inputs that they are trained and read on.
         copies: of each trained network among the rotated and the permuted ones.
         widths: of the trained networks.
         studies: untrained studies per cell of the ensemble test.
@@ -45,6 +47,9 @@ class Effort:
     deep_layouts: Layouts = ((2, 8), (2, 64), (2, 256), (3, 8), (3, 64))
     seeds: int = 40
     teachers: int = 60
+    other: int = 4_000
+    other_steps: int = 1_000
+    input_laws: tuple[str, ...] = ("uniform", "gaussian", "correlated")
     copies: int = 500
     widths: tuple[int, ...] = (8, 16, 32, 64)
     studies: int = 200
@@ -75,6 +80,9 @@ QUICK = Effort(
     deep_layouts=((2, 8),),
     seeds=20,
     teachers=32,
+    other=300,
+    other_steps=300,
+    input_laws=("uniform", "gaussian"),
     copies=50,
     widths=(8,),
     studies=20,
