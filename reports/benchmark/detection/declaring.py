@@ -1,8 +1,8 @@
 """Declaring: which neurons of many networks `match_neurons` calls matched, without a table for each.
 
 Score, null, p, status and q come from the same functions as there, called in the same order; only the tables, the
-causal checks and the copies are left out, and so are matches by weights, which get a hundredth of the level. A test
-holds both to the same declarations.
+causal checks and the copies are left out, and so are matches by weights, which get a hundredth of the level, and the
+test of pruned and quantised layers. A test holds both to the same declarations.
 """
 
 from __future__ import annotations

@@ -38,7 +38,9 @@ OTHER = Bound(
     end="high",
 )
 #: Said of cells that are shown and not judged: what they align with the catalogue is there.
-MADE_NOTE = "weights made to be sparse, equal or one-sided point along the axes: real, and not learned"
+MADE_NOTE = (
+    "weights made sparse, equal or one-sided lie on features: real, not learned (see 'by construction')"
+)
 SQUARE_NOTE = (
     "quadratic targets pull neurons to the diagonals of a square box: real, gone with Gaussian inputs"
 )
