@@ -16,11 +16,12 @@ from .errors import InputError
 from .exact.canonical import CanonicalForm, canonical_form
 from .exact.certificates import Certificate, certify
 from .exact.norms.readings import Norms, norms_of
+from .features.binding import Label
 from .features.catalogues import Catalogue
 from .features.task import Task, as_task
 from .matching.block_reading import BlockReading
 from .matching.directions import LayerReading, direction_frame, read_directions
-from .matching.neurons import neuron_frame, null_frame, read_stack
+from .matching.neurons import TaughtReading, neuron_frame, null_frame, read_stack, taught_reading
 from .matching.nulls.names import IN_WORDS, NullName, known_null
 from .matching.read_outs import FEWEST_INPUTS, Targets, targets_for
 from .networks.architecture import hook_post
@@ -60,6 +61,7 @@ class Analysis:
         deep: whether what takes minutes is read as well, see `analyse`.
         proposer: who proposes formulas beside `decompile`, see there.
         null: what p refer to: `"conditional"` on the neurons' own offsets, or `"unconditional"`.
+        taught: networks of its shape that were taught something else, the second null; None without them.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -80,11 +82,27 @@ class Analysis:
     deep: bool = False
     proposer: Literal["pyoperon"] | None = None
     null: NullName = "conditional"
+    taught: tuple[Network, ...] | None = None
 
     @property
     def box(self) -> Box:
         """One (low, high) pair per input: the domain's."""
         return self.domain.box
+
+    @cached_property
+    def _taught(self) -> TaughtReading | None:
+        if self.taught is None:
+            return None
+        return taught_reading(
+            self.taught,
+            self.network.architecture,
+            box=self.box,
+            inputs=self.domain.data,
+            laws=self.laws,
+            null=self.null,
+            catalogue=self.catalogue,
+            deep=self.deep,
+        )
 
     @cached_property
     def _blocks(self) -> tuple[BlockReading, ...]:
@@ -97,6 +115,7 @@ class Analysis:
             null=self.null,
             catalogue=self.catalogue,
             deep=self.deep,
+            taught=self._taught,
         )[0]
 
     @cached_property
@@ -106,8 +125,26 @@ class Analysis:
 
     @cached_property
     def nulls(self) -> pd.DataFrame:
-        """What untrained networks allow, see `matching.null_frame`."""
-        return null_frame(self.network.architecture, self._blocks, self.laws, self.null)
+        """What untrained networks allow, and those taught something else, see `matching.null_frame`."""
+        return null_frame(self.network.architecture, self._blocks, self.laws, self.null, self._taught)
+
+    @property
+    def beside(self) -> str:
+        """What the matches of its neurons stand beside, in words.
+
+        Examples:
+            >>> from .features.task import hand_derived
+            >>> analyse(hand_derived("minimum"), init="uniform").beside
+            'neurons ... (uniform init); no networks that were taught something else, so that a match may be ...'
+        """
+        laws = f"{', '.join(self.laws)} init" + "; the larger p counts" * (len(self.laws) > 1)
+        first = f"{IN_WORDS[self.null]} ({laws})"
+        if not self.taught:
+            return (
+                f"{first}; no networks that were taught something else, so that a match may be what learning anything "
+                "gives"
+            )
+        return f"{first}, and {len(self.taught)} networks that were taught something else; a match needs both"
 
     @cached_property
     def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
@@ -256,6 +293,7 @@ class Analysis:
             "silent": self.silent or None,
             "null": list(self.laws),
             "null_of_neurons": self.null,
+            "taught": None if self.taught is None else len(self.taught),
             "neurons": self._named(self.neurons),
             "directions": self._named(self.directions),
             "nulls": _records(self.nulls),
@@ -325,8 +363,7 @@ class Analysis:
     def _repr_html_(self) -> str:
         readable = self.directions[self.directions["readable"].astype(bool)]
         parts = [
-            f"<p><b>{html.escape(repr(self))}</b>; "
-            f"p of neurons against {html.escape(IN_WORDS[self.null])} ({', '.join(self.laws)} init)</p>",
+            f"<p><b>{html.escape(repr(self))}</b>; p of neurons against {html.escape(self.beside)}</p>",
             self.neurons.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
             f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
             readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
@@ -345,6 +382,8 @@ class Analysis:
 class Reading:
     """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position.
 
+    `taught` are the features that used neurons of each network that was taught something else hold.
+
     Examples:
         >>> from .features.task import hand_derived
         >>> reading = analyse_many([hand_derived("absolute")] * 2, init="uniform")
@@ -356,6 +395,7 @@ class Reading:
     directions: pd.DataFrame
     nulls: pd.DataFrame
     skipped: tuple[str, ...] = ()
+    taught: tuple[frozenset[Label], ...] = ()
 
     def __repr__(self) -> str:
         return f"Reading({self.neurons['network'].nunique()} networks, {len(self.neurons)} neurons)"
@@ -373,6 +413,7 @@ def analyse(
     catalogue: Catalogue | None = None,
     deep: bool = False,
     proposer: Literal["pyoperon"] | None = None,
+    taught: Sequence[Network | HasNetwork] | None = None,
 ) -> Analysis:
     """What one network has learned.
 
@@ -390,6 +431,8 @@ def analyse(
         deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
             names what that is.
         proposer: `"pyoperon"` to let symbolic regression propose formulas, see `decompile`.
+        taught: networks of its shape that were trained alike on something else
+            (`mathcircuits.models.taught_otherwise`); then a match needs both nulls.
 
     Raises:
         InputError: where sizes, task and inputs do not fit together.
@@ -425,7 +468,8 @@ def analyse(
     if domain.named:
         # Figures and tables that have the network alone call its inputs by these names too.
         net = net.with_about(replace(net.about, input_names=domain.names))
-    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer, known_null(null))
+    others = None if taught is None else tuple(as_network(other) for other in taught)
+    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer, known_null(null), others)
 
 
 def analyse_many(
@@ -438,12 +482,13 @@ def analyse_many(
     task: Task | str | None = None,
     catalogue: Catalogue | None = None,
     deep: bool = False,
+    taught: Sequence[Network | HasNetwork] | None = None,
 ) -> Reading:
     """Read networks of one architecture together: the nulls are drawn once, the arithmetic is batched.
 
     Args:
         networks: at least one; all of the same architecture.
-        box, inputs, init, null, catalogue, deep: as for `analyse`.
+        box, inputs, init, null, catalogue, deep, taught: as for `analyse`.
         task: gives the box where it is set.
 
     Examples:
@@ -457,16 +502,17 @@ def analyse_many(
     given = None if inputs is None else check_inputs(inputs, d)
     laws = known_laws(init)
     kept = known_null(null)
-    blocks, _, _ = read_stack(
-        stack, box=bounds, inputs=given, laws=laws, null=kept, catalogue=catalogue, deep=deep
-    )
-    readings, targets, skipped = read_directions(
-        stack, box=bounds, inputs=given, laws=laws, null=kept, catalogue=catalogue, deep=deep
-    )
+    settings: dict[str, Any] = {
+        "box": bounds, "inputs": given, "laws": laws, "null": kept, "catalogue": catalogue, "deep": deep,
+    }  # fmt: skip
+    other = None if taught is None else taught_reading(taught, stack.architecture, **settings)
+    blocks, _, _ = read_stack(stack, **settings, taught=other)
+    readings, targets, skipped = read_directions(stack, **settings)
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     shape = stack.architecture
-    nulls = null_frame(shape, blocks, laws, kept)
-    return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly)
+    nulls = null_frame(shape, blocks, laws, kept, other)
+    held = () if other is None else other.held
+    return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly, held)
 
 
 def _within_reach(network: Network) -> bool:

@@ -23,4 +23,7 @@ from .networks.recording import record as record
 from .training.modular import ModularRegimen as ModularRegimen
 from .training.modular import ModularRuns as ModularRuns
 from .training.modular import train_modular as train_modular
+from .training.taught import Taught as Taught
+from .training.taught import taught_like as taught_like
+from .training.taught import taught_otherwise as taught_otherwise
 from .training.training import train as train

@@ -47,6 +47,8 @@ class BlockReading:
 
     Attributes:
         status, label: texts and indices into `features` (-1 for a constant, -2 for none).
+        p, q: against untrained networks; p_taught, q_taught: against networks that were taught something else, NaN
+            where there are none.
         free_p: p where the zeros and the grid of a layer that was pruned or quantised are not held against it.
         draws: how many null draws vouch for p; infinite where p is not extrapolated beyond them.
         probes: what the neurons were compared with.
@@ -68,6 +70,8 @@ class BlockReading:
     free_p: Array
     q: Array
     draws: Array
+    p_taught: Array
+    q_taught: Array
     tested: Bools
     causal: Array
     contribution: Array
@@ -79,6 +83,12 @@ class BlockReading:
     weight_nulls: tuple[WeightNull, ...] = ()
     skipped: tuple[str, ...] = ()
     mixtures: npt.NDArray[np.object_] | None = None
+
+    @property
+    def competing(self) -> npt.NDArray[np.object_]:
+        """The class in which each neuron's feature competes, [networks, units]; None where it has no feature."""
+        names = np.array([*(f.competes_as for f in self.features), None, None], dtype=object)
+        return np.asarray(names[self.label])
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +184,8 @@ def read_block(
         free_p=p,
         q=np.full(layer.shape, np.nan),
         draws=fits.draws,
+        p_taught=np.full(layer.shape, np.nan),
+        q_taught=np.full(layer.shape, np.nan),
         tested=state.tested,
         causal=np.where(state.flat, np.nan, effects.causal),
         contribution=contribution,

@@ -8,6 +8,7 @@ from .fibre_verdicts import fibre_verdicts as fibre_verdicts
 from .multiple_testing import benjamini_hochberg as benjamini_hochberg
 from .multiple_testing import benjamini_yekutieli as benjamini_yekutieli
 from .multiple_testing import poisson_binomial_tail as poisson_binomial_tail
+from .null_cache import kept_arrays as kept_arrays
 from .resampling import hierarchical_bootstrap as hierarchical_bootstrap
 from .resampling import within_across as within_across
 from .verdicts import Prevalence as Prevalence

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from .criteria import DISCOVERY_RATE, EQUIVALENT, FISHER_LEVEL, MARGINS
 from .multiple_testing import benjamini_yekutieli, select
+from .other_networks import Others, compare_with_others, is_missing, pairs_of, whole_counts
 from .sequences import sequence_interval, sequential_p
-from .two_shares import Compared, clopper_pearson, compare_shares
+from .two_shares import clopper_pearson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,9 @@ class Verdict:
         value, found, n: the share and the counts behind it; the share is NaN where n = 0.
         p_untrained: one-sided p of trained networks having it no more often than untrained ones, None where none
             were given.
-        p_equivalent: p of the two prevalences differing by the margin `EQUIVALENT` or more, likewise.
+        p_taught: the same for networks that were taught something else.
+        p_equivalent: p of the prevalence differing by the margin `EQUIVALENT` or more from that of the others with the
+            larger p, likewise.
 
     Examples:
         >>> str(verdict(0, 72))
@@ -116,6 +119,7 @@ class Verdict:
     p_untrained: float | None = None
     p_equivalent: float | None = None
     method: str = _METHODS[False]
+    p_taught: float | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
@@ -161,9 +165,9 @@ def prevalence(
         >>> prevalence(0, 0)
         Prevalence(0 of 0: nan, 0.95 interval 0 to 1)
     """
-    found, n = _counts(found, n, "found", "n")
+    found, n = whole_counts(found, n, "found", "n")
     if trained is not None:
-        _, trained = _counts(n, trained, "n", "trained")
+        _, trained = whole_counts(n, trained, "n", "trained")
     if not 0 < confidence < 1:
         raise InputError(f"confidence {confidence}: give a number between 0 and 1, such as 0.95")
     counts = np.array([found]), np.array([n])
@@ -183,6 +187,7 @@ def verdict(
     untrained: tuple[int, int] | None = None,
     forced: bool = False,
     *,
+    taught: tuple[int, int] | None = None,
     confidence: float = 0.95,
     margins: tuple[float, float] = MARGINS,
     alpha: float = FISHER_LEVEL,
@@ -192,10 +197,11 @@ def verdict(
 
     By the exact two-sided interval: **universal** above the upper margin, **absent** below the lower one, **partial**
     inside. Universal and partial also take that trained networks are shown to have it more often than untrained ones
-    (Fisher's one-sided test, p <= alpha). Where they are not, it is **vacuous** if the two prevalences are shown to be
-    within `EQUIVALENT` (a tenth) of each other: a network that learned nothing has it as well. **inconclusive** is
-    everything else, and the reason says why: the interval holds a margin (59 of 59 still is, 72 of 72 is
-    universal), or trained networks are "not told apart from untrained networks". **forced** where every exact
+    (Fisher's one-sided test, p <= alpha), and than networks that were taught something else, where there are
+    some: the larger p counts. Where they are not, it is **vacuous** if the two prevalences are shown to be
+    within `EQUIVALENT` (a tenth) of each other: a network that learned nothing, or something else, has it as well.
+    **inconclusive** is everything else, and the reason says why: the interval holds a margin (59 of 59 still is, 72 of
+    72 is universal), or trained networks are "not told apart from untrained networks". **forced** where every exact
     network must contain it (the task's own normal form does, or so few neurons allow no other), so that finding it
     is arithmetic. At a prevalence on a margin a wrong universal or absent has probability at most (1 - confidence) / 2.
     A true prevalence of 0.97 is called universal in 5%, 57% and 88% of studies with 100, 500 and 1000 networks.
@@ -210,6 +216,7 @@ def verdict(
         untrained: (found, n) of untrained networks of the same shape; None, or n = 0, skips the test, and
             the reason says so.
         forced: whether every exact network of this size contains the feature, as its task's normal form does.
+        taught: (found, n) of networks that were taught something else, likewise.
         confidence: of the interval; vacuous takes it too.
         margins: prevalences below which a feature is absent and above which it is universal.
         alpha: level of the test against untrained networks.
@@ -229,13 +236,15 @@ def verdict(
         partial: 40 of 100 have it, interval 0.303 to 0.503 inside 0.05 to 0.95
         >>> verdict(72, 72, sequential=True).name, verdict(116, 116, sequential=True).name
         ('inconclusive', 'universal')
+        >>> print(verdict(72, 72, untrained=(3, 72), taught=(200, 200)).reason[:52])
+        72 of 72 have it, and 200 of 200 networks taught som
     """
     lower, upper = margins
     if not 0 <= lower < upper <= 1:
         raise InputError(f"margins {margins}: give 0 <= low < high <= 1, such as (0.05, 0.95)")
     share = prevalence(found, n, confidence, sequential=sequential)
-    beside = None if untrained is None else _beside(share.found, share.n, *untrained, sequential=sequential)
-    return _judged(share, untrained, beside, forced, margins, alpha, 1 - share.confidence)
+    others = compare_with_others(share.found, share.n, untrained, taught, sequential=sequential)
+    return _judged(share, others, forced, margins, alpha, 1 - share.confidence)
 
 
 def verdict_table(
@@ -246,7 +255,8 @@ def verdict_table(
     Each row's margin test asks for the claim that its counts support best: universal (one-sided, prevalence
     above the upper margin), absent (below the lower one) or partial (both ends inside); its p-value is
     twice the smallest of the three one-sided ones, so that a single row agrees with `verdict`. A universal or partial
-    row also has to be told apart from untrained networks: its p is the larger of the margin's and Fisher's.
+    row also has to be told apart from untrained networks, and from those that were taught something else where these
+    are known: its p is the largest of the margin's and Fisher's.
     Benjamini-Hochberg over the rows keeps the expected share of wrong claims at `alpha` (under independence or
     positive dependence; `q_yekutieli` holds under any). The intervals are widened to match: at confidence
     `1 - alpha R / m` with R of m rows claimed, which controls the false coverage rate (Benjamini & Yekutieli 2005), and
@@ -256,18 +266,19 @@ def verdict_table(
     once: features that occur together by identity, such as the two halves of a pair, are one test and not two.
 
     Args:
-        frame: one row per feature with columns `found` and `n`, and if known `untrained_found`, `untrained_n`
-            and `forced`; `trained`, how many networks were trained, solved or not; `finding`, equal for
-            rows that are one finding, missing for a row by itself. All others are carried along.
+        frame: one row per feature with columns `found` and `n`, and if known `untrained_found`, `untrained_n`,
+            `taught_found`, `taught_n` (of networks that were taught something else) and `forced`; `trained`, how many
+            networks were trained, solved or not; `finding`, equal for rows that are one finding, missing for a row by
+            itself. All others are carried along.
         alpha: false discovery rate.
         sequential: whether networks are added until there are verdicts (see `verdict`).
 
     Returns:
-        the frame with `value, low, high, confidence, verdict, reason, p_untrained, p_equivalent, p, q, q_yekutieli`
-        added (the last five missing where nothing was tested), `anytime_low, anytime_high` (the confidence sequence
-        beside the interval of the number decided in advance, at the same confidence) and `worst_low, worst_high` (the
-        share of all trained networks, the unsolved ones counted as without it and as with it; missing where `trained`
-        is).
+        the frame with `value, low, high, confidence, verdict, reason, p_untrained, p_taught, p_equivalent, p, q,
+        q_yekutieli` added (the last six missing where nothing was tested), `anytime_low, anytime_high` (the confidence
+        sequence beside the interval of the number decided in advance, at the same confidence) and
+        `worst_low, worst_high` (the share of all trained networks, the unsolved ones counted as without it and as with
+        it; missing where `trained` is).
         `attrs["correction"]` says in words what was controlled.
 
     Raises:
@@ -289,24 +300,21 @@ def verdict_table(
     columns = frame.columns
     forced = [bool(f) for f in frame["forced"]] if "forced" in columns else [False] * len(frame)
     pairs = [
-        _counts(f, n, "found", f"n in row {row!r}")
+        whole_counts(f, n, "found", f"n in row {row!r}")
         for row, f, n in zip(frame.index, frame["found"], frame["n"], strict=True)
     ]
-    untrained: list[tuple[int, int] | None] = [None] * len(frame)
-    if {"untrained_found", "untrained_n"} <= set(columns):
-        both = zip(frame["untrained_found"], frame["untrained_n"], strict=True)
-        untrained = [None if _is_missing(f) or _is_missing(n) else (f, n) for f, n in both]
+    untrained, taught = pairs_of(frame, "untrained"), pairs_of(frame, "taught")
     trained: list[int | None] = [None] * len(frame)
     if "trained" in columns:
-        trained = [None if _is_missing(number) else number for number in frame["trained"]]
-    beside = [
-        None if u is None else _beside(*pair, *u, sequential=sequential)
-        for pair, u in zip(pairs, untrained, strict=True)
+        trained = [None if is_missing(number) else number for number in frame["trained"]]
+    others = [
+        compare_with_others(*pair, *both, sequential=sequential)
+        for pair, *both in zip(pairs, untrained, taught, strict=True)
     ]
     tested = np.array([n > 0 and not skip for (_, n), skip in zip(pairs, forced, strict=True)], dtype=bool)
-    p = np.array([_row_p(*pair, of, sequential) for pair, of in zip(pairs, beside, strict=True)], dtype=float)
-    p_equivalent = np.array([math.nan if of is None else of.equivalent for of in beside], dtype=float)
-    of_finding, first = _findings(frame, pairs, untrained, tested)
+    p = np.array([_row_p(*pair, of, sequential) for pair, of in zip(pairs, others, strict=True)], dtype=float)
+    p_equivalent = np.array([_or_nan(of.p_equivalent) for of in others], dtype=float)
+    of_finding, first = _findings(frame, pairs, list(zip(untrained, taught, strict=True)), tested)
     p, p_equivalent = np.where(tested, p, math.nan), np.where(tested, p_equivalent, math.nan)
     selection = select(p[first], alpha)
     alike = select(p_equivalent[first], alpha)
@@ -315,8 +323,8 @@ def verdict_table(
         for pair, of in zip(pairs, trained, strict=True)
     ]
     judged = [
-        _judged(share, u, of, skip, MARGINS, 1 - selection.confidence, 1 - alike.confidence)
-        for share, u, of, skip in zip(shares, untrained, beside, forced, strict=True)
+        _judged(share, of, skip, MARGINS, 1 - selection.confidence, 1 - alike.confidence)
+        for share, of, skip in zip(shares, others, forced, strict=True)
     ]
     found, n = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
     table = frame.copy()
@@ -327,7 +335,8 @@ def verdict_table(
         table[name] = np.array([share.worst[side] for share in shares], dtype=float)
     table["verdict"] = [v.name for v in judged]
     table["reason"] = [v.reason for v in judged]
-    table["p_untrained"] = np.array([math.nan if of is None else of.larger for of in beside], dtype=float)
+    table["p_untrained"] = np.array([_or_nan(of.p_untrained) for of in others], dtype=float)
+    table["p_taught"] = np.array([_or_nan(of.p_taught) for of in others], dtype=float)
     table["p_equivalent"] = p_equivalent
     table["p"], table["q"] = p, selection.q[of_finding]
     table["q_yekutieli"] = benjamini_yekutieli(p[first])[of_finding]
@@ -342,20 +351,20 @@ def verdict_table(
 
 def _judged(
     share: Prevalence,
-    untrained: tuple[int, int] | None,
-    beside: Compared | None,
+    others: Others,
     forced: bool,
     margins: tuple[float, float],
     alpha: float,
     level: float,
 ) -> Verdict:
-    """The verdict on one row, at `alpha` against untrained networks and at `level` for equivalence with them."""
+    """The verdict on one row, at `alpha` against the other networks and at `level` for equivalence with them."""
     name, reason = _against_margins(share, margins)
+    beside = others.beside
     apart = beside is None or beside.larger <= alpha
     if name in ("universal", "partial") and beside is None:
         reason += "; no untrained networks to compare with"
-    elif name != "absent" and not apart and beside is not None and untrained is not None:
-        counts = f"{share.found} of {share.n} have it, and {untrained[0]} of {untrained[1]} untrained ones"
+    elif name != "absent" and not apart and beside is not None:
+        counts = f"{share.found} of {share.n} have it, and {others.words}"
         if beside.equivalent <= level:
             name = "vacuous"
             reason = (
@@ -363,7 +372,7 @@ def _judged(
             )
         elif name != "inconclusive":
             name = "inconclusive"
-            reason = f"not told apart from untrained networks: {counts} (p = {beside.larger:.2g})"
+            reason = f"not told apart from {others.name}: {counts} (p = {beside.larger:.2g})"
     if forced:
         name = "forced"
         reason = (
@@ -372,10 +381,9 @@ def _judged(
         if share.high < margins[1]:
             seen = f"only {share.found} of {share.n} have it"
             reason += f"; yet {seen}, so look for an error in the reading or the solving"
-    p_untrained, p_equivalent = (None, None) if beside is None else beside
     return Verdict(
         name, share.low, share.high, reason, share.value, share.found, share.n, share.confidence,
-        p_untrained, p_equivalent, share.method,
+        others.p_untrained, others.p_equivalent, share.method, others.p_taught,
     )  # fmt: skip
 
 
@@ -429,15 +437,15 @@ def _needed(share: Prevalence, margins: tuple[float, float], *, sequential: bool
     return int(between[np.argmax(settled(between))])
 
 
-def _row_p(found: int, n: int, beside: Compared | None, sequential: bool) -> float:
-    """The p of the best claim: absent, or present (universal or partial) and told apart from untrained networks."""
+def _row_p(found: int, n: int, others: Others, sequential: bool) -> float:
+    """The p of the best claim: absent, or present (universal or partial) and told apart from the other networks."""
     if sequential:
         absent, present = (
             float(p[0]) for p in _sequential_margin_p(np.array([found]), np.array([n]), MARGINS)
         )
     else:
         absent, present = _margin_p(found, n)
-    return min(absent, present if beside is None else max(present, beside.larger))
+    return min(absent, present if others.beside is None else max(present, others.beside.larger))
 
 
 def _margin_p(found: int, n: int) -> tuple[float, float]:
@@ -465,20 +473,10 @@ def _sequential_margin_p(
     return np.where(below, lower, 1.0), np.where(below, 1.0, present)
 
 
-def _beside(
-    found: int, n: int, untrained_found: Any, untrained_n: Any, *, sequential: bool
-) -> Compared | None:
-    """How trained networks compare with untrained ones; None without networks on either side."""
-    known, total = _counts(untrained_found, untrained_n, "untrained found", "untrained n")
-    if total == 0 or n == 0:
-        return None
-    return compare_shares(found, n, known, total, EQUIVALENT, sequential=sequential)
-
-
 def _findings(
     frame: pd.DataFrame,
     pairs: Sequence[tuple[int, int]],
-    untrained: Sequence[tuple[int, int] | None],
+    others: Sequence[tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]],
     tested: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """The finding that each row belongs to, and the first row of each finding."""
@@ -490,13 +488,13 @@ def _findings(
     of_row = []
     for k, (row, name) in enumerate(zip(frame.index, frame["finding"], strict=True)):
         # What is not tested does not take the place of what is.
-        key: object = ("row", k) if _is_missing(name) or not tested[k] else ("finding", name)
+        key: object = ("row", k) if is_missing(name) or not tested[k] else ("finding", name)
         place = places.setdefault(key, len(firsts))
         if place == len(firsts):
             firsts.append(k)
         of_row.append(place)
         other = firsts[place]
-        if pairs[k] != pairs[other] or untrained[k] != untrained[other]:
+        if pairs[k] != pairs[other] or others[k] != others[other]:
             raise InputError(
                 f"rows {frame.index[other]!r} and {row!r} are one finding ({name!r}), but their counts differ: what "
                 "occurs together by identity is held by the same networks, so give them findings of their own"
@@ -504,24 +502,5 @@ def _findings(
     return np.array(of_row, dtype=np.intp), np.array(firsts, dtype=np.intp)
 
 
-def _counts(found: Any, n: Any, found_name: str, n_name: str) -> tuple[int, int]:
-    """Both as whole numbers with 0 <= found <= n."""
-    numbers = []
-    for name, count in ((found_name, found), (n_name, n)):
-        try:
-            whole = int(count)
-        except (TypeError, ValueError, OverflowError):
-            raise InputError(f"{name} = {count!r}: give a whole number of networks") from None
-        if whole != count or whole < 0:
-            raise InputError(f"{name} = {count!r}: give a whole number of networks, 0 or more")
-        numbers.append(whole)
-    if numbers[0] > numbers[1]:
-        raise InputError(f"{found_name} = {numbers[0]} is more than {n_name} = {numbers[1]}: swap them?")
-    return numbers[0], numbers[1]
-
-
-def _is_missing(count: Any) -> bool:
-    """None, NaN or pandas' NA in a table of counts."""
-    import pandas as pd
-
-    return bool(pd.isna(count))
+def _or_nan(p: float | None) -> float:
+    return math.nan if p is None else p

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,18 +16,32 @@ from .regimens import Regimen
 #: Values of one block of batches that are drawn ahead: as many as torch works on with one thread. With more it wakes
 #: the others for every small operation, which beside other programs costs up to fifty times the work itself.
 BLOCK_VALUES = 2**15
+#: Targets of networks that each learn a function of their own, [batch, net, outputs, sample], at inputs [batch, net or
+#: 1, d, sample].
+TargetsLike = Callable[[Tensor], Tensor]
+#: Batches that are drawn for such targets and then come again: the targets of hundreds of functions cost several times
+#: the step on them.
+RECURRING = 32
 
 
 class Batches:
     """Batches on the task's box: x [nets, d, sample], y [nets, outputs, sample]; nets is 1 where shared.
 
-    Each generator is a stream of its own: what one network gets does not depend on the others.
+    Each generator is a stream of its own: what one network gets does not depend on the others. With `targets` the task
+    gives the inputs alone, and `RECURRING` batches come again and again.
     """
 
     def __init__(
-        self, task: Task, regimen: Regimen, generators: Sequence[torch.Generator], device: torch.device
+        self,
+        task: Task,
+        regimen: Regimen,
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        targets: TargetsLike | None = None,
     ) -> None:
         self.task, self.regimen, self.generators, self.device = task, regimen, generators, device
+        self.targets = targets
+        self.recurring: tuple[Tensor, Tensor] | None = None
         low, high = np.array(task.box).T
         # rand * width + low in single precision is the notebook's rand * 2 - 1
         self.low = torch.tensor(low, dtype=torch.float32)[:, None]
@@ -40,6 +54,7 @@ class Batches:
         if regimen.samples is not None:
             x, y = self._draw(1, regimen.samples)
             self.fixed = x[0], y[0]
+        self.recurring = None if targets is None else self.block(RECURRING)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches without end: x [net or 1, d, sample], y [net or 1, outputs, sample]."""
@@ -50,14 +65,19 @@ class Batches:
     @property
     def ahead(self) -> int:
         """How many batches are worth drawing at once."""
+        if self.targets is not None:
+            return RECURRING
         values = len(self.generators) * self.regimen.batch * max(self.task.arity, self.task.outputs)
         return max(1, BLOCK_VALUES // values)
 
     def block(self, batches: int) -> tuple[Tensor, Tensor]:
         """The next batches: x [batch, net or 1, d, sample], y [batch, net or 1, outputs, sample].
 
-        However they are split into blocks, the batches are the same.
+        However they are split into blocks, the batches are the same; those that recur begin anew with each block.
         """
+        if self.recurring is not None:
+            x, y = self.recurring
+            return x[:batches], y[:batches]
         if self.fixed is None:
             return self._draw(batches, self.regimen.batch)
         if self.regimen.batch >= self.fixed[0].shape[2]:
@@ -85,8 +105,12 @@ class Batches:
         # one contiguous row per input and output: the formula, the scaling and the products run along samples
         inputs = drawn.permute(3, 1, 0, 2).contiguous().view(d, -1)
         inputs.mul_(self.width).add_(self.low)
-        # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
-        targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
+        if self.targets is None:
+            # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
+            targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
+        else:
+            targets = self.targets(inputs.view(d, batches, nets, samples).permute(1, 2, 0, 3))
+            targets = targets.permute(2, 0, 1, 3)
         if self.noises:
             # batch by batch: normal numbers come sixteen at a time, so that a longer draw would give others
             shape = (len(targets), samples)

@@ -17,7 +17,7 @@ from torch import Tensor
 from mathcircuits.detect import Task
 
 from ..networks.config import MLPConfig, initial_parameters
-from .batches import Batches, generator_of
+from .batches import Batches, TargetsLike, generator_of
 from .compiled_step import EAGER_SECONDS, FusedStep, UpdateRule, eager_seconds, fused_step, knows
 from .gradients import step
 from .regimens import Regimen
@@ -131,6 +131,7 @@ class FitSettings:
         moments: the steps before which the parameters are wanted, ascending, below `steps`.
         fused: the compiled step, for parameters on the CPU; None for the eager one.
         bar: a progress bar whose `update` is told of network-steps.
+        targets: what each network learns, where they learn different functions; then the task gives the inputs alone.
 
     Examples:
         >>> from mathcircuits.detect import tasks
@@ -148,6 +149,7 @@ class FitSettings:
     moments: Sequence[int] = ()
     fused: FusedStep | None = None
     bar: Any = None
+    targets: TargetsLike | None = None
 
     @property
     def logged_steps(self) -> npt.NDArray[np.int64]:
@@ -186,7 +188,7 @@ def fit(
     """
     regimen, steps, fused = settings.regimen, settings.steps, settings.fused
     logged, nets = settings.logged_steps, len(parameters)
-    batches = Batches(settings.task, regimen, streams, parameters.device)
+    batches = Batches(settings.task, regimen, streams, parameters.device, settings.targets)
     optimiser = Optimiser(regimen, parameters, steps)
     ahead = max(1, min(batches.ahead, BLOCK_LOSSES // nets))
     size = parameters.shape[1]

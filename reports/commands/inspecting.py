@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from mathcircuits.detect import Network, UnknownNameError, analyse, tasks
 from mathcircuits.detect.matching import known_null
+from mathcircuits.models import Regimen, as_regimen, taught_like
 from mathcircuits.models.files import read_network
 
 from ..wording import at_most, several_readings, told
@@ -81,6 +83,10 @@ def inspect_file(
     domain = domain_of(net.inputs, box=box, data=data, points=points, names=net.about.input_names)
     proposer: Literal["pyoperon"] | None = "pyoperon" if symbolic else None
     analysis = analyse(net, box=domain, task=known, deep=deep, proposer=proposer, null=known_null(null))
+    if known is not None:
+        regimen, steps = trained_by(file, network)
+        other = taught_like(net.architecture, known, regimen=regimen, steps=steps, box=analysis.box)
+        analysis = replace(analysis, taught=other.networks or None)
     if html is None and not as_json:
         print_analysis(analysis, directions)
         return
@@ -123,6 +129,23 @@ def of_study(folder: Path, network: str) -> Network:
             "network", network, sorted(study.networks(condition)), "give one with its seed"
         )
     return found[network]
+
+
+def trained_by(file: Path, network: str | None) -> tuple[Regimen, int | None]:
+    """How a network was trained, for those that are taught something else: a study says so; else the common regimen.
+
+    Examples:
+        >>> trained_by(Path("net.onnx"), None)[0].name
+        'adam'
+    """
+    from ..studies.folder import Study
+
+    if network is not None:
+        condition = network.rpartition("/")[0]
+        for cell in Study.load(file).cells:
+            if cell.condition == condition and not cell.derived:
+                return cell.regimen, cell.steps
+    return as_regimen("adam"), None
 
 
 def ranks_of(analysis: Analysis) -> pd.DataFrame:
@@ -196,6 +219,7 @@ def print_analysis(analysis: Analysis, directions: bool) -> None:
         print_fields(computed(analysis))
     _print_circuits(analysis)
     _print_readings(analysis)
+    print(f"\nmatches beside {analysis.beside}")
     sys.stdout.flush()
     _print_neurons(analysis)
     sys.stdout.flush()
@@ -304,6 +328,7 @@ def _print_neurons(analysis: Analysis) -> None:
                     number(row["unexplained"], 2),
                     p_value(row["p"]),
                     p_value(row["q"]),
+                    *([p_value(row["p_taught"]), p_value(row["q_taught"])] if analysis.taught else []),
                     number(row["causal"]),
                     number(row["contribution"]),
                     weights_text(
@@ -316,7 +341,8 @@ def _print_neurons(analysis: Analysis) -> None:
             )
         print(f"\nlayer {layer}")
         columns = (
-            "neuron", "feature", "on", "status", "unexplained", "p", "q", "causal", "contribution", "from", "to",
+            "neuron", "feature", "on", "status", "unexplained", "p", "q",
+            *(("p taught", "q taught") if analysis.taught else ()), "causal", "contribution", "from", "to",
         )  # fmt: skip
         print_table(columns, rows)
 

@@ -228,13 +228,16 @@ def _verdicts(tables: Tables) -> list[Finding]:
         return []
     # Where no network solved the task there is nothing to judge, not even what the function forces.
     rows = rows[rows["n"] > 0]
+    both = "taught_n" in rows and bool(rows["taught_n"].notna().any())
+    others = "untrained ones or in networks taught something else" if both else "untrained ones"
     said = {
-        "universal": "In nearly every network that solves the task, and not in untrained ones",
+        "universal": f"In nearly every network that solves the task, and not in {others}",
         "forced": "Without these the function cannot be computed, so finding them is arithmetic",
         "selected": "Far more common than the function requires, as a bias named beforehand predicts",
         "partial": "In some solved networks and not in others",
         "free": "As common as the function alone leaves it",
-        "vacuous": "As common in untrained networks, so no evidence of learning",
+        "vacuous": f"As common in {'networks that did not learn the task' if both else 'untrained networks'}, so no "
+        "evidence of learning" + " it" * both,
     }
     found = []
     for name, words in said.items():
@@ -296,9 +299,11 @@ def _inconclusive(rows: pd.DataFrame) -> str:
         counted(int(beside.sum()), "verdict is", "verdicts are")
         + " open since trained networks are not told apart"
     )
+    otherwise = rows["reason"].astype(str).str.startswith("not told apart from networks taught").any()
+    who = "untrained ones, or from networks taught something else" if otherwise else "untrained ones"
     if beside.all():
-        return f"{apart} from untrained ones."
-    also = f" {apart} from untrained ones." if beside.any() else ""
+        return f"{apart} from {who}."
+    also = f" {apart} from {who}." if beside.any() else ""
     rows = rows[~beside]
     count = counted(len(rows), "verdict is", "verdicts are")
     text = f"{count} open for want of solved networks"
@@ -330,8 +335,10 @@ def _evidence(tables: Tables) -> list[Finding]:
     if used.empty:
         return []
     shares = used["status"].value_counts(normalize=True)
+    both = "p_taught" in used and used["p_taught"].notna().any()
+    otherwise = ", and than neurons of such networks taught something else" if both else ""
     words = {
-        "matched": "match a feature more closely than untrained neurons would",
+        "matched": "match a feature more closely than untrained neurons would" + otherwise,
         "by construction": "match one because their weights were pruned or quantised",
         "vacuous": "bear a label that an untrained network earns as easily, which proves nothing",
         "unmatched": "match nothing closely enough to tell",

@@ -79,6 +79,9 @@ def _prevalence_table(tables: Tables) -> TableView:
         Column("n", "solved"),
         Column("value", "share, 95% interval", "interval", "filled: solved networks; hollow: untrained ones"),
         Column("untrained_value", "untrained", "percent"),
+        Column(
+            "taught_value", "taught otherwise", "percent", "networks of the shape and training, other targets"
+        ),
         Column("reason", "why"),
         Column("q", "q", help="false discovery rate at which the verdict would just be made"),
         Column("oriented", "oriented", help="yes: these very arguments; no: up to the task's symmetries"),
@@ -95,7 +98,8 @@ def _prevalence_table(tables: Tables) -> TableView:
     rows = rows.sort_values(["_oriented", "_rank", "value"], ascending=[True, True, False], kind="stable")
     caption = (
         "One row per feature, arguments and cell that some solved network holds or the function forces; "
-        "features that none holds are in the file."
+        "features that none holds are in the file. Two nulls stand beside each: the networks before training, and "
+        "networks of the same shape and training that were taught random functions with as many kinks."
     )
     source = "tables/prevalence.parquet"
     return table_view(
@@ -170,6 +174,8 @@ def _neuron_table(tables: Tables) -> TableView | None:
         Column("unexplained", "unexplained", help="share of the neuron's variance that the feature leaves"),
         Column("p", "p", help="chance that an untrained network does as well"),
         Column("q", "q", help="the same, controlled for the network's other neurons"),
+        Column("p_taught", "p taught", help="chance that a neuron which learned something else does as well"),
+        Column("q_taught", "q taught", help="the same, controlled for the network's other neurons"),
         Column("causal", "causal", help="share of the output restored by the feature in the neuron's place"),
         Column("contribution", "contribution", help="error when the neuron is removed, over output variance"),
         "used",

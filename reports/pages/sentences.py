@@ -40,13 +40,18 @@ def share_of(row: Mapping[Any, Any]) -> str:
     Examples:
         >>> share_of({"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "untrained_value": 0.2})
         '9 of 10, 0.555 to 0.998; untrained 20%'
+        >>> share_of({"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "taught_value": 0.01})
+        '9 of 10, 0.555 to 0.998; taught otherwise 1%'
     """
     text = (
         f"{thousands(int(row['found']))} of {thousands(int(row['n']))}, "
         f"{number(float(row['low']))} to {number(float(row['high']))}"
     )
-    beside = row.get("untrained_value")
-    return text if beside is None or pd.isna(beside) else f"{text}; untrained {percent(float(beside))}"
+    for column, who in (("untrained_value", "untrained"), ("taught_value", "taught otherwise")):
+        beside = row.get(column)
+        if beside is not None and not pd.isna(beside):
+            text += f"; {who} {percent(float(beside))}"
+    return text
 
 
 def cell_of(row: Mapping[Any, Any]) -> str:

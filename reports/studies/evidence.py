@@ -1,4 +1,4 @@
-"""Evidence: which solved networks count for or against a feature that their sizes and the task's function may force.
+"""Evidence: which networks hold a feature, and which count for or against one that their sizes and task may force.
 
 A network whose sizes leave it no choice is no evidence. What no exact network can lack is `forced` in those that are
 certified to be so near the task that it follows (`Orbits.forced_error`); the others at these sizes are counted apart.
@@ -7,12 +7,18 @@ certified to be so near the task that it follows (`Orbits.forced_error`); the ot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mathcircuits.detect.features import Label
+from mathcircuits.detect.matching import HELD
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mathcircuits.detect.universality import Orbits
 
 
 @dataclass(frozen=True)
@@ -127,3 +133,76 @@ def left_out(row: Mapping[Any, Any]) -> str:
         words.append(f"{missing:g} without a certificate")
     last = ", from which it follows" if below else ", and no error is known from which it follows"
     return f"; {' and '.join(words)}{last}: these count neither way"
+
+
+def taught_labels(taught: pd.DataFrame, orbits: Orbits) -> dict[tuple[int, ...], list[frozenset[Label]]]:
+    """The features of the inputs that networks hold which were taught something else, by their hidden sizes.
+
+    `taught` has the columns hidden, network, feature and on, and every network a row.
+    """
+    found: dict[tuple[str, int], set[Label]] = {}
+    rows = taught[["hidden", "network", "feature", "on"]].itertuples(index=False, name=None)
+    for hidden, network, feature, on in rows:
+        labels = found.setdefault((str(hidden), int(network)), set())
+        label = (str(feature), split_arguments(str(on)))
+        if isinstance(feature, str) and orbits.has(label):
+            labels.add(label)
+    networks: dict[tuple[int, ...], list[frozenset[Label]]] = {}
+    for (hidden, _), labels in found.items():
+        networks.setdefault(tuple(map(int, hidden.split("-"))), []).append(frozenset(labels))
+    return networks
+
+
+def mixed_as(
+    taught: Mapping[tuple[int, ...], list[frozenset[Label]]], sizes: Sequence[tuple[int, ...]]
+) -> list[frozenset[Label]]:
+    """Networks that were taught something else, in the proportions of these sizes where there are several.
+
+    Networks of sizes that nothing else was taught to have none beside them.
+
+    Examples:
+        >>> taught = {(3,): [frozenset({("sum", ("x1", "x2"))})] * 4, (6,): [frozenset()] * 4}
+        >>> [len(labels) for labels in mixed_as(taught, [(3,), (6,), (6,), (6,)])]
+        [1, 0, 0, 0]
+    """
+    counts = {size: count for size, count in Counter(sizes).items() if taught.get(size)}
+    total = sum(counts.values())
+    return [
+        labels
+        for size, count in counts.items()
+        for labels in taught[size][: max(1, round(count / total * len(taught[size])))]
+    ]
+
+
+def held_labels(neurons: pd.DataFrame, orbits: Orbits) -> dict[tuple[str, str], frozenset[Label]]:
+    """The features of the inputs that each network holds: (network, population) -> labels.
+
+    Every network that has neurons has an entry.
+    """
+    found: dict[tuple[str, str], set[Label]] = {}
+    columns = ("network", "population", "feature", "on", "unexplained", "used")
+    for name, population, feature, on, unexplained, used in zip(*(neurons[c] for c in columns), strict=True):
+        labels = found.setdefault((name, population), set())
+        if not used or not unexplained <= HELD:
+            continue
+        label = (str(feature), split_arguments(str(on)))
+        if orbits.has(label):
+            labels.add(label)
+    return {key: frozenset(labels) for key, labels in found.items()}
+
+
+def split_arguments(text: str) -> tuple[str, ...]:
+    """The arguments in a text of them: split at the commas that stand outside parentheses.
+
+    Examples:
+        >>> split_arguments("min(x1, x2), min(x3, x4)"), split_arguments("")
+        (('min(x1, x2)', 'min(x3, x4)'), ())
+    """
+    parts, depth, start = [], 0, 0
+    for k, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append(text[start:k].strip())
+            start = k + 1
+    last = text[start:].strip()
+    return tuple([*parts, last] if last else parts)

@@ -25,6 +25,7 @@ from .config import INIT
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mathcircuits.detect import Architecture
     from mathcircuits.models import Ensemble
 
     from .cell import Cell
@@ -62,7 +63,10 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
     for group in by_shape({**untrained, **known}):
         own = {seed: known[seed] for seed in group if seed in known}
         beside = {seed: untrained[seed] for seed in group if seed in untrained}
-        frames = read_features(cell, own, beside, [seed for seed in seeds if seed in own])
+        shape = next(iter((own or beside).values())).architecture
+        frames = read_features(
+            cell, own, beside, [seed for seed in seeds if seed in own], taught_by(cell, shape)
+        )
         bends = kink_rows(list(own.values()), task) if own else []
         parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
     features = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
@@ -120,10 +124,32 @@ def by_shape(networks: dict[int, Network]) -> list[list[int]]:
     return list(groups.values())
 
 
+def taught_by(cell: Cell, shape: Architecture) -> tuple[Network, ...]:
+    """Networks of a shape that the cell's training taught something else; none for the hand-derived network.
+
+    They are kept on disk and do not depend on the cell's seeds, so that all cells of a condition have the same.
+    """
+    from mathcircuits.models import taught_like
+
+    if cell.derived:
+        return ()
+    return taught_like(shape, tasks[cell.task], regimen=cell.regimen, steps=cell.steps).networks
+
+
 def read_features(
-    cell: Cell, known: dict[int, Network], untrained: dict[int, Network], seeds: list[int]
+    cell: Cell,
+    known: dict[int, Network],
+    untrained: dict[int, Network],
+    seeds: list[int],
+    taught: tuple[Network, ...] = (),
 ) -> dict[str, pd.DataFrame]:
-    """Neurons and directions of networks of one shape, and how many dimensions the directions of `seeds` take."""
+    """Neurons and directions of networks of one shape, and how many dimensions the directions of `seeds` take.
+
+    With networks that were taught something else, what these hold stands in the frame `taught`: one row per network and
+    feature, one without a feature for a network that holds none.
+    """
+    import pandas as pd
+
     from mathcircuits.detect import analyse_many
     from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
     from mathcircuits.detect.networks import Stack
@@ -133,7 +159,12 @@ def read_features(
     members: list[tuple[int, Population]] = [(seed, own) for seed in known]
     members += [(seed, "untrained") for seed in untrained]
     reading = analyse_many(
-        [*known.values(), *untrained.values()], box=task.box, task=task, init=INIT, deep=True
+        [*known.values(), *untrained.values()],
+        box=task.box,
+        task=task,
+        init=INIT,
+        deep=True,
+        taught=taught or None,
     )
     frames = {"neurons": reading.neurons, "directions": reading.directions}
     for name, frame in frames.items():
@@ -152,6 +183,16 @@ def read_features(
         ranks = read_superposition(stack, rows, targets_for(task.arity, box=task.box))
         ranks["seed"] = np.array(seeds, dtype=np.int64)[ranks.pop("network").to_numpy(dtype=int)]
     frames["superposition"] = ranks
+    nothing: list[tuple[str | None, tuple[str, ...]]] = [(None, ())]
+    held = [
+        (number, name, ", ".join(on))
+        for number, labels in enumerate(reading.taught)
+        for name, on in (sorted(labels) or nothing)
+    ]
+    frames["taught"] = pd.DataFrame(held, columns=["network", "feature", "on"]).astype(
+        {"network": "int64", "feature": "string", "on": "string"}
+    )
+    frames["taught"].insert(0, "hidden", "-".join(map(str, taught[0].sizes[1:-1])) if taught else "")
     return frames
 
 

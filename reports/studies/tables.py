@@ -28,7 +28,15 @@ from mathcircuits.detect.universality import Orbits, form_error, match_ensemble
 
 from .circuitry import forced_gauge, gauge_kinds, norm_row
 from .config import INIT
-from .evidence import Certain, LeftOpen, with_left_out
+from .evidence import (
+    Certain,
+    LeftOpen,
+    held_labels,
+    mixed_as,
+    split_arguments,
+    taught_labels,
+    with_left_out,
+)
 from .schema import empty, typed
 
 Array = npt.NDArray[np.float64]
@@ -65,6 +73,7 @@ class Condition:
             `on` is a text.
         kinks, superposition, programs, circuits, failures, emergence: what else was read, with the column seed and
             those of the table of that name.
+        taught: what networks hold that were taught something else: the columns hidden, network, feature and on.
     """
 
     task: Task
@@ -88,6 +97,7 @@ class Condition:
     circuits: pd.DataFrame
     failures: pd.DataFrame
     emergence: pd.DataFrame
+    taught: pd.DataFrame
 
     @property
     def sizes(self) -> str:
@@ -236,6 +246,7 @@ def prevalence_counts(
     certain = _certain(condition, solved)
     bias = _has_bias(condition)
     beside = [labels for (_, population), labels in held.items() if population == "untrained"]
+    taught = taught_labels(condition.taught, orbits)
     listed = set(orbits.expected).union(*counted)
     ridges = _seed_ridges()
     listed |= {label for label in orbits.labels if label[0] in ridges}
@@ -268,6 +279,8 @@ def prevalence_counts(
             )
             before = frozenset(k for k, labels in enumerate(beside) if not members.isdisjoint(labels))
             untrained_found = len(before)
+            others = mixed_as(taught, [certain.final[name] for name in among] or [condition.hidden])
+            taught_found = sum(not labels.isdisjoint(members) for labels in others)
             rows.append(
                 {
                     **condition.about,
@@ -283,12 +296,17 @@ def prevalence_counts(
                     "untrained_value": untrained_found / len(condition.untrained)
                     if condition.untrained
                     else np.nan,
+                    "taught_found": taught_found if others else None,
+                    "taught_n": len(others) or None,
+                    "taught_value": taught_found / len(others) if others else np.nan,
                     **left.columns,
                 }
             )
             axis = _axis((feature, on))
             halves.append(
-                None if axis is None or not holders else (oriented, axis, len(among), holders, before)
+                None
+                if axis is None or not holders
+                else (oriented, axis, len(among), holders, before, taught_found)
             )
     sizes = Counter(halves)
     where = "/".join((condition.task.name, condition.sizes, condition.regimen))
@@ -496,23 +514,6 @@ def candidates_toml(table: pd.DataFrame) -> str:
     return "\n".join(entries.values())
 
 
-def held_labels(neurons: pd.DataFrame, orbits: Orbits) -> dict[tuple[str, str], frozenset[Label]]:
-    """The features of the inputs that each network holds: (network, population) -> labels.
-
-    Every network that has neurons has an entry.
-    """
-    found: dict[tuple[str, str], set[Label]] = {}
-    columns = ("network", "population", "feature", "on", "unexplained", "used")
-    for name, population, feature, on, unexplained, used in zip(*(neurons[c] for c in columns), strict=True):
-        labels = found.setdefault((name, population), set())
-        if not used or not unexplained <= HELD:
-            continue
-        label = (str(feature), split_arguments(str(on)))
-        if orbits.has(label):
-            labels.add(label)
-    return {key: frozenset(labels) for key, labels in found.items()}
-
-
 def labelled_share(neurons: pd.DataFrame) -> dict[tuple[str, str], float]:
     """The share of each network's used neurons that hold a feature of the catalogue: (network, population) -> share."""
     used = neurons[neurons["used"].fillna(False).astype(bool)]
@@ -521,23 +522,6 @@ def labelled_share(neurons: pd.DataFrame) -> dict[tuple[str, str], float]:
     for network, population, value in zip(used["network"], used["population"], held, strict=True):
         sums.setdefault((str(network), str(population)), []).append(value)
     return {key: float(np.mean(values)) for key, values in sums.items()}
-
-
-def split_arguments(text: str) -> tuple[str, ...]:
-    """The arguments in a text of them: split at the commas that stand outside parentheses.
-
-    Examples:
-        >>> split_arguments("min(x1, x2), min(x3, x4)"), split_arguments("")
-        (('min(x1, x2)', 'min(x3, x4)'), ())
-    """
-    parts, depth, start = [], 0, 0
-    for k, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(text[start:k].strip())
-            start = k + 1
-    last = text[start:].strip()
-    return tuple([*parts, last] if last else parts)
 
 
 def _identified(condition: Condition, frame: pd.DataFrame) -> pd.DataFrame:

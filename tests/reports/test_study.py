@@ -95,6 +95,21 @@ def test_the_hand_derived_network_is_read(finished: Study) -> None:
     assert row["missing"] == ""
 
 
+def test_networks_that_were_taught_something_else_stand_beside(finished: Study) -> None:
+    neurons = finished.tables["neurons"]
+    tested = neurons[neurons["p"].notna()]
+    for population in ("trained", "untrained"):
+        assert tested[tested["population"] == population]["p_taught"].notna().all()
+    # Nobody trained the hand-derived network: it has the first null alone.
+    assert neurons[neurons["population"] == "derived"]["q_taught"].isna().all()
+    prevalence = finished.tables["prevalence"]
+    assert (prevalence["taught_n"] == 200).all()
+    assert prevalence["taught_found"].sum() > 0
+    page = finished.page.read_text("utf-8")
+    assert "taught random functions with as many kinks" in page
+    assert "q taught" in page
+
+
 def test_the_hand_derived_network_is_put_into_words(finished: Study) -> None:
     programs = finished.tables["programs"]
     row = programs[programs["network"] == "minimum/3/derived/-1"].iloc[0]

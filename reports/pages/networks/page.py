@@ -20,7 +20,7 @@ from mathcircuits.detect.networks import Box
 from ...plots.drawing import NeuronLabel
 from ...plots.palette import STATUSES, every_colour
 from ...studies.storage import atomic
-from ...wording import at_most, counted, joined, number, several_readings, told
+from ...wording import at_most, counted, number, several_readings, told
 from ..htmltables import Column, TableView, table_view
 from ..templating import render
 from ..views import FigureView
@@ -146,8 +146,7 @@ def _made(analysis: Analysis, source: str) -> dict[str, str]:
     return {
         "command": f"mathcircuits inspect {source}{task} --html OUT.html",
         "version": version("mathcircuits"),
-        "null": f"{IN_WORDS[analysis.null]}, {joined(analysis.laws)} init; the larger p counts. Directions: untrained "
-        "networks of this shape",
+        "null": f"{analysis.beside}. Directions: untrained networks of this shape",
         **({"not tested": "; ".join(analysis.skipped)} if analysis.skipped else {}),
     }
 
@@ -350,6 +349,8 @@ def _neurons(analysis: Analysis) -> PageSection:
         Column("unexplained", "unexplained", "number", "share of the neuron's variance that the feature leaves"),
         Column("p", "p", "number", "chance that a neuron of the null does as well (see nulls)"),
         Column("q", "q", "number", "the same, controlled for the network's other neurons"),
+        Column("p_taught", "p taught", "number", "chance that a neuron that learned something else does as well"),
+        Column("q_taught", "q taught", "number", "the same, controlled for the network's other neurons"),
         Column("causal", "causal", "number", "share of the output restored by the feature in the neuron's place"),
         Column("contribution", "contribution", "number", "error when it is held at its mean, over output variance"),
         Column("duplicate_of", "copy of", "count", "the earlier neuron that this one is a positive multiple of"),
@@ -358,24 +359,27 @@ def _neurons(analysis: Analysis) -> PageSection:
     matches = table_view(_texts(analysis, analysis.neurons), "neurons", caption, columns)
     null_columns = [
         Column("layer", "layer", "count"),
-        Column("law", "init"),
+        Column("law", "networks", help="the init law of untrained ones, or those that were taught something else"),
         Column("competes_as", "class of features"),
-        Column("exact", "exact by chance", "number", "in untrained networks; above 0.05 a match proves nothing"),
-        Column("at_gate", "close by chance", "number", "chance of at most 0.01 unexplained without training"),
+        Column("exact", "exact by chance", "number", "of such a neuron; above 0.05 a match proves nothing"),
+        Column("at_gate", "close by chance", "number", "chance of at most 0.01 unexplained in such a neuron"),
         Column("attainable", "smallest p", "number", "of a neuron that matches to a millionth"),
-        Column("draws", "draws", "count", "untrained neurons that this rests on"),
+        Column("draws", "draws", "count", "neurons that this rests on"),
     ]  # fmt: skip
     nulls = table_view(
         analysis.nulls,
         "nulls",
-        "What untrained networks of this shape hold anyway. The p of a neuron compares it with "
+        "What networks of this shape hold that did not learn this task. The p of a neuron compares it with "
         f"{IN_WORDS[analysis.null]}.",
         null_columns,
     )
     counts = analysis.neurons["status"].value_counts()
     words = "; ".join(f"{counts[s]} {s}" for s in STATUSES if s in counts)
     return PageSection(
-        "neurons-held", "What do its neurons hold?", words=f"{words}.", tables=(matches, nulls)
+        "neurons-held",
+        "What do its neurons hold?",
+        words=f"{words}. Beside {analysis.beside}.",
+        tables=(matches, nulls),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from mathcircuits.detect import Task, tasks
 from mathcircuits.models import MLP, MLPConfig, as_regimen, train
-from mathcircuits.models.fitting.batches import Batches
+from mathcircuits.models.fitting.batches import RECURRING, Batches
 from mathcircuits.models.networks.config import initial_parameters
 
 CPU = torch.device("cpu")
@@ -91,3 +91,28 @@ def test_noise_has_the_scale_asked_for() -> None:
         for noise in (0.0, 1.0)
     )
     assert 0.01 < np.abs(quiet.weights[0] - loud.weights[0]).max() < 0.5  # lr 0.1 times a normal draw
+
+
+def test_targets_of_their_own_recur_on_inputs_that_all_share() -> None:
+    def targets(x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([k * x[:, :, :1] for k in (1.0, 2.0, 3.0)], dim=1)
+
+    regimen = as_regimen("adam", batch=5)
+    batches = Batches(tasks["minimum"], regimen, [torch.Generator().manual_seed(0)], CPU, targets)
+    x, y = batches.block(4)
+    assert (x.shape, y.shape) == ((4, 1, 2, 5), (4, 3, 1, 5))
+    assert torch.equal(y[:, 2], 3 * x[:, 0, :1])
+    assert not torch.equal(x[0], x[1])
+    again = batches.block(4)
+    assert torch.equal(again[0], x)
+    assert torch.equal(again[1], y)
+    assert batches.block(batches.ahead)[0].shape[0] == RECURRING
+
+
+def test_fixed_samples_with_targets_of_their_own_are_drawn_alike() -> None:
+    regimen = as_regimen("adam", batch=8, samples=16)
+    stream = [torch.Generator().manual_seed(0)]
+    batches = Batches(tasks["identity"], regimen, stream, CPU, lambda x: torch.cat([x, -x], dim=1))
+    x, y = batches.block(3)
+    assert torch.equal(y[:, 0], x[:, 0])
+    assert torch.equal(y[:, 1], -x[:, 0])

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import About, Network, UnknownNameError, hand_derived
-from mathcircuits.models import save
+from mathcircuits.models import as_regimen, save
 from mathcircuits.reports.__main__ import main
+from mathcircuits.reports.commands.inspecting import trained_by
+from mathcircuits.reports.studies.cell import Cell
 from mathcircuits.reports.studies.folder import Study
 
 
@@ -48,6 +50,8 @@ def test_several_readings_are_printed(tmp_path: Path, capsys: pytest.CaptureFixt
 class Shelf:
     """A study of one network."""
 
+    cells = (Cell("absolute", (2,), as_regimen("adam", steps=50), (0,)),)
+
     def networks(self, key: str) -> dict[str, Network]:
         known = {"absolute/2/adam/0": hand_derived("absolute")}
         found = {name: net for name, net in known.items() if f"{name}/".startswith(f"{key}/")}
@@ -65,6 +69,7 @@ def test_a_network_of_a_study_is_read_as_its_task(
     capsys.readouterr()
     said = plain(out.read_text("utf-8"))
     assert "as absolute." in said
+    assert "200 networks that were taught something else; a match needs both" in said
     assert "mathcircuits inspect DIR --network absolute/2/adam/0 --task absolute" in said
     for name, words in (
         (
@@ -156,3 +161,28 @@ def test_a_few_points_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out
     assert "at any of its points" in out
     assert "not tested: directions (4 inputs" in out
+
+
+def test_a_task_brings_the_second_null_and_a_bare_file_says_that_it_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "min.npz"
+    save(hand_derived("minimum"), file)
+    assert main(["inspect", str(file)]) == 0
+    bare = capsys.readouterr().out
+    assert "no networks that were taught something else" in bare
+    assert "q taught" not in bare
+    assert main(["inspect", str(file), "--task", "minimum", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["taught"] == 200
+    assert all(row["q_taught"] <= 0.05 for row in content["neurons"])
+    assert [row["status"] for row in content["neurons"]] == ["matched"] * 3
+
+
+def test_a_network_of_a_study_is_held_against_its_own_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Study, "load", lambda _: Shelf())
+    regimen, steps = trained_by(tmp_path, "absolute/2/adam, steps=50/0")
+    assert (regimen.steps, steps) == (50, None)
+    assert trained_by(tmp_path, "absolute/2/derived/-1")[0].name == "adam"

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from mathcircuits.reports.studies.evidence import Certain, LeftOpen, left_out, with_left_out
+from mathcircuits.reports.studies.evidence import Certain, LeftOpen, left_out, split_arguments, with_left_out
 
 SMALL, LARGE = (3,), (16,)
 
@@ -76,3 +76,18 @@ def test_a_reason_without_networks_is_replaced() -> None:
     )
     words = "1 not certified to be within 0.5 of the task, from which it follows: these count neither way"
     assert with_left_out(table)["reason"].tolist() == [f"why; {words}", words, "why"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("x1", ("x1",)),
+        ("x1, x2", ("x1", "x2")),
+        ("min(x1, x2), min(x3, x4)", ("min(x1, x2)", "min(x3, x4)")),
+        ("relu(max(x1, x2)), x3", ("relu(max(x1, x2))", "x3")),
+        ("", ()),
+    ],
+)
+def test_arguments_split_outside_parentheses(text: str, parts: tuple[str, ...]) -> None:
+    assert split_arguments(text) == parts
+    assert ", ".join(parts) == text

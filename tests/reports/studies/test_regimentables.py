@@ -69,6 +69,7 @@ def condition() -> Condition:
         circuits=blank,
         failures=pd.DataFrame(failures),
         emergence=pd.DataFrame(emergence),
+        taught=blank,
     )
 
 

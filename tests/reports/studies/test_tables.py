@@ -24,7 +24,7 @@ from mathcircuits.reports.studies.circuitry import (
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
 from mathcircuits.reports.studies.mechanisms import mechanism_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
-from mathcircuits.reports.studies.tables import Condition, split_arguments
+from mathcircuits.reports.studies.tables import Condition
 
 Weights = list[list[list[float]]]
 READ = ("layer", "neuron", "status", "feature", "on", "scope", "r", "unexplained", "scale", "offset")
@@ -54,6 +54,8 @@ def reading(
             "offset": 0.0,
             "p": 1e-5,
             "q": 1e-5,
+            "p_taught": 1e-2,
+            "q_taught": 2e-2,
             "causal": np.nan,
             "contribution": contribution,
             "duplicate_of": pd.NA,
@@ -61,7 +63,18 @@ def reading(
         for (seed, population), found in labels.items()
         for k, (feature, on) in enumerate(found)
     ]
-    columns = ["seed", "population", *READ, "p", "q", "causal", "contribution", "duplicate_of"]
+    columns = [
+        "seed",
+        "population",
+        *READ,
+        "p",
+        "q",
+        "p_taught",
+        "q_taught",
+        "causal",
+        "contribution",
+        "duplicate_of",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -99,6 +112,7 @@ def planted(losses: list[float], neurons: pd.DataFrame, name: str = "minimum") -
                 ("circuits", CIRCUIT_COLUMNS),
                 ("failures", ("cause", "diagnosis", "lost")),
                 ("emergence", ("feature", "on", "step", "unexplained", "held")),
+                ("taught", ("hidden", "network", "feature", "on")),
             )
         },
     )
@@ -293,6 +307,40 @@ def test_verdicts_judge_all_conditions_together(orbits: Orbits) -> None:
     assert made.verdicts(pd.DataFrame()).empty
 
 
+def taught_to(held: dict[str, list[str | None]]) -> pd.DataFrame:
+    """What networks hold that were taught something else: hidden sizes -> the feature of each (on x1, x2), or None."""
+    rows = [
+        {"hidden": hidden, "network": k, "feature": feature, "on": "x1, x2" if feature else ""}
+        for hidden, features in held.items()
+        for k, feature in enumerate(features)
+    ]
+    return pd.DataFrame(rows, columns=["hidden", "network", "feature", "on"])
+
+
+def test_networks_that_were_taught_something_else_are_counted_beside(orbits: Orbits) -> None:
+    labels = {(seed, "trained"): MINIMUM for seed in range(4)}
+    condition = planted([1e-10] * 4, reading(labels))
+    assert counts_of(condition, orbits)["taught_n"].isna().all()
+    # Both halves of the symmetry count, and networks that hold nothing.
+    frame = taught_to({"3": ["greaterness", None, "sum", None]})
+    frame.loc[len(frame)] = {"hidden": "3", "network": 4, "feature": "greaterness", "on": "x2, x1"}
+    counts = counts_of(replace(condition, taught=frame), orbits)
+    row = counts[(counts["feature"] == "greaterness") & ~counts["oriented"]].iloc[0]
+    assert (row["taught_found"], row["taught_n"], row["taught_value"]) == (2, 5, 0.4)
+
+
+def test_networks_of_other_final_sizes_stand_beside_their_own(orbits: Orbits) -> None:
+    """Three of four networks ended with three neurons: of twenty networks of each size, fifteen and five count."""
+    labels = {(seed, "trained"): MINIMUM for seed in range(4)}
+    condition = planted([1e-10] * 4, reading(labels))
+    wide = Network([np.vstack([condition.networks[0].weights[0]] * 2), np.ones((1, 6))])  # type: ignore[union-attr]
+    frame = taught_to({"3": ["greaterness"] * 20, "6": [None] * 20, "5": ["greaterness"] * 20})
+    mixed = replace(condition, networks=(*condition.networks[:3], wide), taught=frame)
+    counts = counts_of(mixed, orbits)
+    row = counts[(counts["feature"] == "greaterness") & ~counts["oriented"]].iloc[0]
+    assert (row["taught_found"], row["taught_n"]) == (15, 20)
+
+
 def test_the_halves_of_a_pair_in_the_same_networks_are_one_finding(orbits: Orbits) -> None:
     labels = {(0, "trained"): MINIMUM, (1, "trained"): MIRROR, (2, "trained"): MINIMUM}
     table = counts_of(planted([0.0] * 3, reading(labels)), orbits)
@@ -409,21 +457,6 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         assert list(frame.columns) == list(COLUMNS[name])
         assert dict(frame.dtypes) == dict(empty(name).dtypes)
         assert arrow_schema(name).names == list(COLUMNS[name])
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("x1", ("x1",)),
-        ("x1, x2", ("x1", "x2")),
-        ("min(x1, x2), min(x3, x4)", ("min(x1, x2)", "min(x3, x4)")),
-        ("relu(max(x1, x2)), x3", ("relu(max(x1, x2))", "x3")),
-        ("", ()),
-    ],
-)
-def test_arguments_split_outside_parentheses(text: str, parts: tuple[str, ...]) -> None:
-    assert split_arguments(text) == parts
-    assert ", ".join(parts) == text
 
 
 # Programs, census, candidates
