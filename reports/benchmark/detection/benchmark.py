@@ -31,7 +31,7 @@ def detection_measurements(effort: Effort, seed: int) -> dict[str, list[Measurem
         discoveries.PART: discoveries.measurements(effort, seed, trainings, taught),
         recovery.PART: recovery.measurements(effort, seed),
         studies.PART: studies.measurements(effort, seed, trainings, taught),
-        readouts.PART: readouts.measurements(effort, trainings),
+        readouts.PART: readouts.measurements(effort, seed, trainings, taught),
         bends.PART: bends.measurements(effort, seed, trainings),
         timings.PART: timings.measurements(effort, seed),
     }

@@ -1,4 +1,7 @@
-"""Read-outs: features that a task needs are to be readable from its trained layers, those it has no use for are not."""
+"""Read-outs: features that a task needs are to be readable from its trained layers, those it has no use for are not.
+
+Nor is anything to be readable from networks that learned no feature, whatever law they were drawn from.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,73 @@ import numpy as np
 
 from mathcircuits.detect.features import as_task
 from mathcircuits.detect.matching import direction_frame, read_directions
-from mathcircuits.detect.networks import Stack
+from mathcircuits.detect.networks import Stack, known_laws
 
 from ...studies.needs import needed_and_controls
 from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
-from .effort import Effort
+from .blanks import teacher
+from .effort import Effort, generator
+from .other_laws import LAWS, MADE, drawn
 
 PART = "directions"
 TASKS = ("minimum", "absolute-difference")
 NEEDED = Bound("directions: needed features readable in at least 95% of solved networks", 0.95, most=False)
 CONTROLS = Bound("directions: control features readable in at most 5%", 0.05)
+NOTHING = Bound(
+    "directions: networks without a feature that have a readable one, upper 95% limit at most 0.06",
+    0.06,
+    end="high",
+)
+#: Width of the networks that hold nothing.
+BLANK_WIDTH = 8
+#: Networks that were taught off the catalogue and are read, in all, per cell: each has a null of its own.
+_TAUGHT = 600
 
 
-def measurements(effort: Effort, trainings: Trainings) -> list[Measurement]:
-    """One measurement per task, width and bias."""
+def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Measurement]:
+    """One measurement per task, width and bias; one per population that holds nothing."""
     found = []
     for task in TASKS:
         for width in effort.widths:
             for bias in (False, True):
                 s = Setting("trained", inputs=2, bias=bias, layers=1, width=width, law="uniform", task=task)
                 found.append(Measurement("directions: " + describe(s), partial(on_trained, s, trainings)))
+    for population in (*LAWS, *MADE):
+        s = Setting(population, inputs=2, bias=True, layers=1, width=BLANK_WIDTH, law="unknown")
+        found.append(Measurement("directions: " + describe(s), partial(on_drawn, s, effort.copies, seed)))
+    for bias in (False, True):
+        s = Setting("teacher", inputs=2, bias=bias, layers=1, width=BLANK_WIDTH, law="unknown")
+        found.append(
+            Measurement("directions: " + describe(s), partial(on_taught, s, effort.teachers, taught))
+        )
     return found
+
+
+def on_drawn(setting: Setting, count: int, seed: int) -> list[Score]:
+    """The scores of `count` untrained networks of another law; those whose weights point at features are shown only."""
+    s = setting
+    stack = drawn(
+        s.population, s.inputs, s.width or BLANK_WIDTH, count, generator(seed, "directions " + describe(s))
+    )
+    return _nothing(s, stack, NOTHING if s.population in LAWS else None)
+
+
+def on_taught(setting: Setting, teachers: int, taught: Trainings) -> list[Score]:
+    """The scores of networks trained on off-catalogue teachers, the seeds of all teachers together."""
+    s = setting
+    numbers = range(min(teachers, max(1, _TAUGHT // taught.seeds)))
+    runs = (taught.ensemble(teacher(s.inputs, k), BLANK_WIDTH, bias=bool(s.bias)) for k in numbers)
+    return _nothing(s, Stack.of([network for run in runs for network in run.networks()]), NOTHING)
+
+
+def _nothing(setting: Setting, stack: Stack, bound: Bound | None) -> list[Score]:
+    readings, targets, _ = read_directions(stack, laws=known_laws(None))
+    found = direction_frame(readings, targets).groupby("network")[["readable", "by_construction"]].any().sum()
+    return [
+        share(PART, setting, "networks with a readable feature", int(found["readable"]), len(stack), bound),
+        share(PART, setting, "networks with one by construction", int(found["by_construction"]), len(stack)),
+    ]
 
 
 def on_trained(setting: Setting, trainings: Trainings) -> list[Score]:

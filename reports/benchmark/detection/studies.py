@@ -14,6 +14,7 @@ from ..scores import Bound, Measurement, Score, Setting, describe, share
 from ..trainings import Trainings
 from .blanks import teacher
 from .effort import Effort, generator
+from .other_laws import LAWS, MADE, drawn
 from .planting import shape
 
 PART = "ensemble test"
@@ -29,6 +30,8 @@ NOTHING = Bound("ensemble test: findings in at most 5% of teacher and untrained 
 NOTHING_HIGH = Bound("ensemble test: the upper 95% limit of that at most 0.06", 0.06, end="high")
 #: How many different nulls the studies that hold nothing are held against: one null's luck would be shared by all.
 _NULLS = 4
+#: Of the untrained studies, one in so many is drawn again under each other law.
+_PER_LAW = 2
 
 
 def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Measurement]:
@@ -44,6 +47,10 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
         found.append(
             Measurement("ensemble test: " + describe(s), partial(on_nothing, s, effort, seed, taught))
         )
+    for population in (*LAWS, *MADE):
+        s = Setting(population, inputs=2, bias=True, layers=1, width=TAUGHT_WIDTH, law="unknown")
+        part = partial(on_drawn, s, max(1, effort.studies // _PER_LAW), seed)
+        found.append(Measurement("ensemble test: " + describe(s), part))
     return found
 
 
@@ -91,6 +98,25 @@ def on_nothing(setting: Setting, effort: Effort, seed: int, taught: Trainings) -
     scores.append(share(PART, setting, "studies with a finding", hits, total, NOTHING))
     scores.append(share(PART, setting, "studies with a finding, upper limit", hits, total, NOTHING_HIGH))
     return scores
+
+
+def on_drawn(setting: Setting, studies: int, seed: int) -> list[Score]:
+    """Studies of untrained networks of another law; those whose weights point at features are shown only."""
+    s = setting
+    stack = drawn(
+        s.population, s.inputs, TAUGHT_WIDTH, studies * SEEDS, generator(seed, "study " + describe(s))
+    )
+    found = made = 0
+    for k in range(studies):
+        networks = [stack.network(SEEDS * k + i) for i in range(SEEDS)]
+        frame = match_ensemble(networks, seed=seed + k % _NULLS)
+        found += bool((frame["q"] <= ALPHA).any())
+        made += bool(frame["by_construction"].any())
+    judged = s.population in LAWS
+    return [
+        share(PART, s, "studies with a finding", found, studies, NOTHING if judged else None),
+        share(PART, s, "studies with one by construction", made, studies),
+    ]
 
 
 def _untrained(s: Setting, studies: int, seed: int) -> list[list[Network]]:
