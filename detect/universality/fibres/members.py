@@ -71,6 +71,13 @@ class Fibre:
         weights: [n] of each, of sum 1 in each chain; chain: [n] from 0; family: [n] of the same particle at the start.
         errors: [n] mean squared errors.
         levels: each chain's temperatures.
+
+    Examples:
+        >>> from .sampling import fibre
+        >>> absolute = Network([[[1.0], [-1.0]], [[1.0, 1.0]]])
+        >>> drawn = fibre(absolute, 3, threshold=1e-4, particles=60)
+        >>> drawn.feature_share("positiveness").value, drawn.median_norm > 1.9
+        (1.0, True)
     """
 
     form: CanonicalForm

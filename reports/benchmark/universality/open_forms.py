@@ -44,7 +44,7 @@ class Draw:
 FULL = tuple(
     Draw(width, scale, inputs, particles)
     for inputs in ("uniform", "normal")
-    for width, particles in ((3, 1000), (6, 1000), (12, 600))
+    for width, particles in ((3, 3000), (6, 1000), (12, 600))
     for scale in (None, 0.5)
 )
 QUICK = (Draw(3, 0.5, "uniform", 300), Draw(6, 0.5, "uniform", 300))
