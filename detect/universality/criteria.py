@@ -27,3 +27,7 @@ CHAINS_DISAGREE = 0.01
 #: A chain of a fibre with fewer effective families says little about shares, and two such chains may agree by chance: a
 #: count. Used by universality (fibres).
 FEWEST_FAMILIES = 5.0
+#: A median path norm within this share of the least one is the least norm: what networks trained with decay come to
+#: (docs/mathematics.md, The least norm). A fibre at that norm would have the form that the least norm selects by
+#: construction. Used by universality (nulls of functions).
+AT_LEAST_NORM = 0.01

@@ -22,7 +22,7 @@ LEAST_NORM = "least norm"
 #: Fibres of one study that are kept while its tables are written: conditions of one width share the first.
 _KEPT = 64
 #: Median norms are rounded to so many digits, so that conditions of like norm share a fibre.
-_NORM_DIGITS = 2
+_NORM_DIGITS = 3
 
 
 def mechanism_table(

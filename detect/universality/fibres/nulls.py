@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ...exact.canonical import CanonicalForm
+from ...exact.norms.least import least_norm
 from ...features.criteria import SOLVED
+from ..criteria import AT_LEAST_NORM
 from .matched_norms import scale_of_norm
 from .members import Fibre
 from .sampling import fibre
@@ -61,8 +63,9 @@ def fibre_null(
 ) -> FibreNull:
     """The fibres to hold a condition's networks against.
 
-    Where the norms that were observed are below those of every fibre, the second one is drawn at the smallest scale
-    that was tried, which is as near to them as a fibre comes.
+    Where the norms that were observed are within 1% of the least of all (`least_norm`), the init's scale stands alone:
+    at that norm a network has the form of least norm by construction, and the norm itself is what training selected.
+    Where they are below those of every fibre otherwise, the second one is drawn at the smallest scale that was tried.
 
     Args:
         form: the function; None where no network with one hidden layer computes it.
@@ -88,7 +91,7 @@ def fibre_null(
         )
     try:
         first = fibre(form, hidden[0], bias=bias, threshold=threshold, particles=particles)
-        if math.isnan(norm):
+        if math.isnan(norm) or norm <= (1 + AT_LEAST_NORM) * _least(form, bias):
             return FibreNull((first,), "")
         near = scale_of_norm(
             form, hidden[0], norm, bias=bias, threshold=threshold, particles=max(2, particles // _SEARCH)
@@ -97,3 +100,11 @@ def fibre_null(
     except InputError as error:
         return FibreNull((), str(error))
     return FibreNull((first, second), "")
+
+
+def _least(form: CanonicalForm, bias: bool) -> float:
+    """The least norm of a form; 0 where it is not known, so that no norm is at it."""
+    try:
+        return least_norm(form, biases="penalised" if bias else "none").upper
+    except InputError:
+        return 0.0

@@ -24,6 +24,11 @@ def test_both_scales_are_drawn_and_say_how_well() -> None:
     assert null.text.startswith("scales 0.118 and ")
 
 
+def test_at_the_least_norm_the_scale_of_the_init_stands_alone() -> None:
+    """At 2 sqrt 2 every network is half and half: a fibre of that norm would be the prediction and not its null."""
+    assert len(fibre_null(MINIMUM, (4,), 2.84, threshold=1e-3, particles=40).fibres) == 1
+
+
 def test_few_particles_are_no_null() -> None:
     null = fibre_null(MINIMUM, (4,), math.nan, threshold=1e-3, particles=12)
     assert len(null.fibres) == 1
