@@ -409,7 +409,14 @@ def test_the_table_has_one_row_a_score_and_says_what_is_missing() -> None:
 def test_unknown_and_later_benchmarks_say_so() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'detection'"):
         run("detecton")
-    assert list(benchmark.BENCHMARKS) == ["detection", "training", "regimens", "universality"]
+    assert list(benchmark.BENCHMARKS) == [
+        "detection",
+        "training",
+        "regimens",
+        "universality",
+        "fibre",
+        "forced",
+    ]
 
 
 TINY = replace(
