@@ -47,9 +47,10 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
         found.append(
             Measurement("ensemble test: " + describe(s), partial(on_nothing, s, effort, seed, taught))
         )
-    for population in (*LAWS, *MADE):
+    studies = effort.studies // _PER_LAW
+    for population in (*LAWS, *MADE) if studies else ():
         s = Setting(population, inputs=2, bias=True, layers=1, width=TAUGHT_WIDTH, law="unknown")
-        part = partial(on_drawn, s, max(1, effort.studies // _PER_LAW), seed)
+        part = partial(on_drawn, s, studies, seed)
         found.append(Measurement("ensemble test: " + describe(s), part))
     return found
 
