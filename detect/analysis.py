@@ -25,7 +25,7 @@ from .matching.neurons import TaughtReading, neuron_frame, null_frame, read_stac
 from .matching.nulls.names import IN_WORDS, NullName, known_null
 from .matching.read_outs import FEWEST_INPUTS, Targets, targets_for
 from .networks.architecture import hook_post
-from .networks.box import Box, BoxLike, as_box, check_inputs, sobol_points
+from .networks.box import Box, BoxLike, sobol_points
 from .networks.domain import Domain, header_of, input_columns
 from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
@@ -148,15 +148,9 @@ class Analysis:
 
     @cached_property
     def _read_directions(self) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
-        stack = Stack.of([self.network])
-        given = self.domain.data
-        if given is not None and len(given) < FEWEST_INPUTS:
-            few = f"directions ({len(given)} inputs, at least {FEWEST_INPUTS} are needed to fit and test read-outs)"
-            return [], targets_for(1, catalogue=self.catalogue), (few,)
-        return read_directions(
-            stack,
-            box=self.box,
-            inputs=self.domain.data,
+        return _directions(
+            Stack.of([self.network]),
+            self.domain,
             laws=self.laws,
             null=self.null,
             catalogue=self.catalogue,
@@ -457,7 +451,7 @@ def analyse(
             f"a {'-'.join(map(str, net.sizes))} network cannot compute {known.name!r} "
             f"({known.arity} inputs, {known.outputs} outputs): name another task or none"
         )
-    given = known.box if box is None and inputs is None and known is not None else box
+    given = known.domain if box is None and inputs is None and known is not None else box
     own = given.names if isinstance(given, Domain) and given.named else net.about.input_names
     header = header_of(inputs)
     if header is not None:
@@ -489,7 +483,7 @@ def analyse_many(
     Args:
         networks: at least one; all of the same architecture.
         box, inputs, init, null, catalogue, deep, taught: as for `analyse`.
-        task: gives the box where it is set.
+        task: gives the box where it is set, and the inputs of a task on points.
 
     Examples:
         >>> from .features.task import hand_derived
@@ -498,8 +492,8 @@ def analyse_many(
     """
     stack = Stack.of(networks)
     d = stack.architecture.sizes[0]
-    bounds = as_box(as_task(task).box if task is not None else box, d)
-    given = None if inputs is None else check_inputs(inputs, d)
+    domain = Domain.of(as_task(task).domain if task is not None else box, d, data=inputs)
+    bounds, given = domain.box, domain.data
     laws = known_laws(init)
     kept = known_null(null)
     settings: dict[str, Any] = {
@@ -507,12 +501,35 @@ def analyse_many(
     }  # fmt: skip
     other = None if taught is None else taught_reading(taught, stack.architecture, **settings)
     blocks, _, _ = read_stack(stack, **settings, taught=other)
-    readings, targets, skipped = read_directions(stack, **settings)
+    readings, targets, skipped = _directions(
+        stack, domain, laws=laws, null=kept, catalogue=catalogue, deep=deep
+    )
     too_costly = tuple(text for block in blocks for text in block.skipped) + skipped
     shape = stack.architecture
     nulls = null_frame(shape, blocks, laws, kept, other)
     held = () if other is None else other.held
     return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly, held)
+
+
+def _directions(
+    stack: Stack,
+    domain: Domain,
+    *,
+    laws: tuple[str, ...],
+    null: NullName,
+    catalogue: Catalogue | None,
+    deep: bool,
+) -> tuple[list[LayerReading], Targets, tuple[str, ...]]:
+    """The directions of networks, their targets, and what was left out: all where there are too few inputs."""
+    given = domain.data
+    if given is not None and len(given) < FEWEST_INPUTS:
+        few = (
+            f"directions ({len(given)} inputs, at least {FEWEST_INPUTS} are needed to fit and test read-outs)"
+        )
+        return [], targets_for(1, catalogue=catalogue), (few,)
+    return read_directions(
+        stack, box=domain.box, inputs=given, laws=laws, null=null, catalogue=catalogue, deep=deep
+    )
 
 
 def _within_reach(network: Network) -> bool:

@@ -352,7 +352,7 @@ def certify(
         search_limit: nodes of branch and bound after which it does; each takes about a millisecond.
 
     Raises:
-        InputError: where the specification has another shape, jumps (step, sign), or is a Python function
+        InputError: where the specification has another shape, jumps (step, sign) on a box, or is a Python function
             without formula, or where float64 overflows on the box.
         UnknownTask: for a word that names no task.
 
@@ -377,7 +377,7 @@ def certify(
             f"specification {text!r} has {arity} inputs and {outputs} outputs, {network!r} has "
             f"{network.inputs} and {network.outputs}: give one of the network's own shape"
         )
-    if not isinstance(specification, Network):
+    if not isinstance(specification, Network) and domain.points is None:
         for formula in specification:
             if discontinuous(formula):
                 from_formulas([formula], network.inputs, spec_box)  # raises, with the remedy
@@ -549,8 +549,10 @@ def _largest(cells: Cells) -> tuple[float, npt.NDArray[np.float64], int]:
 def _compositions(
     network: Network, specification: tuple[Formula, ...] | Network, spec_box: Box
 ) -> tuple[PiecewiseLinear, PiecewiseLinear] | None:
-    """Both sides as compositions, or None where either is smooth."""
+    """Both sides as compositions, or None where either is smooth, or jumps."""
     if not composes(network):
+        return None
+    if not isinstance(specification, Network) and any(discontinuous(formula) for formula in specification):
         return None
     with np.errstate(all="ignore"):  # `_bounds` refuses what is not finite
         own = from_network(network)

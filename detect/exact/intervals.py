@@ -537,4 +537,21 @@ def _call(name: str, a: list[Span]) -> Span:
         for other in a[1:]:
             total = total + other
         return total * _reciprocal(_constant_like(total, float(len(a))))
-    raise InputError(f"{name} jumps: no continuous network is near it; certify against a continuous formula")
+    return _jump(a[0], -1.0 if name == "sign" else 0.0)
+
+
+def _jump(z: Span, below: float) -> Span:
+    """`step` and `sign`, 1 above zero and `below` below it; of any slope where zero may be crossed.
+
+    At zero itself the one is 0 and the other 0 as well, which lies between.
+    """
+    low, high = np.where(z.low > 0, 1.0, below), np.where(z.high > 0, 1.0, below)
+    if below:
+        low, high = np.where(z.low == 0, np.maximum(low, 0.0), low), np.where(z.high == 0, 0.0, high)
+    flat = (low == high)[..., None]
+    return Span(
+        low,
+        high,
+        np.where(flat, 0.0, -np.inf) + 0 * z.slope_low,
+        np.where(flat, 0.0, np.inf) + 0 * z.slope_low,
+    )

@@ -36,7 +36,8 @@ def has_only_form(task: Task | str) -> bool:
     """
     known = as_task(task)
     net = known.hand_derived
-    if net is None or len(net.weights) != 2 or (len(net.weights[0]),) != known.smallest:
+    # Of a task on points it is not known: the argument is about functions on the box.
+    if net is None or known.points or len(net.weights) != 2 or (len(net.weights[0]),) != known.smallest:
         return False
     return _only_form(net, known.box, known.symmetries, known.needs_bias)
 

@@ -13,15 +13,18 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError, MathCircuitsError, UnknownNameError, UnknownTask, did_you_mean, near_names
-from ..networks.box import Box, as_box, comparison_points
+from ..networks.box import Box, as_box, check_inputs, comparison_points
+from ..networks.domain import DEFAULT, Domain
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
 from .formulas import Formula, as_columns
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
 from .symmetry import Symmetry, spanned
 
+Array = npt.NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[[Any], Any])
 #: Points at which a stated symmetry is tried: a wrong one changes the function on some of them.
 _TRIALS = 64
@@ -35,7 +38,8 @@ class Task:
         name: the registered name; `aliases` also find it.
         arity, outputs: numbers of inputs and outputs.
         formula: one Formula per output; empty for a task given by a Python function.
-        box: (low, high) per input.
+        box: (low, high) per input; of a task on points their range.
+        points: the only inputs that the task is about, (x1, x2, ...) each; empty where it is about the whole box.
         symmetries: every signed permutation of the inputs that leaves the function unchanged
             (the whole group without the identity; generators are enough to construct it).
         needs_bias: whether a bias-free ReLU network cannot compute it.
@@ -59,6 +63,7 @@ class Task:
     outputs: int = 1
     aliases: tuple[str, ...] = ()
     box: Box = ()
+    points: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
     symmetries: tuple[Symmetry, ...] = ()
     needs_bias: bool = False
     hidden: tuple[int, ...] | None = None
@@ -86,7 +91,7 @@ class Task:
                     f"task {self.name!r}: its formula {one.text!r} uses more than its {self.arity} inputs, "
                     f"{' to '.join(dict.fromkeys(('x1', f'x{self.arity}')))}"
                 )
-        object.__setattr__(self, "box", as_box(self.box if len(self.box) else (-1.0, 1.0), self.arity))
+        self._take_domain()
         object.__setattr__(self, "outputs", len(formula) or self.outputs)
         for symmetry in self.symmetries:
             if len(symmetry.permutation) != self.arity:
@@ -97,18 +102,66 @@ class Task:
             raise InputError(f"task {self.name!r}: {error}") from None
         self._check_symmetries()
 
+    def _take_domain(self) -> None:
+        if not len(self.points):
+            object.__setattr__(self, "box", as_box(self.box if len(self.box) else DEFAULT, self.arity))
+            return
+        if len(self.box):
+            raise InputError(
+                f"task {self.name!r} has points and a box: give one, the box is the range of points"
+            )
+        try:
+            X = check_inputs(self.points, self.arity, "points")
+            domain = Domain.finite(X)
+        except InputError as error:
+            raise InputError(f"task {self.name!r}: {error}") from None
+        if len(X) < 2:
+            raise InputError(
+                f"task {self.name!r}: one point; give at least two, or there is nothing to learn"
+            )
+        object.__setattr__(self, "points", tuple(map(tuple, np.unique(X, axis=0).tolist())))
+        object.__setattr__(self, "box", domain.box)
+
     def _check_symmetries(self) -> None:
         if not self.symmetries:
             return
-        X = comparison_points(self.box, _TRIALS)
+        X = self.sample(_TRIALS)
         values = self(X)
         # Rounding is far below this share of the largest value, a wrong symmetry far above.
         size = EQUAL * max(1.0, float(np.abs(values).max()))
         for symmetry in self.symmetries:
-            if not symmetry.maps(self.box):
-                raise InputError(f"task {self.name!r}: {symmetry} leads out of its box; leave it out")
+            if not self._maps_onto_itself(symmetry):
+                where = "points" if self.points else "box"
+                raise InputError(f"task {self.name!r}: {symmetry} leads out of its {where}; leave it out")
             if not np.allclose(values, self(symmetry(X)), rtol=0, atol=size):
                 raise InputError(f"task {self.name!r}: {symmetry} changes the function; leave it out")
+
+    def _maps_onto_itself(self, symmetry: Symmetry) -> bool:
+        if not self.points:
+            return symmetry.maps(self.box)
+        # -0.0 and 0.0 are one number, and one key.
+        return set(map(tuple, symmetry(np.array(self.points)).tolist())) == set(self.points)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The inputs that the task is about: its points, or its box.
+
+        Examples:
+            >>> tasks["minimum"].domain, tasks["xor"].domain
+            (Domain(x1 in [-1, 1], x2 in [-1, 1]), Domain(4 points, x1 in {0, 1}, x2 in {0, 1}))
+        """
+        return Domain.finite(self.points) if self.points else Domain.of(self.box, self.arity)
+
+    def sample(self, count: int, *, seed: int = 0) -> Array:
+        """Inputs [n, arity] that the task is looked at on: all its points, or `count` even ones of its box.
+
+        Of a task on points it is every point once, however many are asked for.
+
+        Examples:
+            >>> tasks["minimum"].sample(64).shape, tasks["xor"].sample(64).shape
+            ((64, 2), (4, 2))
+        """
+        return np.array(self.points) if self.points else comparison_points(self.box, count, seed=seed)
 
     @property
     def text(self) -> str:
@@ -350,10 +403,11 @@ def _shipped_tasks() -> list[Task]:
             shipped.append(
                 Task(
                     name=entry["name"],
-                    arity=max(formula.arity for formula in formulas),
+                    arity=entry.get("arity", max(formula.arity for formula in formulas)),
                     formula=formulas,
                     aliases=tuple(entry.get("aliases", ())),
                     box=tuple(entry.get("box", ())),
+                    points=_points(entry),
                     symmetries=tuple(Symmetry.parse(images) for images in entry.get("symmetries", ())),
                     needs_bias=entry.get("needs_bias", False),
                     hidden=_sizes(entry, "hidden"),
@@ -367,6 +421,15 @@ def _shipped_tasks() -> list[Task]:
         except MathCircuitsError as error:
             raise InputError(f"tasks.toml, task {entry['name']!r}: {error}") from error
     return shipped
+
+
+def _points(entry: dict[str, Any]) -> tuple[tuple[float, ...], ...]:
+    """The points of a task: those of a grid, of which `distinct` leaves those whose inputs all differ."""
+    if "values" not in entry:
+        return tuple(map(tuple, entry.get("points", ())))
+    arity = entry.get("arity", max(Formula(text).arity for text in entry["formula"]))
+    grid = Domain.cube(arity, entry["values"]).tolist()
+    return tuple(tuple(x) for x in grid if not entry.get("distinct") or len(set(x)) == arity)
 
 
 def _sizes(entry: dict[str, Any], key: str) -> tuple[int, ...] | None:

@@ -49,7 +49,7 @@ from ..errors import InputError
 from ..features.criteria import SOLVED
 from ..features.task import Task, as_task
 from ..networks.architecture import Architecture
-from ..networks.box import as_floats, comparison_points
+from ..networks.box import as_floats
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
@@ -320,7 +320,7 @@ def _numbers(losses: object) -> list[float]:
 def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:
     """Inputs [n, d] of the task's box and targets [n, outputs]."""
     points = max(POINTS, min(PER_PARAMETER * architecture.parameters, PER_PARAMETER * LARGEST))
-    X = comparison_points(task.box, points)
+    X = task.sample(points)
     return X, np.asarray(task(X), dtype=np.float64)
 
 

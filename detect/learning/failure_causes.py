@@ -322,9 +322,9 @@ def _needed(task: Task, architecture: Architecture) -> tuple[int | None, ...]:
 
 @lru_cache(maxsize=256)
 def _form(task: Task) -> CanonicalForm | None:
-    """The task's normal form, where its hand-derived network has one hidden layer."""
+    """The task's normal form, where its hand-derived network has one hidden layer; none for a task on points."""
     derived = task.hand_derived
-    if derived is None or len(derived.architecture.active) != 1:
+    if derived is None or task.points or len(derived.architecture.active) != 1:
         return None
     return canonical_form(derived, box=task.box)
 

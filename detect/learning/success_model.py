@@ -220,13 +220,15 @@ def _check_shape(shape: Architecture, task: Task) -> None:
 
 
 def _points(task: Task, count: int) -> Array:
-    """Points of the box [n, d], mapped onto themselves by the task's symmetries."""
+    """Points of the task [n, d], mapped onto themselves by its symmetries."""
     from scipy.stats import qmc
 
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise InputError(f"points={count!r}: give a whole number from 1, such as {POINTS}")
     # A power of two, as Sobol points want it; fewer where many symmetries multiply them.
     exponent = max(4, int(np.log2(max(1, count / (1 + len(task.symmetries) / 4)))))
+    if task.points:
+        return task.sample(count)
     low, high = np.array(task.box).T
     X = low + qmc.Sobol(task.arity, rng=np.random.default_rng(0)).random_base2(exponent) * (high - low)
     return np.concatenate([X, *(symmetry(X) for symmetry in task.symmetries)])

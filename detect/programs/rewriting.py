@@ -25,8 +25,12 @@ _BEAM = 12
 #: Rows with more atoms are phrased one atom at a time: no shorter phrase makes them readable.
 _MOST_TRIED = 5
 #: Atoms phrased in all ways before only the first ways are tried. The circuits of the catalogue take up to 50,
-#: the median 170; a row nested five deep, which nobody could read, would take hours.
+#: the median 170; a row nested five deep, which nobody could read, would take hours. After as many again each atom is
+#: phrased in one way, as an absolute value: the first ways of atoms within atoms still multiply.
 _MOST_OPTIONS = 400
+#: The same for all rows of a network together: at some milliseconds each, a few seconds. The rows of a circuit of the
+#: catalogue take a few hundred; a network without a readable formula has dozens of candidates.
+_MOST_IN_ALL = 1000
 #: Splitting z's terms in all ways doubles with each term.
 _MOST_SPLIT = 4
 #: An atom costs a call and a name at the least.
@@ -59,12 +63,16 @@ class Phraser:
     def __init__(self, rows: Sequence[Row], inputs: int) -> None:
         self.rows, self.inputs = rows, inputs
         self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
-        self._left = _MOST_OPTIONS
+        self._left, self._budget = _MOST_OPTIONS, _MOST_IN_ALL
 
     def formula(self, row: Row) -> Formula:
         """The simplest formula found for a row."""
-        self._left = _MOST_OPTIONS
-        return Formula.from_tree(self._tree(row)[0])
+        # Below nothing left, each atom is phrased in one way.
+        start = min(_MOST_OPTIONS, self._budget)
+        self._left = start if start > 0 else -_MOST_OPTIONS - 1
+        found = Formula.from_tree(self._tree(row)[0])
+        self._budget -= max(start - self._left, 0)
+        return found
 
     def _tree(self, row: Row) -> _Tree:
         key = tuple(sorted(row.items()))
@@ -110,6 +118,8 @@ class Phraser:
         k, z = rest[key], self.rows[key - self.inputs]
         left = {other: value for other, value in rest.items() if other != key}
         yield _cheaper(self._calls("abs", k, z)), left
+        if self._left < -_MOST_OPTIONS:
+            return
         yield from self._clips(k, z, left)
         seen: list[Row] = []
         for middle in self._middles(abs(k), z, left):
@@ -132,6 +142,8 @@ class Phraser:
         if not _shared(content, list(z.values())):
             # Decimals have no factor in common that anybody would see; one of them may be it.
             scales = [abs(z[min(key for key in z if key >= 0)]), _ONE]
+        if self._left < -_MOST_OPTIONS:
+            scales = scales[:1]
         for scale in dict.fromkeys(scales):
             inner, cost = self._tree(_times(z, 1 / scale))
             found.append((k * scale, (Node("call", name, (inner,)), cost + 1)))

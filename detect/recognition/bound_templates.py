@@ -120,8 +120,12 @@ class Templates:
     skipped: tuple[str, ...]
 
 
-def bound_circuits(known: Circuits, inputs: int, box: Box, columns: Sequence[int] | None = None) -> Templates:
+def bound_circuits(
+    known: Circuits, inputs: int, box: Box, columns: Sequence[int] | None = None, *, on_points: bool = False
+) -> Templates:
     """The circuits on every choice among `inputs` inputs (or among the given columns), cached.
+
+    Those that are meant on points alone are among them where `on_points` says so.
 
     Examples:
         >>> from .templates import circuits
@@ -130,7 +134,7 @@ def bound_circuits(known: Circuits, inputs: int, box: Box, columns: Sequence[int
         [('x1', 'x2'), ('x1', 'x2'), ('x2', 'x1')]
     """
     chosen = tuple(range(inputs)) if columns is None else tuple(columns)
-    return _bound(tuple(known.values()), box, chosen)
+    return _bound(tuple(c for c in known.values() if on_points or not c.on_points), box, chosen)
 
 
 @lru_cache(maxsize=32)

@@ -61,7 +61,7 @@ class Compositions:
         options = []
         for circuit in known.values():
             too_many = perm(len(below), circuit.arity) > (1 + len(circuit.symmetry)) * MAX_CHOICES
-            if circuit.depth > 1 or circuit.outputs > 1 or too_many:
+            if circuit.depth > 1 or circuit.outputs > 1 or circuit.on_points or too_many:
                 continue
             for choice in permutations(range(len(below)), circuit.arity):
                 arguments = tuple(below[k] for k in choice)

@@ -24,6 +24,7 @@ from ..features.printing import linear_text
 from ..features.rationals import simple
 from ..networks.box import Box, BoxLike
 from ..networks.composition import side_by_side
+from ..networks.domain import Domain
 from ..networks.network import Network
 from ..statistics.correlation import standardised
 from ..statistics.criteria import EQUAL
@@ -31,7 +32,8 @@ from .bound_templates import bound_circuits
 from .compositions import Compositions, written_composition
 from .criteria import SAME_FUNCTION, SCALE_DIGITS
 from .found import FoundCircuit, bracketed, simple_fit
-from .search import Recognition, network_and_box
+from .on_points import readings_on_points
+from .search import Recognition, network_and_domain
 from .substitution import whole_bound
 from .templates import Circuits, circuits
 from .variables import Site, Trace, Variable
@@ -125,7 +127,7 @@ class CircuitReading:
 def find_readings(
     analysis: Any,
     *,
-    box: BoxLike | None = None,
+    box: BoxLike | Domain | None = None,
     catalogue: Circuits | None = None,
     limit: int = MOST_READINGS,
     time_limit: float = 1.0,
@@ -139,7 +141,8 @@ def find_readings(
 
     Args:
         analysis: an Analysis, a Network or anything with `to_network()`.
-        box: (low, high), or one pair per input; by default the analysis's, else (-1, 1).
+        box: (low, high), one pair per input, or a Domain; by default the analysis's, else (-1, 1). On a finite
+            domain the readings of an output are the circuits that agree with it there, see `circuits_on_points`.
         catalogue: circuits; by default the installed ones.
         limit: readings of one variable that are listed.
         time_limit: seconds for each certificate that has to be searched for (three inputs and more).
@@ -165,17 +168,20 @@ def find_readings(
 
     if limit < 1:
         raise InputError(f"limit {limit!r}: give the number of readings of a variable to list, at least 1")
-    network, bounds = network_and_box(analysis, box)
+    network, domain = network_and_domain(analysis, box)
     entries = circuits if catalogue is None else catalogue
-    listed, left_out = read_circuits(network, bounds, entries, limit, time_limit)
-    rows = [
-        (
-            r.output, number, r.text, r.circuits, r.gauge, r.distance, r.unexplained, r.certified,
-            "first" if number == 1 else "same" if r.same else "near",
-        )
-        for readings in listed
-        for number, r in enumerate(readings, 1)
-    ]  # fmt: skip
+    if domain.points is not None:
+        rows, left_out = readings_on_points(network, domain.points, domain.box, entries, limit)
+    else:
+        listed, left_out = read_circuits(network, domain.box, entries, limit, time_limit)
+        rows = [
+            (
+                r.output, number, r.text, r.circuits, r.gauge, r.distance, r.unexplained, r.certified,
+                "first" if number == 1 else "same" if r.same else "near",
+            )
+            for readings in listed
+            for number, r in enumerate(readings, 1)
+        ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(READING_COLUMNS)).astype(
         {"reading": "int64", "distance": "float64", "unexplained": "float64", "certified": "float64"}
     )

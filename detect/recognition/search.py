@@ -26,6 +26,7 @@ from ..exact.piecewise import is_piecewise_linear
 from ..features.rationals import simple
 from ..matching.criteria import TRAINED_RANK
 from ..networks.box import Box, BoxLike, as_box
+from ..networks.domain import Domain
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.correlation import standardised
 from ..statistics.criteria import EQUAL
@@ -34,6 +35,7 @@ from .compositions import Compositions, composed
 from .criteria import ABSENT, CANCELLATION, NO_REST, SAME_FIT, SAME_FUNCTION, SAME_KINKS, WRITTEN
 from .found import CIRCUIT_COLUMNS, BuiltOf, FoundCircuit, signature, simple_fit
 from .gauges import NearestGauge, nearest_gauge, one_scale
+from .on_points import circuits_on_points
 from .substitution import substitution_bound
 from .sums import parts_of, passed_on
 from .templates import Circuit, Circuits, circuits
@@ -48,7 +50,7 @@ Array = npt.NDArray[np.float64]
 def find_circuits(
     analysis: Any,
     *,
-    box: BoxLike | None = None,
+    box: BoxLike | Domain | None = None,
     catalogue: Circuits | None = None,
     time_limit: float = 1.0,
 ) -> pd.DataFrame:
@@ -56,7 +58,8 @@ def find_circuits(
 
     Args:
         analysis: an Analysis, a Network or anything with `to_network()`.
-        box: (low, high), or one pair per input; by default the analysis's, else (-1, 1).
+        box: (low, high), one pair per input, or a Domain; by default the analysis's, else (-1, 1). On a finite
+            domain the outputs alone are compared, see `circuits_on_points`.
         catalogue: circuits; by default the installed ones.
         time_limit: seconds for each certificate that has to be searched for (three inputs and more); it
             holds when it stops early.
@@ -77,8 +80,13 @@ def find_circuits(
     """
     import pandas as pd
 
-    network, bounds = network_and_box(analysis, box)
+    network, domain = network_and_domain(analysis, box)
+    bounds = domain.box
     entries = circuits if catalogue is None else catalogue
+    if domain.points is not None:
+        return pd.DataFrame(
+            circuits_on_points(network, domain.points, bounds, entries), columns=list(CIRCUIT_COLUMNS)
+        )
     found = recognise(network, bounds, entries, time_limit)
     on = np.empty(len(found), dtype=object)
     on[:] = [f.on for f in found]
@@ -98,13 +106,13 @@ def find_circuits(
     return frame
 
 
-def network_and_box(analysis: Any, box: BoxLike | None) -> tuple[Network, Box]:
-    """The network and the box of an Analysis, or of a network and (-1, 1)."""
+def network_and_domain(analysis: Any, box: BoxLike | Domain | None) -> tuple[Network, Domain]:
+    """The network and the domain of an Analysis, or of a network and (-1, 1)."""
     own = getattr(analysis, "network", None)
     if isinstance(own, Network) and not isinstance(analysis, HasNetwork):
-        return own, as_box(analysis.box if box is None else box, own.inputs)
+        return own, Domain.of(analysis.domain if box is None else box, own.inputs)
     network = as_network(analysis)
-    return network, as_box((-1.0, 1.0) if box is None else box, network.inputs)
+    return network, Domain.of(box, network.inputs)
 
 
 def recognise(

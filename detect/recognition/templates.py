@@ -42,7 +42,17 @@ Array = npt.NDArray[np.float64]
 
 #: Points at which a template is compared with its formula, another template or itself with inputs exchanged.
 _TRIALS = 64
-_CIRCUIT_KEYS = ("name", "aliases", "formula", "gauge", "weights", "biases", "functions", "source")
+_CIRCUIT_KEYS = (
+    "name",
+    "aliases",
+    "formula",
+    "gauge",
+    "weights",
+    "biases",
+    "functions",
+    "on_points",
+    "source",
+)
 _GAUGE_KEYS = ("circuit", "name", "aliases", "weights", "biases", "source")
 
 
@@ -58,6 +68,7 @@ class Circuit:
         source: where it comes from.
         serves: names of tasks; where empty, `functions` asks the registry of tasks.
         others: the further implementations, for the first one of a name.
+        on_points: whether its function is meant on some points alone, so that it is looked for on finite domains only.
 
     Examples:
         >>> c = circuits["minimum"]
@@ -77,6 +88,7 @@ class Circuit:
     source: str = ""
     serves: tuple[str, ...] = ()
     others: tuple[Circuit, ...] = ()
+    on_points: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -515,11 +527,21 @@ def _parse_entry(
             aliases=aliases,
             source=source,
             serves=_texts(entry, "functions"),
+            on_points=_flag(entry, "on_points"),
         )
     own = found.get(fold_name(str(entry["circuit"])))
     base = own if own is not None else known[entry["circuit"]]
     # A gauge's aliases say what else it is called; names find circuits.
-    return Circuit(base.name, base.formula, network, str(entry["name"]), (), source, base.serves)
+    return Circuit(
+        base.name,
+        base.formula,
+        network,
+        str(entry["name"]),
+        (),
+        source,
+        base.serves,
+        on_points=base.on_points,
+    )
 
 
 def _read(path: Path) -> str:
@@ -530,6 +552,13 @@ def _read(path: Path) -> str:
         raise FileError(
             path, f"cannot be read ({error})", "give a UTF-8 TOML file of [[circuit]] tables"
         ) from None
+
+
+def _flag(entry: Mapping[str, Any], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise InputError(f"{key!r} is {value!r}: write {key} = true, or leave it out")
+    return value
 
 
 def _texts(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:

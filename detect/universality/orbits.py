@@ -167,7 +167,7 @@ class Orbits:
         one input and no bias `f(x) = f(1) relu(x) + f(-1) relu(-x)`, so that a sign is forced where f does not vanish
         on its side. Otherwise a ridge on a hyperplane where the function bends is forced up to its side, and so is an
         orbit that holds both sides. At the task's smallest width, where that allows one form only (`uniqueness.py`),
-        all that this form is made of is forced. False means "not known to be forced".
+        all that this form is made of is forced. False means "not known to be forced", as for tasks on points.
 
         Args:
             label: the feature and its inputs.
@@ -186,6 +186,9 @@ class Orbits:
             >>> [orbits.forced(("positiveness", ("x1",)), (width,)) for width in (3, 4)]
             [True, False]
         """
+        # The kinks that a function forces are those of its box.
+        if self.task.points:
+            return False
         if not oriented and self._only_form(tuple(hidden), bias) and label in self.expected:
             return True
         return len(hidden) == 1 and (self._on_a_ray(label, bias) or (not oriented and self._on_a_kink(label)))

@@ -64,7 +64,12 @@ class TaskPoints:
     def draw(self, purpose: str, rows: Sequence[int], count: int) -> tuple[Tensor, Tensor]:
         # What a check finds wanting is fitted next, so the points are the same.
         stream = purpose.replace("check", "fresh")
-        x = torch.cat([_uniform(self.box, count, stream, self.name, self.seeds[row]) for row in rows])
+        if self.task.points:
+            # Every point as often as any other, up to one.
+            every = torch.tensor(self.task.points, dtype=torch.float64)
+            x = every[torch.arange(count) % len(every)].repeat(len(rows), 1)
+        else:
+            x = torch.cat([_uniform(self.box, count, stream, self.name, self.seeds[row]) for row in rows])
         y = targets_of(self.task, x)
         return (
             x.view(len(rows), count, -1).transpose(1, 2).contiguous(),

@@ -25,10 +25,10 @@ RECURRING = 32
 
 
 class Batches:
-    """Batches on the task's box: x [nets, d, sample], y [nets, outputs, sample]; nets is 1 where shared.
+    """Batches on the task's box, or of its points: x [nets, d, sample], y [nets, outputs, sample].
 
-    Each generator is a stream of its own: what one network gets does not depend on the others. With `targets` the task
-    gives the inputs alone, and `RECURRING` batches come again and again.
+    `nets` is 1 where they are shared. Each generator is a stream of its own: what one network gets does not depend on
+    the others. With `targets` the task gives the inputs alone, and `RECURRING` batches come again and again.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class Batches:
         self.task, self.regimen, self.generators, self.device = task, regimen, generators, device
         self.targets = targets
         self.recurring: tuple[Tensor, Tensor] | None = None
+        # what a task on points is trained on: each point as often as any other
+        self.points = torch.tensor(task.points, dtype=torch.float32) if task.points else None
         low, high = np.array(task.box).T
         # rand * width + low in single precision is the notebook's rand * 2 - 1
         self.low = torch.tensor(low, dtype=torch.float32)[:, None]
@@ -98,13 +100,19 @@ class Batches:
     def _draw(self, batches: int, samples: int) -> tuple[Tensor, Tensor]:
         """x [batches, nets, d, samples] and y [batches, nets, outputs, samples]."""
         nets, d = len(self.generators), self.task.arity
-        drawn = torch.empty(nets, batches, samples, d)
+        values = d if self.points is None else 1
+        drawn = torch.empty(nets, batches, samples, values)
         for k, generator in enumerate(self.generators):
             # one long draw gives the same numbers as one per batch: the generator goes value by value
-            torch.rand((batches, samples, d), generator=generator, out=drawn[k])
+            torch.rand((batches, samples, values), generator=generator, out=drawn[k])
         # one contiguous row per input and output: the formula, the scaling and the products run along samples
-        inputs = drawn.permute(3, 1, 0, 2).contiguous().view(d, -1)
-        inputs.mul_(self.width).add_(self.low)
+        inputs = drawn.permute(3, 1, 0, 2).contiguous().view(values, -1)
+        if self.points is None:
+            inputs.mul_(self.width).add_(self.low)
+        else:
+            # a number just below 1 may be rounded up to the number of points
+            at = (inputs[0] * len(self.points)).long().clamp_(max=len(self.points) - 1)
+            inputs = self.points.T[:, at].contiguous()
         if self.targets is None:
             # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
             targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
@@ -144,7 +152,9 @@ def targets_of(task: Task, inputs: Tensor) -> Tensor:
 
 
 def uniform_points(task: Task, points: int, *key: object) -> tuple[Tensor, Tensor]:
-    """Points x [1, d, point] on the task's box and its values y [1, outputs, point], float64, by the name of a stream.
+    """Points x [1, d, point] of the task and its values y [1, outputs, point], float64, by a stream's name.
+
+    They are uniform on the task's box; of a task on points they are all of these, however many are asked for.
 
     Examples:
         >>> from mathcircuits.detect import tasks
@@ -152,6 +162,9 @@ def uniform_points(task: Task, points: int, *key: object) -> tuple[Tensor, Tenso
         >>> x.shape, bool((y[:, 0] == x.min(dim=1).values).all())
         (torch.Size([1, 2, 5]), True)
     """
+    if task.points:
+        inputs = torch.tensor(task.points, dtype=torch.float64)
+        return inputs.T[None], targets_of(task, inputs).T[None]
     low, high = (torch.tensor(side, dtype=torch.float64) for side in np.array(task.box).T)
     unit = torch.rand((points, task.arity), generator=generator_of(*key), dtype=torch.float64)
     inputs = low + unit * (high - low)

@@ -355,7 +355,8 @@ def _round_points(
 ) -> tuple[Tensor, Tensor]:
     """The points of a round of polish: x [net or 1, d, point] and y [net or 1, outputs, point]."""
     x, y = uniform_points(task, POINTS, "polish round", task.name, number, at)
-    if not at:
+    # A task on points has no others to look for worse ones among.
+    if not at or task.points:
         return x, y
     many_x, many_y = uniform_points(task, CANDIDATES, "polish candidates", task.name, number, at)
     worst = [

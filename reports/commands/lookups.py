@@ -111,6 +111,7 @@ def task_record(task: Task) -> dict[str, Any]:
         "inputs": task.arity,
         "outputs": task.outputs,
         "box": [list(pair) for pair in task.box],
+        "points": [list(point) for point in task.points],
         "symmetries": [f"({', '.join(symmetry.images)})" for symmetry in task.symmetries],
         "needs_bias": task.needs_bias,
         "hidden": None if task.hidden is None else list(task.hidden),

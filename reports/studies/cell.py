@@ -24,7 +24,6 @@ import numpy as np
 
 from mathcircuits.detect import Circuit, Feature, catalogue, circuits, tasks
 from mathcircuits.detect.features import SOLVED
-from mathcircuits.detect.networks import comparison_points
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, relative_width
@@ -115,10 +114,10 @@ class Cell:
         """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version."""
         task = tasks[self.task]
         # A task may be a Python function: its values stand for it.
-        probes = comparison_points(task.box, _TRIALS)
+        probes = task.sample(_TRIALS)
         content = {
             "mathcircuits": _version(),
-            "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist()],
+            "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist(), *task.points],
             "hidden": self.hidden,
             "regimen": regimen_fields(self.regimen),
             "steps": self.steps,

@@ -24,7 +24,6 @@ from mathcircuits.detect import (
     tasks,
 )
 from mathcircuits.detect.exact import has_only_form, is_piecewise_linear, norms_of
-from mathcircuits.detect.networks import comparison_points
 from mathcircuits.detect.recognition import NOT_KNOWN, UNNAMED, census_name, gauge_kind, kink_share
 from mathcircuits.detect.statistics import EQUAL
 
@@ -93,8 +92,8 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
         >>> [row["circuit"] for row in found.circuits]
         ['minimum']
     """
-    program = decompile(network, box=task.box, time_limit=PATIENCE)
-    proof = certify(network, task, box=task.box, time_limit=PATIENCE) if task.formula else None
+    program = decompile(network, box=task.domain, time_limit=PATIENCE)
+    proof = certify(network, task, box=task.domain, time_limit=PATIENCE) if task.formula else None
     circuits = circuit_rows(network, task)
     gauge = gauge_in(network, task)
     names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
@@ -120,7 +119,7 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
 
 def circuit_rows(network: Network, task: Task) -> tuple[dict[str, Any], ...]:
     """What `find_circuits` finds, `on` as a text."""
-    frame = find_circuits(network, box=task.box, time_limit=PATIENCE)
+    frame = find_circuits(network, box=task.domain, time_limit=PATIENCE)
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return tuple({**{str(k): v for k, v in row.items()}, "on": ", ".join(row["on"])} for row in rows)
 
@@ -128,9 +127,11 @@ def circuit_rows(network: Network, task: Task) -> tuple[dict[str, Any], ...]:
 def gauge_in(network: Network, task: Task) -> Gauge | None:
     """How a network with one hidden layer implements its function; None where gauges are not defined.
 
+    They are not for a task on points: networks that agree there bend elsewhere as they like.
+
     Implementations that the task's symmetries turn into each other bear one name.
     """
-    if len(network.architecture.active) != 1 or not is_piecewise_linear(network):
+    if task.points or len(network.architecture.active) != 1 or not is_piecewise_linear(network):
         return None
     return gauge_of(network, box=task.box, symmetries=task.symmetries)
 
@@ -149,7 +150,7 @@ def equals_task(program: Program, task: Task) -> bool | None:
         return None
     if program.formula is None:
         return False
-    X = comparison_points(task.box, _POINTS)
+    X = task.sample(_POINTS)
     # A constant formula has one value for all points.
     columns = [
         np.broadcast_to(np.asarray(f(X, box=task.box), dtype=np.float64), len(X)) for f in program.formula
@@ -225,11 +226,12 @@ def norm_row(network: Network | None, task: Task, solved: bool) -> dict[str, flo
     if network is None:
         return dict.fromkeys(("path_norm", "least_norm", "excess"), math.nan)
     norms = norms_of(network, box=task.box, task=task)
-    least = math.nan if norms.least is None else norms.least.upper
+    # On points the network may bend as it likes between them: the least norm of its own function is not the task's.
+    known = norms.least is not None and not task.points
     return {
         "path_norm": norms.path_norm,
-        "least_norm": least,
-        "excess": norms.excess if solved else math.nan,
+        "least_norm": norms.least.upper if norms.least is not None and known else math.nan,
+        "excess": norms.excess if solved and known else math.nan,
     }
 
 
@@ -269,7 +271,8 @@ def is_own_circuit(task: str, circuit: str) -> bool:
 def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
     """The kink criterion of networks of one architecture beside the lazy panel.
 
-    Missing where the task is affine (its networks have no business bending) or the networks have no kinks last.
+    Missing where the task is affine (its networks have no business bending) or on points, or the networks have no
+    kinks last.
 
     Examples:
         >>> from mathcircuits.detect import hand_derived, tasks
@@ -278,7 +281,7 @@ def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
     """
     shape = networks[0].architecture
     last = bool(shape.active) and shape.active[-1] == len(shape.activations) - 1
-    if not last or is_affine(task):
+    if not last or task.points or is_affine(task):
         return [dict.fromkeys(KINK_COLUMNS) for _ in networks]
     found = kink_criterion_many(networks, task=task, init=INIT)
     return [
@@ -300,8 +303,8 @@ def is_affine(task: Task) -> bool:
         >>> is_affine(tasks["addition"]), is_affine(tasks["minimum"])
         (True, False)
     """
-    X = comparison_points(task.box, _POINTS)
-    columns, wanted = np.column_stack([X, np.ones(_POINTS)]), task(X)
+    X = task.sample(_POINTS)
+    columns, wanted = np.column_stack([X, np.ones(len(X))]), task(X)
     rest = wanted - columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0]
     return bool(np.abs(rest).max() <= EQUAL * max(1.0, float(np.abs(wanted).max())))
 

@@ -345,7 +345,8 @@ def similarity_table(condition: Condition) -> pd.DataFrame:
         "trained": condition.solutions[:COMPARED],
         "untrained": list(zip(condition.seeds, condition.untrained, strict=False))[:COMPARED],
     }
-    X = sobol_points(condition.task.box, _LOG2_INPUTS)
+    task = condition.task
+    X = task.sample(0) if task.points else sobol_points(task.box, _LOG2_INPUTS)
     layers = {
         population: [_last_hidden(network, X) for _, network in members]
         for population, members in chosen.items()
@@ -555,7 +556,7 @@ def _axis(label: Label) -> tuple[tuple[str, float], ...] | None:
 
 
 def _losses(networks: Sequence[Network], task: Task) -> Array:
-    X = sobol_points(task.box, _LOG2_INPUTS)
+    X = task.sample(0) if task.points else sobol_points(task.box, _LOG2_INPUTS)
     target = task(X)
     return np.array([np.mean((network(X) - target) ** 2) for network in networks], dtype=np.float64)
 

@@ -155,10 +155,13 @@ def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None]
         add("causes", regimentables.cause_table(condition))
         add("emergence", regimentables.emergence_table(condition))
         add("emergence_curves", regimentables.emergence_curve_table(condition))
-        samples.append(comparisons.sample_of(condition))
         add("similarity", made.similarity_table(condition))
-        add("ensembles", made.ensemble_table(condition))
         counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+        # What follows compares functions on a box, of which a task on points says nothing.
+        if condition.task.points:
+            continue
+        samples.append(comparisons.sample_of(condition))
+        add("ensembles", made.ensemble_table(condition))
         solved[condition.task.name] += len(condition.solutions)
         unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
     stage("tables: ladders")

@@ -42,7 +42,7 @@ def shuffled(network: Network, rng: np.random.Generator) -> Network:
     return Network([W2, np.array([rows[k][2] / scale[k] for k in order]).T], [b2, c])
 
 
-SHALLOW = [c for c in circuits.implementations if c.depth == 1]
+SHALLOW = [c for c in circuits.implementations if c.depth == 1 and not c.on_points]
 
 
 @pytest.mark.parametrize("circuit", SHALLOW, ids=lambda c: f"{c.name}: {c.gauge}")

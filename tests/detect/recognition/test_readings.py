@@ -206,7 +206,7 @@ def test_a_deep_xor_is_read_by_its_inputs_and_by_the_layer_below() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", hand_derived_names())
+@pytest.mark.parametrize("name", [name for name in hand_derived_names() if not circuits[name].on_points])
 def test_the_first_reading_is_what_is_found_first(name: str) -> None:
     network = hand_derived(name)
     found, readings = find_circuits(network), find_readings(network)

@@ -55,7 +55,8 @@ def test_every_task_has_its_circuits() -> None:
 
 def test_features_agree_with_the_catalogue() -> None:
     for circuit in circuits.values():
-        assert circuit.features
+        # The conjunction and the like are made of neurons with offsets that the catalogue does not name.
+        assert circuit.features or circuit.on_points
         assert set(circuit.features) <= set(catalogue.names)
     assert circuits["minimum-of-4"].nodes[1] == (
         ("relu(min(x1, x2) - min(x3, x4))", "greaterness"),

@@ -12,7 +12,12 @@ from mathcircuits.detect.recognition.neuron_names import neuron_features
 from mathcircuits.detect.recognition.templates import circuits
 from mathcircuits.detect.recognition.unfolding import unfold
 
-UNFOLDABLE = [name for name in hand_derived_names() if name != "median-of-3"]
+# The neurons of the others have offsets of their own, which the catalogue does not name.
+UNFOLDABLE = [
+    name
+    for name in hand_derived_names()
+    if name not in ("median-of-3", "tax") and not circuits[name].on_points
+]
 
 
 @pytest.mark.parametrize("name", UNFOLDABLE)

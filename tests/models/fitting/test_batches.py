@@ -116,3 +116,21 @@ def test_fixed_samples_with_targets_of_their_own_are_drawn_alike() -> None:
     x, y = batches.block(3)
     assert torch.equal(y[:, 0], x[:, 0])
     assert torch.equal(y[:, 1], -x[:, 0])
+
+
+def test_a_task_on_points_is_trained_on_each_as_often() -> None:
+    task = tasks["majority-of-3"]
+    x, y = next(iter(Batches(task, as_regimen("adam", batch=8000), [torch.Generator().manual_seed(0)], CPU)))
+    rows, counts = np.unique(x[0].T.numpy(), axis=0, return_counts=True)
+    assert (rows == np.array(task.points)).all()
+    # 8000 draws of eight points: five standard deviations of a count of 1000 are 150.
+    assert np.abs(counts - 1000).max() < 150
+    assert torch.equal(y[0], task(x[0].T).T)
+
+
+def test_the_loss_of_a_task_on_points_is_over_all_of_them() -> None:
+    xor = tasks["xor"]
+    trained = train(xor, hidden=(4,), seeds=range(6), bias=True, steps=300)
+    X = np.array(xor.points)
+    for network, loss in zip(trained.networks(), trained.losses, strict=True):
+        assert math.isclose(float(np.mean((network(X) - xor(X)) ** 2)), loss, rel_tol=1e-4, abs_tol=1e-12)
