@@ -29,9 +29,8 @@ PART = "forced"
 NONE_LACKS = Bound(
     "forced: no network with a certified error from which it follows lacks what is forced", 0.0
 )
-ENOUGH = Bound("forced: at least 5000 networks are trained", 5000, most=False)
-#: Most of them should be near enough to say something.
-NEAR = Bound("forced: at least half of all networks are near enough", 0.5, most=False)
+#: Of those that are trained three in four are near enough (measured on 6016).
+ENOUGH = Bound("forced: at least 5000 networks are near enough", 5000, most=False)
 #: Tasks whose function bends, or has two signs, whatever the width; and those that force something at one width alone.
 ANY_WIDTH = (
     "identity", "negation", "absolute", "relu", "minimum", "maximum", "absolute-difference", "x1-plus-abs-x2", "sort-2",
@@ -64,7 +63,7 @@ class Size:
     tasks: tuple[str, ...] = (*ANY_WIDTH, *SMALLEST_ONLY)
 
 
-FULL = Size(seeds=64, steps=1500, multiples=(1, 2, 4), widths=(16, 64))
+FULL = Size(seeds=80, steps=1500, multiples=(1, 2, 4), widths=(16, 64))
 QUICK = Size(seeds=8, steps=600, multiples=(1, 4), widths=(64,))
 
 
@@ -180,8 +179,11 @@ def run_forced(
     at, whole = Setting("all"), chosen is FULL
     trained = len(conditions) * chosen.seeds
     scores += [
-        Score(PART, at, "networks trained", float(trained), n=trained, bound=ENOUGH if whole else None),
-        share(PART, at, "near enough", total.near, trained, NEAR if whole else None),
+        Score(PART, at, "networks trained", float(trained), n=trained),
+        Score(
+            PART, at, "networks near enough", float(total.near), n=trained, bound=ENOUGH if whole else None
+        ),
+        share(PART, at, "near enough", total.near, trained),
         share(PART, at, "lacking", total.lacking, total.near, NONE_LACKS),
         share(PART, at, "not held by one used neuron", total.unseen, total.near),
     ]
