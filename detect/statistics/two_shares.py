@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,7 @@ def clopper_pearson(
     return low, high
 
 
+@lru_cache(maxsize=8192)  # the rows of many tables have the same counts
 def compare_shares(
     found: int, n: int, other_found: int, other_n: int, margin: float, *, sequential: bool = False
 ) -> Compared:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -413,6 +414,7 @@ def _against_margins(share: Prevalence, margins: tuple[float, float]) -> tuple[V
     return "inconclusive", reason
 
 
+@lru_cache(maxsize=8192)  # the rows of many tables have the same counts
 def _needed(share: Prevalence, margins: tuple[float, float], *, sequential: bool) -> int | None:
     """The smallest number of networks that would settle the verdict if the share stayed as it is."""
     value = 1.0 if share.n == 0 else share.value

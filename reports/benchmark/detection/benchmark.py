@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..results import Benchmark
 from ..scores import Measurement, Score
 from ..trainings import Trainings
-from . import bends, discoveries, readouts, recovery, studies, timings
+from . import bends, discoveries, readouts, recovery, studies, timings, wholetables
 from .effort import FULL, QUICK, Effort
 
 NAME = "detection"
@@ -23,7 +23,8 @@ def detection_measurements(effort: Effort, seed: int) -> dict[str, list[Measurem
 
     Examples:
         >>> list(detection_measurements(QUICK, 0))
-        ['null networks', 'planted neurons', 'ensemble test', 'directions', 'kink criterion', 'reading time']
+        ['null networks', 'planted neurons', 'ensemble test', 'directions', 'kink criterion', 'tables of verdicts',
+        'reading time']
     """
     trainings = Trainings(effort.seeds, effort.steps)
     taught = Trainings(effort.seeds, effort.blank_steps)
@@ -33,6 +34,7 @@ def detection_measurements(effort: Effort, seed: int) -> dict[str, list[Measurem
         studies.PART: studies.measurements(effort, seed, trainings, taught),
         readouts.PART: readouts.measurements(effort, seed, trainings, taught),
         bends.PART: bends.measurements(effort, seed, trainings),
+        wholetables.PART: wholetables.measurements(effort, seed),
         timings.PART: timings.measurements(effort, seed),
     }
 

@@ -26,6 +26,7 @@ class Effort:
         copies: of each trained network among the rotated and the permuted ones.
         widths: of the trained networks.
         studies: untrained studies per cell of the ensemble test.
+        tables: tables of verdicts per cell.
         lazy: lazy networks per cell of the kink criterion.
         steps: training steps of networks that are to solve their task (12 000 is where all seeds of both tasks do, at
             every width); blank_steps: of those that hold nothing.
@@ -53,6 +54,7 @@ class Effort:
     copies: int = 500
     widths: tuple[int, ...] = (8, 16, 32, 64)
     studies: int = 200
+    tables: int = 1_000
     lazy: int = 200
     steps: int = 12_000
     blank_steps: int = 3_000
@@ -86,6 +88,7 @@ QUICK = Effort(
     copies=50,
     widths=(8,),
     studies=20,
+    tables=40,
     lazy=50,
     steps=8_000,
     blank_steps=1_500,
