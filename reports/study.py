@@ -86,7 +86,9 @@ def run_study(
             )
         display.stage("tables")
         clock = time.perf_counter()
-        write_tables(finished, folder, display.stage, checked.factors, checked.fibre)
+        write_tables(
+            finished, folder, display.stage, checked.factors, checked.fibre, sequential=checked.sequential
+        )
         seconds["tables"] = time.perf_counter() - clock
         record(folder, cells, outcomes, seconds, started)
         display.stage("page")

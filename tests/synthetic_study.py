@@ -297,7 +297,9 @@ def _condition(
                 rows["census"].append(
                     {
                         **about, "level": level, "name": way, "found": count, "n": n, "value": part.value,
-                        "low": part.low, "high": part.high, "evidence_found": count, "evidence_n": n,
+                        "low": part.low, "high": part.high, "trained": len(solved),
+                        "worst_low": count / len(solved), "worst_high": (count + len(solved) - n) / len(solved),
+                        "evidence_found": count, "evidence_n": n,
                         "forced": False, "forced_below": float("nan"), "apart": 0, "uncertified": 0,
                     }
                 )  # fmt: skip
@@ -331,6 +333,7 @@ def _condition(
                     "verdict": said.name,
                     "reason": said.reason,
                     "q": 0.01,
+                    "q_yekutieli": 0.04,
                     "forced": forced,
                     "forced_below": 0.009 if forced else float("nan"),
                     "apart": 0,

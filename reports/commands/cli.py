@@ -82,6 +82,12 @@ def study(
             help="TOML with [[prediction]] of a study with [factors]; outcomes in DIR/predictions.csv."
         ),
     ] = None,
+    sequential: Annotated[
+        bool,
+        typer.Option(
+            "--sequential", help="Verdicts that hold whenever one looks; more seeds go on in the folder."
+        ),
+    ] = False,
 ) -> int:
     """Train, read, compare and report: ends with DIR/report/index.html."""
     import sys
@@ -96,6 +102,8 @@ def study(
     wanted = as_config(config)
     if seeds is not None:
         wanted = wanted.with_seeds(seeds)
+    if sequential:
+        wanted = wanted.model_copy(update={"sequential": True})
     if workers is None:
         workers = 1 if scheduler else worth_workers(wanted)
     predicted = [] if predictions is None else read_predictions(predictions, wanted)

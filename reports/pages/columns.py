@@ -45,3 +45,10 @@ CONDITION_COLUMNS = pick(
     Column("regimen", "regimen", help="how it was trained"),
 )
 FEATURE_COLUMNS = pick("neurons", Column("feature", "feature", "feature"), Column("on", "of"))
+#: Behind a share of the solved networks: that of all trained ones, those that failed counted either way.
+WORST_COLUMNS = (
+    Column(
+        "worst_low", "of all, from", "percent", "share of all trained networks, if none that failed had it"
+    ),
+    Column("worst_high", "to", "percent", "share of all trained networks, if all that failed had it"),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..studies.schema import Tables
-from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, pick
+from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, WORST_COLUMNS, pick
 from .htmltables import ROWS, Column, TableView, table_view
 from .regimens import pooled_regimens
 from .selections import first_seeds, in_order, rows_of
@@ -241,6 +241,7 @@ def _share_table(tables: Tables) -> TableView:
         Column("found", "networks", "count"),
         Column("n", "solved", "count"),
         Column("value", "share, 95% interval", "interval"),
+        *WORST_COLUMNS,
     ]
     caption = "Circuits of the catalogue by task, over all widths and regimens."
     return table_view(circuit_shares(tables), "circuit-shares", caption, columns)

@@ -188,10 +188,11 @@ def kink_summary(tables: Tables) -> pd.DataFrame:
         [[2.0, 1.0, 0.75, 0.4]]
     """
     key = ["task", *CELL]
-    columns = [*key, "networks", "passed", "share", "median", "lazy"]
+    columns = [*key, "networks", "passed", "share", "worst_low", "worst_high", "median", "lazy"]
     rows = rows_of(tables, "networks", population="trained")
     if rows.empty or "kinks" not in rows:
         return pd.DataFrame(columns=columns)
+    failed = rows[~rows["solved"].astype(bool)].groupby(key, sort=False).size()
     rows = rows[rows["solved"].astype(bool) & rows["kinks"].notna()]
     if rows.empty:
         return pd.DataFrame(columns=columns)
@@ -207,6 +208,9 @@ def kink_summary(tables: Tables) -> pd.DataFrame:
         .reset_index()
     )
     table["share"] = table["passed"] / table["networks"]
+    beside = failed.reindex(pd.MultiIndex.from_frame(table[key]), fill_value=0).to_numpy()
+    table["worst_low"] = table["passed"] / (table["networks"] + beside)
+    table["worst_high"] = (table["passed"] + beside) / (table["networks"] + beside)
     return in_order(table[columns])
 
 

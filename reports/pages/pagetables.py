@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..plots.palette import STATUSES
 from ..studies.schema import Tables
-from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, pick
+from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, WORST_COLUMNS, pick
 from .comparisontables import comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
@@ -78,12 +78,16 @@ def _prevalence_table(tables: Tables) -> TableView:
         Column("found", "found", help="solved networks in which a used neuron holds it"),
         Column("n", "solved"),
         Column("value", "share, 95% interval", "interval", "filled: solved networks; hollow: untrained ones"),
+        *WORST_COLUMNS,
         Column("untrained_value", "untrained", "percent"),
         Column(
             "taught_value", "taught otherwise", "percent", "networks of the shape and training, other targets"
         ),
         Column("reason", "why"),
         Column("q", "q", help="false discovery rate at which the verdict would just be made"),
+        Column(
+            "q_yekutieli", "q, any dependence", help="the same however rows depend (Benjamini and Yekutieli)"
+        ),
         Column("oriented", "oriented", help="yes: these very arguments; no: up to the task's symmetries"),
     )
     table = rows_of(tables, "prevalence")
@@ -355,6 +359,7 @@ def _census_table(tables: Tables) -> TableView:
         "found",
         Column("n", "solved"),
         Column("value", "share, 95% interval", "interval"),
+        *WORST_COLUMNS,
     )
     caption = "How many functional classes and gauges the solved networks fall into."
     rows = in_order(rows_of(tables, "census"))
@@ -393,6 +398,7 @@ def _kink_table(tables: Tables) -> TableView:
         Column("networks", "solved networks", "count"),
         Column("passed", "pass", "count"),
         Column("share", "share", "percent"),
+        *WORST_COLUMNS,
         Column(
             "median", "explained (median)", "number", "share of the output's bend that matched kinks make"
         ),

@@ -35,18 +35,25 @@ class Finding:
 
 
 def share_of(row: Mapping[Any, Any]) -> str:
-    """A count with its exact interval, and what untrained networks show where that is known.
+    """A count with its exact interval; what it comes to of all trained networks, and of untrained ones, where known.
 
     Examples:
-        >>> share_of({"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "untrained_value": 0.2})
+        >>> row = {"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "untrained_value": 0.2}
+        >>> share_of(row)
         '9 of 10, 0.555 to 0.998; untrained 20%'
         >>> share_of({"found": 9, "n": 10, "low": 0.555, "high": 0.9975, "taught_value": 0.01})
         '9 of 10, 0.555 to 0.998; taught otherwise 1%'
+        >>> share_of({**row, "worst_low": 0.75, "worst_high": 11 / 12})
+        '9 of 10, 0.555 to 0.998; of all trained 75% to 92%; untrained 20%'
     """
     text = (
         f"{thousands(int(row['found']))} of {thousands(int(row['n']))}, "
         f"{number(float(row['low']))} to {number(float(row['high']))}"
     )
+    low, high = row.get("worst_low"), row.get("worst_high")
+    # Where all networks solved their task both are the share itself.
+    if low is not None and high is not None and not pd.isna(low) and low < high:
+        text += f"; of all trained {percent(float(low))} to {percent(float(high))}"
     for column, who in (("untrained_value", "untrained"), ("taught_value", "taught otherwise")):
         beside = row.get(column)
         if beside is not None and not pd.isna(beside):

@@ -173,6 +173,8 @@ def _lower_median(steps: pd.Series[float]) -> float:
 def circuit_shares(tables: Tables) -> pd.DataFrame:
     """Per circuit and task, over all cells: in how many solved networks it was found, with an exact interval.
 
+    Beside it the share of all trained networks, those that failed counted as without it and as with it.
+
     Examples:
         >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "population": "trained"}
         >>> nets = pd.DataFrame([{**base, "network": k, "solved": True} for k in "pq"])
@@ -180,7 +182,7 @@ def circuit_shares(tables: Tables) -> pd.DataFrame:
         >>> circuit_shares(tables)[["circuit", "found", "n", "value"]].values.tolist()
         [['identity', 1, 2, 0.5]]
     """
-    columns = ["circuit", "task", "found", "n", "value", "low", "high"]
+    columns = ["circuit", "task", "found", "n", "value", "low", "high", "worst_low", "worst_high"]
     circuits = rows_of(tables, "circuits", population="trained")
     if circuits.empty:
         return pd.DataFrame(columns=columns)
@@ -189,9 +191,12 @@ def circuit_shares(tables: Tables) -> pd.DataFrame:
     if circuits.empty or read.empty:
         return pd.DataFrame(columns=columns)
     counts = {str(task): part["network"].nunique() for task, part in read.groupby("task", sort=False)}
+    networks = rows_of(tables, "networks", population="trained")
+    failed = networks[~networks["solved"].astype(bool)]["task"].value_counts()
     rows = []
     for (task, circuit), part in circuits.groupby(["task", "circuit"], sort=False):
-        share = prevalence(part["network"].nunique(), int(counts[str(task)]))
+        n = int(counts[str(task)])
+        share = prevalence(part["network"].nunique(), n, trained=n + int(failed.get(task, 0)))
         rows.append(
             {
                 "circuit": circuit,
@@ -201,6 +206,8 @@ def circuit_shares(tables: Tables) -> pd.DataFrame:
                 "value": share.value,
                 "low": share.low,
                 "high": share.high,
+                "worst_low": share.worst[0],
+                "worst_high": share.worst[1],
             }
         )
     return pd.DataFrame(rows, columns=columns)

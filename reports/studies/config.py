@@ -93,6 +93,8 @@ class StudyConfig(BaseModel):
             place of tenths.
         fibre: particles by which the fibre of every condition is drawn, such as 1000, for the verdicts `selected` and
             `free`; by default none is. It takes minutes a condition.
+        sequential: whether networks are added until there are verdicts: these then hold at every number of networks,
+            and a larger number of `seeds` goes on in the same folder.
         grid: tables of these fields, each a part of the study; without any the fields above are the study.
 
     Raises:
@@ -125,6 +127,7 @@ class StudyConfig(BaseModel):
     factors: Factors | None = None
     reads: Literal["all", "forms"] = "all"
     fibre: int | None = Field(default=None, ge=2)
+    sequential: bool = False
     grid: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, **fields: Any) -> None:
@@ -356,6 +359,8 @@ class StudyConfig(BaseModel):
             del plain["reads"]
         if self.fibre is None:
             del plain["fibre"]
+        if not self.sequential:
+            del plain["sequential"]
         return plain
 
 

@@ -63,7 +63,9 @@ def claim(out: Path, config: StudyConfig) -> str:
         there = manifest["config"]
         wanted = config.to_dict()
         changed = [key for key in {**wanted, **there} if there.get(key) != wanted.get(key)]
-        if changed:
+        if config.sequential and changed == ["seeds"] and _more(wanted["seeds"], there["seeds"]):
+            _write_manifest(out, config, [])
+        elif changed:
             changes = ", ".join(
                 f"{key} = {there.get(key)!r} there, {wanted.get(key)!r} here" for key in changed
             )
@@ -73,6 +75,12 @@ def claim(out: Path, config: StudyConfig) -> str:
                 "choose another folder with --out, or move that one away; nothing in it was changed",
             )
     return now
+
+
+def _more(seeds: Any, before: Any) -> bool:
+    """Whether the seeds of before are among these."""
+    now, then = (set(range(given)) if isinstance(given, int) else set(given) for given in (seeds, before))
+    return now > then
 
 
 def record(

@@ -326,11 +326,11 @@ def _certain(condition: Condition, names: Iterable[str]) -> Certain:
     return Certain(list(names), condition.hidden, final, upper)
 
 
-def verdicts(counts: pd.DataFrame) -> pd.DataFrame:
+def verdicts(counts: pd.DataFrame, *, sequential: bool = False) -> pd.DataFrame:
     """The prevalence table: counts of all conditions, judged together (false discoveries are controlled over it)."""
     if counts.empty:
         return empty("prevalence")
-    table = verdict_table(counts.reset_index(drop=True))
+    table = verdict_table(counts.reset_index(drop=True), sequential=sequential)
     return typed(with_left_out(table), "prevalence")
 
 
@@ -433,7 +433,8 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
                 forced = partial(forced_gauge, condition.task, name=name, bias=bias)
                 left = certain.left_open(forced, lambda _: form_error(condition.task))
             counted = set(left.names)
-            share = prevalence(found, len(rows))
+            # Failed networks might have computed it in any way.
+            share = prevalence(found, len(rows), trained=len(rows) + len(condition.seeds) - len(solved))
             records.append(
                 {
                     **condition.about,
@@ -444,6 +445,9 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
+                    "trained": share.trained,
+                    "worst_low": share.worst[0],
+                    "worst_high": share.worst[1],
                     "evidence_found": sum(
                         own == name and of in counted for own, of in zip(names, members, strict=True)
                     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,6 +34,8 @@ def write_tables(
     stage: Callable[[str], None] | None = None,
     factors: Factors | None = None,
     fibre: int | None = None,
+    *,
+    sequential: bool = False,
 ) -> None:
     """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
 
@@ -43,6 +46,7 @@ def write_tables(
         stage: is told what is being worked on, where somebody wants to know.
         factors: what the study crosses: their levels become columns of every table that names regimens.
         fibre: particles of the fibres that mechanisms are held against; None for none.
+        sequential: whether verdicts have to hold at every number of networks (see `verdict_table`).
     """
     from filelock import FileLock
 
@@ -54,7 +58,8 @@ def write_tables(
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
         listed = list(cells)
-        write = _write_forms if all(cell.reads == "forms" for cell in listed) else _write_everything
+        everything = partial(_write_everything, sequential=sequential)
+        write = _write_forms if all(cell.reads == "forms" for cell in listed) else everything
         with _writers(out, factors) as add_rows:
             census: list[pd.DataFrame] = []
 
@@ -111,7 +116,9 @@ def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add
     return pd.concat(kept, ignore_index=True)
 
 
-def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> pd.DataFrame:
+def _write_everything(
+    cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add, *, sequential: bool
+) -> pd.DataFrame:
     """The tables of a study that reads everything; what effects need of its networks."""
     import pandas as pd
 
@@ -181,7 +188,8 @@ def _write_everything(cells: list[Cell], out: Path, stage: Callable[[str], None]
     candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
     add("candidates", candidates)
     _write_candidates(made.candidates_toml(candidates), out)
-    add("prevalence", made.verdicts(pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()))
+    together = pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()
+    add("prevalence", made.verdicts(together, sequential=sequential))
     return pd.concat(kept, ignore_index=True)
 
 

@@ -19,7 +19,8 @@ KEYS = ("kind", "task", "hidden", "width", "depth", "regimen", "name", "on")
 COLUMNS = {
     **{name: "Int64" if name == "depth" else "string" for name in KEYS},
     "found": "Int64", "n": "Int64", "value": "float64", "low": "float64", "high": "float64", "null": "float64",
-    "null_found": "Int64", "null_n": "Int64", "verdict": "string", "reason": "string", "q": "float64", "rests": "bool",
+    "worst_low": "float64", "worst_high": "float64", "null_found": "Int64", "null_n": "Int64", "verdict": "string",
+    "reason": "string", "q": "float64", "rests": "bool",
 }  # fmt: skip
 CONDITIONS = {
     "task": "string", "hidden": "string", "width": "string", "depth": "Int64", "regimen": "string", "n": "Int64",
@@ -88,7 +89,7 @@ def depth_of(hidden: object) -> int:
 
 _MECHANISMS = (
     "kind", "task", "hidden", "width", "regimen", "name", "on", "found", "n", "untrained_found", "untrained_n",
-    "forced", "forced_below", "apart", "uncertified",
+    "trained", "forced", "forced_below", "apart", "uncertified",
 )  # fmt: skip
 
 
@@ -112,7 +113,9 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
     held = circuits[circuits["network"].isin(solved)]
     rows: list[dict[str, object]] = []
     names = ("task", "hidden", "width", "regimen")
-    for values in zip(*(tables["success"][name] for name in names), strict=True):
+    success = tables["success"]
+    failures = success["n"] - success["solved"]
+    for *values, failed in zip(*(success[name] for name in names), failures, strict=True):
         about: dict[str, object] = dict(zip(names, map(str, values), strict=True))
         keys = (str(values[0]), str(values[1]), str(values[3]))
         n = int(_at(read, keys).sum())
@@ -124,12 +127,14 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
         expected = tasks[keys[0]].circuits if keys[0] in tasks else ()
         for name in sorted({*counts, *expected}, key=lambda name: (-counts[name], name)):
             null = (beside[name], looked_at) if looked_at else (None, None)
-            numbers = {"found": counts[name], "n": n, "untrained_found": null[0], "untrained_n": null[1]}
+            numbers = {"found": counts[name], "n": n, "trained": n + int(failed)}
+            numbers |= {"untrained_found": null[0], "untrained_n": null[1]}
             own = is_own_circuit(keys[0], name)
             rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers, "forced": own})
         for gauge in census[_at(census, keys) & (census["level"] == "gauge").to_numpy()].to_dict("records"):
             # Networks whose sizes leave no other gauge are no evidence about it.
             numbers = {"found": gauge["evidence_found"], "n": gauge["evidence_n"]}
+            numbers["trained"] = int(gauge["evidence_n"]) + int(failed)
             numbers |= {name: gauge[name] for name in ("forced", "forced_below", "apart", "uncertified")}
             numbers |= {"untrained_found": None, "untrained_n": None}
             rows.append({"kind": "gauge", **about, "name": gauge["name"], "on": "", **numbers})

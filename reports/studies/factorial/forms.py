@@ -78,8 +78,9 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
 
     Where forms alone are read no certificate is computed: networks whose sizes force a form are `uncertified`.
     """
-    solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
-    solved = solved[[*CONDITION, "network", "form", "final"]]
+    trained = networks[networks["population"] == "trained"]
+    failed = trained[~trained["solved"].astype(bool)].groupby(list(CONDITION)).size()
+    solved = trained[trained["form"].notna()][[*CONDITION, "network", "form", "final"]]
     rows = []
     for key, members in solved.groupby(list(CONDITION), sort=False):
         forms = dict(zip(members["network"].tolist(), members["form"].tolist(), strict=True))
@@ -88,7 +89,7 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
         final = dict(zip(forms, map(_sizes, members["final"].tolist()), strict=True))
         certain = Certain(list(final), _sizes(about["hidden"]), final, {})
         for name, found in sorted(Counter(forms.values()).items(), key=lambda item: (-item[1], item[0])):
-            share = prevalence(found, len(forms))
+            share = prevalence(found, len(forms), trained=len(forms) + int(failed.get(key, 0)))
             # Trained without biases unless the task needs them.
             forced = partial(forced_gauge, task, name=name, bias=task.needs_bias)
             left = certain.left_open(forced, partial(_form_error, task))
@@ -104,6 +105,9 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
                     "value": share.value,
                     "low": share.low,
                     "high": share.high,
+                    "trained": share.trained,
+                    "worst_low": share.worst[0],
+                    "worst_high": share.worst[1],
                     "evidence_found": evidence,
                     "evidence_n": len(counted),
                     **left.columns,

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.networks import read_samples
 from mathcircuits.models import save
+from mathcircuits.reports import StudyConfig
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.commands import console
 
@@ -428,6 +430,23 @@ def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 
 
 # modular
+
+
+def test_a_study_may_be_sequential(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = []
+
+    def nothing(config: StudyConfig, *_: object, **__: object) -> SimpleNamespace:
+        wanted.append(config)
+        return SimpleNamespace(manifest={"cells": []}, page="page", failures={})
+
+    monkeypatch.setattr("mathcircuits.reports.study.run_study", nothing)
+    (tmp_path / "study.toml").write_text("sequential = true\n" + TINY)
+    run(capsys, "study", tmp_path / "study.toml", "--out", tmp_path / "out")
+    run(capsys, "study", "--out", tmp_path / "out", "--sequential", "--seeds", "80")
+    run(capsys, "study", "--out", tmp_path / "out")
+    assert [(config.sequential, config.seeds) for config in wanted] == [(True, 2), (True, 80), (False, 50)]
 
 
 def test_modular_says_which_requirements_fail(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

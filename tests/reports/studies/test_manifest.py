@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from mathcircuits.detect import FileError
 from mathcircuits.reports.studies.config import StudyConfig
-from mathcircuits.reports.studies.manifest import claim
+from mathcircuits.reports.studies.manifest import claim, read_manifest
 
 TINY = StudyConfig(tasks=["absolute"], widths=[2], seeds=2, regimens=["adam"], steps=5)
 
@@ -16,3 +19,17 @@ def test_claiming_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
     claim(tmp_path, TINY)
     assert not left.exists()
     assert (tmp_path / "manifest.json").is_file()
+
+
+def test_a_sequential_study_goes_on_with_more_seeds_in_its_folder(tmp_path: Path) -> None:
+    looked = TINY.model_copy(update={"sequential": True})
+    claim(tmp_path / "looked", looked)
+    claim(tmp_path / "looked", looked.with_seeds(5))
+    assert read_manifest(tmp_path / "looked")["config"]["seeds"] == 5
+    with pytest.raises(FileError, match="seeds = 5 there, 2 here"):
+        claim(tmp_path / "looked", looked)
+    # A number that was decided in advance stays.
+    claim(tmp_path / "decided", TINY)
+    for other in (TINY.with_seeds(5), looked):
+        with pytest.raises(FileError, match="another configuration"):
+            claim(tmp_path / "decided", other)

@@ -341,6 +341,20 @@ def test_networks_of_other_final_sizes_stand_beside_their_own(orbits: Orbits) ->
     assert (row["taught_found"], row["taught_n"]) == (15, 20)
 
 
+def test_verdicts_of_a_sequential_study_hold_at_every_look(orbits: Orbits) -> None:
+    """100 of 100 are universal where 100 was decided in advance; whoever added networks needs more of them."""
+    signs = reading({(seed, "trained"): [("positive-sum", "x1, x2")] for seed in range(100)})
+    counts = counts_of(planted([0.0] * 100, signs), orbits)
+    decided, looked = (
+        row_of(made.verdicts(counts, sequential=sequential), "positive-sum", "x1, x2", False)
+        for sequential in (False, True)
+    )
+    assert (decided["verdict"], looked["verdict"]) == ("universal", "inconclusive")
+    assert looked["reason"].startswith("100 solved, needs ")
+    assert looked["low"] == looked["anytime_low"] < decided["low"]
+    assert decided["q"] <= decided["q_yekutieli"]
+
+
 def test_the_halves_of_a_pair_in_the_same_networks_are_one_finding(orbits: Orbits) -> None:
     labels = {(0, "trained"): MINIMUM, (1, "trained"): MIRROR, (2, "trained"): MINIMUM}
     table = counts_of(planted([0.0] * 3, reading(labels)), orbits)
@@ -503,6 +517,9 @@ def test_the_census_counts_solved_networks() -> None:
     condition = replace(condition, losses=np.array([1e-12, 1e-12, 1e-12, 1.0]))
     table = made.census_table(condition, made.program_table(condition))
     assert table["n"].unique().tolist() == [3]
+    # The fourth failed, and might have computed it in any way.
+    assert table["trained"].unique().tolist() == [4]
+    assert table[["worst_low", "worst_high"]].iloc[0].tolist() == [0.75, 1.0]
     rows = {(row.level, row.name_): row for row in table.rename(columns={"name": "name_"}).itertuples()}
     assert {key: row.found for key, row in rows.items()} == {
         ("class", "min(x1, x2)"): 3,
