@@ -195,11 +195,13 @@ def _emergence(conditions: list[tuple[dict[str, str], pd.DataFrame]]) -> dict[st
                 for seed, step in first.items()
             ]
             for step in STEPS if seeds else ():
-                share = prevalence(sum(start <= step for start in first.values()), len(seeds))
+                held = sum(start <= step for start in first.values())
+                share = prevalence(held, len(seeds), trained=len(part))
                 curves.append(
                     {
                         **about, "feature": feature, "on": "x1", "step": step, "held": share.found, "n": share.n,
-                        "value": share.value, "low": share.low, "high": share.high,
+                        "value": share.value, "low": share.low, "high": share.high, "worst_low": share.worst[0],
+                        "worst_high": share.worst[1],
                     }
                 )  # fmt: skip
     return {"emergence": pd.DataFrame(rows), "emergence_curves": pd.DataFrame(curves)}

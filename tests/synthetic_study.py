@@ -354,6 +354,8 @@ def _condition(
                 "found": found,
                 "n": of,
                 "prevalence": said.value,
+                "worst_low": worst[0],
+                "worst_high": worst[1],
                 "null_prevalence": 0.02,
                 "p": 1e-9,
                 "q": 1e-8 if found else 0.8,

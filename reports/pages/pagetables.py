@@ -214,6 +214,7 @@ def _ensemble_table(tables: Tables) -> TableView:
         "found",
         Column("n", "solved"),
         Column("prevalence", "share", "percent"),
+        *WORST_COLUMNS,
         Column(
             "null_prevalence",
             "share by chance",

@@ -98,12 +98,16 @@ def emergence_table(condition: Condition) -> pd.DataFrame:
 
 
 def emergence_curve_table(condition: Condition) -> pd.DataFrame:
-    """The share of the followed networks that hold a feature, step by step, of those that solved the task."""
+    """The share of the followed networks that hold a feature, step by step, of those that solved the task.
+
+    Beside it that of all followed networks, those that failed counted either way.
+    """
     solved = {seed for seed, _ in condition.solutions}
     followed = condition.emergence[condition.emergence["seed"].isin(list(solved))]
+    failed = condition.emergence["seed"].nunique() - followed["seed"].nunique()
     rows = []
     for (feature, on, step), part in followed.groupby(["feature", "on", "step"], sort=False):
-        share = prevalence(int(part["held"].sum()), len(part))
+        share = prevalence(int(part["held"].sum()), len(part), trained=len(part) + failed)
         rows.append(
             {
                 **condition.about,
@@ -115,6 +119,8 @@ def emergence_curve_table(condition: Condition) -> pd.DataFrame:
                 "value": share.value,
                 "low": share.low,
                 "high": share.high,
+                "worst_low": share.worst[0],
+                "worst_high": share.worst[1],
             }
         )
     return typed(pd.DataFrame(rows), "emergence_curves") if rows else empty("emergence_curves")

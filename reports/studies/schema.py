@@ -164,6 +164,8 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "value": "float",
         "low": "float",
         "high": "float",
+        "worst_low": "float",
+        "worst_high": "float",
     },
     "ladder": {
         **{f"{name}_{side}": "text" for side in "ab" for name in ("task", "hidden", "regimen")},
@@ -379,6 +381,8 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "found": "int",
         "n": "int",
         "prevalence": "float",
+        "worst_low": "float",
+        "worst_high": "float",
         "null_prevalence": "float",
         "p": "float",
         "q": "float",

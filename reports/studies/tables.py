@@ -391,7 +391,9 @@ def ensemble_table(condition: Condition) -> pd.DataFrame:
         return empty("ensembles")
     frame = match_ensemble([network for _, network in condition.solutions], box=condition.task.box, init=INIT)
     frame = frame[frame["found"] > 0]
-    frame = frame.assign(on=[", ".join(on) for on in frame["on"]], **condition.about)
+    trained = len(condition.seeds)
+    worst = {"worst_low": frame["found"] / trained, "worst_high": (frame["found"] - frame["n"]) / trained + 1}
+    frame = frame.assign(on=[", ".join(on) for on in frame["on"]], **worst, **condition.about)
     return typed(frame, "ensembles")
 
 

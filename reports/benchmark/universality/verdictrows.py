@@ -127,7 +127,7 @@ def _mechanisms(tables: Tables, untrained: Untrained) -> pd.DataFrame:
         expected = tasks[keys[0]].circuits if keys[0] in tasks else ()
         for name in sorted({*counts, *expected}, key=lambda name: (-counts[name], name)):
             null = (beside[name], looked_at) if looked_at else (None, None)
-            numbers = {"found": counts[name], "n": n, "trained": n + int(failed)}
+            numbers: dict[str, object] = {"found": counts[name], "n": n, "trained": n + int(failed)}
             numbers |= {"untrained_found": null[0], "untrained_n": null[1]}
             own = is_own_circuit(keys[0], name)
             rows.append({"kind": "circuit", **about, "name": name, "on": "", **numbers, "forced": own})

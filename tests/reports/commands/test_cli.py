@@ -127,6 +127,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "training",
         "regimens",
         "universality",
+        "forced",
     ]
 
 

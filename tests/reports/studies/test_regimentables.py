@@ -132,3 +132,7 @@ def test_a_feature_emerges_where_it_stays(condition: Condition) -> None:
 def test_curves_count_the_networks_that_solved_the_task(condition: Condition) -> None:
     table = emergence_curve_table(condition)
     assert table[["step", "held", "n"]].to_numpy().tolist() == [[0, 1, 2], [10, 1, 2], [100, 2, 2]]
+    # One more was followed, and failed.
+    assert table[["worst_low", "worst_high"]].to_numpy() == pytest.approx(
+        np.array([[1, 2], [1, 2], [2, 3]]) / 3
+    )

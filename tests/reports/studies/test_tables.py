@@ -423,10 +423,11 @@ def test_one_network_has_no_pairs() -> None:
 
 
 def test_the_ensemble_test_finds_what_was_planted() -> None:
-    table = made.ensemble_table(planted([0.0] * 5, reading({})))
+    table = made.ensemble_table(planted([0.0] * 5 + [1.0] * 5, reading({})))
     assert set(zip(table["feature"], table["on"], strict=True)) == set(MINIMUM)
     assert (table["q"] < 1e-3).all()
     assert table["found"].tolist() == [5, 5, 5]
+    assert table[["worst_low", "worst_high"]].values.tolist() == [[0.5, 1.0]] * 3
 
 
 # Shape
