@@ -408,11 +408,11 @@ def test_rows_whose_verdict_or_interval_differs(minima: VerdictResult) -> None:
     other = score({"minimum": [*many(X1_FORM, 40), *many(HALF_SUM, 60), *many(NOTHING, 5)]})
     found = compare(minima, other)
     assert set(found["change"]) <= {"verdict", "interval", "only in a", "only in b"}
-    gauge = picked(found, kind="gauge", name="x1 - relu(x1 - x2)")
-    assert (gauge["change"], gauge["found_a"], gauge["found_b"]) == ("interval", 80, 40)
-    # Fisher's exact test on 80 of 100 against 40 of 100
-    assert gauge["p"] == pytest.approx(1.2e-8, rel=0.5)
-    assert gauge["q"] >= gauge["p"]
+    side = picked(found, kind="orientation", name="greaterness", on="x2, x1")
+    assert (side["change"], side["found_a"], side["found_b"]) == ("interval", 20, 60)
+    # Fisher's exact test on 20 of 100 against 60 of 100
+    assert side["p"] == pytest.approx(1.2e-8, rel=0.5)
+    assert side["q"] >= side["p"]
     assert "circuit" not in set(found["kind"])  # 100 of 100 in both
     assert found.attrs["compared"] == len(minima.verdicts) + len(minima.ladder)
     ladder = found[found["kind"] == "ladder"]
@@ -424,11 +424,12 @@ def test_another_verdict_comes_first(minima: VerdictResult) -> None:
     few = score({"minimum": [*many(X1_FORM, 8), *many(HALF_SUM, 2)]})
     found = compare(minima, few)
     assert found["change"].iloc[0] == "verdict"
-    row = picked(found, kind="gauge", name="x1 - relu(x1 - x2)")
+    row = picked(found, kind="orientation", name="greaterness", on="x2, x1")
     assert (row["verdict_a"], row["verdict_b"]) == ("partial", "inconclusive")
     lines = comparison_lines(found)
     assert "another verdict" in lines[0]
-    assert "  gauge x1 - relu(x1 - x2), minimum/4/networks: partial before, inconclusive now" in lines
+    line = "  orientation greaterness(x2, x1), minimum/4/networks: partial before, inconclusive now"
+    assert line in comparison_lines(found[found["kind"] == "orientation"])
 
 
 def test_rows_that_one_side_lacks(minima: VerdictResult) -> None:
