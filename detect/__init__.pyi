@@ -97,7 +97,7 @@ from .similarity.mechanisms import lazy_similarities as lazy_similarities
 from .similarity.pairs import pairwise as pairwise
 from .similarity.representations import cka as cka
 from .similarity.weight_permutations import weight_matching as weight_matching
-from .statistics.fibre_verdicts import fibre_verdicts as fibre_verdicts
+from .statistics.against_fibres import fibre_verdicts as fibre_verdicts
 from .statistics.multiple_testing import benjamini_hochberg as benjamini_hochberg
 from .statistics.multiple_testing import poisson_binomial_tail as poisson_binomial_tail
 from .statistics.resampling import hierarchical_bootstrap as hierarchical_bootstrap

@@ -6,6 +6,7 @@ In a process of its own, since Marabou's threads may hang in a process that has 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -36,4 +37,6 @@ def answer(folder: Path) -> tuple[str, list[float] | None]:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         # Marabou prints lines of its own; flushed, so that what came before a hang is known.
-        print(json.dumps(answer(Path(name))), flush=True)
+        print(json.dumps([name, *answer(Path(name))]), flush=True)
+    # Its threads are not always joined: a process that has answered is not to hang at its end.
+    os._exit(0)

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from ..errors import InputError, MathCircuitsError, UnknownNameError
 
 Item = TypeVar("Item")
+#: Names that the repr of a registry gives.
+_NAMED = 12
 
 
 class PluginError(InputError):
@@ -21,6 +23,18 @@ class PluginError(InputError):
         >>> issubclass(PluginError, InputError)
         True
     """
+
+
+def named_few(names: Iterable[str]) -> str:
+    """The first twelve names, and how many more there are.
+
+    Examples:
+        >>> named_few("abc"), named_few("abcdefghijklmn")
+        ('a, b, c', 'a, b, c, d, e, f, g, h, i, j, k, l, and 2 more')
+    """
+    given = list(names)
+    more = len(given) - _NAMED
+    return ", ".join([*given[:_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def load_plugin(point: EntryPoint) -> Any:

@@ -21,7 +21,7 @@ from ..networks.domain import DEFAULT, Domain
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
 from .formulas import Formula, as_columns
-from .registry import Registry, clashes_named, fold_name, items_of, load_plugin
+from .registry import Registry, clashes_named, fold_name, items_of, load_plugin, named_few
 from .symmetry import Symmetry, spanned
 
 Array = npt.NDArray[np.float64]
@@ -315,7 +315,7 @@ class Tasks(Registry[Task]):
         raise UnknownTask("task", name, named, f"known: {', '.join(tasks)}")
 
     def __repr__(self) -> str:
-        return f"Tasks({', '.join(self)})"
+        return f"Tasks({named_few(self)})"
 
 
 #: The tasks that mathcircuits ships, those of installed plug-ins, and what the program adds.

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from ..errors import FileError, InputError, MathCircuitsError, UnknownNameError, did_you_mean, near_names
 from ..features.entry_files import user_catalogue_folder
 from ..features.formulas import Formula
-from ..features.registry import Registry, clashes_named, fold_name, items_of, load_plugin
+from ..features.registry import Registry, clashes_named, fold_name, items_of, load_plugin, named_few
 from ..features.task import tasks
 from ..networks.box import as_box, comparison_points
 from ..networks.composition import scaled_downstream
@@ -356,7 +356,7 @@ class Circuits(Registry[Circuit]):
         return hash(frozenset(self._table))
 
     def __repr__(self) -> str:
-        return f"Circuits({', '.join(self)})"
+        return f"Circuits({named_few(self)})"
 
     def _repr_html_(self) -> str:
         rows = "".join(

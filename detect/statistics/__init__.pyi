@@ -1,10 +1,10 @@
+from .against_fibres import BesideFibre as BesideFibre
+from .against_fibres import beside_fibre as beside_fibre
+from .against_fibres import fibre_verdicts as fibre_verdicts
 from .criteria import EQUAL as EQUAL
 from .criteria import MARGINS as MARGINS
 from .criteria import ROUNDING as ROUNDING
 from .criteria import TINY as TINY
-from .fibre_verdicts import BesideFibre as BesideFibre
-from .fibre_verdicts import beside_fibre as beside_fibre
-from .fibre_verdicts import fibre_verdicts as fibre_verdicts
 from .multiple_testing import benjamini_hochberg as benjamini_hochberg
 from .multiple_testing import benjamini_yekutieli as benjamini_yekutieli
 from .multiple_testing import poisson_binomial_tail as poisson_binomial_tail

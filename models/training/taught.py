@@ -57,6 +57,11 @@ class Taught:
         networks: of one shape, those that did not diverge; empty where training them would take too long.
         kinks: how many kinks each layer of their targets has.
         words: who they are, for people.
+
+    Examples:
+        >>> found = taught_otherwise("minimum", hidden=3, steps=20, count=5)
+        >>> len(found), found.kinks
+        (5, (1,))
     """
 
     networks: tuple[Network, ...]
@@ -127,8 +132,10 @@ def taught_otherwise(
     targets = f"random {'linear ' * linear}targets"
     if not linear:
         targets += f" with {', then '.join(map(str, pattern.kinks))} kink{'s' * (pattern.kinks != (1,))}"
-    if not wanted or not config.hidden:
+    if not wanted or not config.hidden or task.points:
+        # Random functions with kinks on a box are no other task for a network that trains on points.
         why = "too many weights and steps" if config.hidden else "no hidden layer"
+        why = "a task on points" if task.points else why
         return Taught((), pattern.kinks, f"no networks trained on {targets}: {why}")
     # With their mirror images, and rounded: the minimum and the maximum have the same teachers.
     X = comparison_points(task.box, _POINTS)

@@ -44,7 +44,8 @@ def test_features_of_one_to_three_inputs_are_found_among_many(inputs: int, noise
     found = frame.iloc[: len(PLANTED)]
     expected = [(name, on) for _, _, name, on in PLANTED]
     assert list(zip(found["feature"], found["on"], strict=True)) == expected
-    assert (found["status"] == "matched").all()
+    # Exact zeros beside weights of several sizes are a pruned layer's: its rows of few weights are no coincidence.
+    assert (found["status"] == ("matched" if noise else "by construction")).all()
     assert (found["scope"] == "input").all()
     assert found["contribution"].min() > 0
     assert (frame["status"].iloc[len(PLANTED) :] == "unmatched").all()
@@ -66,10 +67,8 @@ def test_uneven_boxes_and_given_inputs_weigh_each_input_by_its_spread() -> None:
     # A hundredth of a weight on an input of a hundred times the spread is as much as the rest.
     weights[1, [0, 2]] = 0.01, 1.0
     frame = analyse(Network([weights, [[1.0, 1.0]]]), box=box).neurons
-    assert frame["status"].tolist() == ["matched", "linear"] or frame["status"].tolist() == [
-        "matched",
-        "unmatched",
-    ]
+    assert frame["status"].iloc[0] in ("matched", "by construction")
+    assert frame["status"].iloc[1] in ("linear", "unmatched")
     X = np.random.default_rng(0).uniform(-1, 1, (400, 10))
     X[:, 9] = 0.25  # says nothing, so that its weights say nothing either
     weights = np.zeros((1, 10))

@@ -175,3 +175,9 @@ def test_networks_of_another_shape_are_refused() -> None:
     other = taught_otherwise("minimum", hidden=4, steps=10, count=3)
     with pytest.raises(InputError, match=r"taught something else are .*2-4-1.*train them in its shape"):
         analyse_many([hand_derived("minimum")], init="uniform", taught=other.networks)
+
+
+def test_a_task_on_points_has_no_networks_taught_otherwise() -> None:
+    found = taught_otherwise("majority-of-3", hidden=4, steps=20, count=5)
+    assert len(found) == 0
+    assert repr(found).endswith(": a task on points)")

@@ -127,6 +127,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "training",
         "regimens",
         "universality",
+        "fibre",
         "forced",
     ]
 
@@ -170,7 +171,8 @@ def test_inspect_prints_features_and_where_they_point(
     start = lines.index("layer 0")
     head, rows = lines[start + 1], lines[start + 2 : start + 5]
     assert head.split() == [
-        "neuron", "feature", "on", "status", "unexplained", "p", "q", "causal", "contribution", "from", "to",
+        "neuron", "feature", "on", "status", "unexplained", "p", "q", "p", "taught", "q", "taught", "causal",
+        "contribution", "from", "to",
     ]  # fmt: skip
     for row, feature, on, incoming, outgoing in zip(
         rows,
@@ -220,7 +222,7 @@ def test_inspect_says_what_the_network_computes(capsys: pytest.CaptureFixture[st
     assert fields["gauge"] == "x1 - relu(x1 - x2)"
     assert "3 live neurons read 6 features of rank 3: no superposition" in out
     assert "6 of " in out
-    header = ["layer", "feature", "on", "unexplained", "untrained", "q", "tautology"]
+    header = ["layer", "feature", "on", "unexplained", "by", "chance", "q", "tautology"]
     start = lines.index(header)
     assert len([line for line in lines[start + 1 :] if line and line[0] == "0"]) == 6
     assert header not in [line.split() for line in run(capsys, "inspect", minimum)[1].splitlines()]
@@ -380,31 +382,6 @@ def test_a_process_ends_with_the_code(tmp_path: Path) -> None:
 
 
 # study and report
-
-
-def test_a_crossing_says_its_size_first_and_its_outcomes_last(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    config, predictions, out = (tmp_path / name for name in ("study.toml", "predictions.toml", "out"))
-    config.write_text(
-        'tasks = ["relu"]\nwidths = ["2x"]\nseeds = 2\nreads = "forms"\n'
-        '[factors]\nbase = { preset = "adam", steps = 200, polish = 20 }\ndecay = [0, 1e-3]\n'
-    )
-    table = '[[prediction]]\nname = "forced"\ntask = "relu"\nform = "relu(x1)"\nat_least = 1\n'
-    predictions.write_text(table.replace("relu", "reul", 1))
-    code, _, said = run(capsys, "study", config, "--out", out, "--predictions", predictions)
-    assert code == 2
-    assert "prediction 'forced': no task" in said
-    assert "'reul'" in said
-    assert not out.exists()  # a prediction that cannot be judged is no prediction
-    predictions.write_text(table)
-    code, printed, said = run(capsys, "study", config, "--out", out, "--predictions", predictions)
-    assert code == 0
-    assert said.startswith(
-        "decay (2) = 2 conditions, at 1 width of 1 task: 2 cells, 4 networks, under a minute"
-    )
-    assert printed.endswith("1 of 1 predictions hold, 0 refuted, 0 open\n")
-    assert (out / "predictions.csv").read_text().startswith("name,task,form,bound,found,n,")
 
 
 def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
         key="a", condition="absolute/2/adam", weights_file=lambda out: out / "a.safetensors"
     )
     tables = {**made.tables, "pairs": pairs(), "norm_shares": norm_shares()}
-    return Shelf(tables, made.known, made.manifest, folder, (cell,))
+    return Shelf(tables, made.known, made.manifest, out=folder, cells=(cell,))
 
 
 def norm_shares() -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError
 from mathcircuits.reports import StudyConfig
+from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.studies.config import as_config
 from mathcircuits.reports.studies.factorial.predictions import (
     ANY,
@@ -104,3 +105,29 @@ def test_every_task_of_the_example_has_a_prediction_that_could_fail() -> None:
     assert len(config.factors.regimens) == 240
     for prediction in predictions:
         assert "refuted" in {prediction.outcome(0, 64), prediction.outcome(64, 64)}
+
+
+def test_a_crossing_says_its_size_first_and_its_outcomes_last(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config, predictions, out = (tmp_path / name for name in ("study.toml", "predictions.toml", "out"))
+    config.write_text(
+        'tasks = ["relu"]\nwidths = ["2x"]\nseeds = 2\nreads = "forms"\n'
+        '[factors]\nbase = { preset = "adam", steps = 200, polish = 20 }\ndecay = [0, 1e-3]\n'
+    )
+    table = '[[prediction]]\nname = "forced"\ntask = "relu"\nform = "relu(x1)"\nat_least = 1\n'
+    predictions.write_text(table.replace("relu", "reul", 1))
+    study = ["study", str(config), "--out", str(out), "--predictions", str(predictions)]
+    assert main(study) == 2
+    said = capsys.readouterr().err
+    assert "prediction 'forced': no task" in said
+    assert "'reul'" in said
+    assert not out.exists()  # a prediction that cannot be judged is no prediction
+    predictions.write_text(table)
+    assert main(study) == 0
+    printed, said = capsys.readouterr()
+    assert said.startswith(
+        "decay (2) = 2 conditions, at 1 width of 1 task: 2 cells, 4 networks, under a minute"
+    )
+    assert printed.endswith("1 of 1 predictions hold, 0 refuted, 0 open\n")
+    assert (out / "predictions.csv").read_text().startswith("name,task,form,bound,found,n,")
