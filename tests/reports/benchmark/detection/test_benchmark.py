@@ -455,7 +455,7 @@ def tiny() -> Benchmark:
 
 def test_the_whole_run_measures_every_part(tiny: Benchmark) -> None:
     assert set(tiny.table["part"]) == set(tiny.seconds)
-    assert len(tiny.seconds) == 6
+    assert len(tiny.seconds) == 7
     assert {
         "untrained",
         "teacher",
