@@ -14,7 +14,7 @@ from .correlations import UPSTREAM, Scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, GATE, HELD, INPUTS_FIRST, VACUOUS, WEIGHTS_LEVEL
 from .layer import Layer, duplicates
 from .nulls.conditional import evidence
-from .nulls.constructed import as_few_weights, constructed_p, construction
+from .nulls.constructed import as_few_weights, balanced, constructed_p, construction
 from .nulls.incoming import Evidence, Incoming
 from .nulls.names import NullName
 from .nulls.neuron_nulls import NeuronNull, atoms_of, neuron_null, scores_of
@@ -207,8 +207,10 @@ def _of_its_construction(
         return p
     worst = p.copy()
     weights, biases = layer.stack.weights[layer.block], layer.stack.biases[layer.block]
+    # The variables of a linear layer have no scale of their own.
+    free = layer.block > 0 and layer.architecture.activations[layer.block - 1] == "identity"
     for k in np.flatnonzero((p <= ALPHA).any(axis=1)):
-        kind = construction(weights[k])
+        kind = construction(balanced(weights[k]) if free else weights[k])
         if kind is None:
             continue
         variables = layer.probes.X if layer.previous is None else layer.previous[k]

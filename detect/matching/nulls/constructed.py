@@ -29,6 +29,8 @@ Kind = Literal["pruned", "grid"]
 _STEPS = 127
 #: Two weights are of one size up to this share: float32 keeps seven digits.
 _ONE_SIZE = 2e-7
+#: Passes over rows and columns until their scales are gone; each halves what is left, or better.
+_BALANCED = 50
 #: Rows of the same construction that a neuron's match is set beside, and the fewest live and bent ones among them.
 _DRAWS, _LEAST = 2_000, 100
 
@@ -68,6 +70,27 @@ def construction(weights: Array) -> Kind | None:
         return "pruned"
     zeros = (weights == 0.0).mean() >= PRUNED_SHARE and bool((size == 0.0).any())
     return "pruned" if zeros else None
+
+
+def balanced(weights: Array) -> Array:
+    """Weights [units, m] whose rows and columns are scaled until other than 0 they are as near to 1 as they come.
+
+    However rows and columns of the given ones were scaled, the outcome is the same: it is what is left where neither
+    the neurons nor the variables that they read have a scale of their own.
+
+    Examples:
+        >>> comparisons = np.array([[1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, -1.0]])
+        >>> scaled = np.diag([2.0, 5.0, 0.5]) @ comparisons @ np.diag([3.0, 0.1, 7.0])
+        >>> bool(np.allclose(balanced(scaled), comparisons))
+        True
+    """
+    here = weights != 0.0
+    logs = np.log(np.where(here, np.abs(weights), 1.0))
+    for _ in range(_BALANCED):
+        for axis in (1, 0):
+            counts = np.maximum(here.sum(axis=axis, keepdims=True), 1)
+            logs = np.where(here, logs - logs.sum(axis=axis, keepdims=True) / counts, 0.0)
+    return np.where(here, np.sign(weights) * np.exp(logs), 0.0)
 
 
 def _first_of_its_line(weights: Array) -> npt.NDArray[np.intp]:
