@@ -268,7 +268,8 @@ def verdict_table(
 
     Args:
         frame: one row per feature with columns `found` and `n`, and if known `untrained_found`, `untrained_n`,
-            `taught_found`, `taught_n` (of networks that were taught something else) and `forced`; `trained`, how many
+            `taught_found`, `taught_n` (of networks that were taught something else) and `forced` (missing: not known to
+            be); `trained`, how many
             networks were trained, solved or not; `finding`, equal for rows that are one finding, missing for a row by
             itself. All others are carried along.
         alpha: false discovery rate.
@@ -299,7 +300,9 @@ def verdict_table(
     if missing:
         raise InputError(f"the table has no column {missing[0]!r}: it needs found and n, one row per feature")
     columns = frame.columns
-    forced = [bool(f) for f in frame["forced"]] if "forced" in columns else [False] * len(frame)
+    # A value that is missing, as after a join, says nothing: NaN itself counts as true in Python.
+    known = frame["forced"].notna() & frame["forced"].eq(True) if "forced" in columns else None
+    forced = [False] * len(frame) if known is None else known.astype(bool).tolist()
     pairs = [
         whole_counts(f, n, "found", f"n in row {row!r}")
         for row, f, n in zip(frame.index, frame["found"], frame["n"], strict=True)

@@ -382,3 +382,13 @@ def test_errors_say_what_is_wrong() -> None:
     for call, text in cases:
         with pytest.raises(InputError, match=text):
             call()
+
+
+@pytest.mark.parametrize("missing", [float("nan"), None, pd.NA])
+def test_what_is_not_known_to_be_forced_is_not_called_so(missing: object) -> None:
+    frame = pd.DataFrame(
+        {"found": [3, 60], "n": [60, 60], "forced": pd.Series([missing, True], dtype=object)}
+    )
+    found = verdict_table(frame)["verdict"].tolist()
+    assert found == verdict_table(frame.assign(forced=[False, True]))["verdict"].tolist()
+    assert (found[0] != "forced", found[1]) == (True, "forced")
