@@ -71,7 +71,7 @@ class ModularStudy:
 
     @property
     def solved(self) -> list[FourierReading]:
-        """The readings of the networks that grokked: only those count towards a verdict (docs/statistics.md)."""
+        """The readings of the networks that grokked, which alone count in a verdict (docs/understand/verdicts.md)."""
         return [reading for reading, ok in zip(self.readings, self.runs.grokked, strict=True) if ok]
 
     @cached_property

@@ -38,7 +38,7 @@ def run_study(
     named in `Study.failures` and does not stop the others. The tables are the same whoever worked on the cells.
 
     A process that works on cells holds one of at most 256 networks, the one that writes the tables those of one
-    task, size and regimen; `Study.manifest["peak_mb"]` says what both have come to (docs/cluster.md has figures).
+    task, size and regimen; `Study.manifest["peak_mb"]` says what both have come to (docs/howto/cluster.md has figures).
 
     Args:
         config: a StudyConfig, a mapping of its fields, the path of a TOML file, or None for the default.

@@ -7,8 +7,8 @@ Since relu(z) = (z + |z|) / 2, such a network is, on a box B with interior,
 with unit normals n_j, coefficients kappa_j that are non-zero vectors (one entry per output) and hyperplanes that are
 distinct and meet the interior of B. Given f on B, the number of kinks, the hyperplanes, kappa, A and c are unique:
 the set where f is not smooth is exactly the union of the hyperplanes, the Jacobian jumps by 2 kappa_j n_j' across
-each, and the rest is affine (docs/mathematics.md, The normal form). With incoming weights w_i, outgoing v_i and
-biases b_i,
+each, and the rest is affine (docs/understand/normalform.md, The normal form). With incoming weights w_i, outgoing v_i
+and biases b_i,
 
     kappa_j = 1/2 sum v_i ||w_i||      over the neurons on hyperplane j,
     A = 1/2 sum v_i w_i                over the neurons with a kink, + sum v_i w_i over the always-on ones,
@@ -235,7 +235,7 @@ class CanonicalForm:
         return NeuronCount(plan.count, plan.proved)
 
     def to_network(self, bias: bool = True) -> Network:
-        """The smallest ReLU network of this form on the box (docs/mathematics.md, The fewest neurons).
+        """The smallest ReLU network of this form on the box (docs/understand/normalform.md, The fewest neurons).
 
         Every kink takes one neuron v relu(+-(n.x + d)) with v = 2 kappa, which carries the affine part
         +-kappa (n.x + d) along. With biases, what is then left of A takes as many always-on neurons as it has

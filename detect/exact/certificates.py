@@ -1,11 +1,11 @@
 """Certificates: how far a network is from a specification, at most, anywhere on a box.
 
 The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box is
-reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/mathematics.md, Certificates). In
-one and two dimensions, and in three where the kinks are whole planes, all of them are visited (`cells.py`); above,
-branch and bound visits those that could matter (`branch_and_bound.py`); a smooth specification or activation is
-bounded by subdivision (`intervals.py`). Both bounds carry their rounding errors. `Certificate.check()` does it all
-again in exact integers (`exact_vertices.py`).
+reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/understand/certificates.md,
+Certificates). In one and two dimensions, and in three where the kinks are whole planes, all of them are visited
+(`cells.py`); above, branch and bound visits those that could matter (`branch_and_bound.py`); a smooth specification or
+activation is bounded by subdivision (`intervals.py`). Both bounds carry their rounding errors. `Certificate.check()`
+does it all again in exact integers (`exact_vertices.py`).
 """
 
 from __future__ import annotations

@@ -35,19 +35,19 @@ DEPENDENT_NORMALS = 2.0**-50
 #: (canonical, reduced).
 LEADING = 1e-6
 #: Hyperplanes this close count as one at the reduced level: 5 degrees, in radians, and the same in offset per
-#: half-width of the box. Trained pairs are never quite antiparallel (docs/measurements.md, Circuit similarity). Used by
-#: exact (reduced).
+#: half-width of the box. Trained pairs are never quite antiparallel (docs/results/measurements.md, Circuit similarity).
+#: Used by exact (reduced).
 SAME_HYPERPLANE = math.radians(5.0)
 
 # Forms
 
 #: A network has the catalogue's gauge where no effective weight is off by more than this, relative to the largest of
 #: the circuit's first implementation: the share lambda of trained networks counts as 0 or 1 within 0.05 of it
-#: (docs/measurements.md, Circuit similarity). Used by exact (uniqueness), recognition and studies.
+#: (docs/results/measurements.md, Circuit similarity). Used by exact (uniqueness), recognition and studies.
 SAME_GAUGE = 0.05
 #: An atom whose residual off the affine functions is below this share of its variance is an affine part that happens to
-#: have a kink in a corner of the box (docs/measurements.md, Circuit similarity; reduced level only). Used by exact
-#: (reduced).
+#: have a kink in a corner of the box (docs/results/measurements.md, Circuit similarity; reduced level only). Used by
+#: exact (reduced).
 AFFINE_RESIDUAL = 0.01
 #: Effective weights below this share of the largest are not written down. Used by exact (reduced).
 SILENT = 1e-6

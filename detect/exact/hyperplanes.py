@@ -1,7 +1,7 @@
 """Hyperplanes of ReLU neurons on a box: which neurons bend inside it, which bend at one place, what is affine.
 
-The steps that every reading of a network by its kinks shares (docs/mathematics.md, Class and gauge): `reduced`, which
-keeps weights, and circuit similarity, which keeps functions.
+The steps that every reading of a network by its kinks shares (docs/understand/normalform.md, Class and gauge):
+`reduced`, which keeps weights, and circuit similarity, which keeps functions.
 """
 
 from __future__ import annotations

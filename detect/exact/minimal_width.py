@@ -1,7 +1,7 @@
 """The smallest ReLU network of a normal form: which side each kink's neuron sits on, what carries the rest.
 
 A neuron v relu(s (n.x + d)) with v = 2 kappa makes the kink and carries the affine part s kappa (n.x + d)
-along, so the choice of sides s decides what is left of A. With U_j = kappa_j n_j' (docs/mathematics.md, The
+along, so the choice of sides s decides what is left of A. With U_j = kappa_j n_j' (docs/understand/normalform.md, The
 fewest neurons):
 
 - with biases, `K + min_s rank(A - sum s_j U_j)`: always-on neurons carry one rank each, and a second neuron

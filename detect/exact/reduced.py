@@ -1,7 +1,7 @@
 """The reduced form of a one-hidden-layer network: what its neurons weigh at each hyperplane and on each side.
 
 The normal form fixes the kinks and the affine part; what is left open is on which side of each kink the neurons sit,
-and what carries the affine part along (docs/mathematics.md, Class and gauge). Both are read off the *reduced*
+and what carries the affine part along (docs/understand/normalform.md, Class and gauge). Both are read off the *reduced*
 network: neurons on one hyperplane are added up on either side; where the sides have opposite signs, the weaker one
 and as much of the stronger are a pair `t relu(z) - t relu(-z) = t z`, which carries a linear part; always-on neurons
 are summed into one affine part. Permutation, positive rescaling, splitting and dead neurons change none of it. All

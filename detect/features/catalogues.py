@@ -153,7 +153,7 @@ class Catalogue(Registry[Feature]):
             Matches, best first; only positive correlations count, since a neuron holds a feature when it
             is a positive multiple of it. Empty where the values are constant. A feature that is constant,
             infinite or NaN on these inputs is no match. A high correlation alone is no evidence
-            (docs/statistics.md, The null of a neuron): `match_neurons` sets it beside its null.
+            (docs/understand/evidence.md, The null of a neuron): `match_neurons` sets it beside its null.
 
         Raises:
             InputError: where the lengths differ, a value is NaN or infinite, or top is below 1.

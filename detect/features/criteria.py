@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: A network has solved its task below this mean squared error on fresh points (docs/statistics.md, Criteria), in the
-#: output's units squared. Used by universality (ladder), learning (diagnosis), models (ensembles, compression) and
-#: reports (studies and benchmark).
+#: A network has solved its task below this mean squared error on fresh points (docs/understand/evidence.md, Criteria),
+#: in the output's units squared. Used by universality (ladder), learning (diagnosis), models (ensembles, compression)
+#: and reports (studies and benchmark).
 SOLVED = 1e-8
 #: Relative difference below which a number is the decimal or the fraction that it is written as: what reading a
 #: decimal and one division leave. Used by features (printing) and recognition (candidates).

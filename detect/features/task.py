@@ -333,7 +333,7 @@ def as_task(task: Task | str) -> Task:
 
 
 def hand_derived(name: str) -> Network:
-    """The network that a person derived for a function, as plain weights (Osier 2022; docs/mathematics.md,
+    """The network that a person derived for a function, as plain weights (Osier 2022; docs/understand/normalform.md,
     The hand-derived networks). `mathcircuits.models.hand_derived` is the same as an MLP.
 
     Args:

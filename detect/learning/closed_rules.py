@@ -7,7 +7,7 @@ shrinks, both at one rate, so that the sign of z says what a neuron will become:
 positive, of `-s.x` where it is negative. The rules count what the task needs of either kind.
 
 They were measured under plain minibatch descent (learning rate 0.1, batches of about 1000 fresh inputs, success at a
-mean squared error below 1e-4; docs/measurements.md, Predicting success from the initial weights, and
+mean squared error below 1e-4; docs/results/measurements.md, Predicting success from the initial weights, and
 `mathcircuits.reports.benchmark.regimens.prediction`). Adaptive steps keep no such balance, and under Adam
 the rules are soft.
 """

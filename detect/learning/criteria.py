@@ -10,9 +10,10 @@ SAME_WORK = 0.8
 #: sign that was turned; where a neighbour is missing, it can fall to 0 and a little below.
 WRONG_SIGN = -0.5
 #: Share of the target's spread by which a neuron that is used moves the output: 1% of the variance, as `USED` of
-#: matching asks of the output's own (docs/statistics.md, Criteria).
+#: matching asks of the output's own (docs/understand/evidence.md, Criteria).
 MOVES_OUTPUT = 0.1
-#: r^2 from which a kink is in its place: the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees.
+#: r^2 from which a kink is in its place: the gate of a match (docs/understand/evidence.md, Criteria), about 4.7
+#: degrees.
 IN_PLACE = 0.99
 #: Kinks whose effect on the function is below this share of its scale on the box are not named.
 NAMED_KINK = 0.05

@@ -130,7 +130,7 @@ def diagnose(
         network: the network, or None for one whose weights are not finite.
         task: the task, or the name of a registered one.
         loss: its mean squared error on fresh points; None: measured here, on 256 points or four per parameter.
-        threshold: the loss below which the task counts as solved (docs/statistics.md, Criteria).
+        threshold: the loss below which the task counts as solved (docs/understand/evidence.md, Criteria).
 
     Raises:
         UnknownTask: for a task that is not registered.

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 # Neurons
 
-#: Only classes with 1 - r^2 at most this compete: about 4.7 degrees between two ridges (docs/statistics.md, Criteria).
-#: Used by matching (neurons, their null, mixtures, components) and the benchmark.
+#: Only classes with 1 - r^2 at most this compete: about 4.7 degrees between two ridges (docs/understand/evidence.md,
+#: Criteria). Used by matching (neurons, their null, mixtures, components) and the benchmark.
 GATE = 1e-2
-#: A neuron holds a feature where at most this share of its variance is not the feature's (docs/statistics.md,
+#: A neuron holds a feature where at most this share of its variance is not the feature's (docs/understand/evidence.md,
 #: Criteria): about 1.5 degrees between two ridges. Two neurons that are as near one another are one feature, split.
 #: Used by matching (ablation), universality, learning (emergence), studies and pages.
 HELD = 1e-3
-#: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/statistics.md,
+#: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/understand/evidence.md,
 #: Criteria). Used by modular, universality, studies and pages.
 USED = 0.01
 #: The false discovery rate at which something is declared found in one network: over its neurons, over its undecided
-#: neurons for mixtures, over the features read out, over the active neurons of modular addition (docs/statistics.md,
-#: What is controlled). A probability. Used by matching, modular and the benchmark.
+#: neurons for mixtures, over the features read out, over the active neurons of modular addition
+#: (docs/understand/evidence.md, What is controlled). A probability. Used by matching, modular and the benchmark.
 ALPHA = 0.05
 #: A class that an untrained network matches exactly with more than this probability proves nothing. Used by matching
 #: (neurons) and the benchmark.
@@ -46,9 +46,11 @@ INPUTS_FIRST = 1e-3
 
 # Mixtures, used by matching (mixtures)
 
-#: A mixture leaves at most this share of the pre-activation's variance (docs/statistics.md, Mixtures: R^2 >= 0.999).
+#: A mixture leaves at most this share of the pre-activation's variance (docs/understand/evidence.md, Mixtures: R^2 >=
+#: 0.999).
 UNEXPLAINED = 1e-3
-#: The least effective number of features, a count (docs/statistics.md, Mixtures): shares of 0.79 and 0.21 reach it.
+#: The least effective number of features, a count (docs/understand/evidence.md, Mixtures): shares of 0.79 and 0.21
+#: reach it.
 EFFECTIVE = 1.5
 #: A feature with a smaller share is fitted noise: 5% of noise on 512 probes gives spurious shares of 0.004. A variable
 #: with a smaller share of a pattern's weights is none of its variables. Used by mixtures and matches by weights.
@@ -59,8 +61,8 @@ DEPENDENT = 1e-8
 # Directions and layers
 
 #: Held-out 1 - R^2 at which a feature counts as read, and how many decades below untrained networks' median it has to
-#: lie (docs/measurements.md, Directions: together with `ALPHA` they remove every control feature). Used by matching
-#: (directions, superposition) and studies.
+#: lie (docs/results/measurements.md, Directions: together with `ALPHA` they remove every control feature). Used by
+#: matching (directions, superposition) and studies.
 READ, DECADES = 1e-3, 1.0
 #: Singular values below this share of the largest are no dimension of a trained layer: training reaches about 1e-6.
 #: Used by matching (components) and recognition (combinations of variables).
@@ -68,8 +70,9 @@ TRAINED_RANK = 1e-6
 
 # Kinks, used by matching (the kink criterion)
 
-#: A network passes where the matched kinks explain this share of the output's bent part (docs/measurements.md, The kink
-#: criterion of trained networks: 95% of trained minimum networks reach it), and more than in 95% of lazy networks.
+#: A network passes where the matched kinks explain this share of the output's bent part (docs/results/measurements.md,
+#: The kink criterion of trained networks: 95% of trained minimum networks reach it), and more than in 95% of lazy
+#: networks.
 PASS = 0.99
 #: The 1 - r^2 at which a neuron counts as matched: the first of these at which few lazy networks reach `PASS`. With
 #: enough random directions some fall on the catalogue's: of bias-free networks of width 32 a quarter would do so at

@@ -158,7 +158,7 @@ def interchange_effect(
 
     `h' = h + encoder (phi(source) - phi(base))` over random pairs (interchange interventions: Geiger et al. 2021, arXiv
     2106.02997). Reported, not judged by: several read-outs w of one feature exist where neurons are
-    redundant, and trained networks spread widely (docs/measurements.md, Interchanging a direction).
+    redundant, and trained networks spread widely (docs/results/measurements.md, Interchanging a direction).
 
     Args:
         network: a Network or anything with `to_network()`.

@@ -1,6 +1,6 @@
 """Which features can be read from a layer by a linear read-out, beside untrained networks.
 
-The rule is that of docs/statistics.md, Directions.
+The rule is that of docs/understand/evidence.md, Directions.
 
 R^2 alone says nothing: at width 64 untrained networks reach 0.99 for almost everything. A feature is *readable*
 where the held-out error is at most 1e-3 of its variance, at least one decade below the median untrained

@@ -1,4 +1,4 @@
-"""Several features in one neuron: the strict rule for `polysemantic` (docs/statistics.md, Mixtures).
+"""Several features in one neuron: the strict rule for `polysemantic` (docs/understand/evidence.md, Mixtures).
 
 A neuron behind another non-linearity may hold a non-negative combination of features,
 
@@ -9,8 +9,8 @@ values, minima and maxima are no atoms of their own: |x| = relu(x) + relu(-x).
 
 *Pre*-activations are decomposed. The neuron's threshold is then part of the offset b, which is free, and its
 positive scale part of the a_k; so relu(phi_1 + phi_2 - t) is the same mixture for every t. On its
-post-activation 1 - R^2 grows with t (0, 0.004, 0.03 at t = 0, 0.1, 0.3; docs/measurements.md, Mixtures) and features
-are invented to fill the corner that the threshold cut. The price: where a threshold silences a neuron almost
+post-activation 1 - R^2 grows with t (0, 0.004, 0.03 at t = 0, 0.1, 0.3; docs/results/measurements.md, Mixtures) and
+features are invented to fill the corner that the threshold cut. The price: where a threshold silences a neuron almost
 everywhere, the mixture describes what it adds up, not what little of it is seen. So a single feature that
 fits the post-activation excludes a mixture as well.
 
@@ -51,7 +51,7 @@ from .probes import Probes
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-#: The largest combination that is tried (docs/statistics.md, Mixtures).
+#: The largest combination that is tried (docs/understand/evidence.md, Mixtures).
 MAX_FEATURES = 3
 #: How many kinks the screen keeps: three that count, and two by which it may err. Of 4 000 planted mixtures
 #: of three in 3 and 4 inputs, with 5% of noise, it lost none.

@@ -1,4 +1,4 @@
-"""Which catalogue feature each neuron holds, and what that is worth (docs/statistics.md, The null of a neuron)."""
+"""Which catalogue feature each neuron holds, beside its null (docs/understand/evidence.md, The null of a neuron)."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ class TaughtReading:
 
     Attributes:
         nulls: the law of their matches, one per non-linear block.
-        held: the features that used neurons of each network hold (docs/statistics.md, Criteria).
+        held: the features that used neurons of each network hold (docs/understand/evidence.md, Criteria).
     """
 
     nulls: tuple[TaughtNull, ...]

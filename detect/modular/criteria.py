@@ -7,5 +7,5 @@ from __future__ import annotations
 SINGLE = 0.9
 #: Active neurons carry this share of what all neurons write into the logits, summed as variances: those left out
 #: together change the logits by a hundredth of their variance, which is what one neuron must do to be *used*
-#: (docs/statistics.md, Criteria). Used by modular (nulls).
+#: (docs/understand/evidence.md, Criteria). Used by modular (nulls).
 ACTIVE = 0.99

@@ -1,7 +1,7 @@
 """Candidates: circuits that recur across networks and are in no catalogue, with an entry ready to be added.
 
-The catalogue grows from evidence (docs/mathematics.md, Circuits): where several networks implement a function in one
-way that has no name, or compute one function that has none, that is a candidate. Networks are compared by their
+The catalogue grows from evidence (docs/understand/similarity.md, Circuits): where several networks implement a function
+in one way that has no name, or compute one function that has none, that is a candidate. Networks are compared by their
 effective weights, hyperplane by hyperplane and side by side (`gauges.py`), so that permutation, rescaling, splitting
 and dead neurons do not tell them apart.
 """

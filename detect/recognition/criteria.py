@@ -10,8 +10,8 @@ from ..exact.criteria import SAME_GAUGE
 # Functions
 
 #: A template is the network's function where it leaves at most this share of its variance unexplained: what counts as
-#: holding a feature (docs/statistics.md, Criteria). How good it is then, the certificate says. Used by recognition
-#: (gauges, search).
+#: holding a feature (docs/understand/evidence.md, Criteria). How good it is then, the certificate says. Used by
+#: recognition (gauges, search).
 SAME_FUNCTION = 1e-3
 #: A function whose power per value is below this, relative to its largest value squared, is constant: `ROUNDING`
 #: squared. Used by recognition (gauges).
@@ -33,13 +33,13 @@ CANCELLATION = 100.0
 # Kinks
 
 #: The kink criterion: the share of the variance off the affine functions that the template's own kinks have to account
-#: for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (docs/measurements.md, The kink criterion of
-#: trained networks). Used by recognition (search).
+#: for. Trained networks reach it in 93 to 97 of 100, lazy ones in 2 (docs/results/measurements.md, The kink criterion
+#: of trained networks). Used by recognition (search).
 SAME_KINKS = 0.99
 
 #: How far a kink of a sum of circuits may lie off the template's, as a share of its effective weight: 1.7 degrees, at
-#: which a neuron leaves 1e-3 of its variance unexplained (docs/measurements.md, A neuron's null in closed form). Used
-#: by recognition (sums).
+#: which a neuron leaves 1e-3 of its variance unexplained (docs/results/measurements.md, A neuron's null in closed
+#: form). Used by recognition (sums).
 SAME_KINK = 0.03
 
 # Weights

@@ -6,8 +6,8 @@ arguments, up to scale and offset; so are combinations of a layer's variables, s
 relu(z), relu(-z) passes on may lie oblique to what the layer computes. Behind the second hidden layer the
 arguments may also be what was recognised one level below: the minimum of four is a minimum of two minima.
 
-Three things are asked of a circuit (docs/mathematics.md, Circuits): the function agrees; the features are there
-(behind one hidden layer the kinks lie where the template has them, the kink criterion); and what substituting the
+Three things are asked of a circuit (docs/understand/similarity.md, Circuits): the function agrees; the features are
+there (behind one hidden layer the kinks lie where the template has them, the kink criterion); and what substituting the
 template changes is certified.
 """
 

@@ -1,8 +1,8 @@
 """Circuit templates: features joined by weights that compute a known function, and their catalogue.
 
 A circuit is a graph: features at the nodes, effective weights on the edges, after each ReLU neuron's positive
-scale is pushed downstream (docs/mathematics.md, Circuits). It is kept as a small network, and one function may have
-several: the minimum is `x1 - relu(x1 - x2)` (Osier's slide), its mirror image, and `1/2 (x1 + x2) - 1/2
+scale is pushed downstream (docs/understand/similarity.md, Circuits). It is kept as a small network, and one function
+may have several: the minimum is `x1 - relu(x1 - x2)` (Osier's slide), its mirror image, and `1/2 (x1 + x2) - 1/2
 |x1 - x2|`. Each implementation is a Circuit of its own, named by its gauge.
 """
 

@@ -114,7 +114,7 @@ def partial_matching(
     Args:
         X, Y: activations [n, d_x] and [n, d_y] on the same inputs.
         max_unexplained: the part of a unit's variance that its counterpart may leave unexplained, in (0, 1]; 0.01
-            is the gate of a match (docs/statistics.md, Criteria), about 4.7 degrees between ReLU neurons.
+            is the gate of a match (docs/understand/evidence.md, Criteria), about 4.7 degrees between ReLU neurons.
         null, draws, seed: see `measures.py`.
 
     Raises:

@@ -1,6 +1,6 @@
 """Circuit similarity of networks with two hidden layers: features of the last layer, and the edges into them.
 
-A network is read as two signed measures (docs/mathematics.md, Circuit similarity, carried over to edges):
+A network is read as two signed measures (docs/understand/similarity.md, Circuit similarity, carried over to edges):
 
 - the neurons of the last hidden layer, as functions of the inputs: shape u_k, mass `sign(v) sd(v h_k)` per output;
 - its effective edges: the pre-activation of every such neuron is a one-hidden-layer network of its own, whose reduced

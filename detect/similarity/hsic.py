@@ -1,7 +1,7 @@
 """The unbiased HSIC that linear CKA is made of: of two layers, and of all pairs of many.
 
 Song et al. 2012, equation 5, with kernels K = X X' and L = Y Y', whose diagonals are left out, from cross products
-(docs/mathematics.md, Representation similarity):
+(docs/understand/similarity.md, Representation similarity):
 
     n (n - 3) HSIC = sum_ij K_ij L_ij + (sum_ij K_ij) (sum_ij L_ij) / ((n - 1) (n - 2)) - 2 / (n - 2) sum_i k_i l_i
 

@@ -3,7 +3,7 @@
 Two neurons of opposite signs on opposite sides of one hyperplane carry a linear part and no kink:
 `t relu(z) - t relu(-z) = t z`. Trained pairs are never quite antiparallel, so that what cancels is graded by how far
 apart the two kinks are, and the side of a kink is a mean over the kinks near it. Both are continuous in the weights,
-and neither changes where a neuron is split (docs/mathematics.md, Circuit similarity).
+and neither changes where a neuron is split (docs/understand/similarity.md, Circuit similarity).
 """
 
 from __future__ import annotations

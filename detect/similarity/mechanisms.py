@@ -1,4 +1,4 @@
-"""Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (docs/mathematics.md).
+"""Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (docs/understand/similarity.md).
 
 A network is read as signed measures over functions, which permutation, positive rescaling, splitting and dead neurons
 do not change: an atom's mass is the standard deviation of what it adds to an output, its shape that function centred
@@ -108,7 +108,8 @@ def circuit_similarity(
     exactly when the signed measures agree (then the difference is constant); sensitive to scale on purpose,
     S(f, a f) = min(a, 1/a). Read it beside its null, the same number for networks that compute the function with random
     hidden layers: it can reach 0.99 at width 64 without biases. At the reduced level the project calls 0.9 and above
-    the same mechanism and 0.3 and below a different one (docs/mathematics.md, Circuit similarity). 1 - S is no metric.
+    the same mechanism and 0.3 and below a different one (docs/understand/similarity.md, Circuit similarity). 1 - S is
+    no metric.
 
     Args:
         first, second: networks of the same inputs and outputs, one hidden layer of ReLU (or purely linear) units.

@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 
 def cka_values(a: Sequence[Prepared], b: Sequence[Prepared]) -> Array:
-    """Unbiased linear CKA of all pairs, from one matrix product (docs/mathematics.md, Representation similarity)."""
+    """Unbiased linear CKA of all pairs, in one product (docs/understand/similarity.md, Representation similarity)."""
     values, whole_a, whole_b = _policy(a, b)
     if not len(whole_a) or not len(whole_b):
         return values

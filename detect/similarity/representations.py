@@ -34,8 +34,8 @@ def cka(
 
     `HSIC(X, Y) / sqrt(HSIC(X, X) HSIC(Y, Y))` (Kornblith et al. 2019), by default with the unbiased HSIC of Song et
     al. 2012, whose mean over unrelated data is 0 where the biased one's grows with d / n. It is computed from cross
-    products, without an n x n matrix (docs/mathematics.md, Representation similarity); where d > n the layer is first
-    turned into n columns, which leaves the measure as it is.
+    products, without an n x n matrix (docs/understand/similarity.md, Representation similarity); where d > n the layer
+    is first turned into n columns, which leaves the measure as it is.
 
     Invariant to rotation, translation and one common scale; *not* to scaling units one by one.
 

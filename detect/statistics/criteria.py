@@ -31,15 +31,15 @@ FLOOR = 1e-15
 
 # Verdicts and rates.
 
-#: A feature is absent below the first prevalence and universal above the second (docs/statistics.md, Criteria). Shares
-#: of the networks that solve their task. Used by verdicts.
+#: A feature is absent below the first prevalence and universal above the second (docs/understand/evidence.md,
+#: Criteria). Shares of the networks that solve their task. Used by verdicts.
 MARGINS = (0.05, 0.95)
-#: The level of Fisher's test against the untrained population (docs/statistics.md, Criteria), a probability. Used by
-#: verdicts.
+#: The level of Fisher's test against the untrained population (docs/understand/evidence.md, Criteria), a probability.
+#: Used by verdicts.
 FISHER_LEVEL = 0.05
 #: Trained and untrained prevalences that are shown to differ by less are equivalent (a vacuous feature), a difference
 #: of shares: as wide as the two margins together, so that 72 of 72 beside 71 of 72 is shown to. Used by verdicts.
 EQUIVALENT = 0.1
-#: The false discovery rate over the rows of one table (docs/statistics.md, What is controlled), a probability. Used by
-#: the tables of verdicts, of ladders and of modular addition.
+#: The false discovery rate over the rows of one table (docs/understand/evidence.md, What is controlled), a probability.
+#: Used by the tables of verdicts, of ladders and of modular addition.
 DISCOVERY_RATE = 0.05

@@ -1,7 +1,7 @@
 """How widespread is a feature, a circuit, a mechanism? Prevalence and verdicts.
 
-Everything here works on plain counts and tables. Only networks that solve their task count (docs/statistics.md,
-Criteria); the caller decides which ones do.
+Everything here works on plain counts and tables. Only networks that solve their task count
+(docs/understand/evidence.md, Criteria); the caller decides which ones do.
 """
 
 from __future__ import annotations

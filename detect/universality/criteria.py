@@ -7,7 +7,7 @@ from __future__ import annotations
 #: by universality (ladder).
 MAJORITY = 2 / 3
 #: The circuit similarities from which on two networks use the same mechanism, and up to which not
-#: (docs/statistics.md, Criteria). Used by universality (rungs).
+#: (docs/understand/evidence.md, Criteria). Used by universality (rungs).
 SAME_CIRCUIT, OTHER_CIRCUIT = 0.9, 0.3
 #: Two networks that solve one task, each to a mean squared error e, differ by at most 4 e in theirs (the triangle
 #: inequality for its root): a multiple of the loss of a solved network. Used by universality (rungs).
@@ -28,6 +28,6 @@ CHAINS_DISAGREE = 0.01
 #: count. Used by universality (fibres).
 FEWEST_FAMILIES = 5.0
 #: A median path norm within this share of the least one is the least norm: what networks trained with decay come to
-#: (docs/mathematics.md, The least norm). A fibre at that norm would have the form that the least norm selects by
-#: construction. Used by universality (nulls of functions).
+#: (docs/understand/normalform.md, The least norm). A fibre at that norm would have the form that the least norm selects
+#: by construction. Used by universality (nulls of functions).
 AT_LEAST_NORM = 0.01

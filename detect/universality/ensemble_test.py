@@ -68,8 +68,8 @@ def match_ensemble(
     With pi_i the chance that a *used* neuron holds feature k in copies of network i that keep every neuron's offset
     and scale and point elsewhere, network i with m_i used neurons would hold it with chance `1 - (1 - pi_i)^m_i`; the
     count over networks then is Poisson-binomial, and p its upper tail. q is Benjamini-Hochberg over features and
-    layers. Taking pi_i over all neurons instead of used ones is not calibrated (docs/measurements.md, Ensembles of
-    seeds: up to 9% false findings at a nominal 5%).
+    layers. Taking pi_i over all neurons instead of used ones is not calibrated (docs/results/measurements.md, Ensembles
+    of seeds: up to 9% false findings at a nominal 5%).
 
     Args:
         networks: networks of one architecture, one per seed; those that solved their task.

@@ -2,7 +2,7 @@
 
 The theorems on kinks are about networks that equal their task. These functions say from which error on they hold for
 networks that are only close to it: |f - g| <= e anywhere on the box, as a certificate's `upper` proves
-(docs/mathematics.md, At what error). All of them are for one hidden layer of ReLUs without biases.
+(docs/understand/normalform.md, At what error). All of them are for one hidden layer of ReLUs without biases.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def form_error(task: Task) -> float:
     For tasks that have one form only (`has_only_form`): sums of inputs with two neurons, and one kink beside a linear
     part that a pair carries, in two inputs with three neurons. The box has to be symmetric about 0, so that the even
     and the odd part of f - g are bounded as well; on a circle in the box the even part is a sum of
-    c |sin(phi - theta)|, in which near lines are told from far ones (docs/mathematics.md, At what error).
+    c |sin(phi - theta)|, in which near lines are told from far ones (docs/understand/normalform.md, At what error).
 
     Returns:
         The error, in the output's units: each neuron is then within the angle that holds its feature, costs 1% of the
@@ -193,7 +193,8 @@ def _bend_holds(
     eta: float,
     e: float,
 ) -> bool:
-    """Whether three neurons within e of kappa |n.x| + A.x are one kink and a pair (docs/mathematics.md has the steps).
+    """Whether three neurons within e of kappa |n.x| + A.x are one kink and a pair (docs/understand/normalform.md, At
+    what error, has the steps).
 
     `size` is |kappa| + |A.n|, beta the part of A along the kink, eta the radius of what counts as near.
     """

@@ -163,11 +163,12 @@ class Orbits:
     ) -> bool:
         """Whether every exact ReLU network with these hidden sizes must hold the feature (or a mirror image).
 
-        Known for one hidden layer (docs/mathematics.md, The normal form: kinks are unique given the function). With
-        one input and no bias `f(x) = f(1) relu(x) + f(-1) relu(-x)`, so that a sign is forced where f does not vanish
-        on its side. Otherwise a ridge on a hyperplane where the function bends is forced up to its side, and so is an
-        orbit that holds both sides. At the task's smallest width, where that allows one form only (`uniqueness.py`),
-        all that this form is made of is forced. False means "not known to be forced", as for tasks on points.
+        Known for one hidden layer (docs/understand/normalform.md, The normal form: kinks are unique given the
+        function). With one input and no bias `f(x) = f(1) relu(x) + f(-1) relu(-x)`, so that a sign is forced where f
+        does not vanish on its side. Otherwise a ridge on a hyperplane where the function bends is forced up to its
+        side, and so is an orbit that holds both sides. At the task's smallest width, where that allows one form only
+        (`uniqueness.py`), all that this form is made of is forced. False means "not known to be forced", as for tasks
+        on points.
 
         Args:
             label: the feature and its inputs.
@@ -199,8 +200,8 @@ class Orbits:
         """The certified error up to which networks of these sizes hold what `forced` says; 0 where none is known.
 
         `forced` is about networks that equal the task. One whose `certify(...).upper` is at most this holds the
-        feature as well: a group of its neurons does (`held_together`), whatever else it has (docs/mathematics.md, At
-        what error). Not known with biases, and for kinks in more than two inputs.
+        feature as well: a group of its neurons does (`held_together`), whatever else it has
+        (docs/understand/normalform.md, At what error). Not known with biases, and for kinks in more than two inputs.
 
         Args:
             label, hidden, bias, oriented: as for `forced`.
@@ -229,8 +230,8 @@ class Orbits:
     def held_together(self, network: Network, label: Label, *, oriented: bool = False) -> bool:
         """Whether neurons of a network with one hidden layer hold the feature (or a mirror image) as a group.
 
-        The criterion of a feature (docs/statistics.md, Criteria) for a group of neurons: each of them holds it, they
-        are the nearest ones, and together they are used.
+        The criterion of a feature (docs/understand/evidence.md, Criteria) for a group of neurons: each of them holds
+        it, they are the nearest ones, and together they are used.
 
         Examples:
             >>> from ..features.task import hand_derived, tasks

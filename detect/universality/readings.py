@@ -187,7 +187,7 @@ class Read:
 def _activations(network: Network, X: Array) -> list[Array]:
     """Activations [n, units] of every non-linear layer, each unit in the units in which the next layer reads it.
 
-    Rescaling ReLU units changes nothing in the function and much in CKA (docs/mathematics.md, Representation
+    Rescaling ReLU units changes nothing in the function and much in CKA (docs/understand/similarity.md, Representation
     similarity). So a unit's activation is multiplied by the length of its outgoing weights, where the units of the
     next layer are taken at incoming weights of length 1. Units whose activation function has a scale of its own stay
     as they are.

@@ -14,7 +14,7 @@ COARSE = (1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 # Losses
 
 #: A kick's network has to come this far below the tolerance on the points it was fitted to, as a share, since unseen
-#: ones show more (docs/measurements.md, Elimination: 1e-10 at a tolerance of 1e-8). Used by compression
+#: ones show more (docs/results/measurements.md, Elimination: 1e-10 at a tolerance of 1e-8). Used by compression
 #: (compression_run).
 MARGIN = 1e-2
 #: While neurons go, a loss at this share of the limit is as good as none; the digits behind it come at the end. Used by

@@ -4,8 +4,8 @@ The order and the first compensation are second-order (Optimal Brain Surgeon, Ha
 a neuron's outgoing weights w_S): with the Gauss-Newton Hessian H = J J'/N + epsilon mean(diag) 1 of the mean squared
 error, deleting neuron j costs w_S' (H^-1[S, S])^-1 w_S, and the step -H^-1[:, S] (H^-1[S, S])^-1 w_S of all
 parameters makes up for it. Levenberg-Marquardt then decides: the cheapest deletions are tried in turn, and the first
-whose loss comes below a limit stands (docs/measurements.md, Elimination). Nothing here knows how small a network
-could be.
+whose loss comes below a limit stands (docs/results/measurements.md, Elimination). Nothing here knows how small a
+network could be.
 
 Many networks go together: those that have the same sizes at the moment are one tensor, each with points,
 order and decisions of its own, so that none depends on the others.
@@ -29,15 +29,15 @@ from ..fitting.vectors import config_of, network_of, vector_of
 from ..networks.config import MLPConfig
 from .criteria import PRECISION
 
-#: What is added to the Hessian's diagonal, as a share of its mean (docs/measurements.md, Elimination).
+#: What is added to the Hessian's diagonal, as a share of its mean (docs/results/measurements.md, Elimination).
 RIDGE = 1e-6
-#: From the fourth deletion tried on, Levenberg-Marquardt gets twice the steps (docs/measurements.md,
+#: From the fourth deletion tried on, Levenberg-Marquardt gets twice the steps (docs/results/measurements.md,
 #: Elimination).
 PATIENT_FROM = 3
 #: Values of a network's Jacobian on new points, beyond the first of them: 16 MiB.
 MANY_VALUES = 2**21
 #: Copies of each deletion in a kick: whether they are compensated, and the noise on all other parameters, as a
-#: share of their root mean square (docs/measurements.md, Elimination).
+#: share of their root mean square (docs/results/measurements.md, Elimination).
 KICKS = ((True, 0.0), (False, 0.0), (True, 0.05), (False, 0.1))
 
 #: Points by purpose, networks and number: x [net, d, point] and y [net, outputs, point], float64.

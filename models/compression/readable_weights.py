@@ -4,10 +4,10 @@ Every hidden ReLU layer hands the next one
 
     A x + c + sum_j kappa_j |n_j . x + d_j|
 
-and A, c and the kinks are all that matters (docs/mathematics.md, The normal form). relu(z) = z + relu(-z) lets each
-kink's neuron sit on either side, as long as the remainder of A can still be carried; what no kink carries is passed
-through by pairs relu(z), relu(-z), and those may use any basis of the space that is needed. Here sides and basis are
-chosen so that the weights take the fewest bits: directions along the axes, simple fractions; then incoming weights
+and A, c and the kinks are all that matters (docs/understand/normalform.md, The normal form). relu(z) = z + relu(-z)
+lets each kink's neuron sit on either side, as long as the remainder of A can still be carried; what no kink carries is
+passed through by pairs relu(z), relu(-z), and those may use any basis of the space that is needed. Here sides and basis
+are chosen so that the weights take the fewest bits: directions along the axes, simple fractions; then incoming weights
 are scaled to a largest entry of 1, layer after layer, and numbers near a simple fraction are set to it, the others
 being fitted again. Nothing here decides: whoever calls checks the loss.
 """

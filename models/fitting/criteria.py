@@ -11,5 +11,5 @@ ADAM_EPSILON = 1e-8
 #: The loss at which a rescue ends: a polish brings it to `SOLVED`. Used by fitting (regimens).
 RESCUED = 1e-6
 #: The mean squared error, as a share of the targets' variance, below which a deletion stands for the time being, with
-#: one hidden layer and with several (docs/measurements.md, Elimination). Used by fitting (regimens).
+#: one hidden layer and with several (docs/results/measurements.md, Elimination). Used by fitting (regimens).
 DELETION_STANDS = (1e-6, 1e-5)

@@ -19,7 +19,7 @@ from .criteria import LEAST_LOSS
 from .gradients import residuals, residuals_and_jacobian
 
 #: The damping at the start, and its factors after a step that was taken and one that was refused
-#: (docs/measurements.md, Elimination).
+#: (docs/results/measurements.md, Elimination).
 DAMPING, TAKEN, REFUSED = 1e-3, 0.2, 5.0
 #: The damping's range: below, the equations are Gauss-Newton's to rounding; above, a step is lost in rounding.
 SMALLEST, LARGEST = 1e-15, 1e12

@@ -63,7 +63,7 @@ class Rescue(CheckedTable):
         phases: at most so many after the first training.
         steps: updates of a phase; the schedule runs over them.
         threshold: the loss on held-out points under which a network is done; the polish does the rest, which
-            from 1e-6 on is a question of digits alone (docs/measurements.md, Wide training and polish).
+            from 1e-6 on is a question of digits alone (docs/results/measurements.md, Wide training and polish).
         accept: a phase's result stays where its loss is at most this multiple of the best so far; above 1 the
             search may leave a flat place.
 
@@ -92,7 +92,7 @@ class Compression(CheckedTable):
     """How a network is made smaller (see `mathcircuits.models.compress`).
 
     What is None depends on the depth: the first figure holds for one hidden layer, the second for several
-    (docs/measurements.md, Elimination).
+    (docs/results/measurements.md, Elimination).
 
     Attributes:
         points: points on which a deletion is fitted: 256, 768.

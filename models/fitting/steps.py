@@ -361,7 +361,7 @@ def balance(parameters: Tensor, config: MLPConfig) -> None:
     """Make every second hidden neuron the opposite of the one before it, in place: w, b and v become -w, -b and -v.
 
     So each of a pair's hyperplanes has a neuron on both its sides, and the pair starts as a linear function
-    (docs/measurements.md, Initialisation). The last neuron of an odd number stays.
+    (docs/results/measurements.md, Initialisation). The last neuron of an odd number stays.
 
     Examples:
         >>> network = torch.tensor([[1.0, 5.0, 2.0, 3.0]])

@@ -36,7 +36,7 @@ from ..networks.config import MLPConfig
 from .criteria import POLISHED
 from .neuron_restarts import restart_neurons
 
-#: Iterations of a round of polish (docs/measurements.md, Rescue), and its points. A network can fit the sliver
+#: Iterations of a round of polish (docs/results/measurements.md, Rescue), and its points. A network can fit the sliver
 #: between a kink and the nearest points, so that rounds after the first also get the points where it errs most among
 #: many. At 4-6-3-1, of 99 rescued networks at minimum-of-4 one round brings 58 below 1e-8, a second with such points
 #: 99; five rounds of 2048 uniform points 98, in three times the time.

@@ -3,9 +3,9 @@
 A network that got stuck tries one random neuron anew, again and again, and keeps what is better.
 
 At minimal width the seed decides whether training succeeds, whatever the optimiser. Making a neuron new that is dead
-or of the wrong sign is not enough, while one drawn at random is (docs/measurements.md, Rescue): the search needs no
-diagnosis, and no knowledge of the task. It is basin hopping (Wales & Doye 1997, arXiv cond-mat/9803344) whose move is
-one neuron and whose local search is a phase of training.
+or of the wrong sign is not enough, while one drawn at random is (docs/results/measurements.md, Rescue): the search
+needs no diagnosis, and no knowledge of the task. It is basin hopping (Wales & Doye 1997, arXiv cond-mat/9803344) whose
+move is one neuron and whose local search is a phase of training.
 
 All unfinished networks go through a phase together; each one's draws are its own, and the batches of a phase are
 those of its number, so that network k is the same whatever is rescued beside it.

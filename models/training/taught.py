@@ -36,7 +36,7 @@ _SECONDS, _MOST_SECONDS = 20.0, 120.0
 #: Values of the targets' largest array at once: 16 MiB.
 _VALUES = 2**22
 #: Phases of a rescue that count as steps of its first training: about what a rescued network takes
-#: (docs/measurements.md, Rescue).
+#: (docs/results/measurements.md, Rescue).
 _PHASES = 5
 #: Points at which a task's range is measured.
 _POINTS = 512

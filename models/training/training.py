@@ -6,11 +6,11 @@ written out. On a CPU with a C++ compiler a step is the compiled pass of
 on a GPU it is `gradients.step`, a few batched products whatever the number of networks (on a GPU no test of ours
 has run it). Every network has its own loss, gradient and optimiser state: none of them sees the others.
 
-The preset `osier` repeats Osier's notebook (docs/osier.md) draw for draw: `torch.manual_seed(seed)`; the `nn.Linear`
-layers in order; 1000 test inputs; then a fresh batch of 1000 inputs a step. All inputs are `torch.rand((n, d)) * 2 -
-1`, row by row. What the notebook prints comes out: the starting loss on the test inputs to the last digit, the
-weights to their four decimals. The slides print an earlier run of other batches; the weights here differ from theirs
-by at most 0.0020 (identity), 0.0014 (negation), 0.0024 (absolute), 0.0047 (addition) and 0.0024 (subtraction).
+The preset `osier` repeats Osier's notebook (docs/results/osier.md) draw for draw: `torch.manual_seed(seed)`; the
+`nn.Linear` layers in order; 1000 test inputs; then a fresh batch of 1000 inputs a step. All inputs are `torch.rand((n,
+d)) * 2 - 1`, row by row. What the notebook prints comes out: the starting loss on the test inputs to the last digit,
+the weights to their four decimals. The slides print an earlier run of other batches; the weights here differ from
+theirs by at most 0.0020 (identity), 0.0014 (negation), 0.0024 (absolute), 0.0047 (addition) and 0.0024 (subtraction).
 """
 
 from __future__ import annotations

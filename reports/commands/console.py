@@ -73,7 +73,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def p_value(value: Any) -> str:
-    """A p-value; below 1e-4 the tail model is not to be trusted to the digit (docs/statistics.md,
+    """A p-value; below 1e-4 the tail model is not to be trusted to the digit (docs/understand/evidence.md,
     The null of a neuron).
 
     Examples:

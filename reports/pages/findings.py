@@ -356,7 +356,7 @@ def _ensembles(tables: Tables) -> list[Finding]:
     ensembles = rows_of(tables, "ensembles")
     if ensembles.empty:
         return []
-    # The rate at which the project declares matches (docs/statistics.md, The null of a neuron).
+    # The rate at which the project declares matches (docs/understand/evidence.md, The null of a neuron).
     sure = int((ensembles["q"] <= 0.05).sum())
     count = counted(len(ensembles), "pair of feature and cell", "pairs of feature and cell")
     text = (

@@ -78,7 +78,7 @@ class Mark:
     meaning: str
 
 
-#: Verdict -> mark, in the order of the legend (docs/statistics.md, The verdict).
+#: Verdict -> mark, in the order of the legend (docs/understand/verdicts.md, The verdict).
 VERDICTS = MappingProxyType(
     {
         "universal": Mark(
@@ -166,7 +166,7 @@ CAUSES = MappingProxyType(
     }
 )
 
-#: What a neuron's status says, in words for a newcomer (docs/numbers.md, status).
+#: What a neuron's status says, in words for a newcomer (docs/understand/numbers.md, status).
 STATUSES = MappingProxyType(
     {
         "matched": "holds the feature, beyond what untrained networks show",

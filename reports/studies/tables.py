@@ -223,9 +223,9 @@ def prevalence_counts(
 ) -> pd.DataFrame:
     """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
 
-    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/statistics.md, Criteria). Where the
-    sizes that a network ended with force a feature, holding it is no evidence: a row counts the networks that were
-    free to lack it, if there are any. Otherwise it is `forced`, and counts those whose certified error is at most
+    A network has a feature if a used neuron holds it at unexplained <= 1e-3 (docs/understand/evidence.md, Criteria).
+    Where the sizes that a network ended with force a feature, holding it is no evidence: a row counts the networks that
+    were free to lack it, if there are any. Otherwise it is `forced`, and counts those whose certified error is at most
     `forced_below`, the error up to which every network must hold it (as a group of neurons; `Orbits.forced_error`).
     The others neither support nor contradict it: `apart` are further off, `uncertified` have no certificate. Rows with
     `oriented` False count an orbit under the task's symmetries, named by its first member; where several

@@ -13,8 +13,8 @@ FOLDERS = ("detect", "models", "reports", "docs", "examples", "tests", ".ci")
 ELSEWHERE = re.compile(
     r"design[.]md|reference[/]|[p]rototype|[i]ssue [0-9]|[Dd]esign, [s]ection|[m]ust show [0-9]"
 )
-#: `docs/statistics.md, Criteria`; a page alone is checked as well.
-CITED = re.compile(r"\bdocs/(\w+\.md)(?:, (?=[A-Z`])(.{1,80}))?")
+#: `docs/understand/evidence.md, Criteria`; a page alone is checked as well.
+CITED = re.compile(r"\bdocs/((?:\w+/)*\w+\.md)(?:, (?=[A-Z`])(.{1,80}))?")
 
 
 def shipped() -> list[Path]:
@@ -62,13 +62,15 @@ def test_what_is_cited_of_our_pages_exists() -> None:
     assert [(str(file), hit) for file in cited if file != Path(__file__) for hit in dead(text_of(file))] == []
 
 
-@pytest.mark.parametrize("text", ["statistics.md, Criterion)", "nowhere.md", "statistics.md, The\n#: nulls"])
+@pytest.mark.parametrize(
+    "text", ["understand/evidence.md, Criterion)", "nowhere.md", "understand/evidence.md, The\n#: nulls"]
+)
 def test_a_dead_citation_is_noticed(text: str) -> None:
     assert dead(f"#: one (docs/{text}")
 
 
 def test_a_citation_over_two_lines_is_read() -> None:
-    assert dead("#: one (docs/measurements.md, A neuron's null in closed\n#: form).") == []
+    assert dead("#: one (docs/results/measurements.md, A neuron's null in closed\n#: form).") == []
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ def test_what_was_found_is_written_from_its_tables() -> None:
         found.must(False)
 
 
-def api_hook() -> Any:
-    """The module that makes the API pages; docs/ is no package."""
-    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "docs" / "hooks.py")
+def docs_module(name: str) -> Any:
+    """A module that makes pages; docs/ is not a package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -96,11 +96,13 @@ def test_the_tables_load(page: Path, text: str, tmp_path: Path) -> None:
 def test_the_pages_name_what_exists() -> None:
     assert {page.stem for page in DOCS} >= {
         "index",
-        "tour",
+        "install",
+        "network",
         "numbers",
-        "mathematics",
-        "statistics",
-        "extending",
+        "normalform",
+        "evidence",
+        "verdicts",
+        "glossary",
     }
     text = "\n".join(page.read_text() for page in DOCS)
     for name in re.findall(r"`(examples/\w+\.py)`", text):
@@ -129,7 +131,7 @@ def chance_of_universal(share: float, n: int) -> float:
 
 
 def test_the_table_of_power_is_what_enumeration_gives() -> None:
-    table = power_table((ROOT / "docs" / "statistics.md").read_text())
+    table = power_table((ROOT / "docs" / "understand" / "verdicts.md").read_text())
     assert len(table) == 30
     assert {(0.97, 100): 5, (0.97, 500): 57, (0.97, 1000): 88}.items() <= table.items()
     assert table == {(s, n): round(100 * chance_of_universal(s, n)) for s, n in table}
@@ -145,7 +147,8 @@ def test_it_builds_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr
     for name in ("detect", "models", "reports"):
-        page = (tmp_path / "site" / "api" / name / "index.html").read_text()
+        pages = (tmp_path / "site" / "lookup" / "api" / name).rglob("index.html")
+        page = "\n".join(file.read_text() for file in pages)
         missing = [thing for _, thing in objects(name) if f'id="mathcircuits.{name}.{thing}"' not in page
                    and f'.{thing}"' not in page]  # fmt: skip
         assert not missing
@@ -169,7 +172,7 @@ def test_the_docs_are_pinned() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_api_pages_hold_every_public_name(folder: str) -> None:
-    page = api_hook().api_page(folder)
+    page = "\n".join(docs_module("hooks").api_pages(folder).values())
     listed = set(re.findall(rf"^::: mathcircuits\.{folder}\.(?:\w+\.)*(\w+)$", page, re.MULTILINE))
     assert {name for _, name in objects(folder)} <= listed
     package = importlib.import_module(f"mathcircuits.{folder}")
@@ -241,3 +244,57 @@ def test_a_missing_example_is_noticed() -> None:
     assert not examples(Skipped)
     assert not examples(Silent())
     assert not examples({"a": Silent()})
+
+
+# The reference
+
+
+def test_the_page_of_the_command_line_has_every_option() -> None:
+    reference = docs_module("reference")
+    program = importlib.import_module("mathcircuits.reports.commands.cli").command()
+    page = reference.commands_page()
+    found = list(reference.commands(program))
+    assert {"study", "inspect", "doctor"} <= {" ".join(words) for words, _ in found}
+    for words, command in found:
+        section = page.partition(f"\n## {' '.join(words)}\n")[2].partition("\n## ")[0]
+        rows = [line for line in section.splitlines() if line.startswith("| `")]
+        shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+        assert len(rows) == len(shown), words
+        for parameter, row in zip(shown, rows, strict=True):
+            assert all(f"{spelt}" in row.partition("` |")[0] for spelt in parameter.opts if spelt[0] == "-")
+            assert parameter.help, (words, parameter.name)
+
+
+def test_the_page_of_a_study_has_every_key() -> None:
+    from mathcircuits.models import Compression, Regimen, Rescue
+
+    reference = docs_module("reference")
+    page = reference.keys_page()
+    for model in (StudyConfig, Regimen, Rescue, Compression):
+        described = reference.described(model)
+        for key in model.model_fields:
+            assert described[key]
+            assert f"\n| `{key}` | " in page, key
+
+
+def test_a_key_that_nobody_describes_is_noticed() -> None:
+    class Silent:
+        """A table.
+
+        Attributes:
+            given, taken: of both.
+        """
+
+        model_fields: Mapping[str, Any] = {"silent": StudyConfig.model_fields["steps"]}
+
+    reference = docs_module("reference")
+    assert reference.described(Silent) == {"given": "of both.", "taken": "of both."}
+    with pytest.raises(KeyError, match="silent"):
+        reference.key_rows(Silent)
+
+
+def test_a_text_is_no_markup_in_a_table() -> None:
+    assert (
+        docs_module("reference").cell("a | b [[x]] <y> `c_d|e` *f*")
+        == r"a \| b \[\[x\]\] &lt;y&gt; `c_d\|e` \*f\*"
+    )

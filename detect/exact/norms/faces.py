@@ -1,7 +1,8 @@
 """Which gauges attain the least norm: one, or a face of them.
 
 A dual optimum says which: a kink whose vector it is orthogonal to may sit on either side in any shares, all others sit
-where the multiplier points; and the affine part that is left lies along it (docs/mathematics.md, The least norm).
+where the multiplier points; and the affine part that is left lies along it (docs/understand/normalform.md, The least
+norm).
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class LeastNorm:
 def least_norm(form: CanonicalForm, *, biases: Biases = "none") -> LeastNorm:
     """The least path norm among all ReLU networks with one hidden layer that compute a form, at any width.
 
-    A convex problem (docs/mathematics.md, The least norm), solved by clarabel and proved afterwards in rational
-    arithmetic: `lower` is the value of an exactly feasible dual point, `upper` that of a network.
+    A convex problem (docs/understand/normalform.md, The least norm), solved by clarabel and proved afterwards in
+    rational arithmetic: `lower` is the value of an exactly feasible dual point, `upper` that of a network.
 
     Args:
         form: a `canonical_form`, for instance that of a hand-derived network, or a trained one's after `simplify`.

@@ -1,7 +1,7 @@
 """The least norm as a convex program: the dual problem, and what its solution says about neurons.
 
 With vectors `N_j` and `kappa_j` of the kinks, an affine part `T` (see `problem`) and a multiplier `Y` of its equation,
-the dual problem of docs/mathematics.md (The least norm) is
+the dual problem of docs/understand/normalform.md (The least norm) is
 
     maximise  <T, Y> + sum_j 2 kappa_j . c_j - |Y_b|^2 / 2
     subject to  |c_j + Y N_j / 2| <= |N_j|,  |c_j - Y N_j / 2| <= |N_j|,  |Y| <= pair,  |P(Y)| <= 1,  |P(-Y)| <= 1

@@ -2,7 +2,7 @@
 
 Exact zeros and weights on a coarse grid point neurons along the axes and diagonals that the catalogue's features lie
 on. That alignment is real, and it is the construction's, not something learned: it is tested against layers that were
-made likewise (docs/statistics.md, Sparse by construction).
+made likewise (docs/understand/evidence.md, Sparse by construction).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An initialisation law says where untrained neurons point and how far their kinks lie from the origin. Only the first is
 what a match is about; the second differs between libraries (biases of zero), scales and trained networks. So the
-offset b / |w| of every neuron is kept, and its direction is drawn again (docs/statistics.md, The null).
+offset b / |w| of every neuron is kept, and its direction is drawn again (docs/understand/evidence.md, The null).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What untrained networks would give: the null law of a neuron's best match.
 
 A high correlation with a catalogue feature is no evidence by itself: in two dimensions 95% of untrained bias-free
-ReLU neurons correlate above 0.9 with some feature (docs/measurements.md, Correlation of untrained neurons). So each
-neuron stands beside untrained neurons of the same shape, init law and inputs, with the maximum over the whole
+ReLU neurons correlate above 0.9 with some feature (docs/results/measurements.md, Correlation of untrained neurons). So
+each neuron stands beside untrained neurons of the same shape, init law and inputs, with the maximum over the whole
 catalogue taken inside the null:
 
 1. Per class c of features, U_c = 1 - r^2 of the best one, and p_c = P_null(U <= U_c) from simulation with a

@@ -14,7 +14,7 @@ from .members import Fibre
 from .particles import Problem
 from .targets import target_of
 
-#: Beyond these chains were not seen to agree; see docs/mathematics.md, The fibre.
+#: Beyond these chains were not seen to agree; see docs/understand/normalform.md, The fibre.
 _MOST_INPUTS, _MOST_NEURONS = 3, 16
 #: The largest second moment of a network's outputs, in units of the threshold, whose rounding stays far below that.
 _MOST_UNITS = 1e13
@@ -36,8 +36,9 @@ def fibre(
     """Networks of one hidden layer that compute a function, drawn from the init law below a mean squared error.
 
     They are the null of a mechanism given its function: what is as frequent here as in trained networks is `free`, and
-    nothing that training chose (docs/mathematics.md, The fibre). The law depends on the scale of the initialisation:
-    draw at the init's and at one that has the norms that were observed (`scale_of_norm`), and conclude what both say.
+    nothing that training chose (docs/understand/normalform.md, The fibre). The law depends on the scale of the
+    initialisation: draw at the init's and at one that has the norms that were observed (`scale_of_norm`), and conclude
+    what both say.
 
     Args:
         function: a normal form, or a network of one hidden layer whose form is taken on [-1, 1]^d.

@@ -37,7 +37,7 @@ def density(inputs: int, bias: bool) -> tuple[float, int]:
         A = sum_k rho_k V_D / sqrt(det Q_k) / P(bent),   V_D = pi^(D/2) / Gamma(D/2 + 1)
 
     rho_k = 1 / (2^n n |m|_inf^n) with n weights drawn from a cube (d, and one more with biases), D = n - 1, and
-    P(bent) = 1 - 1 / (d + 1)! with biases, else 1 (docs/measurements.md, A neuron's null in closed form).
+    P(bent) = 1 - 1 / (d + 1)! with biases, else 1 (docs/results/measurements.md, A neuron's null in closed form).
 
     Examples:
         >>> A, D = density(2, bias=False)

@@ -18,10 +18,10 @@ from .runs import Runs
 
 PART = "ablation"
 #: Tasks with one hidden layer: a plain one, two whose smallest network has three neurons, and the one with biases
-#: that was the hardest in the first measurements (docs/measurements.md, Rescue).
+#: that was the hardest in the first measurements (docs/results/measurements.md, Rescue).
 SHALLOW = ("addition", "minimum", "x1-plus-abs-x2", "clip")
 DEEP = "minimum-of-4"
-#: Where `compress` starts, by the number of hidden layers (docs/measurements.md, Elimination).
+#: Where `compress` starts, by the number of hidden layers (docs/results/measurements.md, Elimination).
 WIDE = {1: (16,), 2: (24, 12)}
 
 

@@ -41,7 +41,7 @@ SHALLOW = (
     "x1-plus-abs-x2", "clip",
 )  # fmt: skip
 DEEP = ("minimum-of-4", "median-of-3")
-#: Success of Osier's regimen over seeds 0 to 999, loss below 1e-4 (docs/measurements.md, Osier's training).
+#: Success of Osier's regimen over seeds 0 to 999, loss below 1e-4 (docs/results/measurements.md, Osier's training).
 NOTEBOOK = {
     "identity": 0.475,
     "negation": 0.471,

@@ -1,7 +1,7 @@
 """The benchmark of what is forced: does any network that is certified to be near enough to its task lack it?
 
-A theorem says that none does (docs/mathematics.md, At what error). A network that lacks it shows an error in the
-theorem, in the certificate or in the reading. Networks of all widths are trained, with and without weight decay;
+A theorem says that none does (docs/understand/normalform.md, At what error). A network that lacks it shows an error in
+the theorem, in the certificate or in the reading. Networks of all widths are trained, with and without weight decay;
 whether they count as having solved their task does not matter, only their certified error.
 """
 

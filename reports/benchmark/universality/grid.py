@@ -19,7 +19,7 @@ from ...studies.cells import study_cells
 from ...studies.config import StudyConfig
 
 #: Solved networks that a cell has to have for verdicts to rest on it: with 300 of 300 the interval starts at 0.988, and
-#: a true prevalence of 0.99 is called universal in 95 of 100 studies (docs/statistics.md).
+#: a true prevalence of 0.99 is called universal in 95 of 100 studies (docs/understand/verdicts.md).
 ENOUGH = 300
 
 

@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float64]
 PART = "verdicts on known populations"
 TRUTHS = (0.0, 0.03, 0.05, 0.5, 0.95, 0.97, 1.0)
 SIZES = (10, 20, 31, 50, 72, 100, 150, 200, 300, 500, 700, 1000)
-#: How often a true prevalence of 0.97 is called universal (docs/statistics.md).
+#: How often a true prevalence of 0.97 is called universal (docs/understand/verdicts.md).
 POWER = {100: 0.05, 500: 0.57, 1000: 0.88}
 WRONG = Bound("verdicts: wrong universal or absent at most 2.5%, by enumeration", 0.025)
 COVERAGE = Bound("verdicts: the exact interval covers the truth in at least 95%", 0.95, most=False)

@@ -53,7 +53,7 @@ def scores(f: Network, g: Network, **options: Any) -> list[float]:
     ids=["x1-x2", "x1-half", "x2-half", "x2-carried", "x1-max"],
 )
 def test_the_table_of_known_pairs(f: Network, g: Network, expected: list[float]) -> None:
-    """docs/measurements.md, Circuit similarity, to its three digits (the kinks' integrals are by quadrature)."""
+    """docs/results/measurements.md, Circuit similarity, to its three digits (kinks integrated by quadrature)."""
     assert scores(f, g) == pytest.approx(expected, abs=6e-4)
     assert scores(g, f) == pytest.approx(expected, abs=6e-4)
 
@@ -214,7 +214,7 @@ def test_always_on_neurons_are_one_affine_atom() -> None:
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("level", LEVELS)
 def test_unrelated_networks_stay_at_the_null_level(level: Level, bias: bool) -> None:
-    """Random pairs of width 8 (docs/measurements.md, Circuit similarity: 95% quantiles up to 0.33)."""
+    """Random pairs of width 8 (docs/results/measurements.md, Circuit similarity: 95% quantiles up to 0.33)."""
     rng = np.random.default_rng(2)
     pairs = [
         [mechanism(random_network(rng, 8, bias=bias), level=level) for _ in range(2)] for _ in range(150)
@@ -226,7 +226,7 @@ def test_unrelated_networks_stay_at_the_null_level(level: Level, bias: bool) -> 
 
 
 def test_small_angular_noise_lowers_it_little_and_larger_noise_more() -> None:
-    """docs/measurements.md: noise of 1 and 10 degrees on the x1 form gives 0.986 and 0.536 (atoms)."""
+    """docs/results/measurements.md: noise of 1 and 10 degrees on the x1 form gives 0.986 and 0.536 (atoms)."""
     rng = np.random.default_rng(0)
 
     def noisy(degrees: float) -> float:

@@ -26,7 +26,7 @@ def test_hand_derived_networks_compute_their_function(name: str, dtype: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "sizes"),
-    # every row of the table in docs/mathematics.md, The hand-derived networks
+    # every row of the table in docs/understand/normalform.md, The hand-derived networks
     [
         ("identity", (1, 2, 1)),
         ("negation", (1, 2, 1)),

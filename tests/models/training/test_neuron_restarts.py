@@ -116,7 +116,7 @@ def test_without_hidden_neurons_or_phases_nothing_happens() -> None:
 
 @pytest.mark.parametrize("task", ["identity", "absolute", "addition"])
 def test_it_solves_what_the_seed_would_decide(task: str) -> None:
-    # 52%, 43% and 63% of seeds without it (docs/measurements.md, Rescue)
+    # 52%, 43% and 63% of seeds without it (docs/results/measurements.md, Rescue)
     runs = train(task, hidden=2, seeds=range(30), regimen="rescue")
     plain = train(task, hidden=2, seeds=range(30), regimen=as_regimen("rescue", rescue=None))
     assert (runs.losses < 1e-8).all()

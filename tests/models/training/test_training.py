@@ -106,7 +106,7 @@ def test_a_diverged_network_is_counted_not_hidden() -> None:
 def test_adam_solves_the_minimal_networks_exactly() -> None:
     runs = train("minimum", hidden=(3,), seeds=range(24), regimen="adam")
     solved = runs.losses < 1e-8
-    # the seed decides: 59% of 1000 (docs/measurements.md, At the minimal width)
+    # the seed decides: 59% of 1000 (docs/results/measurements.md, At the minimal width)
     assert 0.25 < solved.mean() < 0.9
     assert (runs.losses[~solved] > 1e-4).all()
     # the loss is the plain network's, on points that the training has not seen

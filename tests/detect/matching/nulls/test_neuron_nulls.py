@@ -51,7 +51,7 @@ def test_each_class_p_is_uniform_before_the_gate() -> None:
 
 
 def test_the_closed_form_of_the_first_layer_agrees_with_the_simulation() -> None:
-    """P(U <= u) = sum_k rho_k V_D u^(D/2) / sqrt(det Q_k), D = d - 1 without bias (docs/measurements.md).
+    """P(U <= u) = sum_k rho_k V_D u^(D/2) / sqrt(det Q_k), D = d - 1 without bias (docs/results/measurements.md).
 
     For d = 2 the uniform square puts density 1 / (8 max|m|^2) on the unit direction m; Q is the variance of the
     tangent function t.x 1[m.x > 0] off span{1, relu(m.x)}, over Var relu(m.x).

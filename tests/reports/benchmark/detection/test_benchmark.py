@@ -305,7 +305,7 @@ def test_untrained_networks_are_drawn_by_seed_and_cell() -> None:
     ],
 )
 def test_the_closed_form_is_the_stated_one(inputs: int, bias: bool, u: float, expected: float) -> None:
-    # The table in docs/measurements.md before its division, over the chance 1 - 1 / (d + 1)! of a bent neuron.
+    # The table in docs/results/measurements.md before its division, over the chance 1 - 1 / (d + 1)! of a bent neuron.
     assert abs(closed_p([u], inputs, bias)[0] / expected - 1.0) < 0.01
 
 
