@@ -54,6 +54,7 @@ from .matching.interference import superposition as superposition
 from .matching.kinks import KinkCriterion as KinkCriterion
 from .matching.kinks import kink_criterion as kink_criterion
 from .matching.kinks import kink_criterion_many as kink_criterion_many
+from .matching.match_nulls import MatchNull as MatchNull
 from .matching.mixtures import Mixture as Mixture
 from .matching.mixtures import decompose as decompose
 from .matching.neurons import match_neurons as match_neurons

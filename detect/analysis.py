@@ -21,6 +21,7 @@ from .features.catalogues import Catalogue
 from .features.task import Task, as_task
 from .matching.block_reading import BlockReading
 from .matching.directions import LayerReading, direction_frame, read_directions
+from .matching.match_nulls import MatchNull, match_null
 from .matching.neurons import TaughtReading, neuron_frame, null_frame, read_stack, taught_reading
 from .matching.nulls.names import IN_WORDS, NullName, known_null
 from .matching.read_outs import FEWEST_INPUTS, Targets, targets_for
@@ -127,6 +128,26 @@ class Analysis:
     def nulls(self) -> pd.DataFrame:
         """What untrained networks allow, and those taught something else, see `matching.null_frame`."""
         return null_frame(self.network.architecture, self._blocks, self.laws, self.null, self._taught)
+
+    def null_of(self, layer: int, neuron: int) -> MatchNull:
+        """The neurons of the null that one neuron's match is compared with, to be drawn as a histogram.
+
+        Args:
+            layer, neuron: as in the table of neurons.
+
+        Raises:
+            InputError: where there is no such neuron, or no draws stand behind its p.
+
+        Examples:
+            >>> from .features.task import hand_derived
+            >>> null = analyse(hand_derived("absolute"), task="absolute", init="uniform").null_of(0, 1)
+            >>> null.status, null.needed, null.below(1e-9)  # every untrained neuron matches as well
+            ('vacuous', None, 1.0)
+        """
+        if not 0 <= layer < len(self._blocks):
+            raise InputError(f"layer {layer}: the network has {len(self._blocks)} layers with an activation")
+        block = self._blocks[layer]
+        return match_null(self.network, block, neuron, layer=layer, laws=self.laws, null=self.null)
 
     @property
     def beside(self) -> str:

@@ -24,6 +24,8 @@ from .interference import superposition_frame as superposition_frame
 from .kinks import KinkCriterion as KinkCriterion
 from .kinks import kink_criterion as kink_criterion
 from .kinks import kink_criterion_many as kink_criterion_many
+from .match_nulls import MatchNull as MatchNull
+from .match_nulls import match_null as match_null
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
 from .neurons import match_neurons as match_neurons

@@ -25,8 +25,9 @@ import numpy.typing as npt
 
 from ...networks.architecture import Architecture
 from ..probes import Probes
-from .deep_layer import deep_layer
-from .first_layer import attained, first_layer, homogeneous
+from .deep_layer import deep_layer, deep_layer_draws
+from .draws import Draws
+from .first_layer import attained, first_layer, first_layer_draws, homogeneous
 from .incoming import Evidence, Incoming
 from .names import NullName
 from .neuron_nulls import NeuronNull, atoms_of, largest_p, upstream_of
@@ -74,6 +75,33 @@ def evidence(
         found.p[at], found.winner[at] = part.p, part.winner
         found.exact[at], found.draws[at] = part.exact, part.draws
     return found
+
+
+def draws_of(
+    nulls: Sequence[NeuronNull],
+    laws: Sequence[str],
+    weights: Array,
+    bias: float,
+    below: Array | None,
+    architecture: Architecture,
+    block: int,
+    probes: Probes,
+    null: NullName = "conditional",
+) -> list[Draws] | None:
+    """The neurons that one neuron's match is compared with, under each law; None where those are the simulated ones.
+
+    Args:
+        weights: of the neuron [m]; bias: its own.
+        below: the activations of the layer below on the probes [n, m]; None in the first layer.
+        nulls, laws, architecture, block, probes, null: as for `evidence`.
+    """
+    if null == "unconditional" or _one_law(architecture, block):
+        return None
+    activation = architecture.null_activations[block]
+    if below is None:
+        return first_layer_draws(nulls, laws, weights, bias, activation, probes)
+    upstream = upstream_of(architecture, block)
+    return deep_layer_draws(nulls, laws, weights, bias, below, activation, probes, upstream)
 
 
 def _one_law(architecture: Architecture, block: int) -> bool:

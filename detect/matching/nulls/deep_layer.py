@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from ...features.binding import BoundFeature
 from ...networks.nonlinearities import apply_nonlinearity
-from ...statistics.criteria import EXACT_MATCH, ROUNDING, TINY
-from ...statistics.tails import Tail
+from ...statistics.criteria import ROUNDING, TINY
 from ..correlations import live_and_bent, upstream_table
 from ..probes import Probes
+from .draws import Draws
 from .first_layer import homogeneous
 from .incoming import Evidence, Incoming, largest
 from .neuron_nulls import NeuronNull
@@ -32,8 +32,6 @@ Indices = npt.NDArray[np.intp]
 _DRAWS = 2_000
 #: Rows of the probes that the draws and the neuron are compared on: every network has draws of its own.
 _ROWS = 256
-#: Fewer live and bent draws than this say nothing, and p is 1.
-_LEAST_DRAWS = 100
 
 
 def deep_layer(
@@ -133,20 +131,43 @@ def _at_offset(
     layer: _Layer, null: NeuronNull, law: str, own: Array, offset: float, scale: float
 ) -> Evidence:
     """The evidence of one neuron under one law, from its unexplained [1, C]."""
-    t, winner = ranked(null, own)
-    nothing = Evidence(np.ones(1), winner, np.ones(1), np.full(1, np.inf))
-    if not layer.variables.shape[1]:
-        return nothing
-    values, there = layer.redrawn(law, offset, scale)
-    unexplained, varies = layer.compared(values[there])
-    unexplained = unexplained[varies]
-    draws = len(unexplained)
-    exact = (unexplained[:, winner] <= EXACT_MATCH).mean(axis=0) if draws else np.ones(1)
-    if draws < _LEAST_DRAWS:
-        return Evidence(np.ones(1), winner, exact, np.full(1, np.inf))
-    drawn_t, _ = ranked(null, unexplained)
-    p = np.where(t >= 1.0, 1.0, Tail.fit(drawn_t).p(t))
-    return Evidence(p, winner, exact, np.full(1, float(draws)))
+    return _draws_at(layer, null, law, offset, scale).evidence(own)
+
+
+def _draws_at(layer: _Layer, null: NeuronNull, law: str, offset: float, scale: float) -> Draws:
+    """The redrawn neurons of one offset and scale; none where no variable varies."""
+    unexplained = np.empty((0, len(null.classes)))
+    if layer.variables.shape[1]:
+        values, there = layer.redrawn(law, offset, scale)
+        unexplained, varies = layer.compared(values[there])
+        unexplained = unexplained[varies]
+    count = len(unexplained)
+    t, _ = ranked(null, unexplained)
+    return Draws(law, null, unexplained, t, np.full(count, 1.0 / max(count, 1)), weighted=False)
+
+
+def deep_layer_draws(
+    nulls: Sequence[NeuronNull],
+    laws: Sequence[str],
+    weights: Array,
+    bias: float,
+    below: Array,
+    activation: str,
+    probes: Probes,
+    upstream: tuple[BoundFeature, ...],
+) -> list[Draws]:
+    """The redrawn neurons that one neuron behind another layer stands beside, under each law.
+
+    Args:
+        nulls: the simulated null under each of the laws; they rank the classes.
+        weights: of the neuron [m]; bias: its own; below: the activations of the layer below on the probes [n, m].
+        activation: of the layer; probes: the inputs and features.
+        upstream: the features of the layer below.
+    """
+    incoming = Incoming(weights[None, None], np.array([[bias]]), below[None])
+    layer = _Layer(incoming, 0, activation, Compared.of(probes, _ROWS), upstream)
+    offset, scale = layer.kept(weights, bias)
+    return [_draws_at(layer, null, law, offset, scale) for law, null in zip(laws, nulls, strict=True)]
 
 
 @lru_cache(maxsize=8)

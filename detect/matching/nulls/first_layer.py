@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from ...features.binding import BoundFeature
 from ...networks.nonlinearities import apply_nonlinearity, leaky_slope
-from ...statistics.criteria import EQUAL, EXACT_MATCH, TINY
+from ...statistics.criteria import EQUAL, TINY
 from ...statistics.null_cache import Unkeyed
 from ..correlations import live_and_bent
 from ..criteria import GATE, REACHED
 from ..probes import Probes
+from .draws import Draws
 from .incoming import Evidence, Incoming, largest
 from .neuron_nulls import NeuronNull
 from .resemblance import Compared, norms, ranked, unexplained_by
@@ -179,32 +180,53 @@ def _at_offset(
     activation: str,
 ) -> Evidence:
     """The evidence of neurons of one offset and scale, from their unexplained [M, C]."""
+    return largest(
+        [draws.evidence(own) for draws in _draws_at(drawn, nulls, laws, offset, scale, activation)]
+    )
+
+
+def _draws_at(
+    drawn: _Redrawn,
+    nulls: Sequence[NeuronNull],
+    laws: Sequence[str],
+    offset: float,
+    scale: float,
+    activation: str,
+) -> Iterator[Draws]:
+    """The redrawn neurons of one offset and scale under each law."""
     values, there = drawn.values(offset, scale, activation)
     unexplained, _, varies = drawn.features.unexplained(values)
     there &= varies
+    unexplained = unexplained[there]
     # About the origin, which is where an init law has its biases.
     about = offset - drawn.directions.vectors @ drawn.origin
-    parts = []
     for law, null in zip(laws, nulls, strict=True):
-        drawn_t, _ = ranked(null, unexplained)
-        t, winner = ranked(null, own)
+        t, _ = ranked(null, unexplained)
         for weight in drawn.directions.weights(law, about):
-            weight = np.where(there, weight, 0.0)
-            total = max(float(weight.sum()), TINY)
-            p = _share_below(t, drawn_t[there], weight[there] / total)
-            exact = (weight[:, None] * (unexplained <= EXACT_MATCH)).sum(axis=0) / total
-            parts.append(Evidence(p, winner, exact[winner], np.full(len(p), np.inf)))
-    return largest(parts)
+            mass = weight[there]
+            yield Draws(law, null, unexplained, t, mass / max(float(mass.sum()), TINY), weighted=True)
 
 
-def _share_below(t: Array, draws: Array, weight: Array) -> Array:
-    """P(T <= t) [M] from weighted draws; the next larger draw counts too, so that p is not too small."""
-    if not len(draws):
-        return np.ones(len(t))
-    order = np.argsort(draws, kind="stable")
-    ordered, mass = draws[order], np.cumsum(weight[order])
-    below = np.searchsorted(ordered, t, side="right")
-    return np.asarray(np.where(t >= 1.0, 1.0, np.minimum(mass[np.minimum(below, len(mass) - 1)], 1.0)))
+def first_layer_draws(
+    nulls: Sequence[NeuronNull],
+    laws: Sequence[str],
+    weights: Array,
+    bias: float,
+    activation: str,
+    probes: Probes,
+) -> list[Draws]:
+    """The redrawn neurons that one first-layer neuron stands beside, under each law.
+
+    Args:
+        nulls: the simulated null under each of the laws; they rank the classes.
+        weights: of the neuron [d]; bias: its own.
+        activation: of the layer; probes: the inputs and features.
+    """
+    drawn = _redrawn(probes.key, activation, Unkeyed(probes))
+    size = max(float(np.linalg.norm(weights)), TINY)
+    offset = (bias + float(weights @ drawn.origin)) / size
+    scale = 1.0 if homogeneous(activation) else size
+    return list(_draws_at(drawn, nulls, laws, offset, scale, activation))
 
 
 def attained(null: NeuronNull, law: str, activation: str, probes: Probes) -> Array:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from mathcircuits.detect import Network, Task
+from mathcircuits.detect import Analysis, InputError, MatchNull, Network, Task
 from mathcircuits.detect.networks import Box
 
 from ...plots.drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
+from ...plots.nullfigures import null_edges, null_histogram, null_words
 from ...plots.rendering import blank
 from ...plots.responses import neuron_response, output_response
 from ...wording import labelled
@@ -113,6 +114,83 @@ def response_figure(
     )
     return figure_view(
         figure, f"Responses over the box of inputs. {words}.", caption, frame, f"{name}-neurons"
+    )
+
+
+def match_nulls(analysis: Analysis, most: int = RESPONSES) -> tuple[MatchNull, ...]:
+    """The nulls behind the matches of a network, the used neurons' first; none of a p in closed form.
+
+    Examples:
+        >>> from mathcircuits.detect import analyse, hand_derived
+        >>> match_nulls(analyse(hand_derived("absolute"), init="uniform"))
+        (MatchNull(v0 positiveness(x1), vacuous, ...), MatchNull(v1 negativeness(x1), vacuous, ...))
+    """
+    rows = analysis.neurons[analysis.neurons["p"].notna()]
+    found = []
+    for row in rows.sort_values("contribution", ascending=False, kind="stable").itertuples():
+        if len(found) == most:
+            break
+        try:
+            found.append(analysis.null_of(int(row.layer), int(row.neuron)))
+        except InputError:
+            continue
+    return tuple(sorted(found, key=lambda null: (null.layer, null.neuron)))
+
+
+def null_figure(analysis: Analysis, name: str, most: int = RESPONSES) -> FigureView | None:
+    """Every match over the histogram of its null; None where no draws stand behind any.
+
+    Args:
+        analysis: of the network.
+        name: of the file with the histograms.
+        most: of more neurons those that the output needs come first.
+
+    Examples:
+        >>> from mathcircuits.detect import analyse, hand_derived
+        >>> view = null_figure(analyse(hand_derived("absolute"), init="uniform"), "absolute")
+        >>> view.svg.count("neurons of the null"), "p = 1" in view.svg
+        (2, True)
+    """
+    nulls = match_nulls(analysis, most)
+    if not nulls:
+        return None
+    columns = min(len(nulls), 5)
+    rows = -(-len(nulls) // columns)
+    figure, axes = blank(1.9 * columns, 1.62 * rows, rows=rows, columns=columns)
+    figure.set_layout_engine(None)
+    figure.subplots_adjust(
+        left=0.1 / columns,
+        right=1 - 0.1 / columns,
+        bottom=0.2 / rows,
+        top=1 - 0.24 / rows,
+        wspace=0.16,
+        hspace=0.62,
+    )
+    several = len(analysis.network.architecture.active) > 1
+    renamed = analysis.domain.renamed
+    for null, ax in zip(nulls, axes, strict=False):
+        null_histogram(null, ax, small=True)
+        label = NeuronLabel(null.feature, renamed(", ".join(null.on)), null.status)
+        small_title(f"v{null.neuron}{f', layer {null.layer}' if several else ''}, {null.status}", label, ax)
+    for ax in axes[len(nulls) :]:
+        ax.set_axis_off()
+    caption = (
+        "Each match over its null: the share of the variance that the best feature of its class leaves, for this "
+        "neuron (solid line) and for the neurons of the null (histogram). Left of the dashed line p is below 0.05. A "
+        "match that stands among the neurons of the null proves nothing."
+    )
+    tested = int(analysis.neurons["p"].notna().sum())
+    if len(nulls) < tested:
+        caption += f" {len(nulls)} of {tested} tested neurons."
+    bins = [
+        {"layer": null.layer, "neuron": null.neuron, "from": low, "to": high, "mass": mass}
+        for null in nulls
+        for edges in [null_edges(null.unexplained)]
+        for low, high, mass in zip(edges[:-1], edges[1:], null.histogram(edges), strict=True)
+    ]
+    words = " ".join(renamed(null_words(null)) for null in nulls)
+    return figure_view(
+        figure, f"Matches over their nulls. {words}", caption, pd.DataFrame(bins), f"{name}-histograms"
     )
 
 

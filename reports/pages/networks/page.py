@@ -24,7 +24,7 @@ from ...wording import at_most, counted, number, several_readings, told
 from ..htmltables import Column, TableView, table_view
 from ..templating import render
 from ..views import FigureView
-from .figures import graph_figure, response_figure
+from .figures import graph_figure, null_figure, response_figure
 
 if TYPE_CHECKING:
     from mathcircuits.detect import Analysis, Gauge
@@ -171,7 +171,7 @@ def _sections(
     yield _drawings(analysis, name)
     yield _normal_form(analysis)
     yield _circuits(analysis)
-    yield _neurons(analysis)
+    yield _neurons(analysis, name)
     yield _directions(analysis, ranks)
 
 
@@ -338,7 +338,7 @@ def _circuits(analysis: Analysis) -> PageSection:
     return PageSection("circuits", heading, words=words, tables=(table, readings))
 
 
-def _neurons(analysis: Analysis) -> PageSection:
+def _neurons(analysis: Analysis, name: str) -> PageSection:
     columns = [
         Column("layer", "layer", "count"),
         Column("neuron", "neuron", "count"),
@@ -375,9 +375,11 @@ def _neurons(analysis: Analysis) -> PageSection:
     )
     counts = analysis.neurons["status"].value_counts()
     words = "; ".join(f"{counts[s]} {s}" for s in STATUSES if s in counts)
+    figure = null_figure(analysis, name)
     return PageSection(
         "neurons-held",
         "What do its neurons hold?",
+        figures=() if figure is None else (figure,),
         words=f"{words}. Beside {analysis.beside}.",
         tables=(matches, nulls),
     )

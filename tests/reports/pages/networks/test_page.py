@@ -79,7 +79,7 @@ def test_a_page_of_one_network_stands_alone(solved: str) -> None:
     assert set(targets) <= set(ids)
     assert len(ids) == len(set(ids))
     pictures = [a for tag, a in elements.found if tag == "svg" and "aria-hidden" not in a]
-    assert len(pictures) == 2
+    assert len(pictures) == 3
     assert all(len(a["aria-label"] or "") > 40 for a in pictures)
 
 
@@ -93,7 +93,14 @@ def test_its_data_are_to_download(solved: str) -> None:
     csv = base64.b64decode(links["minimum.npz.csv"].partition(",")[2]).decode().splitlines()
     assert csv[0] == "matrix,to,from,weight"
     assert len(csv) == 1 + 3 * 3 + 4
-    assert {"neurons.csv", "nulls.csv", "kinks.csv", "direction-rows.csv", "circuit-rows.csv"} <= set(links)
+    assert {
+        "neurons.csv",
+        "minimum.npz-histograms.csv",
+        "nulls.csv",
+        "kinks.csv",
+        "direction-rows.csv",
+        "circuit-rows.csv",
+    } <= set(links)
 
 
 def test_several_readings_are_listed() -> None:
@@ -147,7 +154,8 @@ def test_a_wide_network_has_its_tables_and_no_graph() -> None:
     )
     assert "Not tested in a network of this size." in said
     assert "29 of 520 neurons" in said
-    assert text.count("<figure") == 1
+    # Its responses, and the histograms behind the matches.
+    assert text.count("<figure") == 2
     assert len(text) < 1_000_000
 
 
