@@ -28,6 +28,7 @@ from .features.formulas import Formula as Formula
 from .features.symmetry import Symmetry as Symmetry
 from .features.task import Task as Task
 from .features.task import Tasks as Tasks
+from .features.task import as_task as as_task
 from .features.task import hand_derived as hand_derived
 from .features.task import tasks as tasks
 from .learning.closed_rules import PredictionScore as PredictionScore

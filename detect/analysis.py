@@ -441,7 +441,7 @@ def analyse(
         names: what the inputs are called; by default as the domain, the network or the DataFrame has it.
         init: init law of the null, `"uniform"` (nn.Linear's default) or `"normal"`; by default the larger p of both.
         null: what neurons and directions are compared with, see `match_neurons`.
-        task: the task that it is meant to compute, by name or as a Task.
+        task: the task that it is meant to compute: a name, a formula such as `"relu(x1 - 0.3) + x2"`, or a Task.
         catalogue: the features to look for; by default the installed ones.
         deep: read also what takes minutes in wide networks and with more than eight inputs; without it `skipped`
             names what that is.

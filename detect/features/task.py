@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -20,6 +22,7 @@ from ..networks.box import Box, as_box, check_inputs, comparison_points
 from ..networks.domain import DEFAULT, Domain
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
+from .formula_traits import MOST_INPUTS, needs_biases, same_function, symmetries_of
 from .formulas import Formula, as_columns
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin, named_few
 from .symmetry import Symmetry, spanned
@@ -28,6 +31,8 @@ Array = npt.NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[[Any], Any])
 #: Points at which a stated symmetry is tried: a wrong one changes the function on some of them.
 _TRIALS = 64
+#: A text that was meant as a formula, even where it is none: it has an operator, a call or a second output.
+_FORMULA_LIKE = re.compile(r"[(+*/;^=]|\bx\d*\s*-|-\s*x\d")
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,66 @@ class Task:
     circuits: tuple[str, ...] = ()
     steps: Mapping[str, int] = field(default_factory=dict, hash=False)
     source: str = ""
+
+    @classmethod
+    def of_formula(
+        cls, text: str, *, name: str | None = None, arity: int | None = None, box: Any = (), points: Any = ()
+    ) -> Task:
+        """The task of a formula, with what follows from it: inputs, symmetries, whether it needs biases, circuits.
+
+        Where it is, up to the order of the inputs, the function of a task that is shipped, the smallest sizes and the
+        circuits of that one are known of it too.
+
+        Args:
+            text: a formula; several outputs are separated by `;`.
+            name: its name, by default the formula in its printed form.
+            arity: the number of inputs, where the formula leaves some out.
+            box: (low, high) or one pair per input, by default (-1, 1); points: the only inputs, in place of a box.
+
+        Raises:
+            InputError: for anything outside the grammar, a formula without inputs, or one that leaves inputs out.
+
+        Examples:
+            >>> task = Task.of_formula("relu(x1 - 0.3) + x2")
+            >>> task, task.needs_bias, task.symmetries
+            (Task('relu(x1 - 0.3) + x2', 'relu(x1 - 0.3) + x2', 2 -> 1), True, ())
+            >>> task = Task.of_formula("x2 - relu(x2 - x3)", arity=3, name="smaller")
+            >>> task, task.needs_bias, task.hidden, task.circuits
+            (Task('smaller', 'x2 - relu(x2 - x3)', 3 -> 1), False, (3,), ('minimum',))
+            >>> Task.of_formula("x1 + x3")
+            Traceback (most recent call last):
+            ...
+            mathcircuits.detect.errors.InputError: formula 'x1 + x3' leaves out x2: number its inputs from x1, or
+            say how many there are (arity=)
+        """
+        formulas = tuple(Formula(part) for part in text.split(";"))
+        used = {variable for formula in formulas for variable in formula.variables}
+        highest = max(formula.arity for formula in formulas)
+        plain = cls(
+            name if name is not None else "; ".join(formula.text for formula in formulas),
+            max(highest, 1) if arity is None else arity,
+            formulas,
+            box=box,
+            points=points,
+        )
+        left_out = [f"x{k + 1}" for k in range(plain.arity) if f"x{k + 1}" not in used]
+        if not used or (left_out and arity is None):
+            problem = (
+                f"leaves out {', '.join(left_out)}" if used else "has no input, so that nothing is learned"
+            )
+            raise InputError(
+                f"formula {text!r} {problem}: number its inputs from x1, or say how many there are (arity=)"
+            )
+        like = None if plain.points or set(plain.box) != {DEFAULT} else _same_but_for_order(plain)
+        return replace(
+            plain,
+            box=() if plain.points else plain.box,
+            symmetries=() if plain.points else symmetries_of(formulas, plain.box),
+            needs_bias=needs_biases(formulas, plain.box, plain.points),
+            hidden=None if like is None else like.hidden,
+            hidden_with_bias=None if like is None else like.hidden_with_bias,
+            circuits=() if like is None else like.circuits,
+        )
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -202,9 +267,13 @@ class Task:
 
 
 class Tasks(Registry[Task]):
-    """The registry of tasks: a Mapping by name (aliases answer too), open to additions.
+    """The registry of tasks: a Mapping by name (aliases and formulas answer too), open to additions.
+
+    A formula's task is the held one of that function, where there is one, else `Task.of_formula`, which is not held.
 
     Examples:
+        >>> tasks["x1 - relu(x1 - x2)"].name, tasks["relu(x1 - 0.3) + x2"].needs_bias
+        ('minimum', True)
         >>> len(tasks) >= 15, "min" in tasks, tasks["-x"].name
         (True, True, 'negation')
         >>> mine = Tasks({})
@@ -222,6 +291,7 @@ class Tasks(Registry[Task]):
     def __init__(self, initial: Mapping[str, Task] | None = None) -> None:
         self._tasks: dict[str, Task] | None = None if initial is None else dict(initial)
         self._broken: MathCircuitsError | None = None
+        self._formulas: dict[str, Task] = {}
 
     def _held(self) -> dict[str, Task]:
         if self._broken is not None:
@@ -264,6 +334,8 @@ class Tasks(Registry[Task]):
                     "choose another, or pass replace=True to take the place of a task of the same name"
                 )
         tasks[task.name] = task
+        # A formula may be that of the new task.
+        self._formulas.clear()
         return task
 
     def register(
@@ -312,7 +384,27 @@ class Tasks(Registry[Task]):
             for key, task in named.items():
                 if fold_name(key) == folded:
                     return task
-        raise UnknownTask("task", name, named, f"known: {', '.join(tasks)}")
+        return self._of_formula(name, tasks, named)
+
+    def _of_formula(self, text: Any, tasks: Mapping[str, Task], named: Mapping[str, Task]) -> Task:
+        """The task of a formula: the one held that is proved to be the same function, else a new one."""
+        if isinstance(text, str) and text in self._formulas:
+            return self._formulas[text]
+        known = f"known: {', '.join(tasks)}"
+        try:
+            task = Task.of_formula(text)
+        except (InputError, AttributeError) as error:
+            meant = isinstance(text, str) and _FORMULA_LIKE.search(text)
+            raise UnknownTask("task", text, named, str(error) if meant else known) from None
+        X = comparison_points(task.box, _TRIALS)
+        for other in tasks.values():
+            if _same_shape(task, other) and all(
+                same_function(*pair, X, task.box) for pair in zip(task.formula, other.formula, strict=True)
+            ):
+                task = other
+                break
+        self._formulas[text] = task
+        return task
 
     def __repr__(self) -> str:
         return f"Tasks({named_few(self)})"
@@ -323,11 +415,21 @@ tasks = Tasks()
 
 
 def as_task(task: Task | str) -> Task:
-    """The task itself, or the registered one of that name.
+    """The task itself, the registered one of that name, or the one of that formula.
+
+    Raises:
+        UnknownTask: where the text is neither.
 
     Examples:
-        >>> as_task("abs").name
-        'absolute'
+        >>> as_task("abs").name, as_task("max(x2, x1)").name
+        ('absolute', 'maximum')
+        >>> as_task("min(x1, x2); x1 + x2")
+        Task('min(x1, x2); x1 + x2', 'min(x1, x2); x1 + x2', 2 -> 2)
+        >>> as_task("relu(x1 - y)")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.UnknownTask: no task named 'relu(x1 - y)' (formula 'relu(x1 - y)': name 'y' is not in
+        the grammar; use x1, x2, ..., v0, ..., pi, low or high)
     """
     return task if isinstance(task, Task) else tasks[task]
 
@@ -370,6 +472,37 @@ def hand_derived_names() -> tuple[str, ...]:
     return tuple(_derived_table())
 
 
+def _same_shape(task: Task, other: Task) -> bool:
+    """Whether another task is about the same inputs and outputs, and says its function as formulas."""
+    return (other.arity, other.outputs, other.box, other.points) == (
+        task.arity, task.outputs, task.box, task.points,
+    ) and len(other.formula) == len(task.formula)  # fmt: skip
+
+
+def _same_but_for_order(task: Task) -> Task | None:
+    """The shipped task whose function this is up to the names of the inputs; None where none is."""
+    used = sorted({variable for formula in task.formula for variable in formula.variables})
+    if len(used) > MOST_INPUTS:
+        return None
+    X = comparison_points(task.box, _TRIALS)
+    for other in _shipped_tasks():
+        if (
+            other.points
+            or set(other.box) != {DEFAULT}
+            or (other.arity, other.outputs) != (len(used), task.outputs)
+        ):
+            continue
+        for order in itertools.permutations(used):
+            names = {f"x{k + 1}": Formula(variable) for k, variable in enumerate(order)}
+            pairs = [
+                (own, theirs.substitute(names))
+                for own, theirs in zip(task.formula, other.formula, strict=True)
+            ]
+            if all(same_function(own, theirs, X, task.box) for own, theirs in pairs):
+                return other
+    return None
+
+
 def _plugged_in(point: EntryPoint) -> list[Task]:
     """The tasks of an installed plug-in: a Task, several, or a module that registers its own."""
     found = load_plugin(point)
@@ -395,6 +528,7 @@ def _derived_table() -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in _read_data("circuits.toml")["circuit"]}
 
 
+@cache
 def _shipped_tasks() -> list[Task]:
     shipped = []
     for entry in _read_data("tasks.toml")["task"]:

@@ -9,5 +9,6 @@ from .diagnosis import lost_at as lost_at
 from .diagnosis import lost_at_many as lost_at_many
 from .emergence import Emergence as Emergence
 from .emergence import emergence_of as emergence_of
+from .failure_causes import lacks_biases as lacks_biases
 from .success_model import SuccessModel as SuccessModel
 from .success_model import initial_features as initial_features

@@ -11,7 +11,8 @@ not converged
     conserves, reach the threshold: nothing is lost, only time. All further causes are of networks that are stuck.
 out of reach
     No network of this shape is known to compute the task: it needs biases that are not there, or the layer has fewer
-    neurons than the smallest network known.
+    neurons than the smallest network known. Missing biases are named first, whatever local steps would reach on the
+    points at hand.
 dead neuron
     A neuron's activation is 0 on the whole box, so that no gradient reaches it; and the distinct live neurons of its
     layer are fewer than the task needs.
@@ -53,8 +54,8 @@ from ..networks.box import as_floats
 from ..networks.checks import several, training_steps
 from ..networks.network import HasNetwork, Network, as_network
 from ..networks.stacks import Stack
-from .failure_causes import cause_of
-from .failure_records import Cause, Diverged, NotConverged, NotPiecewiseLinear, Solved, TooLarge
+from .failure_causes import cause_of, lacks_biases
+from .failure_records import Cause, Diverged, NeedsBiases, NotConverged, NotPiecewiseLinear, Solved, TooLarge
 from .failure_words import sentence
 from .local_descent import descend, slopes_of
 
@@ -197,6 +198,8 @@ def diagnose_many(
             cause: Cause
             if loss < threshold:
                 cause = Solved(loss=loss, threshold=threshold)
+            elif lacks_biases(task, architecture):
+                cause = NeedsBiases(task=task.name)
             elif reached is None:
                 cause = _unreadable(architecture)
             elif reached[row] < threshold:

@@ -27,7 +27,6 @@ from .failure_records import (
     IsAffine,
     Misplaced,
     MisplacedByExclusion,
-    NeedsBiases,
     SameSide,
     TooNarrow,
     WrongSign,
@@ -72,6 +71,21 @@ class _Neurons:
         return len(own) - affine + min(affine, outputs)
 
 
+def lacks_biases(task: Task, architecture: Architecture) -> bool:
+    """Whether a network of that shape cannot compute the task for want of biases.
+
+    Without biases a network of ReLUs, of other activations with one kink at 0 or of none is positively homogeneous.
+
+    Examples:
+        >>> from ..features.task import as_task
+        >>> shape = Architecture((1, 3, 1), ("relu",), (False, False))
+        >>> lacks_biases(as_task("clip"), shape), lacks_biases(as_task("absolute"), shape)
+        (True, False)
+    """
+    plain = slopes_of(architecture.activations) is not None
+    return task.needs_bias and plain and not architecture.has_bias
+
+
 def cause_of(net: Network, task: Task, X: Array, Y: Array) -> Cause:
     """The cause of a network that local steps do not save.
 
@@ -88,8 +102,6 @@ def cause_of(net: Network, task: Task, X: Array, Y: Array) -> Cause:
         ('same side', (0, 1), Affine(weights=(1.0,), offset=0.0), (Affine(weights=(-1.0,), offset=0.0),))
     """
     needs = _needed(task, net.architecture)
-    if task.needs_bias and not net.architecture.has_bias:
-        return NeedsBiases(task=task.name)
     for layer, (block, need) in enumerate(zip(net.architecture.active, needs, strict=True)):
         width = net.sizes[block + 1]
         if need is not None and width < need:

@@ -51,7 +51,7 @@ def sentence(found: Cause) -> str:
                 "tried, so that it is not known whether more training would help"
             )
         case NeedsBiases():
-            return f"the task {found.task!r} needs biases, and this network has none"
+            return f"the task {found.task!r} needs biases, and this network has none: train it with bias=True"
         case TooNarrow():
             return (
                 f"layer {found.layer} has {found.width} neurons, and the smallest network known for {found.task!r} "

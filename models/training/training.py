@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ from tqdm import tqdm
 
 from mathcircuits.detect import InputError, Task
 from mathcircuits.detect.features import as_task
+from mathcircuits.detect.learning import lacks_biases
 
 from ..fitting.ensemble import Ensemble
 from ..fitting.evaluation import measured
@@ -59,7 +61,8 @@ def train(
     regimen alone: not on which others train beside it (up to rounding).
 
     Args:
-        task: a Task or the name of a registered one; inputs are uniform on its box.
+        task: a Task, the name of a registered one, or a formula such as `"relu(x1 - 0.3) + x2"` (several outputs are
+            separated by `;`); inputs are uniform on its box.
         hidden: the hidden widths; a number is one hidden layer, `()` none. A regimen that compresses starts with
             them, one that grows ends with them at the latest.
         seeds: different integers from 0 to 2**32 - 1, such as `range(100)`.
@@ -79,8 +82,11 @@ def train(
         An Ensemble: parameters, losses on fresh points, history, cost. A network that diverges ends with weights
         that are not finite and a loss of NaN (`Ensemble.diverged`), and leaves the others as they are.
 
+    Warns:
+        UserWarning: where the task needs biases and the networks are to have none.
+
     Raises:
-        UnknownTask: for a task that is not registered.
+        UnknownTask: for a text that is neither a registered task nor a formula.
         UnknownNameError: for a preset that there is not.
         InputError: for a width below 1, no seeds, seeds that are repeated or out of range, a negative number
             of steps, checkpoints that the training does not come by, or a task whose values are not finite on its
@@ -90,6 +96,8 @@ def train(
         >>> runs = train("absolute", hidden=(2,), seeds=range(4), regimen="osier", steps=300)
         >>> (runs.losses < 1e-4).tolist()
         [False, True, True, False]
+        >>> train("relu(x1 - 0.3) + x2", hidden=3, seeds=range(2), steps=20)
+        Ensemble(relu(x1 - 0.3) + x2, 2-3-1, relu, bias, adam, 2 seeds)
         >>> train("absolute", hidden=(0,), seeds=range(4))
         Traceback (most recent call last):
         ...
@@ -103,6 +111,12 @@ def train(
     # a width that is no number is left to MLPConfig's message
     widths = tuple(w * regimen.width_factor if isinstance(w, numbers.Integral) else w for w in widths)
     config = MLPConfig((task.arity, *widths, task.outputs), task.needs_bias if bias is None else bias, names)
+    if config.hidden and lacks_biases(task, config.architecture):
+        warnings.warn(
+            f"task {task.name!r} needs biases, since it does not grow in proportion to its inputs, and these "
+            "networks have none: none of them can solve it; leave out bias=, or pass bias=True",
+            stacklevel=2,
+        )
     chosen = _check_seeds(seeds)
     if steps is not None and _check_steps(steps) == 0:
         regimen = untrained(regimen)

@@ -149,7 +149,9 @@ def inspect(
             help="A finite domain: the values of every input (0,1), one-hot:SIZE,SIZE, or a file of points."
         ),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="The task that it was trained on.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What it was trained on: the name of a task, or a formula.")
+    ] = None,
     activation: Annotated[
         str | None,
         typer.Option(

@@ -80,7 +80,7 @@ class StudyConfig(BaseModel):
     A width with fewer hidden layers than the smallest network known for a task is not trained there (see `skipped`).
 
     Attributes:
-        tasks: names of registered tasks; by default Osier's seven.
+        tasks: names of registered tasks, or formulas; by default Osier's seven.
         widths: hidden sizes, each a multiple of the task's smallest (`"1x"`, `"2x"`, ...), a number (one hidden
             layer) or a list (several). Widths that come to the same sizes count once.
         seeds: how many (then 0, 1, ...), or a list.
@@ -161,8 +161,15 @@ class StudyConfig(BaseModel):
     @field_validator("tasks", mode="before")
     @classmethod
     def _known_tasks(cls, given: Any) -> Any:
-        names = _listed(given, "tasks", '["minimum", "absolute"]')
-        return tuple(dict.fromkeys(tasks[str(name)].name for name in names))
+        listed = _listed(given, "tasks", '["minimum", "relu(x1 - 0.3) + x2"]')
+        names = tuple(dict.fromkeys(tasks[str(name)].name for name in listed))
+        for name in names:
+            if "/" in name:
+                raise InputError(
+                    f"task {name!r}: its name holds a slash, which separates parts of an id; give the formula a name "
+                    "in a [[task]] table"
+                )
+        return names
 
     @field_validator("widths", mode="before")
     @classmethod

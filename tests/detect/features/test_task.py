@@ -270,6 +270,67 @@ def test_an_unknown_task(name: Any) -> None:
         assert "did you mean 'minimum'" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("x1", "identity"), ("Min(x2,x1)", "minimum"), ("x1 - relu(x1 - x2)", "minimum"), ("max(x1, 0)", "relu"),
+     ("min(x1, x2); max(x2, x1)", "sort-2"), ("relu(x1) + relu(-x1)", "absolute")],
+)  # fmt: skip
+def test_a_formula_of_a_registered_function_is_that_task(text: str, name: str) -> None:
+    assert text in tasks
+    assert tasks[text] is tasks[name]
+
+
+def test_a_formula_is_a_task_with_what_follows_from_it() -> None:
+    task = as_task("relu(x1-0.3)+x2")
+    assert (task.name, task.arity, task.outputs, task.needs_bias) == ("relu(x1 - 0.3) + x2", 2, 1, True)
+    assert task(np.array([[0.5, 1.0]])).tolist() == [[1.2]]
+    assert as_task(task.name) == task
+    assert len(tasks) == len(NAMES)
+    # x2 - x1 is the subtraction with its inputs in the other order
+    turned = as_task("x2 - x1")
+    assert (turned.hidden, turned.circuits, turned.derived) == ((2,), ("subtraction",), None)
+    two = as_task("x1 + x2; x1 * x2")
+    assert (two.outputs, two.needs_bias, two.symmetries) == (2, True, (Symmetry.parse(["x2", "x1"]),))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("relu(x1 - y)", "name 'y' is not in the grammar"),
+        ("min(x1", "not well-formed at the end"),
+        ("x1 + x3", "leaves out x2: number its inputs from x1"),
+        ("3 + 4", "has no input"),
+        ("x1 + v0", "uses more than its 1 inputs"),
+        ("__import__('os')", "function '__import__' is not in the grammar"),
+        ("x1 ^ 2", "write ** for a power"),
+        ("relu(x1" + " + x1" * 300 + ")", "nested deeper than 200"),
+    ],
+)
+def test_a_formula_that_is_no_task(text: str, problem: str) -> None:
+    assert text not in tasks
+    with pytest.raises(UnknownTask) as caught:
+        as_task(text)
+    assert problem in str(caught.value)
+
+
+def test_a_formulas_own_box_and_points() -> None:
+    priced = Task.of_formula("relu(x1 - 3)", name="priced", box=(0, 10))
+    assert (priced.name, priced.box, priced.needs_bias) == ("priced", ((0.0, 10.0),), True)
+    # above 3 the function is x1 - 3; on (0, 3) it is 0, which needs nothing
+    assert not Task.of_formula("relu(x1 - 3)", box=(0, 3)).needs_bias
+    grid = Task.of_formula("x1 * x2", points=[(0, 1), (1, 0), (1, 1)])
+    assert (len(grid.points), grid.needs_bias) == (3, False)
+    assert Task.of_formula("x1 + x3", arity=4).arity == 4
+
+
+def test_a_new_task_takes_its_formula() -> None:
+    mine = fresh()
+    text = "relu(x1 - 0.3) + x2"
+    assert mine[text].name == text
+    mine.add(Task.of_formula(text, name="bent"))
+    assert mine["x2 + relu(x1 - 0.3)"].name == "bent"
+
+
 def test_the_decorator() -> None:
     mine = fresh()
 

@@ -171,6 +171,14 @@ def test_a_task_that_needs_biases() -> None:
     found = diagnose(one_d((1.0, 1.0), (-1.0, 1.0)), "clip")
     assert found.cause == "out of reach"
     assert "biases" in found.sentence
+    # first of all: on few points, and however large, such a network may come near; and of any formula
+    wide = untrained(
+        Architecture((1, 2000, 1), ("relu",), (False,) * 2), 1, "uniform", np.random.default_rng(0)
+    ).network(0)
+    for net in (one_d((1.0, 1.0), (-1.0, 1.0)), wide):
+        assert diagnose(net, "relu(x1 - 0.3) + abs(x1)").sentence == (
+            "the task 'relu(x1 - 0.3) + abs(x1)' needs biases, and this network has none: train it with bias=True"
+        )
 
 
 def test_a_loss_that_is_given_is_believed() -> None:

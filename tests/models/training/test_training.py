@@ -120,7 +120,8 @@ def test_biases_and_several_outputs() -> None:
     clip = train("clip", hidden=(8,), seeds=range(6), steps=1500)
     assert clip.config.bias is True
     assert clip.losses.min() < 1e-5
-    plain = train("clip", hidden=(8,), seeds=range(2), bias=False, steps=300)
+    with pytest.warns(UserWarning, match="'clip' needs biases"):
+        plain = train("clip", hidden=(8,), seeds=range(2), bias=False, steps=300)
     assert plain.biases == (None, None)
     assert plain.losses.min() > 1e-3  # a bias-free network is positively homogeneous, clip is not
     sort = train("sort-2", hidden=(8,), seeds=range(4), steps=1500)
@@ -182,6 +183,16 @@ def test_wrong_arguments(changes: dict[str, Any], kind: type[MathCircuitsError],
     with pytest.raises(kind) as error:
         train(given.pop("task"), **given)
     assert text in str(error.value)
+
+
+def test_a_task_that_needs_biases_says_so_where_there_are_none() -> None:
+    with pytest.warns(UserWarning, match=r"task 'relu\(x1 - 0.3\)' needs biases, .* pass bias=True"):
+        runs = train("relu(x1-0.3)", hidden=2, seeds=[0], steps=2, bias=False)
+    assert not runs.config.architecture.has_bias
+    # by default it has them; tanh bends without, and the minimum needs none
+    assert train("relu(x1 - 0.3)", hidden=2, seeds=[0], steps=2).config.architecture.has_bias
+    train("relu(x1 - 0.3)", hidden=2, seeds=[0], steps=2, bias=False, activation="tanh")
+    train("x1 - relu(x1 - x2)", hidden=3, seeds=[0], steps=2, bias=False)
 
 
 def test_a_task_that_misbehaves() -> None:
