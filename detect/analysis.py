@@ -22,6 +22,7 @@ from .features.task import Task, as_task
 from .matching.block_reading import BlockReading
 from .matching.directions import LayerReading, direction_frame, read_directions
 from .matching.match_nulls import MatchNull, match_null
+from .matching.neuron_groups import group_neurons
 from .matching.neurons import TaughtReading, neuron_frame, null_frame, read_stack, taught_reading
 from .matching.nulls.names import IN_WORDS, NullName, known_null
 from .matching.read_outs import FEWEST_INPUTS, Targets, targets_for
@@ -32,7 +33,7 @@ from .networks.initialisation import known_laws
 from .networks.network import HasNetwork, Network, as_network
 from .networks.stacks import Stack
 from .programs.criteria import FLAT_OUTPUT, PROGRAM_ERROR, PROGRAM_SHARE
-from .programs.decompiling import decompile
+from .programs.decompiling import check_tolerance, decompile
 from .programs.program import Program
 from .recognition.readings import find_readings
 from .recognition.search import find_circuits
@@ -63,6 +64,7 @@ class Analysis:
         proposer: who proposes formulas beside `decompile`, see there.
         null: what p refer to: `"conditional"` on the neurons' own offsets, or `"unconditional"`.
         taught: networks of its shape that were taught something else, the second null; None without them.
+        tolerance: the largest error that its formula may have, as a share of each output's range on the box.
 
     Tables, formula, certificate and normal form are found when they are first asked for, each alone.
 
@@ -84,6 +86,7 @@ class Analysis:
     proposer: Literal["pyoperon"] | None = None
     null: NullName = "conditional"
     taught: tuple[Network, ...] | None = None
+    tolerance: float = PROGRAM_SHARE
 
     @property
     def box(self) -> Box:
@@ -123,6 +126,11 @@ class Analysis:
     def neurons(self) -> pd.DataFrame:
         """One row a neuron, see `match_neurons`."""
         return neuron_frame(self._blocks).drop(columns="network")
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """The neurons by what they hold, each group with its share of the output, see `group_neurons`."""
+        return group_neurons(self.network, self.neurons, box=self.box, inputs=self.domain.data)
 
     @cached_property
     def nulls(self) -> pd.DataFrame:
@@ -187,13 +195,20 @@ class Analysis:
     @property
     def skipped(self) -> tuple[str, ...]:
         """What was too costly for a network of this size, by name."""
-        texts = tuple(text for block in self._blocks for text in block.skipped) + self._read_directions[2]
+        return (*self.skipped_neurons, *self._read_directions[2], *self.skipped_circuits)
+
+    @property
+    def skipped_neurons(self) -> tuple[str, ...]:
+        """What of the neurons' matches was too costly."""
+        return tuple(text for block in self._blocks for text in block.skipped)
+
+    @property
+    def skipped_circuits(self) -> tuple[str, ...]:
+        """Whether circuits, formula and certificate were too costly."""
         if self.within_reach:
-            return texts
+            return ()
         size = f"{sum(self.network.sizes[1:-1])} hidden neurons, {self.network.inputs} inputs"
-        return (
-            *texts, f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",
-        )  # fmt: skip
+        return (f"circuits, formula and certificate ({size}: more than {_MAX_NEURONS} or {_MAX_INPUTS})",)
 
     @cached_property
     def silent(self) -> str:
@@ -245,7 +260,7 @@ class Analysis:
     @cached_property
     def program(self) -> Program:
         """The network in words: its formula, its certificate, and why there is none where there is none."""
-        return decompile(self.network, box=self.domain, proposer=self.proposer)
+        return decompile(self.network, box=self.domain, tolerance=self.tolerance, proposer=self.proposer)
 
     @property
     def formula(self) -> sympy.Basic | None:
@@ -429,6 +444,7 @@ def analyse(
     deep: bool = False,
     proposer: Literal["pyoperon"] | None = None,
     taught: Sequence[Network | HasNetwork] | None = None,
+    tolerance: float = PROGRAM_SHARE,
 ) -> Analysis:
     """What one network has learned.
 
@@ -448,9 +464,10 @@ def analyse(
         proposer: `"pyoperon"` to let symbolic regression propose formulas, see `decompile`.
         taught: networks of its shape that were trained alike on something else
             (`mathcircuits.models.taught_otherwise`); then a match needs both nulls.
+        tolerance: the largest error that the formula may have, as a share of each output's range, see `decompile`.
 
     Raises:
-        InputError: where sizes, task and inputs do not fit together.
+        InputError: where sizes, task and inputs do not fit together, or the tolerance is not positive.
 
     Examples:
         >>> minimum = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]])
@@ -484,7 +501,10 @@ def analyse(
         # Figures and tables that have the network alone call its inputs by these names too.
         net = net.with_about(replace(net.about, input_names=domain.names))
     others = None if taught is None else tuple(as_network(other) for other in taught)
-    return Analysis(net, known, domain, known_laws(init), catalogue, deep, proposer, known_null(null), others)
+    laws, kept = known_laws(init), known_null(null)
+    return Analysis(
+        net, known, domain, laws, catalogue, deep, proposer, kept, others, check_tolerance(tolerance)
+    )
 
 
 def analyse_many(

@@ -28,6 +28,8 @@ from .match_nulls import MatchNull as MatchNull
 from .match_nulls import match_null as match_null
 from .mixtures import Mixture as Mixture
 from .mixtures import decompose as decompose
+from .neuron_groups import group_neurons as group_neurons
+from .neuron_groups import neuron_shares as neuron_shares
 from .neurons import match_neurons as match_neurons
 from .nulls.conditional import evidence as evidence
 from .nulls.incoming import Incoming as Incoming

@@ -6,6 +6,8 @@ TransformerLens hooks, and a test holds the two together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -75,6 +77,27 @@ def mean_ablation(stack: Stack, forward: Forward, block: int, together: Mask | N
         error = np.maximum(((together @ shared) * together).sum(axis=2), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance[:, None] > 0, error / variance[:, None], np.nan)
+
+
+def joint_ablation(stack: Stack, forward: Forward, block: int, units: Sequence[int]) -> Array:
+    """What `mean_ablation` of several neurons at once costs: [networks], over the output variance.
+
+    Args:
+        units: the neurons of the layer that are held at their means together.
+
+    Examples:
+        >>> from ..networks.network import Network
+        >>> stack = Stack.of([Network(weights=[[[1.0], [1.0], [-1.0]], [[0.5, 0.5, 0.0]]])])
+        >>> forward = stack.forward(np.linspace(-1, 1, 101)[:, None])
+        >>> [joint_ablation(stack, forward, 0, units).round(6).tolist() for units in ([0], [0, 1], [2])]
+        [[0.25], [1.0], [0.0]]
+    """
+    h = forward.post[block]
+    held = h.copy()
+    held[..., list(units)] = h[..., list(units)].mean(axis=1, keepdims=True)
+    variance = forward.outputs.var(axis=1).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(variance > 0, _error(stack, forward, block, held) / variance, np.nan)
 
 
 def substitution(stack: Stack, forward: Forward, block: int, values: Array) -> Array:

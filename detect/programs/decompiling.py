@@ -139,9 +139,7 @@ def decompile(
     """
     network = as_network(network)
     domain = Domain.of(box, network.inputs)
-    if not (tolerance > 0 and math.isfinite(tolerance)):
-        unit = "number of the output's units" if absolute else "share of the output's range"
-        raise InputError(f"tolerance {tolerance!r}: give a positive {unit}")
+    check_tolerance(tolerance, "number of the output's units" if absolute else "share of the output's range")
     if not time_limit > 0:
         raise InputError(f"time_limit {time_limit!r}: give a positive number of seconds")
     if proposer not in (None, "pyoperon"):
@@ -151,6 +149,25 @@ def decompile(
     if proposer is None or found.formula is not None:
         return found
     return search.proposed() or found
+
+
+def check_tolerance(tolerance: float, unit: str = "share of the output's range") -> float:
+    """The tolerance of a formula, where it is one.
+
+    Raises:
+        InputError: for a number that is not positive and finite.
+
+    Examples:
+        >>> check_tolerance(0.005)
+        0.005
+        >>> check_tolerance(0.0)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: tolerance 0.0: give a positive share of the output's range
+    """
+    if not (tolerance > 0 and math.isfinite(tolerance)):
+        raise InputError(f"tolerance {tolerance!r}: give a positive {unit}")
+    return tolerance
 
 
 @dataclass(frozen=True, eq=False)

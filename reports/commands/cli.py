@@ -26,7 +26,7 @@ class _Bounded(typer.core.TyperCommand):
         return super().parse_args(ctx, gathered(args))
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
 def command() -> Any:
@@ -149,52 +149,76 @@ def inspect(
             help="A finite domain: the values of every input (0,1), one-hot:SIZE,SIZE, or a file of points."
         ),
     ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="Names of the inputs (default: the file's, the data's, else x1,x2,...)."
+        ),
+    ] = None,
     task: Annotated[
-        str | None, typer.Option(help="What it was trained on: the name of a task, or a formula.")
+        str | None, typer.Option(help="Task that the network was trained on: a name, or a formula.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="Largest error of a formula, as a share of the output's range (default: 0.005)."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every neuron, circuit and formula, none of them cut.")
+    ] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Weights into and out of each neuron listed.")
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Most used neurons to list (default: all of up to 12, else 10)."
+        ),
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(
-            help="Between the layers (default: what the file says; relu, said aloud, where it says nothing)."
-        ),
+        typer.Option(help="Activation between the layers (default: the file's; relu where it names none)."),
     ] = None,
     part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which of several networks in the file.")
+        str | None, typer.Option(metavar="NAME", help="One of several networks in the file.")
     ] = None,
     one_hot: Annotated[
-        bool, typer.Option("--one-hot", help="Read embedding tables as the first layer of one-hot inputs.")
+        bool, typer.Option("--one-hot", help="Embedding tables as the first layer of one-hot inputs.")
     ] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read also what takes minutes in a network of this size.")
+        bool, typer.Option("--deep", help="Also what takes minutes in a network of this size.")
     ] = False,
     null: Annotated[
         str,
         typer.Option(
-            help="What neurons are compared with: conditional (their own offset, another direction; the default) or "
-            "unconditional (untrained networks)."
+            help="Null of the neurons: conditional (their own offset, another direction) or unconditional "
+            "(untrained networks)."
         ),
     ] = "conditional",
     symbolic: Annotated[
-        bool, typer.Option("--symbolic", help="Let symbolic regression propose formulas (pyoperon).")
+        bool, typer.Option("--symbolic", help="Formulas by symbolic regression as well (pyoperon).")
     ] = False,
     directions: Annotated[
-        bool, typer.Option("--directions", help="List the features that can be read as a direction.")
+        bool, typer.Option("--directions", help="Features that can be read as a direction.")
     ] = False,
     network: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which network of a study, such as minimum/3/adam/17.")
+        str | None, typer.Option(metavar="ID", help="One network of a study, such as minimum/3/adam/17.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="OUT.html", help="Write it all as one page, with its figures.")
+        Path | None, typer.Option(metavar="OUT.html", help="Page to write, with all tables and figures.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """What a network computes: its formula with a proved error, its circuits, what each neuron holds."""
-    from .inspecting import inspect_file
+    from .waiting import working
+
+    with working(f"reading {file}"):
+        from .inspecting import inspect_file
+        from .screen import ScreenLayout
 
     inspect_file(
         file, box=box or (), data=data, points=points, task=task, activation=activation, as_json=as_json,
-        directions=directions, deep=deep, symbolic=symbolic, network=network, html=html, part=part, one_hot=one_hot,
-        null=null,
+        deep=deep, symbolic=symbolic, network=network, html=html, part=part, one_hot=one_hot, null=null,
+        names=names, tolerance=tolerance, layout=ScreenLayout(everything, weights, top, directions),
     )  # fmt: skip
 
 
