@@ -11,6 +11,7 @@ from .rationals import code_length as code_length
 from .rationals import saved_bits as saved_bits
 from .rationals import simplest_fraction as simplest_fraction
 from .symmetry import Symmetry as Symmetry
+from .symmetry import mirrored as mirrored
 from .task import Task as Task
 from .task import Tasks as Tasks
 from .task import as_task as as_task

@@ -82,6 +82,12 @@ def study(
             help="TOML with [[prediction]] of a study with [factors]; outcomes in DIR/predictions.csv."
         ),
     ] = None,
+    uncrossed: Annotated[
+        bool,
+        typer.Option(
+            "--uncrossed", help="Predictions of conditions that the study lacks are listed, not refused."
+        ),
+    ] = False,
     sequential: Annotated[
         bool,
         typer.Option(
@@ -93,7 +99,7 @@ def study(
     import sys
     from collections import Counter
 
-    from ..studies.config import as_config
+    from ..studies.config import StudyConfig, as_config
     from ..studies.factorial.predictions import outcome_lines, read_predictions, write_outcomes
     from ..studies.progress import crossing_size
     from ..studies.workers import worth_workers
@@ -103,10 +109,10 @@ def study(
     if seeds is not None:
         wanted = wanted.with_seeds(seeds)
     if sequential:
-        wanted = wanted.model_copy(update={"sequential": True})
+        wanted = StudyConfig(**{**wanted.to_dict(), "sequential": True})
     if workers is None:
         workers = 1 if scheduler else worth_workers(wanted)
-    predicted = [] if predictions is None else read_predictions(predictions, wanted)
+    predicted = [] if predictions is None else read_predictions(predictions, wanted, uncrossed=uncrossed)
     if wanted.factors is not None:
         print(crossing_size(wanted, workers), file=sys.stderr)
     done = run_study(wanted, out, workers=workers, scheduler=scheduler)

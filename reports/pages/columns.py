@@ -52,3 +52,16 @@ WORST_COLUMNS = (
     ),
     Column("worst_high", "to", "percent", "share of all trained networks, if all that failed had it"),
 )
+#: Beside a share: the bias that predicts it, and what the function alone would give.
+FIBRE_COLUMNS = pick(
+    "mechanisms",
+    Column("predicted", "predicted by", help="a bias that was named before the run"),
+    Column(
+        "fibre_value",
+        "fibre",
+        "interval",
+        "share of the networks that compute the task, drawn without training, at the init's scale",
+    ),
+    Column("matched_value", "at the norm", "interval", "the same, at the norms that were observed"),
+    Column("fibre", "how it was drawn", "long"),
+)

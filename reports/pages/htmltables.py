@@ -24,7 +24,8 @@ class Column:
     """How a column of a frame is shown.
 
     Attributes:
-        name: the frame's column; for kind "interval" the value, whose bounds stand in `low` and `high`.
+        name: the frame's column; for kind "interval" the value, whose bounds stand in `low` and `high` (of a value
+            with a prefix, such as `fibre_value`, in those with the same prefix).
         heading: what stands above it.
         kind: "text", "number", "count", "percent", "verdict", "rung" (a verdict of the ladder), "feature", "truth" or
             "interval"; "bound" is a number rounded up, "long" a text that is cut and shown whole on hover.
@@ -152,7 +153,9 @@ def _cell(row: dict[Any, Any], column: Column) -> TableCell:
     if column.kind == "truth":
         return TableCell("yes" if value else "no", str(int(bool(value))), "text")
     if column.kind == "interval":
-        low, high, untrained = row["low"], row["high"], row.get("untrained_value")
+        prefix = column.name.removesuffix("value")
+        low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+        untrained = None if prefix else row.get("untrained_value")
         marks = (float(low), float(high), float(value), None if pd.isna(untrained) else float(untrained))
         text = f"{percent(float(value))} ({number(float(low))} to {number(float(high))})"
         return TableCell(text, repr(float(value)), "interval", colour_of(row.get("feature")).css, "", marks)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..plots.palette import STATUSES
 from ..studies.schema import Tables
-from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, WORST_COLUMNS, pick
+from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, FIBRE_COLUMNS, WORST_COLUMNS, pick
 from .comparisontables import comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
@@ -83,6 +83,7 @@ def _prevalence_table(tables: Tables) -> TableView:
         Column(
             "taught_value", "taught otherwise", "percent", "networks of the shape and training, other targets"
         ),
+        *(FIBRE_COLUMNS if _beside_fibres(tables) else ()),
         Column("reason", "why"),
         Column("q", "q", help="false discovery rate at which the verdict would just be made"),
         Column(
@@ -114,6 +115,12 @@ def _prevalence_table(tables: Tables) -> TableView:
         source=source,
         total=len(table),
     )
+
+
+def _beside_fibres(tables: Tables) -> bool:
+    """Whether the study drew fibres to hold features against."""
+    table = rows_of(tables, "prevalence")
+    return "fibre_value" in table and bool(table["fibre_value"].notna().any())
 
 
 def _derived_table(tables: Tables) -> TableView:
@@ -377,15 +384,7 @@ def mechanism_view(tables: Tables) -> TableView:
         "found",
         Column("n", "solved", help="networks that were free to lack it"),
         Column("value", "share, interval", "interval"),
-        Column("predicted", "predicted by", help="the bias that predicts this form for the task"),
-        Column(
-            "fibre_value",
-            "fibre",
-            "percent",
-            "share of the networks that compute the task, at the init's scale",
-        ),
-        Column("matched_value", "at the norm", "percent", "the same, at the norms that were observed"),
-        Column("fibre", "how it was drawn", "long"),
+        *FIBRE_COLUMNS,
         Column("reason", "why", "long"),
     )
     caption = "Each form, whether it is predicted, and what the function alone would give."

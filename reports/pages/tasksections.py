@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from mathcircuits.detect import tasks
 
 from ..plots import figures
 from ..plots.rendering import blank
-from ..studies.schema import Tables
+from ..studies.schema import CONDITION, Tables
 from ..wording import cell_name, counted, thousands
 from .mechanisms import mechanism_sentence, share_meaning, share_rows
 from .portraits import portrait
@@ -71,7 +73,7 @@ def census_figure(tables: Tables, name: str) -> FigureView | None:
     rows = in_order(rows_of(tables, "census", task=name))
     if rows.empty:
         return None
-    gauges = rows[rows["level"] == "gauge"]
+    gauges = _with_verdicts(rows[rows["level"] == "gauge"], tables)
     if gauges["name"].nunique() < 2:
         # One way needs no figure: the sentence above gives its interval.
         return None
@@ -91,6 +93,10 @@ def census_figure(tables: Tables, name: str) -> FigureView | None:
         "Which way of computing it (gauge) the solved networks take, per width and regimen, with exact 95% "
         "intervals; grey squares: ways that the catalogue has no name for."
     )
+    if "verdict" in gauges and gauges["verdict"].notna().any():
+        caption += " Letters are verdicts, as in the legend."
+    if "fibre_value" in gauges and gauges["fibre_value"].notna().any():
+        caption += " Diamonds: networks of the same function and width that nobody trained."
     if cells:
         figures.shares(spread, axes[1])
         axes[1].set_xlabel(share_meaning(name))
@@ -99,3 +105,13 @@ def census_figure(tables: Tables, name: str) -> FigureView | None:
         )
     # A class is what all these have in common; it is told in words.
     return figure_view(figure, words + ".", caption, rows, f"{name}-census")
+
+
+def _with_verdicts(gauges: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """The rows of the census with what `mechanisms` says of each form: its verdict and the shares of both fibres."""
+    mechanisms = rows_of(tables, "mechanisms")
+    if mechanisms.empty or gauges.empty:
+        return gauges
+    shares = [f"{which}_{of}" for which in ("fibre", "matched") for of in ("value", "low", "high")]
+    said = mechanisms[[*CONDITION, "name", "verdict", "reason", *shares]]
+    return gauges.merge(said, on=[*CONDITION, "name"], how="left", validate="one_to_one")

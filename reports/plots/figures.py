@@ -55,6 +55,8 @@ def success(table: pd.DataFrame, ax: Axes) -> Axes:
 def prevalence(table: pd.DataFrame, ax: Axes) -> Axes:
     """How many solved networks hold each feature, beside untrained ones (hollow), one line per row.
 
+    Diamonds are networks of the same function that nobody trained, where the study drew some.
+
     Args:
         table: rows of the study's `prevalence` table, of one task and cell.
         ax: about 0.22 inch of height a row suits.
@@ -87,16 +89,21 @@ def prevalence(table: pd.DataFrame, ax: Axes) -> Axes:
                 clip_on=False,
             )
             on_hover(dot, f"untrained: {row['untrained_found']} of {row['untrained_n']} networks")
+        _fibre_dots(y, row, ax)
         ax.text(1.025, y, verdict, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
-    _forest_axes(names, set(), "share of solved networks (filled) and of untrained ones (hollow)", ax)
+    label = "share of solved networks (filled) and of untrained ones (hollow)"
+    _forest_axes(names, set(), label + _fibre_words(table), ax)
     return ax
 
 
 def census(table: pd.DataFrame, ax: Axes) -> Axes:
     """How many solved networks implement their function in each way, with exact intervals, grouped by cell.
 
+    Where verdicts are known each line has its mark, and diamonds are networks of the same function that nobody trained.
+
     Args:
-        table: rows of the study's `census` table, of one task and level.
+        table: rows of the study's `census` table, of one task and level; `verdict`, `reason` and the shares of fibres
+            stand beside them where `mechanisms` has them.
         ax: about 0.22 inch of height a row suits.
 
     Examples:
@@ -122,8 +129,11 @@ def census(table: pd.DataFrame, ax: Axes) -> Axes:
                 y, row, "s" if unnamed else "o", (MUTED if unnamed else POSITIVE).light,
                 f"{names[-1]}: {count}, {_interval(row)}", ax,
             )  # fmt: skip
-            ax.text(1.025, y, count, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
-    _forest_axes(names, headings, "share of the solved networks, with its 95% interval", ax)
+            _fibre_dots(y, row, ax)
+            beside = 1.025 + _verdict_mark(y, row, ax)
+            ax.text(beside, y, count, fontsize=8, color=MUTED.light, va="center_baseline", clip_on=False)
+    label = "share of the solved networks, with its 95% interval"
+    _forest_axes(names, headings, label + _fibre_words(table), ax)
     return ax
 
 
@@ -284,6 +294,41 @@ def _worst(row: Row) -> str:
     if math.isnan(low) or low == high:
         return ""
     return f"; of all trained networks, unsolved ones counted either way, {percent(low)} to {percent(high)}"
+
+
+def _fibre_dots(y: float, row: Row, ax: Axes) -> None:
+    """The shares of both fibres, as hollow diamonds; none where none was drawn."""
+    for which, scale in (("fibre", "the init's scale"), ("matched", "the norm that was observed")):
+        value, low, high = (float(row.get(f"{which}_{of}", math.nan)) for of in ("value", "low", "high"))
+        if math.isnan(value):
+            continue
+        (dot,) = ax.plot(
+            value, y, "D", markersize=5.5, markerfacecolor="none", markeredgecolor=INK.light, zorder=6, clip_on=False
+        )  # fmt: skip
+        on_hover(
+            dot,
+            f"networks of this function that nobody trained, at {scale}: {percent(value)}, "
+            f"interval {number(low)} to {number(high)}",
+        )
+
+
+def _fibre_words(table: pd.DataFrame) -> str:
+    drawn = "fibre_value" in table and bool(table["fibre_value"].notna().any())
+    return "; diamonds: untrained networks of the same function" if drawn else ""
+
+
+def _verdict_mark(y: float, row: Row, ax: Axes) -> float:
+    """The letter of a row's verdict on its colour, right of the axes, and how far that moves what follows."""
+    verdict = row.get("verdict")
+    mark = VERDICTS.get(verdict) if isinstance(verdict, str) else None
+    if mark is None:
+        return 0.0
+    letter = ax.text(
+        1.035, y, mark.letter, fontsize=8, color=INK.light, ha="center", va="center_baseline", clip_on=False,
+        bbox={"boxstyle": "square,pad=0.18", "facecolor": mark.colour.light, "edgecolor": "none"},
+    )  # fmt: skip
+    on_hover(letter, f"{row['name']}: {verdict} ({row['reason']})")
+    return 0.05
 
 
 def _tile(x: float, y: float, row: Row, name: str, ax: Axes) -> None:

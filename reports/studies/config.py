@@ -92,7 +92,8 @@ class StudyConfig(BaseModel):
         reads: `"all"`, or `"forms"`: of each network its loss, its form and its norm alone, hundredths of a second in
             place of tenths.
         fibre: particles by which the fibre of every condition is drawn, such as 1000, for the verdicts `selected` and
-            `free`; by default none is. It takes minutes a condition.
+            `free` of forms and features; by default none is. It takes minutes a condition, and a number of networks
+            that is decided in advance.
         sequential: whether networks are added until there are verdicts: these then hold at every number of networks,
             and a larger number of `seeds` goes on in the same folder.
         grid: tables of these fields, each a part of the study; without any the fields above are the study.
@@ -262,6 +263,15 @@ class StudyConfig(BaseModel):
         if self.factors is not None and self.steps is not None and "steps" in self.factors.fields:
             raise InputError(
                 f"steps = {self.steps} where a factor sets them: leave it to the factor, or to the study"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fibres_take_a_number_decided_in_advance(self) -> StudyConfig:
+        if self.fibre is not None and self.sequential:
+            raise InputError(
+                f"fibre = {self.fibre} in a sequential study: selected and free hold at a number of networks decided "
+                "in advance; leave one of the two out"
             )
         return self
 

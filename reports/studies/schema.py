@@ -20,7 +20,16 @@ Tables: TypeAlias = "Mapping[str, pd.DataFrame]"
 CONDITION: dict[str, Kind] = {"task": "text", "hidden": "text", "width": "text", "regimen": "text"}
 NETWORK: dict[str, Kind] = {"network": "text", **CONDITION, "seed": "int", "population": "text"}
 #: The columns of the table of networks that effects and shares by norm are made of.
-FORMED = (*CONDITION, "population", "form", "path_norm", "excess", "threshold")
+FORMED = (*CONDITION, "population", "form", "final", "path_norm", "excess", "threshold")
+#: What puts a row beside the fibres of its function (`mathcircuits.reports.studies.selecting`): the bias that predicts
+#: it, the shares at the init's scale and at the norms observed, how these were drawn, and both p-values.
+FIBRE: dict[str, Kind] = {
+    "predicted": "text",
+    **{f"{which}_{of}": "float" for which in ("fibre", "matched") for of in ("value", "low", "high", "n")},
+    "fibre": "text",
+    "p_beyond": "float",
+    "p_within": "float",
+}
 COLUMNS: dict[str, dict[str, Kind]] = {
     "networks": {
         **NETWORK,
@@ -114,6 +123,7 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "anytime_low": "float",
         "anytime_high": "float",
         "finding": "text",
+        **FIBRE,
     },
     "success": {**CONDITION, "n": "int", "solved": "int", "value": "float", "low": "float", "high": "float"},
     "regimens": {
@@ -304,20 +314,9 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "low": "float",
         "high": "float",
         "forced": "bool",
-        "predicted": "text",
-        "fibre_value": "float",
-        "fibre_low": "float",
-        "fibre_high": "float",
-        "fibre_n": "float",
-        "matched_value": "float",
-        "matched_low": "float",
-        "matched_high": "float",
-        "matched_n": "float",
-        "fibre": "text",
         "verdict": "text",
         "reason": "text",
-        "p_beyond": "float",
-        "p_within": "float",
+        **FIBRE,
     },
     "effects": {
         "task": "text",

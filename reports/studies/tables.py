@@ -37,7 +37,8 @@ from .evidence import (
     taught_labels,
     with_left_out,
 )
-from .schema import empty, typed
+from .schema import FIBRE, empty, typed
+from .selecting.featurerows import judged_beside_fibres
 
 Array = npt.NDArray[np.float64]
 Population = Literal["trained", "untrained", "derived"]
@@ -327,11 +328,15 @@ def _certain(condition: Condition, names: Iterable[str]) -> Certain:
 
 
 def verdicts(counts: pd.DataFrame, *, sequential: bool = False) -> pd.DataFrame:
-    """The prevalence table: counts of all conditions, judged together (false discoveries are controlled over it)."""
+    """The prevalence table: counts of all conditions, judged together (false discoveries are controlled over it).
+
+    Counts that were put `beside_fibres` are judged beside these too.
+    """
     if counts.empty:
         return empty("prevalence")
-    table = verdict_table(counts.reset_index(drop=True), sequential=sequential)
-    return typed(with_left_out(table), "prevalence")
+    table = judged_beside_fibres(verdict_table(counts.reset_index(drop=True), sequential=sequential))
+    unknown = {name: None for name in FIBRE if name not in table.columns}
+    return typed(with_left_out(table.assign(**unknown)), "prevalence")
 
 
 def similarity_table(condition: Condition) -> pd.DataFrame:

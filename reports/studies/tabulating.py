@@ -45,20 +45,20 @@ def write_tables(
         cells: the finished cells; out: the study's folder.
         stage: is told what is being worked on, where somebody wants to know.
         factors: what the study crosses: their levels become columns of every table that names regimens.
-        fibre: particles of the fibres that mechanisms are held against; None for none.
+        fibre: particles of the fibres that mechanisms and features are held against; None for none.
         sequential: whether verdicts have to hold at every number of networks (see `verdict_table`).
     """
     from filelock import FileLock
 
     from .factorial.effects import effects_table
     from .factorial.normshares import norm_share_table
-    from .mechanisms import mechanism_table
+    from .selecting.mechanisms import mechanism_table
 
     (out / ".locks").mkdir(parents=True, exist_ok=True)
     with FileLock(out / ".locks" / "tables.lock"):
         sweep(out / "tables")
         listed = list(cells)
-        everything = partial(_write_everything, sequential=sequential)
+        everything = partial(_write_everything, fibre=fibre, sequential=sequential)
         write = _write_forms if all(cell.reads == "forms" for cell in listed) else everything
         with _writers(out, factors) as add_rows:
             census: list[pd.DataFrame] = []
@@ -117,7 +117,13 @@ def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add
 
 
 def _write_everything(
-    cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add, *, sequential: bool
+    cells: list[Cell],
+    out: Path,
+    stage: Callable[[str], None],
+    add: Add,
+    *,
+    fibre: int | None,
+    sequential: bool,
 ) -> pd.DataFrame:
     """The tables of a study that reads everything; what effects need of its networks."""
     import pandas as pd
@@ -126,6 +132,7 @@ def _write_everything(
 
     from . import comparisons, regimentables
     from . import tables as made
+    from .selecting.featurerows import beside_fibres
 
     grouped: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -189,8 +196,10 @@ def _write_everything(
     add("candidates", candidates)
     _write_candidates(made.candidates_toml(candidates), out)
     together = pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()
+    formed = pd.concat(kept, ignore_index=True)
+    together = beside_fibres(together, formed, known, fibre, stage)
     add("prevalence", made.verdicts(together, sequential=sequential))
-    return pd.concat(kept, ignore_index=True)
+    return formed
 
 
 def _unsaid(stage: str) -> None:

@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, prevalence, tasks
+from mathcircuits.detect.errors import did_you_mean, near_names
 
-from ..config import StudyConfig
+from ..config import StudyConfig, width_text
 from ..factors import PREFIX, Factors, level_text
 from ..folder import Study
 from ..storage import atomic
@@ -66,12 +67,20 @@ class Prediction(BaseModel):
         return "holds" if high <= bound else "refuted" if low > bound else "open"
 
 
-def read_predictions(path: str | os.PathLike[str], config: StudyConfig) -> list[Prediction]:
-    """The predictions of a TOML file, a table `[[prediction]]` each; names of widths and levels are checked.
+#: The outcome of a prediction about conditions that the study does not have.
+NOT_CROSSED = "not crossed here"
+
+
+def read_predictions(
+    path: str | os.PathLike[str], config: StudyConfig, *, uncrossed: bool = False
+) -> list[Prediction]:
+    """The predictions of a TOML file, a table `[[prediction]]` each; names of tasks, widths and levels are checked.
 
     Args:
         path: of the file.
         config: of the study, with factors.
+        uncrossed: whether predictions may be about tasks, widths, factors and levels that the study does not have:
+            a part of a larger crossing is judged by the predictions of the whole.
 
     Raises:
         FileError: where the file cannot be read, or a prediction names what the study does not have.
@@ -91,7 +100,7 @@ def read_predictions(path: str | os.PathLike[str], config: StudyConfig) -> list[
     found = []
     for table in tables:
         try:
-            found.append(_checked(table, config, config.factors))
+            found.append(_checked(table, config, config.factors, uncrossed))
         except (MathCircuitsError, ValidationError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else None
             said = str(error) if first is None else f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -99,21 +108,27 @@ def read_predictions(path: str | os.PathLike[str], config: StudyConfig) -> list[
     return found
 
 
-def judged_predictions(networks: pd.DataFrame, predictions: Sequence[Prediction]) -> pd.DataFrame:
+def judged_predictions(
+    networks: pd.DataFrame, predictions: Sequence[Prediction], config: StudyConfig
+) -> pd.DataFrame:
     """One row a prediction: the bound, the share that came out with its exact interval, and the outcome.
+
+    Predictions about conditions that the study does not have are `NOT_CROSSED`, of no network, and `note` says why.
 
     Args:
         networks: the study's table of networks, with the columns of the factors.
         predictions: what was predicted.
+        config: of the study, with factors.
     """
     solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
     rows: list[dict[str, Any]] = []
     for prediction in predictions:
+        lacking = _lacking(prediction, config)
         own = solved[solved["task"] == prediction.task]
         if prediction.widths:
             own = own[own["width"].isin(prediction.widths)]
         for factor, levels in prediction.levels.items():
-            own = own[own[f"{PREFIX}{factor}"].map(level_text).isin(levels)]
+            own = own.head(0) if lacking else own[own[f"{PREFIX}{factor}"].map(level_text).isin(levels)]
         counts = own["form"].astype(str).value_counts()
         form = prediction.form
         if form == ANY and len(counts):
@@ -132,7 +147,8 @@ def judged_predictions(networks: pd.DataFrame, predictions: Sequence[Prediction]
                 "value": share.value,
                 "low": share.low,
                 "high": share.high,
-                "outcome": prediction.outcome(found, len(own)),
+                "outcome": NOT_CROSSED if lacking else prediction.outcome(found, len(own)),
+                "note": lacking,
             }
         )
     return pd.DataFrame(rows)
@@ -144,7 +160,7 @@ ANY = "any one"
 
 def write_outcomes(study: Study, predictions: Sequence[Prediction]) -> pd.DataFrame:
     """`judged_predictions` of a finished study, which are written into its folder as `predictions.csv`."""
-    table = judged_predictions(study.tables["networks"], predictions)
+    table = judged_predictions(study.tables["networks"], predictions, study.config)
     with atomic(study.out / "predictions.csv") as file:
         table.to_csv(file, index=False)
     return table
@@ -158,27 +174,54 @@ def outcome_lines(table: pd.DataFrame) -> list[str]:
         >>> outcome_lines(pd.DataFrame([row]))
         ['refuted  decay: half in 3 of 33, predicted at least 0.9', '0 of 1 predictions hold, 1 refuted, 0 open']
     """
+    wide = max(8, *map(len, table["outcome"]))
     lines = [
-        f"{row['outcome']:<8} {row['name']}: {row['form']} in {row['found']} of {row['n']}, predicted {row['bound']}"
+        f"{row['outcome']:<{wide}} {row['name']}: "
+        + (
+            row["note"]
+            if row["outcome"] == NOT_CROSSED
+            else f"{row['form']} in {row['found']} of {row['n']}, predicted {row['bound']}"
+        )
         for row in table.to_dict("records")
     ]
     count = table["outcome"].value_counts()
-    kept, refuted, left = (int(count.get(outcome, 0)) for outcome in ("holds", "refuted", "open"))
-    return [*lines, f"{kept} of {len(table)} predictions hold, {refuted} refuted, {left} open"]
+    kept, refuted, left, without = (
+        int(count.get(outcome, 0)) for outcome in ("holds", "refuted", "open", NOT_CROSSED)
+    )
+    last = f"{kept} of {len(table) - without} predictions hold, {refuted} refuted, {left} open"
+    return [*lines, f"{last}; {without} more {NOT_CROSSED}" if without else last]
 
 
-def _checked(table: dict[str, Any], config: StudyConfig, factors: Factors) -> Prediction:
+def _checked(table: dict[str, Any], config: StudyConfig, factors: Factors, uncrossed: bool) -> Prediction:
     prediction = Prediction(**table)
     if (prediction.at_least is None) == (prediction.at_most is None):
         raise InputError("at_least and at_most: give one of the two")
-    task = tasks[prediction.task]
-    if task.name not in config.task_names:
-        raise InputError(f"task {prediction.task!r}: the study has {', '.join(config.task_names)}")
-    texts = factors.texts
+    prediction = prediction.model_copy(update={"task": tasks[prediction.task].name})
+    for factor in prediction.levels:
+        near = near_names(factor, factors.texts)
+        if factor not in factors.texts and near:
+            raise InputError(
+                f"factor {factor!r}: the study crosses {', '.join(factors.texts)}{did_you_mean(near)}"
+            )
+    lacking = _lacking(prediction, config)
+    if lacking and not uncrossed:
+        raise InputError(f"{lacking}; mend it, or leave it out of the count (uncrossed=True, --uncrossed)")
+    return prediction
+
+
+def _lacking(prediction: Prediction, config: StudyConfig) -> str:
+    """Which task, width, factor or level of a prediction the study does not have; empty where it has all of them."""
+    if prediction.task not in config.task_names:
+        return f"task {prediction.task!r}: the study has {', '.join(config.task_names)}"
+    widths = [width_text(width) for width in config.widths]
+    for width in prediction.widths:
+        if width not in widths:
+            return f"width {width!r}: the study has {', '.join(widths)}"
+    texts = {} if config.factors is None else config.factors.texts
     for factor, levels in prediction.levels.items():
         if factor not in texts:
-            raise InputError(f"factor {factor!r}: the study crosses {', '.join(texts)}")
+            return f"factor {factor!r}: the study crosses {', '.join(texts)}"
         for level in levels:
             if level not in texts[factor]:
-                raise InputError(f"level {level!r} of {factor}: there are {', '.join(texts[factor])}")
-    return prediction.model_copy(update={"task": task.name})
+                return f"level {level!r} of {factor}: there are {', '.join(texts[factor])}"
+    return ""

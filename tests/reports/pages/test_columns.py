@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
-from mathcircuits.reports.pages.columns import SHOWN, pick
-from mathcircuits.reports.pages.htmltables import Column
+from mathcircuits.reports.pages.columns import FIBRE_COLUMNS, SHOWN, pick
+from mathcircuits.reports.pages.htmltables import Column, table_view
 from mathcircuits.reports.studies.schema import COLUMNS, DTYPES, NETWORK, kind_of, own_columns
 
 
@@ -29,6 +30,17 @@ def test_a_column_that_no_study_has_is_an_error() -> None:
         pick("neurons", "colour")
     with pytest.raises(KeyError, match="weather"):
         pick("weather", "task")
+
+
+def test_an_interval_has_the_bounds_of_its_own_value() -> None:
+    """The share of the fibre stands in a table with another share, and has nothing to do with untrained networks."""
+    row = {"value": 0.5, "low": 0.4, "high": 0.6, "untrained_value": 0.1}
+    row |= {"fibre_value": 0.25, "fibre_low": 0.2, "fibre_high": 0.3}
+    (fibre,) = [column for column in FIBRE_COLUMNS if column.name == "fibre_value"]
+    view = table_view(
+        pd.DataFrame([row]), "t", "", [*pick("prevalence", Column("value", "share", "interval")), fibre]
+    )
+    assert [cell.marks for cell in view.rows[0]] == [(0.4, 0.6, 0.5, 0.1), (0.2, 0.3, 0.25, None)]
 
 
 def test_every_kind_is_shown_and_stored() -> None:

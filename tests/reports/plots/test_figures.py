@@ -89,6 +89,33 @@ def test_prevalence_has_the_untrained_beside() -> None:
     assert texts(ax) == ["partial"]
 
 
+#: The shares of the fibre at the init's scale, none at another.
+FIBRE = {"fibre_value": 0.26, "fibre_low": 0.2, "fibre_high": 0.33, "matched_value": np.nan}
+
+
+def test_prevalence_has_the_fibre_beside() -> None:
+    ax = figures.prevalence(pd.DataFrame([{**ROW, **FIBRE}]), axes())
+    *_, diamond = ax.lines
+    assert along(diamond)[0] == 0.26
+    assert diamond.get_marker() == "D"
+    assert ax.get_xlabel().endswith("diamonds: untrained networks of the same function")
+
+
+def test_the_census_has_verdicts_and_fibres_where_they_are_known() -> None:
+    row = {"hidden": "6", "width": "2x", "regimen": "adam", "found": 9, "n": 36, "value": 0.25}
+    row |= {"name": "half", "low": 0.12, "high": 0.42}
+    plain = figures.census(pd.DataFrame([row]), axes())
+    assert texts(plain) == ["9 / 36"]
+    judged = pd.DataFrame([{**row, **FIBRE, "verdict": "selected", "reason": "beyond it"},
+                           {**row, "name": "slide", "verdict": None}])  # fmt: skip
+    ax = figures.census(judged, axes())
+    assert texts(ax) == ["S", "9 / 36", "9 / 36"]
+    assert [along(line)[0] for line in ax.lines if line.get_marker() == "D"] == [0.26]
+    text = inline_svg(ax.figure, "x")  # type: ignore[arg-type]
+    assert "half: selected (beyond it)" in text
+    assert "nobody trained, at the init's scale: 26%, interval 0.2 to 0.33" in text.replace("&#39;", "'")
+
+
 def test_a_row_of_no_solved_network_draws_no_share() -> None:
     row = {**ROW, "n": 0, "found": 0, "value": np.nan, "low": 0.0, "high": 1.0, "untrained_value": np.nan}
     assert not figures.prevalence(pd.DataFrame([row]), axes()).lines

@@ -177,3 +177,9 @@ def own_tasks() -> Iterator[None]:
     tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
     yield
     tasks._tasks = before
+
+
+def test_a_fibre_is_for_a_number_of_networks_decided_in_advance() -> None:
+    assert StudyConfig(fibre=100).fibre == 100
+    with pytest.raises(InputError, match=r"fibre = 100 in a sequential study: .*; leave one of the two out"):
+        StudyConfig(fibre=100, sequential=True)

@@ -22,8 +22,8 @@ from mathcircuits.reports.studies.circuitry import (
     read_circuitry,
 )
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
-from mathcircuits.reports.studies.mechanisms import mechanism_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
+from mathcircuits.reports.studies.selecting.mechanisms import mechanism_table
 from mathcircuits.reports.studies.tables import Condition
 
 Weights = list[list[list[float]]]

@@ -13,8 +13,10 @@ from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.studies.config import as_config
 from mathcircuits.reports.studies.factorial.predictions import (
     ANY,
+    NOT_CROSSED,
     Prediction,
     judged_predictions,
+    outcome_lines,
     read_predictions,
 )
 from mathcircuits.reports.studies.factors import with_factors
@@ -57,7 +59,7 @@ def networks() -> pd.DataFrame:
 def test_outcomes(fields: dict[str, object], found: int, n: int, outcome: str) -> None:
     about = {"widths": ["4x"], "levels": {"decay": ["0.001"]}, "form": "half", "task": "minimum", "name": "p"}
     prediction = Prediction(**{**about, **fields})  # type: ignore[arg-type]  # pydantic checks them
-    (row,) = judged_predictions(networks(), [prediction]).to_dict("records")
+    (row,) = judged_predictions(networks(), [prediction], CONFIG).to_dict("records")
     assert (row["found"], row["n"], row["outcome"]) == (found, n, outcome)
 
 
@@ -94,6 +96,43 @@ def test_predictions_need_factors_and_a_file(tmp_path: Path) -> None:
         read_predictions(tmp_path / "none.toml", StudyConfig())
     with pytest.raises(FileError, match="cannot be read"):
         read_predictions(tmp_path / "none.toml", CONFIG)
+
+
+def test_a_part_of_a_crossing_is_judged_by_the_predictions_of_the_whole(tmp_path: Path) -> None:
+    """What names a condition that is not crossed is listed, with the reason, and counts neither way."""
+    head = "task = 'min'\nform = 'slide'\nat_least = 0.73\n"
+    about = ["", "levels = {noise = ['label']}", "levels = {decay = ['0.1']}", "widths = ['16x']"]
+    names = ["all", "noise", "level", "width", "task"]
+    texts = [
+        f"[[prediction]]\nname = '{name}'\n{head}{more}\n" for name, more in zip(names, about, strict=False)
+    ]
+    texts.append("[[prediction]]\nname = 'task'\ntask = 'sort-2'\nform = 'a'\nat_most = 0\n")
+    file = tmp_path / "predictions.toml"
+    file.write_text("".join(texts))
+    with pytest.raises(FileError, match=r"'noise': factor 'noise': .*--uncrossed"):
+        read_predictions(file, CONFIG)
+    table = judged_predictions(networks(), read_predictions(file, CONFIG, uncrossed=True), CONFIG)
+    assert table["name"].tolist() == names
+    assert table["outcome"].tolist() == ["open", *[NOT_CROSSED] * 4]
+    assert table["n"].tolist() == [320, 0, 0, 0, 0]
+    lines = outcome_lines(table)
+    assert lines[1] == "not crossed here noise: factor 'noise': the study crosses decay, batch"
+    assert lines[-1] == "0 of 1 predictions hold, 0 refuted, 1 open; 4 more not crossed here"
+    file.write_text(texts[1].replace("noise =", "decya ="))
+    with pytest.raises(FileError, match="did you mean 'decay'"):
+        read_predictions(file, CONFIG, uncrossed=True)
+
+
+def test_the_quarter_is_judged_by_the_predictions_of_the_whole() -> None:
+    config = as_config(EXAMPLES / "factors_quarter.toml")
+    predictions = read_predictions(EXAMPLES / "predictions.toml", config, uncrossed=True)
+    assert config.factors is not None
+    none = with_factors(
+        networks().head(0)[["task", "width", "regimen", "population", "form"]], config.factors, "networks"
+    )
+    table = judged_predictions(none, predictions, config)
+    assert (table["outcome"] == NOT_CROSSED).sum() == 1
+    assert len(table) == 30
 
 
 def test_every_task_of_the_example_has_a_prediction_that_could_fail() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import CanonicalForm, canonical_form, hand_derived, tasks
+from mathcircuits.detect import CanonicalForm, canonical_form, hand_derived
 from mathcircuits.detect.universality import FibreNull, fibre_null
 from mathcircuits.reports.pages.findings import _mechanisms
 from mathcircuits.reports.pages.pagetables import table_views
-from mathcircuits.reports.studies import mechanisms
-from mathcircuits.reports.studies.mechanisms import mechanism_table, predicted_form
 from mathcircuits.reports.studies.schema import COLUMNS
+from mathcircuits.reports.studies.selecting import conditionfibres
+from mathcircuits.reports.studies.selecting.mechanisms import mechanism_table
 
 HALF, SLIDE = "1/2 (x1 + x2) - 1/2 |x1 - x2|", "x1 - relu(x1 - x2)"
 
@@ -36,9 +36,9 @@ def census(
     return pd.DataFrame([*rows, {**rows[0], "level": "class"}])
 
 
-def networks(norm: float, hidden: str = "4", task: str = "minimum") -> pd.DataFrame:
+def networks(norm: float, hidden: str = "4", task: str = "minimum", final: str = "4") -> pd.DataFrame:
     about = {"task": task, "hidden": hidden, "width": "", "regimen": "decay", "population": "trained"}
-    return pd.DataFrame([{**about, "form": HALF, "path_norm": norm, "threshold": 1e-3}])
+    return pd.DataFrame([{**about, "form": HALF, "final": final, "path_norm": norm, "threshold": 1e-3}])
 
 
 def table_of(*parts: pd.DataFrame, particles: int | None = None, norm: float = 3.0) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def test_a_form_far_beyond_the_fibre_is_selected_where_it_is_predicted(
         asked.append((form.kinks, hidden, norm, more))
         return drawn
 
-    monkeypatch.setattr(mechanisms, "fibre_null", given)
+    monkeypatch.setattr(conditionfibres, "fibre_null", given)
     found = table_of(census({HALF: 85, SLIDE: 5}, 90), particles=150).set_index("name")
     half = found.loc[HALF]
     assert half["verdict"] == "selected"
@@ -81,6 +81,20 @@ def test_a_form_far_beyond_the_fibre_is_selected_where_it_is_predicted(
     assert said == [
         f"Training selects a way to compute its task, as predicted: {HALF} in minimum (85 of 90)."
     ]
+
+
+def test_a_regimen_that_takes_neurons_away_is_predicted_by_the_smallest_width() -> None:
+    """Its final sizes are its own choice, so that all its networks count, and none is forced."""
+    counts = {**dict.fromkeys(("found", "n"), 90), "evidence_found": 0, "evidence_n": 0, "forced": True}
+    given = census({SLIDE: 0}, 0).assign(**counts)
+    found = mechanism_table([given], networks(3.0, final="3"), None, lambda _: None).set_index("name")
+    assert found.index.tolist() == [SLIDE]
+    assert found.loc[SLIDE, "predicted"] == "smallest width"
+    assert found.loc[SLIDE, ["found", "n"]].tolist() == [90, 90]
+    assert found.loc[SLIDE, "verdict"] == "universal"
+    kept = mechanism_table([given], networks(3.0), None, lambda _: None).set_index("name")
+    assert kept.loc[SLIDE, "n"] == 0
+    assert pd.isna(kept.loc[SLIDE, "predicted"])
 
 
 def test_without_a_fibre_counts_and_predictions_stand_alone() -> None:
@@ -108,18 +122,6 @@ def test_what_is_forced_stays_forced() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert table_of().empty
-
-
-@pytest.mark.parametrize("name", ["minimum", "absolute", "x1-plus-abs-x2", "sort-2"])
-def test_the_prediction_is_a_form_of_the_census(name: str) -> None:
-    form = predicted_form(tasks[name])
-    assert form is not None
-    assert not form.startswith("unnamed")
-
-
-def test_tasks_without_a_selected_form_have_no_prediction() -> None:
-    assert predicted_form(tasks["minimum-of-4"]) is None
-    assert predicted_form(tasks["minimum"]) != SLIDE
 
 
 def test_the_page_has_a_table_of_them() -> None:
