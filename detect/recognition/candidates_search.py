@@ -85,8 +85,18 @@ class Candidate:
     @property
     def toml(self) -> str:
         """A TOML entry: a [[gauge]] of a known circuit, or a [[circuit]] of its own."""
+        return self.entry(f"recurs in {self.count} networks")
+
+    def entry(self, evidence: str) -> str:
+        """`toml` with this evidence as its source, which the catalogue shows beside the circuit.
+
+        Examples:
+            >>> net = Network([[[1.0, -3.0], [-1.0, 3.0]], [[1.0, 1.0]]])
+            >>> candidates([net, net])[0].entry("2 of 9 networks").splitlines()[-1]
+            'source = "2 of 9 networks"'
+        """
         quoted = json.dumps
-        source = quoted(f"recurs in {self.count} networks")
+        source = quoted(evidence)
         if self.circuit is not None:
             lines = ["[[gauge]]", f"circuit = {quoted(self.name)}", f"name = {quoted(self.text)}"]
         else:

@@ -11,8 +11,8 @@ from mathcircuits.detect import FileError
 
 from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
+from ..studies.selecting.candidaterows import candidates_toml
 from ..studies.storage import atomic
-from ..studies.tables import candidates_toml
 from .factorpage import factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
 from .networks.data import BUDGET, dumped, network_data, shown_networks

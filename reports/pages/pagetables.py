@@ -431,8 +431,9 @@ def _candidate_table(tables: Tables) -> TableView:
         "task",
         Column("formula", "formula", "long"),
         Column("circuit", "a way to compute"),
-        Column("found", "networks"),
+        Column("found", "networks", help="at least: of very many unnamed ones a part is compared"),
         Column("n", "solved"),
+        Column("conditions", "found in", "long"),
         Column("error", "off by at most", "bound", "the snapped formula against its members, certified"),
     )
     caption = "Circuits that recur in solved networks and have no name yet."

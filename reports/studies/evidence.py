@@ -18,6 +18,7 @@ from mathcircuits.detect.matching import HELD
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mathcircuits.detect.statistics import Prevalence
     from mathcircuits.detect.universality import Orbits
 
 
@@ -91,6 +92,40 @@ class Certain:
         missing = sum(map(math.isnan, bounds))
         apart = len(self.names) - len(near) - missing
         return LeftOpen(bool(near), near, min(bars.values()), apart, missing)
+
+
+def census_row(
+    level: str, name: str, share: Prevalence, holders: Sequence[str], left: LeftOpen
+) -> dict[str, Any]:
+    """A row of the table `census`, without what names its condition.
+
+    Args:
+        level: "class" or "gauge"; name: of the class or gauge.
+        share: of the solved networks, with how many were trained.
+        holders: the networks that have it; left: those that are evidence about it.
+
+    Examples:
+        >>> from mathcircuits.detect import prevalence
+        >>> row = census_row("gauge", "half", prevalence(2, 4, trained=5), ["a", "b"], LeftOpen(False, ["b", "c"]))
+        >>> row["value"], row["worst_low"], row["evidence_found"], row["evidence_n"]
+        (0.5, 0.4, 1, 2)
+    """
+    counted = set(left.names)
+    return {
+        "level": level,
+        "name": name,
+        "found": share.found,
+        "n": share.n,
+        "value": share.value,
+        "low": share.low,
+        "high": share.high,
+        "trained": share.trained,
+        "worst_low": share.worst[0],
+        "worst_high": share.worst[1],
+        "evidence_found": sum(holder in counted for holder in holders),
+        "evidence_n": len(counted),
+        **left.columns,
+    }
 
 
 def with_left_out(table: pd.DataFrame) -> pd.DataFrame:

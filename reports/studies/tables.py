@@ -31,6 +31,7 @@ from .config import INIT
 from .evidence import (
     Certain,
     LeftOpen,
+    census_row,
     held_labels,
     mixed_as,
     split_arguments,
@@ -45,10 +46,6 @@ Population = Literal["trained", "untrained", "derived"]
 
 #: Networks of one condition that are compared pair by pair: 190 pairs show what 50 would, and can be drawn.
 COMPARED = 20
-#: What recurs three times is no accident of a pair, and 5% of the solved networks is what `absent` ends at.
-_RECURS, _RECURRING_SHARE = 3, 0.05
-#: Networks of one task that are compared for what recurs: pairs are compared, 40 000 of them in seconds.
-_IN_QUESTION = 200
 #: 1024 Sobol points: correlations are off by under 1%.
 _LOG2_INPUTS = 10
 MEASURES = ("correlation_matching", "cka")
@@ -439,29 +436,10 @@ def census_table(condition: Condition, programs: pd.DataFrame) -> pd.DataFrame:
             if level == "gauge":
                 forced = partial(forced_gauge, condition.task, name=name, bias=bias)
                 left = certain.left_open(forced, lambda _: form_error(condition.task))
-            counted = set(left.names)
             # Failed networks might have computed it in any way.
             share = prevalence(found, len(rows), trained=len(rows) + len(condition.seeds) - len(solved))
-            records.append(
-                {
-                    **condition.about,
-                    "level": level,
-                    "name": name,
-                    "found": found,
-                    "n": share.n,
-                    "value": share.value,
-                    "low": share.low,
-                    "high": share.high,
-                    "trained": share.trained,
-                    "worst_low": share.worst[0],
-                    "worst_high": share.worst[1],
-                    "evidence_found": sum(
-                        own == name and of in counted for own, of in zip(names, members, strict=True)
-                    ),
-                    "evidence_n": len(counted),
-                    **left.columns,
-                }
-            )
+            holders = [of for own, of in zip(names, members, strict=True) if own == name]
+            records.append({**condition.about, **census_row(level, name, share, holders, left)})
     return typed(pd.DataFrame(records), "census") if records else empty("census")
 
 
@@ -470,60 +448,6 @@ def unnamed_solutions(condition: Condition, programs: pd.DataFrame) -> list[tupl
     unnamed = set(programs["network"][~programs["named"].fillna(False).astype(bool)])
     named = ((condition.network_id(seed), network) for seed, network in condition.solutions)
     return [(name, network) for name, network in named if name in unnamed]
-
-
-def candidate_table(task: Task, networks: Sequence[tuple[str, Network]], solved: int) -> pd.DataFrame:
-    """Circuits that recur in a task's solved networks and that the catalogue has no name for, most frequent first.
-
-    Args:
-        task: the task; networks: ids and networks that are in question (`unnamed_solutions`).
-        solved: how many networks solved the task.
-    """
-    from mathcircuits.detect.recognition import candidates
-
-    chosen = networks[:_IN_QUESTION]
-    least = max(_RECURS, math.ceil(_RECURRING_SHARE * solved))
-    if len(chosen) < least:
-        return empty("candidates")
-    found = candidates(
-        [network for _, network in chosen], box=task.box, min_count=least, symmetries=task.symmetries
-    )
-    records = [
-        {
-            "task": task.name, "formula": candidate.text,
-            "circuit": None if candidate.circuit is None else candidate.circuit.name,
-            "found": candidate.count, "n": solved, "error": candidate.error,
-            "networks": "; ".join(chosen[k][0] for k in candidate.networks), "entry": _ready(candidate.toml),
-        }
-        for candidate in found
-    ]  # fmt: skip
-    return typed(pd.DataFrame(records), "candidates") if records else empty("candidates")
-
-
-def _ready(entry: str) -> str | None:
-    """The entry where the catalogue takes it, else None: a formula's four digits may not be its weights' own."""
-    from mathcircuits.detect import MathCircuitsError, circuits
-    from mathcircuits.detect.recognition import parse_circuits
-
-    try:
-        circuits | parse_circuits(entry, "candidate", circuits)
-    except MathCircuitsError:
-        return None
-    return entry
-
-
-def candidates_toml(table: pd.DataFrame) -> str:
-    """The entries of all candidates as one TOML text for `mathcircuits add`; empty where there are none.
-
-    Of two with one name, the catalogue could take only one: the more frequent.
-    """
-    entries: dict[str, str] = {}
-    listed = table[table["entry"].notna()].sort_values("found", ascending=False, kind="stable")
-    for row in listed.to_dict("records"):
-        entry = str(row["entry"])
-        name = next((line for line in entry.splitlines() if line.startswith("name = ")), entry)
-        entries.setdefault(f"{row['circuit']} {name}", entry)
-    return "\n".join(entries.values())
 
 
 def labelled_share(neurons: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -103,16 +103,20 @@ def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add
     """The tables of a study that reads forms alone, a task at a time; what effects need of its networks."""
     import pandas as pd
 
-    from .factorial.forms import form_census, form_networks, form_success
+    from .factorial.forms import form_candidates, form_census, form_networks, form_success
 
-    kept = []
+    kept, recurring = [], []
     for name in dict.fromkeys(cell.task for cell in cells):
         stage(f"tables: {name}")
-        networks = form_networks((cell for cell in cells if cell.task == name), out)
+        own = [cell for cell in cells if cell.task == name]
+        networks = form_networks(own, out)
         add("networks", networks)
         add("success", form_success(networks))
         add("census", form_census(networks))
         kept.append(networks[list(FORMED)])
+        stage(f"tables: candidates of {name}")
+        recurring.append(form_candidates(networks, own, out))
+    _add_candidates(recurring, out, add)
     return pd.concat(kept, ignore_index=True)
 
 
@@ -132,6 +136,7 @@ def _write_everything(
 
     from . import comparisons, regimentables
     from . import tables as made
+    from .selecting.candidaterows import candidate_table
     from .selecting.featurerows import beside_fibres
 
     grouped: dict[str, list[Cell]] = {}
@@ -191,10 +196,8 @@ def _write_everything(
     recurring = []
     for name, found in unnamed.items():
         stage(f"tables: candidates of {name}")
-        recurring.append(made.candidate_table(tasks[name], found, solved[name]))
-    candidates = pd.concat([empty("candidates"), *recurring], ignore_index=True)
-    add("candidates", candidates)
-    _write_candidates(made.candidates_toml(candidates), out)
+        recurring.append(candidate_table(tasks[name], found, solved[name]))
+    _add_candidates(recurring, out, add)
     together = pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()
     formed = pd.concat(kept, ignore_index=True)
     together = beside_fibres(together, formed, known, fibre, stage)
@@ -206,9 +209,15 @@ def _unsaid(stage: str) -> None:
     """Nobody wants to know."""
 
 
-def _write_candidates(entries: str, out: Path) -> None:
-    """`candidates.toml` for `mathcircuits add`; none where nothing recurs that has no name."""
-    path = out / "candidates.toml"
+def _add_candidates(tables: list[pd.DataFrame], out: Path, add: Add) -> None:
+    """The table, and `candidates.toml` for `mathcircuits add`; no file where nothing recurs that has no name."""
+    import pandas as pd
+
+    from .selecting.candidaterows import candidates_toml
+
+    table = pd.concat([empty("candidates"), *tables], ignore_index=True)
+    add("candidates", table)
+    entries, path = candidates_toml(table), out / "candidates.toml"
     if not entries:
         path.unlink(missing_ok=True)
         return

@@ -11,12 +11,15 @@ from typing import Any
 import pandas as pd
 
 from mathcircuits.detect import Task, prevalence, tasks
+from mathcircuits.detect.recognition import UNNAMED
 from mathcircuits.detect.universality import form_error
 
 from ..cell import FORMS, Cell
 from ..circuitry import forced_gauge
-from ..evidence import Certain
+from ..ensemblefiles import load_ensemble
+from ..evidence import Certain, census_row
 from ..schema import COLUMNS, CONDITION, empty, typed
+from ..selecting.candidaterows import candidate_table, evenly
 
 
 def form_networks(cells: Iterable[Cell], out: Path) -> pd.DataFrame:
@@ -93,27 +96,30 @@ def form_census(networks: pd.DataFrame) -> pd.DataFrame:
             # Trained without biases unless the task needs them.
             forced = partial(forced_gauge, task, name=name, bias=task.needs_bias)
             left = certain.left_open(forced, partial(_form_error, task))
-            counted = set(left.names)
-            evidence = sum(own in counted for own, form in forms.items() if form == name)
-            rows.append(
-                {
-                    **about,
-                    "level": "gauge",
-                    "name": name,
-                    "found": found,
-                    "n": share.n,
-                    "value": share.value,
-                    "low": share.low,
-                    "high": share.high,
-                    "trained": share.trained,
-                    "worst_low": share.worst[0],
-                    "worst_high": share.worst[1],
-                    "evidence_found": evidence,
-                    "evidence_n": len(counted),
-                    **left.columns,
-                }
-            )
+            holders = [own for own, form in forms.items() if form == name]
+            rows.append({**about, **census_row("gauge", name, share, holders, left)})
     return typed(pd.DataFrame(rows), "census") if rows else empty("census")
+
+
+def form_candidates(networks: pd.DataFrame, cells: Iterable[Cell], out: Path) -> pd.DataFrame:
+    """The table `candidates`: what recurs among a task's solved networks whose form has no name.
+
+    Args:
+        networks: the task's `form_networks`; cells: its cells; out: the study's folder.
+    """
+    solved = networks[(networks["population"] == "trained") & networks["form"].notna()]
+    unnamed = solved[solved["form"].str.startswith(UNNAMED)]
+    task = None if unnamed.empty else tasks[str(unnamed["task"].iloc[0])]
+    if task is None or task.points:
+        return empty("candidates")
+    chosen = unnamed.iloc[evenly(len(unnamed))]
+    members = []
+    for cell in cells:
+        own = chosen[chosen["cell"] == cell.key]
+        if len(own):
+            ensemble = load_ensemble(cell.weights_file(out)).select(own["seed"].tolist())
+            members += list(zip(own["network"].tolist(), ensemble.networks(), strict=True))
+    return candidate_table(task, members, len(solved), unnamed=len(unnamed))
 
 
 def _form_error(task: Task, _: tuple[int, ...]) -> float:

@@ -23,6 +23,11 @@ from mathcircuits.reports.studies.circuitry import (
 )
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
+from mathcircuits.reports.studies.selecting.candidaterows import (
+    _ready,
+    candidate_table,
+    candidates_toml,
+)
 from mathcircuits.reports.studies.selecting.mechanisms import mechanism_table
 from mathcircuits.reports.studies.tables import Condition
 
@@ -448,7 +453,7 @@ def test_every_table_has_its_columns_and_kinds(orbits: Orbits) -> None:
         "circuits": made.circuit_table(condition),
         "superposition": made.superposition_table(condition),
         "census": made.census_table(condition, made.program_table(condition)),
-        "candidates": made.candidate_table(condition.task, [], 0),
+        "candidates": candidate_table(condition.task, [], 0),
         "regimens": regimentables.regimen_table(
             condition,
             made.network_table(condition, neurons, orbits),
@@ -554,29 +559,29 @@ def test_the_only_form_of_the_fewest_neurons_is_forced_unless_there_are_biases()
 def test_a_census_of_nothing_is_empty() -> None:
     condition = in_words(planted([1.0, float("nan")], reading({})))
     assert made.census_table(condition, made.program_table(condition)).empty
-    assert made.candidate_table(condition.task, [], 0).empty
-    assert made.candidates_toml(empty("candidates")) == ""
+    assert candidate_table(condition.task, [], 0).empty
+    assert candidates_toml(empty("candidates")) == ""
 
 
 def test_what_recurs_without_a_name_is_a_candidate() -> None:
     condition = minima(SLIDE, QUARTER, QUARTER, QUARTER)
     unnamed = made.unnamed_solutions(condition, made.program_table(condition))
     assert [name.rpartition("/")[2] for name, _ in unnamed] == ["1", "2", "3"]
-    table = made.candidate_table(condition.task, unnamed, solved=4)
+    table = candidate_table(condition.task, unnamed, solved=4)
     assert table[["circuit", "found", "n"]].values.tolist() == [["minimum", 3, 4]]
     assert table["error"].max() < 1e-12
-    text = made.candidates_toml(table)
+    text = candidates_toml(table)
     (entry,) = parse_circuits(text, "candidates.toml", circuits)
     assert entry.name == "minimum"
     # Two of the three alone are no recurrence.
-    assert made.candidate_table(condition.task, unnamed[:2], solved=4).empty
+    assert candidate_table(condition.task, unnamed[:2], solved=4).empty
     # One entry per name: the more frequent one.
-    assert made.candidates_toml(pd.concat([table.assign(found=2), table])) == text
+    assert candidates_toml(pd.concat([table.assign(found=2), table])) == text
 
 
 def test_an_entry_that_the_catalogue_would_refuse_is_not_offered() -> None:
     good = minima(SLIDE, QUARTER, QUARTER, QUARTER)
-    table = made.candidate_table(good.task, made.unnamed_solutions(good, made.program_table(good)), solved=4)
+    table = candidate_table(good.task, made.unnamed_solutions(good, made.program_table(good)), solved=4)
     assert table["entry"].notna().all()
-    assert made._ready(table["entry"][0].replace("0.75", "0.7512")) is None
-    assert made.candidates_toml(table.assign(entry=None)) == ""
+    assert _ready(table["entry"][0].replace("0.75", "0.7512")) is None
+    assert candidates_toml(table.assign(entry=None)) == ""

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from mathcircuits.detect import FileError, prevalence, tasks
+from mathcircuits.detect import FileError, Network, Task, prevalence, tasks
 from mathcircuits.reports import Study, StudyConfig, run_study
 from mathcircuits.reports.studies.circuitry import gauge_kinds, program_frame, read_circuitry
-from mathcircuits.reports.studies.factorial.forms import form_census
+from mathcircuits.reports.studies.factorial import forms as module
+from mathcircuits.reports.studies.factorial.forms import form_candidates, form_census
 from mathcircuits.reports.studies.manifest import claim
 
 CROSSED: dict[str, Any] = {
@@ -73,3 +74,27 @@ def test_nothing_is_written_that_was_not_read(forms: Study) -> None:
 def test_a_folder_of_forms_is_no_folder_of_everything(forms: Study) -> None:
     with pytest.raises(FileError, match="reads = 'forms' there, None here"):
         claim(forms.out, StudyConfig(**CROSSED))
+
+
+def test_networks_without_a_name_are_asked_for_what_recurs(
+    forms: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = forms.tables["networks"].copy()
+    networks["form"] = networks["form"].mask(networks["form"].notna(), "x1 - relu(x1 - x2)")
+    named = networks["population"].ne("trained") | networks["form"].isna() | (networks["seed"] % 2 == 0)
+    given = networks.assign(form=networks["form"].where(named, "unnamed: the kink from both sides"))
+    asked: list[Any] = []
+
+    def table(task: Task, members: list[tuple[str, Network]], solved: int, unnamed: int) -> str:
+        asked.append((task.name, members, solved, unnamed))
+        return "the table"
+
+    monkeypatch.setattr(module, "candidate_table", table)
+    assert form_candidates(given, forms.cells, forms.out) == "the table"
+    ((task, members, solved, unnamed),) = asked
+    expected = given["network"][~named].tolist()
+    assert (task, [name for name, _ in members], unnamed) == ("minimum", expected, len(expected))
+    assert solved == ((given["population"] == "trained") & given["form"].notna()).sum()
+    for name, network in members:
+        assert forms.networks(name)[name] == network
+    assert form_candidates(networks, forms.cells, forms.out).empty
