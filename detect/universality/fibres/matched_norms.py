@@ -52,6 +52,7 @@ def scale_of_norm(
     norm: float,
     *,
     bias: bool = False,
+    start: Fibre | None = None,
     **options: Any,
 ) -> MatchedScale:
     """The scale b at which the fibre's median path norm is the given one, such as the median of trained networks.
@@ -64,6 +65,7 @@ def scale_of_norm(
     Args:
         function, width, bias: as for `fibre`.
         norm: the path norm (`path_norm`, with `biases="penalised"` where there are any).
+        start: the fibre at the init's scale, where it is drawn already with the same options.
         options: those of `fibre`, `scale` apart.
 
     Raises:
@@ -79,7 +81,7 @@ def scale_of_norm(
         raise InputError(f"norm {norm!r}: give the median path norm of the networks, a number above 0")
     if "scale" in options:
         raise InputError("scale: it is what is looked for; leave it out")
-    drawn = fibre(function, width, bias=bias, **options)
+    drawn = fibre(function, width, bias=bias, **options) if start is None else start
     least, most = (math.log(drawn.init_scale * factor) for factor in _RANGE)
     tried: list[tuple[float, FibreShare]] = []
     while True:

@@ -15,9 +15,6 @@ from .matched_norms import scale_of_norm
 from .members import Fibre
 from .sampling import fibre
 
-#: The search for a scale draws fibres of a third of the particles: a median is known by fewer than a share.
-_SEARCH = 3
-
 
 @dataclass(frozen=True, eq=False)
 class FibreNull:
@@ -94,12 +91,11 @@ def fibre_null(
         if math.isnan(norm) or norm <= (1 + AT_LEAST_NORM) * _least(form, bias):
             return FibreNull((first,), "")
         near = scale_of_norm(
-            form, hidden[0], norm, bias=bias, threshold=threshold, particles=max(2, particles // _SEARCH)
+            form, hidden[0], norm, bias=bias, threshold=threshold, particles=particles, start=first
         )
-        second = fibre(form, hidden[0], bias=bias, threshold=threshold, particles=particles, scale=near.scale)
     except InputError as error:
         return FibreNull((), str(error))
-    return FibreNull((first, second), "")
+    return FibreNull((first, near.fibre), "")
 
 
 def _least(form: CanonicalForm, bias: bool) -> float:

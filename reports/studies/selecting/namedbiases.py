@@ -23,6 +23,7 @@ def predicted_form(task: Task, bias: str = LEAST_NORM) -> str | None:
             where networks of the task's smallest size compute it in one way only (`has_only_form`).
 
     Examples:
+        >>> from mathcircuits.detect import tasks
         >>> [predicted_form(tasks["minimum"], bias) for bias in (LEAST_NORM, SMALLEST_WIDTH)]
         ['1/2 (x1 + x2) - 1/2 |x1 - x2|', 'x1 - relu(x1 - x2)']
         >>> predicted_form(tasks["minimum-of-4"]) is None
@@ -42,9 +43,10 @@ def predicts_feature(label: Label, orbits: Orbits, *, oriented: bool = False) ->
         oriented: whether on these very inputs, in every mirror image of the network.
 
     Examples:
+        >>> from mathcircuits.detect import tasks
         >>> orbits = Orbits(tasks["minimum"])
-        >>> [predicts_feature((name, ("x1", "x2")), orbits) for name in ("positive-sum", "greaterness")]
-        [True, True]
+        >>> predicts_feature(("positive-sum", ("x1", "x2")), orbits)
+        True
         >>> predicts_feature(("positiveness", ("x1",)), orbits)
         False
     """

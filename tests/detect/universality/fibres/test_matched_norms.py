@@ -20,6 +20,8 @@ def test_it_is_where_the_fibre_has_that_norm() -> None:
     assert found.fibre.scale == found.scale
     assert found.norm == found.fibre.median_norm
     assert found.below.value == pytest.approx(0.5, abs=0.1)
+    # A fibre that is drawn already is the first one tried.
+    assert scale_of_norm(ABSOLUTE, 4, there.median_norm, start=there).fibre is there
 
 
 def test_the_next_scale_is_where_a_line_of_log_odds_is_zero() -> None:
