@@ -218,7 +218,7 @@ class Analysis:
 
         Examples:
             >>> analyse(Network([[[1.0]], [[1.0]]], [[-50.0], None])).silent
-            'no hidden neuron is ever active on [-1, 1], which nobody said is its domain: ...'
+            'no hidden neuron is ever active on [-1, 1], the default domain: ...'
         """
         X = self.domain.data if self.domain.data is not None else sobol_points(self.box, _LOG2_LOOK)
         acts = self.network.run(X)
@@ -236,7 +236,7 @@ class Analysis:
             what = "the outputs are constant"
         else:
             return ""
-        told = ", which nobody said is its domain" if self.domain.assumed else ""
+        told = ", the default domain" if self.domain.assumed else ""
         return (
             f"{what} on {self.domain.text}{told}: give the inputs that it was trained on "
             "(box= or inputs=; --box or --data on the command line)"

@@ -1,4 +1,4 @@
-"""Certificates: how far a network is from a specification, at most, anywhere on a box.
+"""Certificates: bounds on the distance of a network from a specification, anywhere on a box.
 
 The difference of two piecewise-linear functions is piecewise linear, so its largest absolute value over a box is
 reached at a vertex of its arrangement: the cells of both, cut unit by unit (docs/understand/certificates.md,

@@ -1,4 +1,4 @@
-"""How far a network that is evaluated in float32 or float64 may lie from the same network in real arithmetic.
+"""A bound on the difference between a network in float32 or float64 and the same network in real arithmetic.
 
 A certificate is for real arithmetic on the stored weights. Rounding adds to it: a dot product of n terms and a bias,
 summed in any order, with fused multiplications or without, errs by at most gamma_(n+1) = (n + 1) u / (1 - (n + 1) u)

@@ -1,4 +1,4 @@
-"""Only forms: is there more than one way to compute a task with its smallest number of neurons?
+"""Only forms: whether a task has more than one form with its smallest number of neurons.
 
 Where there is one, up to permutation, rescaling and the task's symmetries, its gauge is forced at that width: that all
 exact networks have it is arithmetic, and the question of its universality belongs to larger widths.

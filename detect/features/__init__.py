@@ -1,4 +1,4 @@
-"""The known words: formulas, the catalogue's features, tasks, symmetries."""
+"""Known functions: formulas, the catalogue's features, tasks, symmetries."""
 
 import lazy_loader as _lazy
 

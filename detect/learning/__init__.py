@@ -1,4 +1,4 @@
-"""Why a seed failed, whether its start foretold it, and when a feature appears."""
+"""Why a seed failed, whether its initial weights predict it, and when a feature appears."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""When a neuron of a failed network is to blame: the bars of the causes of failure, used by `failure_causes`."""
+"""The thresholds of the causes of failure, used by `failure_causes`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Success model: will a network learn its task? By initial weights, from networks whose training is known.
+"""Success model: predicts from initial weights whether a network will learn its task.
 
 What a network is told by is a list of inner products over the task's box, each computed on points that the task's
 symmetries map onto themselves: they cannot tell a network from one with its inputs exchanged in a way that leaves the

@@ -12,7 +12,7 @@ function. Principal and independent components have no sign, so each is matched 
 better one, in the test as in the null; non-negative components have one.
 
 A component is a statistic of the inputs' law as much as of the network: principal components of an even layer
-are features of the covariance. The null holds that law fixed; it does not tell whether the network uses the
+are features of the covariance. The null holds that law fixed; it does not test whether the network uses the
 component.
 """
 

@@ -2,7 +2,7 @@
 
 The rule is that of docs/understand/evidence.md, Directions.
 
-R^2 alone says nothing: at width 64 untrained networks reach 0.99 for almost everything. A feature is *readable*
+R^2 alone is not evidence: at width 64 untrained networks reach 0.99 for almost everything. A feature is *readable*
 where the held-out error is at most 1e-3 of its variance, at least one decade below the median untrained
 network's, and q <= 0.05 against untrained networks of the same shape.
 """

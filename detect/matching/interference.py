@@ -1,4 +1,4 @@
-"""Superposition: are there more readable features in a layer than it has neurons to hold them?
+"""Superposition: whether a layer has more readable features than neurons to hold them.
 
 Three neurons of a minimum network read six features: relu(x1), relu(-x1), relu(x1 - x2), x1, |x1| and
     min(x1, x2). That

@@ -1,4 +1,4 @@
-"""The kink criterion: do the matched kinks, and nothing else, make the network bend as it does?
+"""The kink criterion: whether the matched kinks alone explain where the network bends.
 
 In the last hidden layer, substituting one neuron recovers exactly r^2 and is no evidence. But linear paths may be
 carried by any pair of neurons; only the kinks identify the algorithm. So: keep the matched kinks as the catalogue has

@@ -52,7 +52,7 @@ def hook_names(blocks: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of an MLP: what a null of untrained networks has to know of it.
+    """The shape of an MLP, on which a null of untrained networks depends.
 
     Attributes:
         sizes: inputs, hidden widths, outputs.

@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 #: Points of a finite domain that are all visited, one evaluation of the network each: {0, 1}^20.
 MOST_POINTS = 2**20
-#: The domain where nobody says another: every input from -1 to 1.
+#: The default domain: every input from -1 to 1.
 DEFAULT: Pair = (-1.0, 1.0)
 #: A bound on the command line or in a file: NAME=LOW:HIGH, or LOW:HIGH for every input.
 _BOUND = re.compile(r"(?:(?P<name>.+)=)?(?P<low>[^:=]+):(?P<high>[^:=]+)")
@@ -33,7 +33,7 @@ class Domain:
         names: the inputs' names, `x1`, `x2`, ... unless told.
         points: [n, d], all points of a finite domain, on which errors are found by enumeration; None for a box.
         data: [n, d], samples that neurons are matched on in place of uniform points of the box; None for none.
-        assumed: whether nobody said the domain, so that it is the default.
+        assumed: whether the domain is the default, since none was given.
 
     Examples:
         >>> domain = Domain.of([(0, 10), (-1, 1)], 2, names=("price", "tax"))

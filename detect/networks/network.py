@@ -22,7 +22,7 @@ _POST = re.compile(r"blocks\.([0-9]+)\.mlp\.hook_post")
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """One hook's values, which know the inputs that they were recorded on; goes wherever an array goes.
+    """One hook's values, with the inputs that they were recorded on; usable as an array.
 
     Attributes:
         values: [n, units].

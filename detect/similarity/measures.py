@@ -130,7 +130,7 @@ class LiveUnits:
         live: indices of the units that are not constant.
         d: number of units, dead ones included.
         eps: relative rounding of the array as it was given (float32 activations are no better than that).
-        inputs_id: a hash of the inputs, or "" for a plain array, which does not know them.
+        inputs_id: a hash of the inputs, or "" for a plain array, which does not carry it.
     """
 
     values: Array
@@ -218,7 +218,7 @@ class Measure:
         return np.asarray(sign * np.asarray(value) >= sign * than - ROUNDING)
 
     def flags(self, x: Prepared, y: Prepared) -> tuple[str, ...]:
-        """What a reader has to know before taking the value at its word."""
+        """What limits the interpretation of the value."""
         found = [
             f"{side}: {note}"
             for side, part in (("X", x), ("Y", y))

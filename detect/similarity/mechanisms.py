@@ -1,4 +1,4 @@
-"""Do two one-hidden-layer ReLU networks use the same mechanism? Circuit similarity (docs/understand/similarity.md).
+"""Circuit similarity: whether two one-hidden-layer ReLU networks share a mechanism (docs/understand/similarity.md).
 
 A network is read as signed measures over functions, which permutation, positive rescaling, splitting and dead neurons
 do not change: an atom's mass is the standard deviation of what it adds to an output, its shape that function centred

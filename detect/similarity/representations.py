@@ -1,7 +1,7 @@
 """How alike two layers are as representations: subspace-level measures with one signature and one record.
 
 Every function takes `X [n, d_x]` and `Y [n, d_y]`, activations of two layers on *the same* n inputs (rows),
-and returns a `Similarity`. Layers that know their inputs (`acts.at(hook)`) are checked to be of the same ones;
+and returns a `Similarity`. Layers that carry their inputs (`acts.at(hook)`) are checked to be of the same ones;
 of plain arrays only the number of rows can be. `measures.py` holds what the measures share: that check, the
 policy for dead units and for data that leave a measure undefined, the flag for too few rows, and the nulls
 (`null="rows"`, or pairs of untrained activations).

@@ -1,4 +1,4 @@
-"""Chance: tails, many tests at once, verdicts, resampling, the cache of nulls."""
+"""Statistics: tails, many tests at once, verdicts, resampling, the cache of nulls."""
 
 import lazy_loader as _lazy
 

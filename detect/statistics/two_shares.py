@@ -1,4 +1,4 @@
-"""Two shares beside each other: is the first larger, and are they equivalent within a margin?"""
+"""Comparison of two shares: whether the first is larger, and whether they are equivalent within a margin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How widespread is a feature, a circuit, a mechanism? Prevalence and verdicts.
+"""Prevalence and verdicts: how common a feature, a circuit or a mechanism is among networks.
 
 Everything here works on plain counts and tables. Only networks that solve their task count
 (docs/understand/evidence.md, Criteria); the caller decides which ones do.

@@ -1,4 +1,4 @@
-"""The bars on the rungs of the ladder, and how a kink of a task is felt."""
+"""The thresholds of the rungs of the ladder, and of the effect of a task's kink."""
 
 from __future__ import annotations
 

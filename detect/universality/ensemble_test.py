@@ -1,4 +1,4 @@
-"""The ensemble test: is a feature in more of the seeds than chance would put there?
+"""The ensemble test: do more seeds hold a feature than expected by chance?
 
 One neuron's evidence is bounded by geometry: with two inputs and no bias eight directions share a circle, and
 a neuron one degree off is no evidence for anybody. Over seeds there is: the number of networks with a *used*

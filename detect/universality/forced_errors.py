@@ -1,4 +1,4 @@
-"""Up to which certified error must a network hold what its task's function forces?
+"""The certified error up to which a network must hold what its task's function forces.
 
 The theorems on kinks are about networks that equal their task. These functions say from which error on they hold for
 networks that are only close to it: |f - g| <= e anywhere on the box, as a certificate's `upper` proves

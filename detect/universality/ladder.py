@@ -1,4 +1,4 @@
-"""The ladder: function, subspace, units, features, circuit. At which rung do two groups of networks part?
+"""The ladder: function, subspace, units, features, circuit. The rung at which two groups of networks differ.
 
 Each rung compares the networks of two conditions (two tasks, two widths, or the seeds of one condition) pair by pair
 and sorts every pair into the same, different, vacuous and in between (`rungs.py`). A rung's verdict is what holds for

@@ -1,4 +1,4 @@
-"""Populations: the networks of one condition that solved their task, and those that learned nothing beside them."""
+"""Populations: the networks of one condition that solved their task, with untrained ones for comparison."""
 
 from __future__ import annotations
 

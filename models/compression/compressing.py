@@ -1,4 +1,4 @@
-"""Compression: the smallest network that computes the same, from any network whatever trained it.
+"""Compression: from any network, the smallest one found that computes the same function.
 
 Neurons that others of their layer already hold go first, by linear algebra (`redundancy`). Then neurons are
 eliminated one at a time, the others making up for them (`elimination`); what is left is fitted to the last

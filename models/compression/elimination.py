@@ -1,4 +1,4 @@
-"""Elimination: hidden neurons are deleted one at a time, the others make up for them, until nothing can go.
+"""Elimination: hidden neurons are deleted one at a time and the others compensate, until none can be deleted.
 
 The order and the first compensation are second-order (Optimal Brain Surgeon, Hassibi and Stork 1993, for the group of
 a neuron's outgoing weights w_S): with the Gauss-Newton Hessian H = J J'/N + epsilon mean(diag) 1 of the mean squared

@@ -1,4 +1,4 @@
-"""Networks to and from files, recognised by what is in them and not by what they are called."""
+"""Networks to and from files, which are recognised by content and not by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shares of a fibre, with intervals that know how much its dependent particles say."""
+"""Shares of a fibre, with intervals adjusted for the dependence of its particles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other people's nn.Modules, read without touching them."""
+"""nn.Modules of other programs, read without changing them."""
 
 from __future__ import annotations
 

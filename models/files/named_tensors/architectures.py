@@ -1,4 +1,4 @@
-"""Architectures that are no MLP, told by their tensors' names and shapes: refused by what they are."""
+"""Architectures that are not MLPs, recognised by their tensors' names and shapes, and refused by name."""
 
 from __future__ import annotations
 

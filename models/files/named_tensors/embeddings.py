@@ -35,7 +35,7 @@ def _is_table(layer: Layer) -> bool:
 
 
 def refuse_tables(layers: Sequence[Layer]) -> None:
-    """Refuse embedding tables that nobody said to be first layers of one-hot inputs.
+    """Refuse embedding tables that are not declared as first layers of one-hot inputs.
 
     Raises:
         Unreadable: with the argument that says so.

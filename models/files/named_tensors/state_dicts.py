@@ -1,4 +1,4 @@
-"""Checkpoints of other people: from named tensors, and what is said beside them, to one network."""
+"""Checkpoints of other programs: one network from named tensors and the configuration beside them."""
 
 from __future__ import annotations
 
