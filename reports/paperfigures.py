@@ -297,7 +297,7 @@ def _benchmark(folder: Path, *, panel: str) -> Drawn:
         raise FileError(folder, "holds no benchmark (there is no table.csv)", remedy)
     table = pd.read_csv(file)
     if not {"part", "measure", "value", "level", "noise"} <= set(table.columns):
-        raise FileError(file, "is no table of the benchmark `detection`", "name the folder of one")
+        raise FileError(file, "is not a table of the benchmark `detection`", "name the folder of one")
     if panel == "calibration":
         figure, (ax,) = blank(4.6, 3.8)
         with mpl.rc_context(STYLE):

@@ -457,7 +457,7 @@ def _formula(item: Any) -> Formula:
     if hasattr(item, "free_symbols"):
         return Formula.from_sympy(item)
     raise InputError(
-        f"a {type(item).__name__} is no specification: give a task, a formula text, a sympy expression or a "
+        f"a {type(item).__name__} is not a specification: give a task, a formula text, a sympy expression or a "
         "network"
     )
 

@@ -54,7 +54,7 @@ class Catalogue(Registry[Feature]):
 
     def _insert(self, feature: Feature) -> None:
         if not isinstance(feature, Feature):
-            raise InputError(f"a {type(feature).__name__} is no Feature: give Features, or a Catalogue")
+            raise InputError(f"a {type(feature).__name__} is not a Feature: give Features, or a Catalogue")
         for key in (feature.id, feature.name, *feature.aliases):
             other = self._names.get(fold_name(key))
             if other is not None:

@@ -71,7 +71,7 @@ class Feature:
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise InputError(f"id {self.id!r}: write family/short-name in small letters, digits and hyphens")
         if not isinstance(self.formula, Formula):
-            raise InputError(f"formula {self.formula!r} is no Formula: make one with Formula(text)")
+            raise InputError(f"formula {self.formula!r} is not a Formula: make one with Formula(text)")
         expected = tuple(f"x{k + 1}" for k in range(len(self.formula.variables)))
         if self.formula.variables != expected or self.arity != len(expected):
             raise InputError(

@@ -76,7 +76,7 @@ def print_sympy(expression: Any) -> str:
         expression = sp.sympify(expression)
     if not isinstance(expression, sp.Expr):
         raise InputError(
-            f"a {type(expression).__name__} is no sympy expression: give one, or a formula's text"
+            f"a {type(expression).__name__} is not a sympy expression: give one, or a formula's text"
         )
     return str(Printer().doprint(expression))
 

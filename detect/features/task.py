@@ -323,7 +323,7 @@ class Tasks(Registry[Task]):
             InputError: where its name or an alias is taken, or it is no Task.
         """
         if not isinstance(task, Task):
-            raise InputError(f"a {type(task).__name__} is no Task: make one with Task(...) or `register`")
+            raise InputError(f"a {type(task).__name__} is not a Task: make one with Task(...) or `register`")
         tasks = self._held()
         others = [other for other in tasks.values() if not (replace and other.name == task.name)]
         taken = {fold_name(key): other.name for other in others for key in (other.name, *other.aliases)}

@@ -102,7 +102,7 @@ class Layer:
         if self.probes.features:
             return (f"{self.title}: features {', '.join(left_out)} (too many arguments)",) if left_out else ()
         if self.block == 0:
-            return (f"{self.title}: features that are no ReLU of one to three inputs ({size})",)
+            return (f"{self.title}: features that are not ReLU of one to three inputs ({size})",)
         return (
             f"{self.title}: features of the inputs, and mixtures ({size}; deep=True compares with those that have "
             f"at most {DEEP_CHOICES} choices of arguments)",

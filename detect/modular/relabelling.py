@@ -35,7 +35,7 @@ def relabelled(frequencies: Iterable[int], unit: int, p: int) -> tuple[int, ...]
     """
     check_modulus(p)
     if unit % p == 0:
-        raise InputError(f"{unit} is no unit modulo {p}: give a number that {p} does not divide")
+        raise InputError(f"{unit} is not a unit modulo {p}: give a number that {p} does not divide")
     inverse = pow(int(unit), -1, p)
     return tuple(sorted({min(k * inverse % p, -k * inverse % p) for k in frequencies}))
 

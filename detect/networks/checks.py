@@ -37,7 +37,7 @@ def training_steps(steps: Iterable[int]) -> list[int]:
     """The steps of checkpoints, as plain integers.
 
     Raises:
-        InputError: where there are none, they do not increase, or are no whole numbers.
+        InputError: where there are none, they do not increase, or are not whole numbers.
 
     Examples:
         >>> training_steps(range(0, 30, 10))

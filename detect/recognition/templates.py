@@ -398,7 +398,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
         known: circuits that a `[[gauge]]` may name besides the text's own.
 
     Raises:
-        FileError: where the text is no TOML or an entry is wrong; it names the source and the line.
+        FileError: where the text is not TOML or an entry is wrong; it names the source and the line.
 
     Examples:
         >>> toml = '[[circuit]]\\nname = "double"\\nformula = "2 * x1"\\nweights = [[[1], [-1]], [[2, -2]]]\\n'
@@ -408,7 +408,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FileError(source, f"is no TOML ({error})", "mend it there") from None
+        raise FileError(source, f"is not TOML ({error})", "mend it there") from None
     unknown = [key for key in data if key not in ("circuit", "gauge")]
     if unknown or not data:
         problem = f"unknown table {unknown[0]!r}" if unknown else "holds no [[circuit]] table"
@@ -418,7 +418,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
     for kind in ("circuit", "gauge"):
         entries = data.get(kind, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise FileError(source, f"{kind!r} is no array of tables", f"write [[{kind}]] tables")
+            raise FileError(source, f"{kind!r} is not an array of tables", f"write [[{kind}]] tables")
         header = f"[[{kind}]]"
         lines = [k for k, line in enumerate(text.splitlines(), 1) if line.strip().startswith(header)]
         for k, entry in enumerate(entries):
@@ -564,7 +564,7 @@ def _flag(entry: Mapping[str, Any], key: str) -> bool:
 def _texts(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = entry.get(key, ())
     if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-        raise InputError(f'{key!r} is no list of texts: write {key} = ["..."]')
+        raise InputError(f'{key!r} is not a list of texts: write {key} = ["..."]')
     return tuple(value)
 
 

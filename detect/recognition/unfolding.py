@@ -113,7 +113,7 @@ def unfold(
     bounds = as_box(box, net.inputs)
     if not is_piecewise_linear(net) or any(name not in ("relu", "identity") for name in net.activations):
         names = ", ".join(sorted(set(net.activations) - {"relu", "identity"}))
-        return _none(f"its layers of {names} are no sums of the catalogue's ReLU features")
+        return _none(f"its layers of {names} are not sums of the catalogue's ReLU features")
     entries = circuits if catalogue is None else catalogue
     reasons, refused = [], None
     for build in (_from_templates, _from_normal_form):
@@ -124,7 +124,7 @@ def unfold(
         neurons = neuron_features(made, box=bounds)
         mixed = [label for layer in neurons for label, feature in layer if feature is None]
         if mixed:
-            reasons.append(f"the {_METHODS[build.__name__]} has {mixed[0]}, which is no single feature")
+            reasons.append(f"the {_METHODS[build.__name__]} has {mixed[0]}, which is not a single feature")
             continue
         proof = certify(net, made, box=bounds)
         if proof.upper <= tolerance:

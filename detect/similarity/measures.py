@@ -300,7 +300,7 @@ def null_values(
             first, second = pair
         except (TypeError, ValueError):
             raise InputError(
-                f"null[{number}] is no pair: give (X0 [n, d_x], Y0 [n, d_y]) for each draw"
+                f"null[{number}] is not a pair: give (X0 [n, d_x], Y0 [n, d_y]) for each draw"
             ) from None
         x0, y0 = measure.ready(first, f"null[{number}][0]"), measure.ready(second, f"null[{number}][1]")
         check_same_inputs(

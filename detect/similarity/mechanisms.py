@@ -436,7 +436,7 @@ def _symmetry(symmetry: Symmetry | npt.ArrayLike, box: Box, number: int) -> Arra
         or not np.array_equal(matrix @ matrix.T, np.eye(d))
     ):
         raise InputError(
-            f"symmetries[{number}] is no signed permutation: give a [{d}, {d}] matrix of 0, 1, -1"
+            f"symmetries[{number}] is not a signed permutation: give a [{d}, {d}] matrix of 0, 1, -1"
         )
     low, high = np.array(box).T
     corners = np.stack([matrix @ low, matrix @ high])

@@ -193,7 +193,7 @@ def _numbered(tensors: Mapping[str, Any], stack: str) -> list[str]:
 def _array(tensors: Mapping[str, Any], name: str, axes: int) -> npt.NDArray[np.float64]:
     tensor = tensors.get(name)
     if not isinstance(tensor, torch.Tensor) or tensor.ndim != axes:
-        raise Unreadable(f"holds {name}, which is no linear layer's", "save the MLP alone")
+        raise Unreadable(f"holds {name}, which is not a linear layer's", "save the MLP alone")
     return as_array(tensor, name)
 
 

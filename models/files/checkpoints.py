@@ -161,7 +161,7 @@ def save(net: MLP | Network | HasNetwork, path: str | os.PathLike[str]) -> Path:
     """
     if not isinstance(net, HasNetwork):
         raise InputError(
-            f"a {type(net).__name__} is no network: load(...) it first, and save what that returns"
+            f"a {type(net).__name__} is not a network: load(...) it first, and save what that returns"
         )
     target = Path(path)
     ending = target.suffix.lower()
@@ -320,7 +320,7 @@ def _read_file(path: Path, asked: Asked) -> Reading:
         if path.is_dir():
             raise FileError(path, "is a folder", "give the path of a file")
         if path.exists() and not path.is_file():
-            raise FileError(path, "is no regular file", "give the path of a file")
+            raise FileError(path, "is not a regular file", "give the path of a file")
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise FileError(
@@ -398,13 +398,15 @@ def _read_npz(data: bytes, path: Path, asked: Asked) -> Reading:
                 array = file[name]
                 if not isinstance(array, np.ndarray):
                     raise Unreadable(
-                        f"holds {name!r}, which is no array", "save arrays alone with numpy.savez"
+                        f"holds {name!r}, which is not an array", "save arrays alone with numpy.savez"
                     )
                 arrays[name] = array
     except Unreadable:
         raise
     except Exception as error:  # numpy's parser of headers lets tokenize's and ast's errors through
-        raise Unreadable(f"holds what is no plain array ({first_line(error)})", "save arrays alone") from None
+        raise Unreadable(
+            f"holds what is not a plain array ({first_line(error)})", "save arrays alone"
+        ) from None
     config = arrays.pop(CONFIG_KEY, None)
     if config is not None:
         asked.refuse_part("a file of mathcircuits")
@@ -492,7 +494,7 @@ def _read_run(path: Path, seed: int) -> Reading:
                 biases = [None if b is None else b[:o] for b, o in zip(biases, ends[1:], strict=True)]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise FileError(
-            path, f"is no file of a study's networks ({first_line(error)})", "leave out seed="
+            path, f"is not a file of a study's networks ({first_line(error)})", "leave out seed="
         ) from None
     if k < 0:
         raise FileError(path, f"holds no network of seed {seed}", f"its seeds are {_span(seeds)}")

@@ -123,20 +123,20 @@ class _Numbers:
             line = self._lines[self._at]
             self._at += 1
             if not _NUMBERS.fullmatch(line):
-                raise Unreadable(f"is damaged: {what} are no numbers", _REMEDY)
+                raise Unreadable(f"is damaged: {what} are not numbers", _REMEDY)
             found += [part for part in line.replace(b",", b" ").split() if part]
         if len(found) != count:
             raise Unreadable(f"is damaged: {what} are {len(found)} numbers, expected {count}", _REMEDY)
         try:
             return np.array([float(part) for part in found])
         except ValueError:
-            raise Unreadable(f"is damaged: {what} are no numbers", _REMEDY) from None
+            raise Unreadable(f"is damaged: {what} are not numbers", _REMEDY) from None
 
     def whole(self, count: int, what: str) -> list[int]:
         """So many whole numbers."""
         values = self.take(count, what)
         if (values != np.floor(values)).any() or (values < 0).any() or (values > MAX_VALUES).any():
-            raise Unreadable(f"is damaged: {what} are no whole numbers", _REMEDY)
+            raise Unreadable(f"is damaged: {what} are not whole numbers", _REMEDY)
         return [int(value) for value in values]
 
     def finish(self) -> None:

@@ -65,14 +65,14 @@ def read_onnx_file(data: bytes, folder: Path, asked: Asked) -> Reading:
     except (
         Exception
     ) as error:  # ValidationError, OSError, ValueError, ... of a library that reads hostile bytes
-        raise Unreadable(f"is no valid ONNX file ({first_line(error)})", DAMAGED) from None
+        raise Unreadable(f"is not a valid ONNX file ({first_line(error)})", DAMAGED) from None
     try:
         with np.errstate(all="ignore"):  # what overflows or is NaN is refused by Network, by name
             return _Graph(model, asked).reading()
     except InputError:
         raise
     except Exception as error:  # fields of another type than ONNX's own, as hostile bytes have them
-        raise Unreadable(f"is no valid ONNX file ({first_line(error)})", DAMAGED) from None
+        raise Unreadable(f"is not a valid ONNX file ({first_line(error)})", DAMAGED) from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

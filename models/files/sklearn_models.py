@@ -264,12 +264,12 @@ def _probed(transform: Any, inputs: int, label: str, remedy: str) -> tuple[Array
     except (
         Exception
     ) as error:  # a table of categories, an inverse that does not exist, the user's own function
-        raise Unreadable(f"{label} is no affine map of numbers ({first_line(error)})", remedy) from None
+        raise Unreadable(f"{label} is not an affine map of numbers ({first_line(error)})", remedy) from None
     expected = trials @ matrix.T + origin
     # The size of the sum's terms is what rounding is relative to.
     size = 1.0 + np.abs(trials) @ np.abs(matrix.T) + np.abs(origin)
     if found.shape != expected.shape or not (np.abs(found - expected) <= _AFFINE_TOLERANCE * size).all():
-        raise Unreadable(f"{label} is no affine map, so it cannot be folded into the weights", remedy)
+        raise Unreadable(f"{label} is not an affine map, so it cannot be folded into the weights", remedy)
     return matrix, origin[0]
 
 

@@ -41,7 +41,7 @@ def read_skops_file(data: bytes) -> Reading:
     except Unreadable:
         raise
     except Exception as error:  # a library that reads hostile bytes
-        raise Unreadable(f"is no valid skops file ({first_line(error)})", "save it again") from None
+        raise Unreadable(f"is not a valid skops file ({first_line(error)})", "save it again") from None
     if not is_sklearn(model):
         raise Unreadable(
             f"is a skops file with a {type(model).__name__}", "save the fitted scikit-learn model itself"

@@ -360,7 +360,7 @@ def as_regimen(given: Regimen | str | Mapping[str, Any], **changes: Any) -> Regi
     else:
         known = ", ".join(PRESETS)
         raise InputError(
-            f"a {type(given).__name__} is no regimen: give a Regimen, a mapping, or one of {known}"
+            f"a {type(given).__name__} is not a regimen: give a Regimen, a mapping, or one of {known}"
         )
     if not fields:
         return base

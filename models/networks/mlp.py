@@ -91,7 +91,7 @@ class MLP(HookedRootModule):
         super().__init__()
         if not isinstance(config, MLPConfig):
             raise InputError(
-                f"a {type(config).__name__} is no configuration: give MLPConfig(sizes=(2, 3, 1))"
+                f"a {type(config).__name__} is not a configuration: give MLPConfig(sizes=(2, 3, 1))"
             )
         self.cfg, self.about = config, About()
         sizes, biases = config.sizes, config.biases

@@ -65,7 +65,7 @@ def inspect_file(
         tolerance: the largest error of a formula, as a share of the output's range; None for 0.005.
 
     Raises:
-        FileError: where the file holds no network, the inputs are no numbers, or the page cannot be written.
+        FileError: where the file holds no network, the inputs are not numbers, or the page cannot be written.
         InputError: for a box or inputs that do not fit the network, or a network's name without a study.
         UnknownTask: for a task that is not registered.
         UnknownNameError: for a network that the study does not have, or an unknown null.

@@ -62,11 +62,11 @@ def write_report(out: str | os.PathLike[str]) -> Path:
         >>> write_report("no-such-folder")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.FileError: no-such-folder: is no folder; make a study there with ...
+        mathcircuits.detect.errors.FileError: no-such-folder: is not a folder; make a study there with ...
     """
     folder = Path(out)
     if not folder.is_dir():
-        raise FileError(out, "is no folder", f"make a study there with `mathcircuits study --out {out}`")
+        raise FileError(out, "is not a folder", f"make a study there with `mathcircuits study --out {out}`")
     study = Study.load(folder)
     study.tables.narrow("directions", DIRECTIONS, [("population", "!=", "untrained")])
     # A crossing of factors has thousands of conditions, whose features were not read.

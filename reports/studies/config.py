@@ -146,14 +146,14 @@ class StudyConfig(BaseModel):
         """The configuration in a TOML file.
 
         Raises:
-            FileError: where the file cannot be read, is no TOML, or holds a wrong key or value.
+            FileError: where the file cannot be read, is not TOML, or holds a wrong key or value.
         """
         try:
             fields = tomllib.loads(Path(path).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise FileError(path, f"cannot be read ({_reason(error)})", "give a UTF-8 TOML file") from None
         except tomllib.TOMLDecodeError as error:
-            raise FileError(path, f"is no TOML ({error})", "mend it there") from None
+            raise FileError(path, f"is not TOML ({error})", "mend it there") from None
         try:
             return cls(**fields)
         except MathCircuitsError as error:
@@ -524,7 +524,7 @@ def _check_regimens(given: Any, where: str) -> tuple[RegimenLike, ...]:
     for regimen in _listed(given, where, '["osier", "adam"]'):
         if not isinstance(regimen, str | Mapping):
             raise InputError(
-                f"{where}: {regimen!r} is no regimen: give a preset's name or a table of its fields"
+                f"{where}: {regimen!r} is not a regimen: give a preset's name or a table of its fields"
             )
         name = as_regimen(regimen).name
         if "/" in name:

@@ -141,7 +141,7 @@ class Factors(BaseModel):
                 regimen = as_regimen(base, **{**fields, "name": title})
             except MathCircuitsError as error:
                 raise InputError(
-                    f"factors: {title} is no regimen ({str(error).removeprefix('regimen: ')}): leave one of "
+                    f"factors: {title} is not a regimen ({str(error).removeprefix('regimen: ')}): leave one of "
                     "the levels out, or give them their own study"
                 ) from None
             idle = _without_effect(regimen)
@@ -247,7 +247,7 @@ def _checked(name: str, given: Any) -> tuple[FactorLevel, ...]:
             _check_known(name, [name], known, factor=True)
         else:
             raise InputError(
-                f"factors.{name}: {level!r} is no level: give a value of the field, or a table of fields with a "
+                f"factors.{name}: {level!r} is not a level: give a value of the field, or a table of fields with a "
                 "`level` that names it"
             )
     texts = [level_text(level) for level in levels]

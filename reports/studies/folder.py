@@ -184,7 +184,7 @@ class StudyTables(Mapping[str, "pd.DataFrame"]):
             except (OSError, ValueError) as error:
                 raise FileError(
                     path,
-                    f"is no Parquet file ({str(error).splitlines()[0]})",
+                    f"is not a Parquet file ({str(error).splitlines()[0]})",
                     "run the study again: its networks are kept",
                 ) from None
         return self._read[name]

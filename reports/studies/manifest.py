@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     manifest = read_json(path)
     if manifest.get("format") != _FORMAT:
-        raise FileError(path, f"is no manifest of a study (format {_FORMAT})", "give another folder")
+        raise FileError(path, f"is not a manifest of a study (format {_FORMAT})", "give another folder")
     return manifest
 
 

@@ -331,7 +331,7 @@ def scheduler_address(given: str) -> str:
         except (OSError, ValueError, TypeError, KeyError):
             raise FileError(
                 given,
-                "is no scheduler file",
+                "is not a scheduler file",
                 "give the one that `dask scheduler --scheduler-file FILE` has written",
             ) from None
     address = address if "://" in str(address) else f"tcp://{address}"

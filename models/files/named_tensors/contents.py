@@ -72,7 +72,7 @@ def contents_of(content: object, *, ordered: bool = True) -> Contents:
     if isinstance(content, torch.nn.Module):
         raise Unreadable("is a whole pickled module", SAVE_STATE)
     if not isinstance(content, Mapping) and not _is_list_of_mappings(content):
-        raise Unreadable(f"is no state dict but a {type(content).__name__}", SAVE_STATE)
+        raise Unreadable(f"is not a state dict but a {type(content).__name__}", SAVE_STATE)
     tensors: dict[str, Any] = {}
     said: dict[str, Any] = {}
     for name, value in _leaves(content, "", 0):

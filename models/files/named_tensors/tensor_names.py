@@ -93,7 +93,9 @@ def layers_of(arrays: Mapping[str, Array]) -> list[Layer]:
     for place, (name, array) in enumerate(arrays.items()):
         parsed = role_of(name)
         if parsed is None:
-            raise Unreadable(f"{name} of shape {array.shape} is no linear layer's weight or bias", _MLP_ONLY)
+            raise Unreadable(
+                f"{name} of shape {array.shape} is not a linear layer's weight or bias", _MLP_ONLY
+            )
         layer, is_weight, in_out = parsed
         if layer in (weights if is_weight else biases):
             raise Unreadable(f"{name} is the second weight or bias of one layer", _MLP_ONLY)

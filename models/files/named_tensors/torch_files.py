@@ -68,7 +68,7 @@ def torch_contents(data: bytes) -> Contents:
     except Exception as error:  # the restricted unpickler meets hostile bytes: any exception means "refused"
         reason = _reason(error)
         raise Unreadable(
-            f"is no state dict (torch refuses it with weights_only=True: {reason})", SAVE_STATE
+            f"is not a state dict (torch refuses it with weights_only=True: {reason})", SAVE_STATE
         ) from None
     return contents_of(content)
 

@@ -120,7 +120,7 @@ class GraphWalk:
         unknown = [name for name in node.input if name and name not in self._values]
         if unknown:
             raise Unreadable(
-                f"{label} reads {unknown[0]!r}, which is no node's main output", "export the MLP alone"
+                f"{label} reads {unknown[0]!r}, which is not a node's main output", "export the MLP alone"
             )
         args: list[Given] = [self._values[name] if name else None for name in node.input]
         tensors = [arg for arg in args if isinstance(arg, Tensor)]
@@ -492,7 +492,7 @@ class GraphWalk:
         tensor, chosen = args[0], args[1]
         if not isinstance(tensor, Tensor) or not isinstance(chosen, np.ndarray):
             raise Unreadable(
-                f"{label} looks up what it computes: an embedding, whose inputs are no numbers",
+                f"{label} looks up what it computes: an embedding, whose inputs are not numbers",
                 "export the MLP behind it alone",
             )
         axis = tensor.axis(int(attributes.get("axis", 0)), label)

@@ -26,13 +26,13 @@ _KINDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization", "GroupNormalization",
          "InstanceNormalization", "MeanVarianceNormalization", "LpNormalization", "SkipLayerNormalization"),
-        ("a normalisation by the statistics of each sample, which is no function of single units",
+        ("a normalisation by the statistics of each sample, which is not a function of single units",
          "export a network without it, or with batch normalisation"),
     ),
     **dict.fromkeys(
         ("QuantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul", "QGemm", "QLinearAdd",
          "ConvInteger", "QLinearConv", "DynamicQuantizeMatMul", "MatMulNBits", "QLinearSigmoid"),
-        ("quantised: it rounds what is computed, so that the network is no MLP of exact numbers", _FLOATS),
+        ("quantised: it rounds what is computed, so that the network is not an MLP of exact numbers", _FLOATS),
     ),
     **dict.fromkeys(
         ("TreeEnsemble", "TreeEnsembleRegressor", "TreeEnsembleClassifier"), ("an ensemble of decision trees", _ALONE)

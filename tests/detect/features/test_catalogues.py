@@ -334,8 +334,8 @@ def test_union() -> None:
         ([of("mine/greaterness")], "the name 'greaterness' is taken by 'order/greaterness'"),
         ([of("mine/f", aliases=("Positive Sum",))], "the name 'Positive Sum' is taken by 'sum/positive-sum'"),
         ([of("mine/f"), of("other/f")], "feature 'other/f': the name 'f' is taken by 'mine/f'"),
-        (["greaterness"], "a str is no Feature: give Features, or a Catalogue"),
-        ({"f": of("mine/f")}, "a str is no Feature"),
+        (["greaterness"], "a str is not a Feature: give Features, or a Catalogue"),
+        ({"f": of("mine/f")}, "a str is not a Feature"),
     ],
 )  # fmt: skip
 def test_a_clash_is_refused(other: Any, problem: str) -> None:

@@ -155,10 +155,10 @@ def test_inline_tables_have_lines_too(tmp_path: Path) -> None:
         ("feature = [5]", "line 1: feature 1: is a int, not a table"),
         ("[[features]]\nid = 'mine/a'", "unknown table or key 'features': did you mean 'feature'?"),
         ("version = 1\n" + CUBE, "unknown table or key 'version'"),
-        ("[[feature]]\nid = ", "is no TOML ("),
-        (CUBE + "id = 'mine/again'\n", "is no TOML ("),
+        ("[[feature]]\nid = ", "is not TOML ("),
+        (CUBE + "id = 'mine/again'\n", "is not TOML ("),
         (CUBE + "tags = [\n'a' 'b']\n", "(at line 6, column"),
-        ("a = " + "[" * 9999, "is no TOML"),
+        ("a = " + "[" * 9999, "is not TOML"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, problem: str) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot be read"):
         Catalogue.load(tmp_path)
     (tmp_path / "latin.toml").write_bytes("# \N{LATIN SMALL LETTER E WITH ACUTE}".encode("latin-1"))
-    with pytest.raises(FileError, match=r"latin\.toml: is no UTF-8"):
+    with pytest.raises(FileError, match=r"latin\.toml: is not UTF-8"):
         Catalogue.load(tmp_path / "latin.toml")
 
 

@@ -72,7 +72,7 @@ def test_values_are_nobody_elses_memory() -> None:
         ({"id": "cube"}, "id 'cube': write family/short-name in small letters, digits and hyphens"),
         ({"id": "Mine/Cube"}, "id 'Mine/Cube'"),
         ({"id": None}, "id None"),
-        ({"formula": "x1**3"}, "formula 'x1**3' is no Formula: make one with Formula(text)"),
+        ({"formula": "x1**3"}, "formula 'x1**3' is not a Formula: make one with Formula(text)"),
         ({"arity": 2}, "formula 'x1**3' with arity 2: number its arguments x1, x2, ... without a gap"),
         ({"formula": Formula("x2"), "arity": 2}, "without a gap"),
         ({"formula": Formula("v1")}, "without a gap"),

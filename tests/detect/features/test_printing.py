@@ -156,10 +156,10 @@ def test_from_sympy(expression: Any, text: str) -> None:
         (sympy.oo, "name 'oo' is not in the grammar"),
         (sympy.I * x1, "name 'I' is not in the grammar"),
         (x1**x2, "powers must be whole numbers from 0 to 64"),
-        (x1 > 0, "a StrictGreaterThan is no sympy expression: give one, or a formula's text"),
-        ("x1", "a str is no sympy expression"),
-        (True, "a bool is no sympy expression"),
-        (None, "a NoneType is no sympy expression"),
+        (x1 > 0, "a StrictGreaterThan is not a sympy expression: give one, or a formula's text"),
+        ("x1", "a str is not a sympy expression"),
+        (True, "a bool is not a sympy expression"),
+        (None, "a NoneType is not a sympy expression"),
     ],
 )
 def test_another_expression_is_refused(expression: Any, problem: str) -> None:

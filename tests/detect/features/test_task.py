@@ -371,7 +371,7 @@ def test_the_decorator_refuses() -> None:
             InputError, match=r"is taken by 'minimum.*'; choose another, or pass replace=True"
         ):
             mine.register(name, arity=1)(lambda X: X[:, 0])
-    with pytest.raises(InputError, match="a str is no Task"):
+    with pytest.raises(InputError, match="a str is not a Task"):
         mine.add("minimum")  # type: ignore[arg-type]
     assert dict(mine) == dict(tasks)
 

@@ -81,7 +81,7 @@ def test_what_is_not_compared_is_said_by_name() -> None:
     shape = (40, 12, 12, 3)
     network = Network([rng.normal(size=(b, a)) for a, b in itertools.pairwise(shape)])
     said = "\n".join(analyse(network).skipped)
-    assert "layer 0: features that are no ReLU of one to three inputs (40 inputs, more than 8)" in said
+    assert "layer 0: features that are not ReLU of one to three inputs (40 inputs, more than 8)" in said
     assert "layer 1: features of the inputs, and mixtures (40 inputs, more than 8; deep=True" in said
     assert "layer 0: directions (40 inputs, more than 8; deep=True reads them)" in said
     assert "circuits, formula and certificate" in said

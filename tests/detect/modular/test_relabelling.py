@@ -40,7 +40,7 @@ def test_all_frequencies_are_one_orbit(p: int) -> None:
     for k in every:
         assert {relabelled([k], unit, p)[0] for unit in range(1, p)} == every
         assert orbit_of([k], p) == (1,)
-    with pytest.raises(InputError, match=f"{p} is no unit modulo {p}"):
+    with pytest.raises(InputError, match=f"{p} is not a unit modulo {p}"):
         relabelled([1], p, p)
 
 

@@ -174,13 +174,13 @@ def test_a_wrong_circuit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[circuit]", "mine.toml: is no TOML"),
+        ("[[circuit]", "mine.toml: is not TOML"),
         ("", "mine.toml: holds no \\[\\[circuit\\]\\] table"),
         ("[[feature]]\nid = 'a/b'", "mine.toml: unknown table 'feature'"),
-        ("circuit = 3", "mine.toml: 'circuit' is no array of tables"),
+        ("circuit = 3", "mine.toml: 'circuit' is not an array of tables"),
         (f"{DOUBLE}wieghts = 3", "line 1: circuit 'double': unknown key 'wieghts': did you mean 'weights'"),
         ("[[circuit]]\nname = 'a'\nformula = 'x1'", "line 1: circuit 'a': 'weights' is missing"),
-        (f"{DOUBLE}aliases = 'two'", "line 1: circuit 'double': 'aliases' is no list of texts"),
+        (f"{DOUBLE}aliases = 'two'", "line 1: circuit 'double': 'aliases' is not a list of texts"),
         (f"\n{DOUBLE.replace('2 * x1', 'system(1)')}", "line 2: circuit 'double': .*not in the grammar"),
         (DOUBLE.replace("[[2, -2]]", "[[2, 2]]"), "line 1: circuit 'double': .*off its formula"),
         ("[[gauge]]\ncircuit = 'nope'\nname = 'a'\nweights = [[[1]]]", "line 1: gauge 'a': no circuit named 'nope'"),

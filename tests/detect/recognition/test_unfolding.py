@@ -81,9 +81,9 @@ def test_why_not() -> None:
         "no feature of the catalogue has its kink at x1 - 0.3*x2 = 0"
     )
     median = unfold(hand_derived("median-of-3"))
-    assert "the template has relu(v0 - v1 + v2 - v3 + v4), which is no single feature" in median.reason
+    assert "the template has relu(v0 - v1 + v2 - v3 + v4), which is not a single feature" in median.reason
     smooth = unfold(Network([[[1.0]], [[1.0]]], activation="tanh"))
-    assert smooth.reason == "its layers of tanh are no sums of the catalogue's ReLU features"
+    assert smooth.reason == "its layers of tanh are not sums of the catalogue's ReLU features"
     rng = np.random.default_rng(0)
     deep = unfold(Network([rng.normal(size=s) for s in ((4, 2), (4, 4), (1, 4))]))
     assert not deep

@@ -444,7 +444,7 @@ def test_the_record_prints_converts_and_renders() -> None:
         (lambda: cka(LEFT, RIGHT, null="row"), "null 'row': give \"rows\", or pairs"),  # type: ignore[arg-type]
         (lambda: cka(LEFT, RIGHT, null="rows", draws=0), "0 null draws: give at least 19"),
         (lambda: cka(LEFT, RIGHT, null=[]), "null holds no pair"),
-        (lambda: cka(LEFT, RIGHT, null=[LEFT]), r"null\[0\] is no pair"),  # type: ignore[list-item]
+        (lambda: cka(LEFT, RIGHT, null=[LEFT]), r"null\[0\] is not a pair"),  # type: ignore[list-item]
         (
             lambda: cka(LEFT, RIGHT, null=[(LEFT, LEFT)]),
             r"null\[0\] has shape \(80, 5\) where Y has \(80, 6\)",

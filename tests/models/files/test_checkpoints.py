@@ -157,7 +157,7 @@ def test_where_save_cannot_write(tmp_path: Path, name: str, message: str) -> Non
 
 
 def test_save_refuses_what_is_no_network_and_weights_that_are_not_finite(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a Linear is no network: load\(\.\.\.\) it first"):
+    with pytest.raises(InputError, match=r"a Linear is not a network: load\(\.\.\.\) it first"):
         save(nn.Linear(2, 1), tmp_path / "net.npz")  # type: ignore[arg-type]
     net = MLP(MLPConfig((2, 3, 1)))
     with torch.no_grad():
@@ -189,7 +189,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "net.pt")
-    refused(tmp_path / "net.pt", "is no regular file")
+    refused(tmp_path / "net.pt", "is not a regular file")
 
 
 @pytest.mark.parametrize("ending", ["pt", "safetensors", "npz", "onnx"])
@@ -348,12 +348,12 @@ def test_a_pickle_in_an_npz_is_never_executed(tmp_path: Path) -> None:
     )
     with zipfile.ZipFile(tmp_path / "raw.npz", "w") as archive:
         archive.writestr("W0.npy", pickle.dumps(Hostile(tmp_path / "executed")))
-    refused(tmp_path / "raw.npz", "holds what is no plain array")
+    refused(tmp_path / "raw.npz", "holds what is not a plain array")
     with zipfile.ZipFile(tmp_path / "more.npz", "w") as archive:
         archive.writestr("data", pickle.dumps(Hostile(tmp_path / "executed")))
         with archive.open("W0.npy", "w") as file:
             np.lib.format.write_array(file, np.ones((1, 2)))
-    refused(tmp_path / "more.npz", "holds 'data', which is no array")
+    refused(tmp_path / "more.npz", "holds 'data', which is not an array")
     assert not (tmp_path / "executed").exists()
 
 
@@ -380,7 +380,7 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": np.ones(3)}, "a of shape \\(3,\\) is no linear layer's weight or bias"),
+        ({"a": np.ones(3)}, "a of shape \\(3,\\) is not a linear layer's weight or bias"),
         ({"W0": np.ones((3, 2)), "W1": np.ones((1, 4))}, r"its layers do not chain: 0 \[3, 2\], 1 \[1, 4\]"),
         ({"W0": np.ones((3, 2), dtype=complex)}, "W0 holds complex128; weights are real"),
         ({"W0": np.ones((3, 2), dtype=int)}, "W0 holds int64; weights are real"),
@@ -433,7 +433,7 @@ def test_a_study_s_file_gives_the_network_of_a_seed(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no network of seed 5; its seeds are 4 to 7"):
         load(path, seed=5)
     plain = save(load(path, seed=4), tmp_path / "one.safetensors")
-    with pytest.raises(FileError, match=r"is no file of a study's networks .*; leave out seed="):
+    with pytest.raises(FileError, match=r"is not a file of a study's networks .*; leave out seed="):
         load(plain, seed=4)
 
 

@@ -216,7 +216,7 @@ def test_pickles_are_refused_and_never_executed(tmp_path: Path, ending: str) -> 
             {"0.weight": trap, "2.weight": torch.ones(1, 1)}, path, _use_new_zipfile_serialization=zipped
         )
         with pytest.raises(
-            FileError, match=r"is no state dict \(torch refuses it with weights_only=True: .*; save model"
+            FileError, match=r"is not a state dict \(torch refuses it with weights_only=True: .*; save model"
         ):
             load(path)
     assert not (tmp_path / "executed").exists()
@@ -259,8 +259,8 @@ def test_a_tensor_that_claims_more_than_its_storage(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ({}, "holds no state dict|holds no tensors"),
-        ([torch.ones(1, 2)], "is no state dict but a list; save model"),
-        (torch.ones(1, 2), "is no state dict but a Tensor; save model"),
+        ([torch.ones(1, 2)], "is not a state dict but a list; save model"),
+        (torch.ones(1, 2), "is not a state dict but a Tensor; save model"),
         ({"a": 1}, "holds no state dict; save model"),
         (
             {"g": plain(2, 3, 2).state_dict(), "d": plain(2, 3, 1).state_dict()},

@@ -84,7 +84,7 @@ def test_nothing_to_normalise(tmp_path: Path) -> None:
         (lambda t: t + "1,2,\n", "1 lines follow the last layer"),
         (lambda t: t.replace("3,4,4,2,", "3,4,4,5,"), "3 inputs and 2 outputs, but layers of"),
         (lambda t: t.replace(line(RANGES), "2.0,0.0,6.0,373.9,"), "a range of 0"),
-        (lambda t: t.replace(line(LOW), "a,b,c,"), "the inputs' minima are no numbers"),
+        (lambda t: t.replace(line(LOW), "a,b,c,"), "the inputs' minima are not numbers"),
         (lambda t: t.replace(line(LOW), "1,2,"), "the inputs' minima are 5 numbers, expected 3"),
         (
             lambda t: t.replace("3,4,4,2,", "3,90000,90000,2,").replace("0,\n", "0,\n", 1),

@@ -520,7 +520,7 @@ def test_weights_outside_the_folder_are_not_read(tmp_path: Path) -> None:
             if entry.key == "location":
                 entry.value = location
         path.write_bytes(proto.SerializeToString())
-        with pytest.raises(FileError, match="is no valid ONNX file"):
+        with pytest.raises(FileError, match="is not a valid ONNX file"):
             load(path)
 
 

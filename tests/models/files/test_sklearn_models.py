@@ -244,22 +244,22 @@ class Squared(MLPRegressor):
         ),
         (
             lambda: make_pipeline(PolynomialFeatures(2), regressor()).fit(X, Y),
-            r"step 'polynomialfeatures' \(PolynomialFeatures\) is no affine map, .*pass the step behind it",
+            r"step 'polynomialfeatures' \(PolynomialFeatures\) is not an affine map, .*pass the step behind it",
         ),
         (
             lambda: make_pipeline(QuantileTransformer(n_quantiles=10), regressor()).fit(X, Y),
-            "is no affine map",
+            "is not an affine map",
         ),
-        (lambda: make_pipeline(FunctionTransformer(np.abs), regressor()).fit(X, Y), "is no affine map"),
+        (lambda: make_pipeline(FunctionTransformer(np.abs), regressor()).fit(X, Y), "is not an affine map"),
         (
             lambda: make_pipeline(OneHotEncoder(), regressor()).fit(np.digitize(X, [0.0]), Y),
-            r"step 'onehotencoder' \(OneHotEncoder\) is no affine map of numbers",
+            r"step 'onehotencoder' \(OneHotEncoder\) is not an affine map of numbers",
         ),
         (
             lambda: TransformedTargetRegressor(regressor(), func=np.cbrt, inverse_func=lambda y: y**3).fit(
                 X, Y
             ),
-            "its target's transformer .* is no affine map, .*; pass its regressor_",
+            "its target's transformer .* is not an affine map, .*; pass its regressor_",
         ),
         (
             lambda: PoissonRegressor().fit(X / 100.0, np.abs(Y)),

@@ -177,7 +177,7 @@ def test_the_schedules() -> None:
         ),
         ({"schedule": "step"}, InputError, "schedule = 'step'"),
         ({"betas": (0.9, 1.0)}, InputError, "betas"),
-        (3, InputError, "a int is no regimen: give a Regimen, a mapping, or one of osier, adam"),
+        (3, InputError, "a int is not a regimen: give a Regimen, a mapping, or one of osier, adam"),
     ],
 )
 def test_a_wrong_regimen_says_what_to_do(given: object, kind: type[MathCircuitsError], text: str) -> None:

@@ -133,7 +133,7 @@ def test_short_true_names() -> None:
 def test_other_wrong_arguments() -> None:
     with pytest.raises(InputError, match=r"inputs have shape \(4, 3\), expected \[n, 2\]"):
         MLP(MLPConfig())(np.zeros((4, 3)))
-    with pytest.raises(InputError, match="a tuple is no configuration"):
+    with pytest.raises(InputError, match="a tuple is not a configuration"):
         MLP((2, 3, 1))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"weights\[0\] has shape \(1, 1\), expected \(3, 2\)"):
         MLP.from_parameters(MLPConfig(), [[[1.0]], [[1.0, 1.0, 1.0]]])

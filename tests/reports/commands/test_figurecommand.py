@@ -304,7 +304,7 @@ def test_folders_without_what_is_needed_are_named(tmp_path: Path, capsys: pytest
         assert words in capsys.readouterr().err
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert main(["figure", "power", str(tmp_path), "-o", str(tmp_path / "a.svg")]) == 2
-    assert "is no table of the benchmark `detection`" in capsys.readouterr().err
+    assert "is not a table of the benchmark `detection`" in capsys.readouterr().err
 
 
 def test_a_network_without_neurons_has_no_response(

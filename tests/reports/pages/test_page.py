@@ -422,7 +422,9 @@ def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere"
-    with pytest.raises(FileError, match="nowhere: is no folder; make a study there with `mathcircuits study"):
+    with pytest.raises(
+        FileError, match="nowhere: is not a folder; make a study there with `mathcircuits study"
+    ):
         write_report(missing)
     assert not missing.exists()
 

@@ -141,7 +141,7 @@ def test_widths_that_come_to_the_same_count_once() -> None:
         ({"steps": 0}, "steps = 0"),
         ({"steps": 1.5}, "steps = 1.5"),
         ({"regimens": [{"preset": "adam", "lrr": 1}]}, "unknown key 'lrr': did you mean 'lr'"),
-        ({"regimens": [3]}, "3 is no regimen"),
+        ({"regimens": [3]}, "3 is not a regimen"),
         ({"regimens": [{"preset": "adam", "name": "a/b"}]}, "holds a slash"),
         ({"regimens": ["adam", "adam"]}, "two regimens are called 'adam'"),
         ({"regimens": {"1x": ["adam"]}}, "no regimens for width '16'"),

@@ -1,4 +1,4 @@
-"""Storage: an interrupted write leaves nothing, and a file is no folder."""
+"""Storage: an interrupted write leaves nothing, and a file is not a folder."""
 
 from __future__ import annotations
 

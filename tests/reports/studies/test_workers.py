@@ -333,7 +333,7 @@ def test_a_scheduler_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     file.write_text('{"address": "tls://host:1"}')
     assert scheduler_address(str(file)) == "tls://host:1"
     file.write_text("[]")
-    assert "scheduler.json: is no scheduler file" in study_at(str(file), tmp_path, capsys)
+    assert "scheduler.json: is not a scheduler file" in study_at(str(file), tmp_path, capsys)
 
 
 def test_workers_and_a_scheduler_exclude_each_other(tmp_path: Path) -> None:

@@ -372,7 +372,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "highway": (prefixed(H=nn.Linear(3, 3), T=nn.Linear(3, 3), out=nn.Linear(3, 1)), "gated units"),
     "shortcut": (prefixed(fc1=nn.Linear(3, 3), fc2=nn.Linear(3, 3), shortcut=nn.Linear(3, 3)), "skip connections"),
     "bilinear": ({"bilinear.weight": torch.randn(2, 3, 3), "out.weight": torch.randn(1, 2)}, "a bilinear layer"),
-    "a scale": ({**mlp(2, 3, 2).state_dict(), "scale": torch.ones(2)}, "scale of shape .2,. is no linear layer's"),
+    "a scale": ({**mlp(2, 3, 2).state_dict(), "scale": torch.ones(2)}, "scale of shape .2,. is not a linear layer's"),
     "stacked": ({"layer.weight": torch.randn(5, 3, 2)}, "several networks'"),
 }  # fmt: skip
 

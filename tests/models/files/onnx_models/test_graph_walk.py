@@ -450,7 +450,7 @@ def test_inputs_that_are_whole_numbers(tmp_path: Path) -> None:
     assert read_network(path).sizes == (2, 5)
     proto.graph.node[0].CopyFrom(node("Gather", "W x", "a"))
     onnx.save(proto, path)
-    with pytest.raises(FileError, match="an embedding, whose inputs are no numbers"):
+    with pytest.raises(FileError, match="an embedding, whose inputs are not numbers"):
         load(path)
     proto.graph.node[0].CopyFrom(node("Neg", "x", "a"))
     onnx.save(proto, path)
