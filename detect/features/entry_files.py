@@ -98,9 +98,9 @@ def parse_entries(text: str, source: str) -> list[Entry]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FileError(source, f"is not TOML ({error})", "mend it there") from None
+        raise FileError(source, f"is no TOML ({error})", "mend it there") from None
     except RecursionError:
-        raise FileError(source, "is not TOML that can be read (nested too deeply)", "mend it there") from None
+        raise FileError(source, "is no TOML that can be read (nested too deeply)", "mend it there") from None
     entries = data.pop("feature", None)
     if data:
         unknown = next(iter(data))

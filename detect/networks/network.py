@@ -506,7 +506,7 @@ def as_network(network: Network | HasNetwork) -> Network:
         >>> as_network("net.onnx")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.InputError: a str is not a network: pass a Network, an MLP
+        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP
         or what mathcircuits.models.load(...) returns
     """
     # A class has the method too, but no weights.
@@ -514,7 +514,7 @@ def as_network(network: Network | HasNetwork) -> Network:
         return network.to_network()
     kind = f"class {network.__name__}" if isinstance(network, type) else type(network).__name__
     raise InputError(
-        f"a {kind} is not a network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
+        f"a {kind} is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
     )
 
 

@@ -398,7 +398,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
         known: circuits that a `[[gauge]]` may name besides the text's own.
 
     Raises:
-        FileError: where the text is not TOML or an entry is wrong; it names the source and the line.
+        FileError: where the text is no TOML or an entry is wrong; it names the source and the line.
 
     Examples:
         >>> toml = '[[circuit]]\\nname = "double"\\nformula = "2 * x1"\\nweights = [[[1], [-1]], [[2, -2]]]\\n'
@@ -408,7 +408,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FileError(source, f"is not TOML ({error})", "mend it there") from None
+        raise FileError(source, f"is no TOML ({error})", "mend it there") from None
     unknown = [key for key in data if key not in ("circuit", "gauge")]
     if unknown or not data:
         problem = f"unknown table {unknown[0]!r}" if unknown else "holds no [[circuit]] table"

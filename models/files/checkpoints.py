@@ -161,7 +161,7 @@ def save(net: MLP | Network | HasNetwork, path: str | os.PathLike[str]) -> Path:
     """
     if not isinstance(net, HasNetwork):
         raise InputError(
-            f"a {type(net).__name__} is not a network: load(...) it first, and save what that returns"
+            f"a {type(net).__name__} is no network: load(...) it first, and save what that returns"
         )
     target = Path(path)
     ending = target.suffix.lower()

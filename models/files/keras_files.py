@@ -154,7 +154,7 @@ def _config(text: bytes) -> Mapping[str, Any]:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(
-            f"is damaged: its configuration is not JSON ({first_line(error)})", _DAMAGED
+            f"is damaged: its configuration is no JSON ({first_line(error)})", _DAMAGED
         ) from None
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise Unreadable("is damaged: its configuration names no model", _DAMAGED)

@@ -165,7 +165,7 @@ def add_circuits(file: Path) -> tuple[Path, tuple[str, ...]]:
 
 
 def _holds_circuits(file: Path) -> bool:
-    """Whether a TOML file has tables of circuits; what is not TOML is refused by the reader of features."""
+    """Whether a TOML file has tables of circuits; what is no TOML is refused by the reader of features."""
     try:
         data = tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):

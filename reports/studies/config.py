@@ -146,14 +146,14 @@ class StudyConfig(BaseModel):
         """The configuration in a TOML file.
 
         Raises:
-            FileError: where the file cannot be read, is not TOML, or holds a wrong key or value.
+            FileError: where the file cannot be read, is no TOML, or holds a wrong key or value.
         """
         try:
             fields = tomllib.loads(Path(path).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise FileError(path, f"cannot be read ({_reason(error)})", "give a UTF-8 TOML file") from None
         except tomllib.TOMLDecodeError as error:
-            raise FileError(path, f"is not TOML ({error})", "mend it there") from None
+            raise FileError(path, f"is no TOML ({error})", "mend it there") from None
         try:
             return cls(**fields)
         except MathCircuitsError as error:

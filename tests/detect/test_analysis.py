@@ -25,7 +25,7 @@ def test_a_hand_derived_network_is_read_whole() -> None:
 
 def test_the_json_is_strict_and_round_trips_the_tables() -> None:
     a = analyse(hand_derived("minimum"), task="minimum", init="uniform")
-    data = json.loads(a.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    data = json.loads(a.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert data["neurons"][0]["on"] == ["x1", "x2"]
     assert data["neurons"][0]["causal"] is None  # missing in the last layer
     assert data["neurons"][0]["duplicate_of"] is None
@@ -79,7 +79,7 @@ def test_a_task_of_another_shape_is_refused_with_both_shapes() -> None:
 
 def test_what_is_no_network_is_refused() -> None:
     with pytest.raises(
-        InputError, match=r"a str is not a network: pass a Network, an MLP or what mathcircuits.models.load"
+        InputError, match=r"a str is no network: pass a Network, an MLP or what mathcircuits.models.load"
     ):
         analyse("net.onnx")  # type: ignore[arg-type]
 

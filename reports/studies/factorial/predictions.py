@@ -93,7 +93,7 @@ def read_predictions(
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(path, f"cannot be read ({error})", "give a UTF-8 TOML file") from None
     except tomllib.TOMLDecodeError as error:
-        raise FileError(path, f"is not TOML ({error})", "mend it there") from None
+        raise FileError(path, f"is no TOML ({error})", "mend it there") from None
     tables = content.get("prediction", [])
     if set(content) != {"prediction"} or not isinstance(tables, list):
         raise FileError(path, f"holds {', '.join(content) or 'nothing'}", "give tables [[prediction]] alone")

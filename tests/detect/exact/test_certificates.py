@@ -470,7 +470,7 @@ def test_errors() -> None:
         certify(MINIMUM, "x1 / (1 - 1)")
     with pytest.raises(InputError, match="'v1' is not among the inputs x1 to x2"):
         certify(MINIMUM, "v1")
-    with pytest.raises(InputError, match="a str is not a network"):
+    with pytest.raises(InputError, match="a str is no network"):
         certify("net.onnx", "minimum")  # type: ignore[arg-type]  # on purpose
     registry = Tasks({})
     registry.register("double", arity=2)(lambda X: 2 * X[:, 0])

@@ -264,9 +264,9 @@ def test_anything_with_to_network_is_one() -> None:
 @pytest.mark.parametrize(
     ("thing", "problem"),
     [
-        ("net.onnx", "a str is not a network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"),
-        (None, "a NoneType is not a network"),
-        (Network, "a class Network is not a network"),
+        ("net.onnx", "a str is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"),
+        (None, "a NoneType is no network"),
+        (Network, "a class Network is no network"),
     ],
 )  # fmt: skip
 def test_anything_else_is_none(thing: Any, problem: str) -> None:

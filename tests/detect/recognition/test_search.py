@@ -320,7 +320,7 @@ def test_certificates_stop_at_their_limit_and_still_hold() -> None:
 def test_it_takes_an_analysis() -> None:
     analysis = SimpleNamespace(network=MINIMUM, domain=Domain.of([(0.0, 1.0), (0.0, 2.0)], 2))
     assert triples(find_circuits(analysis)) == [("minimum", ("x1", "x2"), "y1")]
-    with pytest.raises(InputError, match="a str is not a network"):
+    with pytest.raises(InputError, match="a str is no network"):
         find_circuits("minimum")
 
 

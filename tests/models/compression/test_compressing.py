@@ -346,7 +346,7 @@ def test_settings_by_depth() -> None:
         ({"tolerance": float("inf")}, "tolerance inf"),
         ({"seed": -1}, "seed -1"),
         ({"settings": {"tries": 3}}, "settings of type dict: give a Compression"),
-        ({"network": "net.pt"}, "a str is not a network"),
+        ({"network": "net.pt"}, "a str is no network"),
         ({"box": (1.0, -1.0)}, "every low must be finite and below its high"),
         ({"network": Network([[[1e200, 0.0], [0.0, 1.0]], [[1e200, 1.0]]])}, "overflow on the box"),
     ],

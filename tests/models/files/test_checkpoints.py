@@ -157,7 +157,7 @@ def test_where_save_cannot_write(tmp_path: Path, name: str, message: str) -> Non
 
 
 def test_save_refuses_what_is_no_network_and_weights_that_are_not_finite(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a Linear is not a network: load\(\.\.\.\) it first"):
+    with pytest.raises(InputError, match=r"a Linear is no network: load\(\.\.\.\) it first"):
         save(nn.Linear(2, 1), tmp_path / "net.npz")  # type: ignore[arg-type]
     net = MLP(MLPConfig((2, 3, 1)))
     with torch.no_grad():

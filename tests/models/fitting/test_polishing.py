@@ -97,5 +97,5 @@ def test_wrong_arguments(changes: dict[str, Any], kind: type[Exception], text: s
 def test_what_is_no_list_of_networks() -> None:
     with pytest.raises(InputError, match="one Network: give a list of networks"):
         polish(hand_derived("minimum").to_network(), "minimum")  # type: ignore[call-overload]
-    with pytest.raises(InputError, match="a int is not a network"):
+    with pytest.raises(InputError, match="a int is no network"):
         polish([5], "minimum")  # type: ignore[list-item]

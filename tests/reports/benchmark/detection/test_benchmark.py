@@ -485,7 +485,7 @@ def test_a_run_is_written_whole(tiny: Benchmark, tmp_path: Path) -> None:
     assert len(table) == len(tiny.scores)
 
     def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is not JSON")
+        raise AssertionError(f"{constant} is no JSON")
 
     content = json.loads((folder / "benchmark.json").read_text(), parse_constant=refuse)
     assert len(content["scores"]) == len(tiny.scores)

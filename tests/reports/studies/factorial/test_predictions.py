@@ -66,7 +66,7 @@ def test_outcomes(fields: dict[str, object], found: int, n: int, outcome: str) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[prediction]\n", "is not TOML"),
+        ("[[prediction]\n", "is no TOML"),
         ("[[predictions]]\nname = 'p'", r"holds predictions; give tables \[\[prediction\]\] alone"),
         ("[[prediction]]\nname = 'p'\ntask = 'min'\nform = 'half'", "prediction 'p': at_least and at_most: give one"),
         (
