@@ -1,8 +1,10 @@
+from .compilation import built as built
+from .compilation import find_compiler as find_compiler
+from .compilation import kernel_folder as kernel_folder
 from .compiled_step import FusedStep as FusedStep
-from .compiled_step import built as built
-from .compiled_step import find_compiler as find_compiler
+from .compiled_step import computes_rightly as computes_rightly
+from .compiled_step import first_line as first_line
 from .compiled_step import fused_step as fused_step
-from .compiled_step import kernel_folder as kernel_folder
 from .ensemble import Ensemble as Ensemble
 from .polishing import polish as polish
 from .polishing import polish_ensemble as polish_ensemble

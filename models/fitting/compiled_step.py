@@ -13,19 +13,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import itertools
 import logging
-import os
-import platform
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +28,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mathcircuits.detect import InputError
-from mathcircuits.detect.folders import home_folder
+from mathcircuits.detect import FileError, InputError
 from mathcircuits.detect.networks import leaky_slope
 
 from ..networks.config import MLPConfig
+from .compilation import built, find_compiler, kernel_folder
 from .criteria import ADAM_EPSILON
 
 LOGGER = logging.getLogger("mathcircuits")
@@ -49,24 +43,6 @@ EAGER_SECONDS = 0.2
 #: Seconds of the eager step per call, and per network, sample and multiply-add (2-3-1 in batches of 1000: 4.8
 #: microseconds a network-step for 21 multiply-adds a sample).
 EAGER_CALL, EAGER_WORK = 1e-4, 2.3e-10
-#: Optimise for this very machine, and say nothing of vector registers that it lacks; -O3 compiles for twice as long
-#: and gains nothing, for what matters is unrolled by hand. No relaxed arithmetic: a network that diverges has to end
-#: in NaN. The later choices of NATIVE are for compilers that do not know the first.
-FLAGS = (
-    "-std=c++17",
-    "-O2",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fno-signed-zeros",
-    "-ffp-contract=fast",
-    "-shared",
-    "-fPIC",
-    "-w",
-)
-NATIVE: tuple[tuple[str, ...], ...] = (("-march=native",), ("-mcpu=native",), ())
-#: A compiler that has not answered by then is none.
-PATIENCE_SECONDS = 120
-
 _KINDS = {"identity": 0, "relu": 1, "tanh": 3, "gelu": 4, "gelu_tanh": 5}
 _LEAKY = 2
 _INT, _FLOAT = ctypes.c_int64, ctypes.c_float
@@ -263,7 +239,8 @@ def fused_step() -> FusedStep | None:
     """The compiled step; None, with one notice in the log, where it cannot be had.
 
     Looks into `$MATHCIRCUITS_HOME/kernels`, else the platform's cache folder, and compiles what is not there with
-    `$CXX`, c++, g++ or clang++, the first that there is.
+    `$CXX`, c++, g++ or clang++, the first that there is. Before its first use the library is tried on a gradient and
+    a training step known by hand; one that fails is made again, once.
 
     Examples:
         >>> fused = fused_step()
@@ -275,85 +252,50 @@ def fused_step() -> FusedStep | None:
         _notice("no C++ compiler was found")
         return None
     try:
-        return FusedStep(built(compiler, kernel_folder()))
-    except (OSError, AttributeError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or str(error)
-        _notice(f"{compiler} did not make the fused step: {str(said).strip().splitlines()[0]}")
+        for anew in (False, True):
+            fused = FusedStep(built(compiler, kernel_folder(), anew=anew))
+            if computes_rightly(fused):
+                return fused
+    except (OSError, AttributeError, subprocess.SubprocessError, FileError) as error:
+        _notice(f"{compiler} did not make the fused step: {first_line(error)}")
         return None
-
-
-def find_compiler() -> str | None:
-    """The C++ compiler's path, or None. It has to know GCC's vector extensions, as GCC and Clang do."""
-    for name in (os.environ.get("CXX", ""), "c++", "g++", "clang++"):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
+    _notice(f"the fused step that {compiler} made computes wrongly")
     return None
 
 
-def kernel_folder() -> Path:
-    """Where compiled steps are kept: `$MATHCIRCUITS_HOME/kernels`, else the platform's cache folder.
+def computes_rightly(fused: FusedStep) -> bool:
+    """Whether a gradient and a step of gradient descent come out as computed by hand.
+
+    (3 relu(2 x) - y)^2 at x = 1, y = 0 is 36; its derivatives are 2 * 6 * 3 and 2 * 6 * 2, so a step at rate 1/4
+    leads from (2, 3) to (2 - 9, 3 - 6).
 
     Examples:
-        >>> kernel_folder().name
-        'kernels'
+        >>> fused = fused_step()
+        >>> fused is None or computes_rightly(fused)
+        True
     """
-    return home_folder("kernels", cache=True)
+    config, one, zero = MLPConfig((1, 1, 1)), torch.ones(1, 1, 1), torch.zeros(1, 1, 1)
+    loss, gradient = fused.gradient(torch.tensor([[2.0, 3.0]]), one, zero, config)
+    moved = torch.tensor([[2.0, 3.0]])
+    rates = np.array([[0.25, 0.0, 1.0, 1.0]], np.float32)
+    losses = fused.train(config, UpdateRule(), moved, None, None, one[None], zero[None], rates)
+    found = (loss.tolist(), gradient.tolist(), losses.tolist(), moved.tolist())
+    return found == ([36.0], [[36.0, 24.0]], [[36.0]], [[-7.0, -3.0]])
 
 
-def built(compiler: str, folder: Path) -> Path:
-    """The library in that folder, compiled unless this source, compiler and processor have made it before.
+def first_line(error: Exception) -> str:
+    """The first line of what a compiler, or the loader of its library, said; its kind where it said nothing.
 
-    Two processes that compile at once write the same library, each whole. Where the folder cannot be written, the
-    library lies in a temporary one.
-
-    Raises:
-        subprocess.SubprocessError: where the compiler fails.
-        OSError: where nothing can be written.
+    Examples:
+        >>> first_line(OSError("not found")), first_line(OSError(" "))
+        ('not found', 'OSError')
     """
-    source = resources.files("mathcircuits.models").joinpath("data", "step.cpp").read_text("utf-8")
-    key = "\n".join([source, *FLAGS, compiler, _version(compiler), _processor()])
-    name = f"step-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
-    if (folder / name).is_file():
-        return folder / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        folder = Path(tempfile.mkdtemp(prefix="mathcircuits-"))
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        written = Path(scratch) / "step.cpp"
-        written.write_text(source, "utf-8")
-        compiled = written.with_suffix(".so")
-        for native in NATIVE:
-            command = [compiler, *FLAGS, *native, str(written), "-o", str(compiled)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-            if done.returncode == 0:
-                break
-        done.check_returncode()
-        os.replace(compiled, folder / name)
-    return folder / name
+    said = getattr(error, "stderr", None) or str(error)
+    return next(iter(str(said).strip().splitlines()), type(error).__name__)
 
 
 def _notice(reason: str) -> None:
     LOGGER.warning("%s: training goes on without it, several times slower (install g++ or clang++)", reason)
-
-
-def _version(compiler: str) -> str:
-    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    return done.stdout
-
-
-def _processor() -> str:
-    """What -march=native depends on: a cache that several machines share must not mix them up."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    told = ("flags", "Features", "model name", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(told)}))
 
 
 def _share_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import subprocess
@@ -17,12 +18,11 @@ from mathcircuits.detect import InputError, tasks
 from mathcircuits.detect.networks.nonlinearities import NAMES
 from mathcircuits.models import MLPConfig, as_regimen, train
 from mathcircuits.models.fitting import compiled_step as fused
+from mathcircuits.models.fitting.compilation import built, find_compiler
 from mathcircuits.models.fitting.compiled_step import (
     FusedStep,
     UpdateRule,
-    built,
     eager_seconds,
-    find_compiler,
     fused_step,
     knows,
 )
@@ -189,16 +189,6 @@ def test_one_library_serves_every_shape(compiled: FusedStep) -> None:
     assert built(compiler, compiled.library.parent) == compiled.library
 
 
-@needs_compiler
-def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> None:
-    compiler = find_compiler()
-    assert compiler is not None
-    (tmp_path / "file").write_text("in the way")
-    library = built(compiler, tmp_path / "file" / "kernels")
-    assert library.is_file()
-    assert tmp_path not in library.parents
-
-
 @pytest.mark.usefixtures("fresh")
 def test_without_a_compiler_training_goes_on_with_one_notice(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -228,6 +218,52 @@ def test_a_compiler_that_fails_is_named_with_what_it_said(
     assert f"{broken} did not make the fused step: cannot make sense of it" in caplog.text
     with pytest.raises(subprocess.SubprocessError):
         built(str(broken), tmp_path)
+
+
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("printf '\\n\\n' >&2; exit 1", "CalledProcessError"),  # blank lines alone
+        ("printf 'd\\351faut' >&2; exit 1", "d\N{REPLACEMENT CHARACTER}faut"),  # latin-1
+        ("exit 0", "ended without an error and without a library"),
+    ],
+)
+def test_a_compiler_that_says_nothing_readable(
+    script: str, told: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text(f"#!/bin/sh\n{script}\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
+    with caplog.at_level(logging.WARNING, "mathcircuits"):
+        assert fused_step() is None
+    assert told in caplog.text
+
+
+IDLE = 'extern "C" void mathcircuits_train(void*, long, long) {}\nextern "C" void mathcircuits_gradient(void*, long, long) {}'
+
+
+@needs_compiler
+@pytest.mark.usefixtures("fresh")
+def test_a_library_that_does_nothing_is_made_again_before_its_first_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
+    compiler = find_compiler()
+    assert compiler is not None
+    library = built(compiler, tmp_path / "kernels")
+    right = library.read_bytes()
+    source = tmp_path / "idle.cpp"
+    source.write_text(IDLE)
+    subprocess.run([compiler, "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    library.with_suffix(".sha256").write_text(hashlib.sha256(library.read_bytes()).hexdigest())
+    assert not fused.computes_rightly(FusedStep(library))
+    found = fused_step()
+    assert found is not None
+    assert fused.computes_rightly(found)
+    assert library.read_bytes() == right
 
 
 def test_small_trainings_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

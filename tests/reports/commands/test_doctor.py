@@ -9,6 +9,8 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from mathcircuits.detect import catalogue
@@ -129,8 +131,11 @@ def test_a_step_that_computes_wrongly(home: Path, monkeypatch: pytest.MonkeyPatc
         def gradient(self, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
             return torch.tensor([36.0]), torch.tensor([[36.0, -24.0]])
 
+        def train(self, *_: object) -> npt.NDArray[np.float32]:
+            return np.array([[36.0]], np.float32)
+
     monkeypatch.setattr(fused, "FusedStep", Wrong)
-    monkeypatch.setattr(fused, "built", lambda *_: home / "step.so")
+    monkeypatch.setattr(fused, "built", lambda *_, **__: home / "step.so")
     assert doctor.fused_finding("c++") == doctor.CheckedPart(
         "fused step", f"computes wrongly ({home / 'step.so'})", "wrong", "remove that file; set CXX"
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mathcircuits.models.fitting.compiled_step import find_compiler
+from mathcircuits.models.fitting.compilation import find_compiler
 from mathcircuits.reports.benchmark.training import benchmark as training
 from mathcircuits.reports.benchmark.training.benchmark import (
     ShapeRun,
