@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import perm
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..networks.box import Box
+from ..networks.box import Box, comparison_points
+from .criteria import TRIALS
 from .formulas import Formula
 from .grammar import column_of
 from .symmetry import spanned
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: A feature whose choices of arguments outnumber this is left out, by name. At 4096 neurons and 10 000 rows
 #: a table of 2 000 features is about a second of matrix product; 90 inputs have 8 010 ordered pairs.
 MAX_CHOICES = 20_000
+#: Of the corners of a feature's own box no more than this are tried: all of them up to ten arguments.
+MAX_CORNERS = 1024
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,13 @@ class Binding:
     Attributes:
         features: the features on their arguments, in the catalogue's order.
         skipped: names of those left out because they have too many choices of arguments.
+        infinite: names of those left out because they are infinite or NaN somewhere on the box, or so large that
+            their square is.
     """
 
     features: tuple[BoundFeature, ...]
     skipped: tuple[str, ...]
+    infinite: tuple[str, ...] = ()
 
 
 def bind(
@@ -108,6 +114,7 @@ def bind(
     """
     bound: list[BoundFeature] = []
     skipped: list[str] = []
+    infinite: dict[str, None] = {}
     named = {f"x{c + 1}": Formula(f"x{c + 1}") for c in range(inputs)}
     for feature in features:
         if feature.arity > inputs:
@@ -118,6 +125,9 @@ def bind(
             skipped.append(feature.name)
             continue
         for columns in _choices(feature.arity, inputs, orders):
+            if not finite_on(feature.formula, tuple(box[c] for c in columns)):
+                infinite.setdefault(feature.name)
+                continue
             on = tuple(f"x{c + 1}" for c in columns)
             formula = feature.formula.substitute({f"x{k + 1}": named[v] for k, v in enumerate(on)})
             bound.append(BoundFeature(feature, on, formula, box, feature.competes_as))
@@ -125,7 +135,32 @@ def bind(
         composed = _composed(features, inputs, box, limit)
         bound.extend(composed.features)
         skipped.extend(composed.skipped)
-    return Binding(tuple(bound), tuple(skipped))
+    return Binding(tuple(bound), tuple(skipped), tuple(infinite))
+
+
+@lru_cache(maxsize=4096)
+def finite_on(formula: Formula, box: Box) -> bool:
+    """Whether a formula, and its square, is finite at the corners of its arguments' box and at points inside.
+
+    The corners, since what grows without a bound overflows there first. What is infinite at single points alone, as
+    1/x1 is at 0, passes: it is refused by the inputs that meet such a point.
+
+    Args:
+        formula: of arguments x1, x2, ...
+        box: one (low, high) pair per argument.
+
+    Examples:
+        >>> unit = ((-1.0, 1.0),)
+        >>> [finite_on(Formula(text), unit) for text in ("exp(x1)", "exp(1000*x1)", "log(x1)", "1/x1")]
+        [True, False, False, True]
+    """
+    box = box or ((-1.0, 1.0),)  # a constant takes one input, and does not look at it
+    tried = list(itertools.islice(itertools.product(*box), MAX_CORNERS))
+    corners = np.array(tried, dtype=float).reshape(len(tried), len(box))
+    X = np.concatenate([corners, comparison_points(box, TRIALS)])
+    with np.errstate(all="ignore"):
+        values = np.asarray(formula(X, box=box), dtype=np.float64)
+        return bool(np.isfinite(values * values).all())
 
 
 def _permutations(feature: Feature) -> set[tuple[int, ...]]:

@@ -12,3 +12,6 @@ SAME_NUMBER = 1e-14
 #: Charged for each unit of a denominator when fractions compete, as a distance: 2/4 must not win over 1/2 by its
 #: rounding. Used by features (rationals).
 PER_DENOMINATOR = 1e-9
+#: Points of the box at which a feature, a stated symmetry or a direction is tried: a wrong one shows on some of them.
+#: Used by features (features, binding, tasks).
+TRIALS = 64

@@ -12,6 +12,9 @@ import numpy as np
 
 from ..errors import FileError, InputError, MathCircuitsError, did_you_mean, near_names
 from ..folders import home_folder
+from ..networks.box import as_box
+from ..untrusted import parse_toml
+from .binding import finite_on
 from .feature import Feature
 from .formulas import Formula
 from .symmetry import Symmetry
@@ -95,12 +98,7 @@ def read_entries(path: Path) -> list[Entry]:
 
 
 def parse_entries(text: str, source: str) -> list[Entry]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(source, f"is no TOML ({error})", "mend it there") from None
-    except RecursionError:
-        raise FileError(source, "is no TOML that can be read (nested too deeply)", "mend it there") from None
+    data = parse_toml(text, source)
     entries = data.pop("feature", None)
     if data:
         unknown = next(iter(data))
@@ -157,6 +155,11 @@ def _parse_entry(entry: object) -> Feature:
         if key not in entry:
             raise InputError(f"{key!r} is missing: every entry has an id, a formula and a definition")
     formula = Formula(entry["formula"])
+    if not finite_on(formula, as_box((-1.0, 1.0), formula.arity)):
+        raise InputError(
+            f"formula {formula.text}: it is infinite, NaN or too large to be squared on the box (-1, 1); write it so "
+            "that it is finite there, as log(max(x1, 0.01)) is"
+        )
     direction = entry.get("direction")
     return Feature(
         id=entry["id"],

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..networks.box import BoxLike, as_box, check_inputs, comparison_points
 from ..statistics.criteria import EQUAL
+from .criteria import TRIALS
 from .formulas import Formula
 from .symmetry import Symmetry
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     pass
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-
-
-#: Points at which a stated symmetry or direction is tried.
-_TRIALS = 64
 
 
 @dataclass(frozen=True)
@@ -197,7 +194,7 @@ def _check_direction(feature: Feature) -> None:
 
 def _tried(feature: Feature) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
     """Random points, the feature's values there, and what is rounding in them."""
-    X = comparison_points(as_box((-1.0, 1.0), feature.arity), _TRIALS)
+    X = comparison_points(as_box((-1.0, 1.0), feature.arity), TRIALS)
     values = feature(X)
     if not np.isfinite(values).all():
         raise InputError(f"formula {feature.formula.text}: it is infinite or NaN on the box (-1, 1)")

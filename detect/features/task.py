@@ -22,6 +22,7 @@ from ..networks.box import Box, as_box, check_inputs, comparison_points
 from ..networks.domain import DEFAULT, Domain
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
+from .criteria import TRIALS
 from .formula_traits import MOST_INPUTS, needs_biases, same_function, symmetries_of
 from .formulas import Formula, as_columns
 from .registry import Registry, clashes_named, fold_name, items_of, load_plugin, named_few
@@ -29,8 +30,6 @@ from .symmetry import Symmetry, spanned
 
 Array = npt.NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[[Any], Any])
-#: Points at which a stated symmetry is tried: a wrong one changes the function on some of them.
-_TRIALS = 64
 #: A text that was meant as a formula, even where it is none: it has an operator, a call or a second output.
 _FORMULA_LIKE = re.compile(r"[(+*/;^=]|\bx\d*\s*-|-\s*x\d")
 
@@ -190,7 +189,7 @@ class Task:
     def _check_symmetries(self) -> None:
         if not self.symmetries:
             return
-        X = self.sample(_TRIALS)
+        X = self.sample(TRIALS)
         values = self(X)
         # Rounding is far below this share of the largest value, a wrong symmetry far above.
         size = EQUAL * max(1.0, float(np.abs(values).max()))
@@ -396,7 +395,7 @@ class Tasks(Registry[Task]):
         except (InputError, AttributeError) as error:
             meant = isinstance(text, str) and _FORMULA_LIKE.search(text)
             raise UnknownTask("task", text, named, str(error) if meant else known) from None
-        X = comparison_points(task.box, _TRIALS)
+        X = comparison_points(task.box, TRIALS)
         for other in tasks.values():
             if _same_shape(task, other) and all(
                 same_function(*pair, X, task.box) for pair in zip(task.formula, other.formula, strict=True)
@@ -484,7 +483,7 @@ def _same_but_for_order(task: Task) -> Task | None:
     used = sorted({variable for formula in task.formula for variable in formula.variables})
     if len(used) > MOST_INPUTS:
         return None
-    X = comparison_points(task.box, _TRIALS)
+    X = comparison_points(task.box, TRIALS)
     for other in _shipped_tasks():
         if (
             other.points

@@ -100,7 +100,8 @@ class Layer:
         """The features that its neurons are not compared with, in words."""
         left_out, size = self.probes.skipped, f"{self.probes.inputs} inputs, more than {MAX_INPUTS}"
         if self.probes.features:
-            return (f"{self.title}: features {', '.join(left_out)} (too many arguments)",) if left_out else ()
+            reasons = {"too many arguments": left_out, "infinite or NaN on the box": self.probes.infinite}
+            return tuple(f"{self.title}: features {', '.join(n)} ({why})" for why, n in reasons.items() if n)
         if self.block == 0:
             return (f"{self.title}: features that are not ReLU of one to three inputs ({size})",)
         return (

@@ -43,6 +43,7 @@ class Probes:
         mean, sd: of each feature's values [K]; unit: centred values over (sd sqrt(n)) [n, K].
         classes: names of the classes; starts: where each begins among the features.
         skipped: names of catalogue entries left out because they have too many arguments.
+        infinite: names of those left out because they are infinite or NaN on the box, or too large to be squared.
         sampled: whether X are points of the box, and not given inputs.
         key: a hash of all this, for caches.
     """
@@ -58,6 +59,7 @@ class Probes:
     skipped: tuple[str, ...]
     sampled: bool
     key: str
+    infinite: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -150,8 +152,9 @@ def _build(X: Array, box: Box, depth: int, known: Catalogue, limit: int, *, samp
     for feature in features:
         digest.update(f"{feature.competes_as}:{feature.formula.text};".encode())
     return Probes(
-        X, box, features, mean, sd, unit, classes, starts, binding.skipped, sampled, digest.hexdigest()[:24]
-    )
+        X, box, features, mean, sd, unit, classes, starts, binding.skipped, sampled, digest.hexdigest()[:24],
+        binding.infinite,
+    )  # fmt: skip
 
 
 def depth_of(architecture: Architecture, block: int) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FileError, InputError
+from ..untrusted import parse_json, parse_toml
 from .box import Pair
 from .domain import Domain, parse_bounds
 
@@ -65,9 +64,9 @@ def read_bounds(path: Path, inputs: int, names: Sequence[str] | None = None) -> 
         if path.suffix == ".vnnlib" or "declare-const" in text:
             return _vnnlib(text, inputs, names)
         if path.suffix == ".json":
-            table = json.loads(text)
+            table = parse_json(text, path, _BOUNDS)
         elif path.suffix == ".toml":
-            table = tomllib.loads(text)
+            table = parse_toml(text, path)
         else:
             table = _rows(text)
         found = dict(
@@ -75,6 +74,8 @@ def read_bounds(path: Path, inputs: int, names: Sequence[str] | None = None) -> 
         )
         own = tuple(found) if names is None and len(found) == inputs else names
         return parse_bounds([f"{name}={low}:{high}" for name, (low, high) in found.items()], inputs, own)
+    except FileError:
+        raise
     except (OSError, ValueError, TypeError) as error:
         raise FileError(path, f"holds no bounds ({str(error).splitlines()[0]})", _BOUNDS) from None
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import html
 import itertools
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, ValuesView
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,6 +31,7 @@ from ..networks.box import as_box, comparison_points
 from ..networks.composition import scaled_downstream
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
+from ..untrusted import parse_toml
 from .neuron_names import neuron_features
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class Circuit:
             )
         X = comparison_points(as_box((-1.0, 1.0), arity), _TRIALS)
         wanted, got = self.values(X), self.network(X)
+        if not np.isfinite(wanted).all():
+            raise InputError(
+                f"circuit {self.name!r}: its formula {self.text!r} is infinite or NaN on [-1, 1]; give one that is "
+                "finite there"
+            )
         off = float(np.abs(wanted - got).max())
         if not off <= EQUAL * max(1.0, float(np.abs(wanted).max())):
             raise InputError(
@@ -405,10 +410,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
         >>> parse_circuits(toml, "mine.toml", circuits)
         (Circuit('double', '2 * x1', as 2 * x1),)
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(source, f"is no TOML ({error})", "mend it there") from None
+    data = parse_toml(text, source)
     unknown = [key for key in data if key not in ("circuit", "gauge")]
     if unknown or not data:
         problem = f"unknown table {unknown[0]!r}" if unknown else "holds no [[circuit]] table"
@@ -563,7 +565,7 @@ def _flag(entry: Mapping[str, Any], key: str) -> bool:
 
 def _texts(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = entry.get(key, ())
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise InputError(f'{key!r} is not a list of texts: write {key} = ["..."]')
     return tuple(value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from mathcircuits.detect import Catalogue, Feature, FileError, Task, UnknownFeat
 from mathcircuits.detect import catalogue as known_features
 from mathcircuits.detect import tasks as known_tasks
 from mathcircuits.detect.features import user_catalogue_folder
+from mathcircuits.detect.untrusted import read_toml
 
 from .console import print_fields, print_json, print_table
 
@@ -167,10 +167,9 @@ def add_circuits(file: Path) -> tuple[Path, tuple[str, ...]]:
 def _holds_circuits(file: Path) -> bool:
     """Whether a TOML file has tables of circuits; what is no TOML is refused by the reader of features."""
     try:
-        data = tomllib.loads(file.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return bool({"circuit", "gauge"} & set(read_toml(file)))
+    except FileError:
         return False
-    return bool({"circuit", "gauge"} & set(data))
 
 
 def _free_target(file: Path, folder: Path) -> Path:

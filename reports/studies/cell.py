@@ -27,6 +27,7 @@ from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, relative_width
+from .storage import intact
 
 #: What is read: neurons and directions in trained and untrained networks, failures in those that did not solve
 #: their task, the others in trained ones.
@@ -47,6 +48,8 @@ FORMS = "forms"
 READING = 6
 #: Points at which a task's values stand for it.
 _TRIALS = 64
+#: Characters of each part of a cell's key: with the longest ending and the temporary name 255 bytes are not reached.
+_PART = 40
 #: Where Osier's own training is repeated, which stops earlier, a network has solved its task below this mean squared
 #: error instead of `SOLVED`.
 SOLVED_OSIER = 1e-4
@@ -132,7 +135,8 @@ class Cell:
         """The name of its files."""
         seeds = () if self.derived else (f"{self.seeds[0]}-{self.seeds[-1]}",)
         parts = (self.task, self.sizes, self.regimen.name, *seeds, self.hash)
-        return "_".join(re.sub(r"[^A-Za-z0-9.=+-]+", "-", part) for part in parts)
+        # The hash tells apart what is cut: no file system takes a name of more than 255 bytes.
+        return "_".join(re.sub(r"[^A-Za-z0-9.=+-]+", "-", part)[:_PART] for part in parts)
 
     def weights_file(self, out: Path) -> Path:
         """Where the networks lie in a study's folder."""
@@ -144,11 +148,17 @@ class Cell:
         tables = READINGS if self.reads == "all" else (FORMS,)
         return {table: out / "networks" / f"{self.key}.{stamp}.{table}.parquet" for table in tables}
 
+    def checksums_file(self, out: Path) -> Path:
+        """Where the checksums of its files stand (see checksums.py)."""
+        return out / "networks" / f"{self.key}.sha256"
+
+    def trained(self, out: Path) -> bool:
+        """Whether its networks are there as they were written."""
+        return intact(self.checksums_file(out), [self.weights_file(out)])
+
     def finished(self, out: Path) -> bool:
-        """Whether all its files are there."""
-        return self.weights_file(out).is_file() and all(
-            file.is_file() for file in self.reading_files(out).values()
-        )
+        """Whether all its files are there as they were written."""
+        return intact(self.checksums_file(out), [self.weights_file(out), *self.reading_files(out).values()])
 
 
 def regimen_fields(regimen: Regimen) -> dict[str, Any]:

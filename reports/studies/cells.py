@@ -24,7 +24,7 @@ from .cell import Cell
 from .config import DERIVED, StudyConfig, misfit
 from .ensemblefiles import load_ensemble, save_ensemble
 from .reading import fresh_loss, read_cell
-from .storage import atomic, sweep
+from .storage import atomic, sweep, write_checksums
 
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble
@@ -151,15 +151,17 @@ def _run_locked(cell: Cell, out: Path, begun: bool) -> Outcome:
             return Outcome(cell.key, "kept")
         status: Literal["done", "read"] = "read"
         with one_thread():
-            if not cell.weights_file(out).is_file():
+            if not cell.trained(out):
                 start = time.perf_counter()
                 save_ensemble(cell.weights_file(out), train_cell(cell))
+                write_checksums(cell.checksums_file(out), [cell.weights_file(out)])
                 seconds["train"], status = time.perf_counter() - start, "done"
             start = time.perf_counter()
             files = cell.reading_files(out)
             for table, frame in read_cell(cell, load_ensemble(cell.weights_file(out))).items():
                 with atomic(files[table]) as file:
                     frame.to_parquet(file, index=False)
+            write_checksums(cell.checksums_file(out), files.values())
             seconds["read"] = time.perf_counter() - start
         trouble.unlink(missing_ok=True)
     except Exception as error:  # one cell's failure, of whatever kind, must not stop the others

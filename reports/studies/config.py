@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.untrusted import read_toml
 from mathcircuits.models import Regimen, as_regimen
 
 from .factors import Factors
@@ -148,12 +148,7 @@ class StudyConfig(BaseModel):
         Raises:
             FileError: where the file cannot be read, is no TOML, or holds a wrong key or value.
         """
-        try:
-            fields = tomllib.loads(Path(path).read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileError(path, f"cannot be read ({_reason(error)})", "give a UTF-8 TOML file") from None
-        except tomllib.TOMLDecodeError as error:
-            raise FileError(path, f"is no TOML ({error})", "mend it there") from None
+        fields = read_toml(Path(path))
         try:
             return cls(**fields)
         except MathCircuitsError as error:
@@ -561,7 +556,3 @@ def _one_line(error: ValidationError, keys: Iterable[str]) -> str:
         else:
             parts.append(f"{place} = {found['input']!r}: {found['msg']}")
     return "; ".join(parts)
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import FileError
+from mathcircuits.detect.untrusted import damaged
 
 from .cell import regimen_fields, regimen_of
-from .storage import atomic
+from .storage import atomic, check_intact
 
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble
@@ -81,10 +82,9 @@ def load_ensemble(path: Path) -> Ensemble:
     """
     from safetensors import SafetensorError, safe_open
 
-    from mathcircuits.models import Ensemble, MLPConfig
-
-    remedy = "remove it and run the study again: the other cells are kept"
+    remedy = "run the study again: this cell is trained anew, the others are kept"
     try:
+        check_intact(path, path.read_bytes(), path.with_name(f"{path.stem}.sha256"), remedy)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
@@ -92,7 +92,14 @@ def load_ensemble(path: Path) -> Ensemble:
         raise FileError(path, f"cannot be read ({error})", remedy) from None
     if _FORMAT not in metadata:
         raise FileError(path, "holds no networks of a study", remedy)
-    about = json.loads(metadata[_FORMAT])
+    with damaged(path, remedy):
+        return _ensemble(json.loads(metadata[_FORMAT]), arrays)
+
+
+def _ensemble(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Ensemble:
+    """Networks from what a file says of them and its arrays."""
+    from mathcircuits.models import Ensemble, MLPConfig
+
     shape = about["config"]
     layers = len(shape["sizes"]) - 1
     moments = arrays.get("checkpoint_steps")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import MathCircuitsError, Network
 from mathcircuits.detect.errors import FileError, UnknownNameError
+from mathcircuits.detect.untrusted import damaged
 
 from .cell import Cell
 from .cells import study_cells
@@ -28,6 +29,10 @@ from .manifest import read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: What to do where a table cannot be read.
+_AGAIN = "run the study again: its networks are kept"
 
 
 @dataclass(frozen=True)
@@ -178,15 +183,11 @@ class StudyTables(Mapping[str, "pd.DataFrame"]):
                 raise UnknownNameError(
                     "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
                 )
-            try:
-                columns, where = self._narrow.get(name, (None, None))
-                self._read[name] = pd.read_parquet(path, columns=columns, filters=where)
-            except (OSError, ValueError) as error:
-                raise FileError(
-                    path,
-                    f"is not a Parquet file ({str(error).splitlines()[0]})",
-                    "run the study again: its networks are kept",
-                ) from None
+            columns, where = self._narrow.get(name, (None, None))
+            with damaged(path, _AGAIN, "is not a Parquet file, or a damaged one"):
+                self._read[name] = pd.read_parquet(
+                    path, columns=columns, filters=where, page_checksum_verification=True
+                )
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:

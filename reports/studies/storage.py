@@ -1,16 +1,24 @@
-"""Files that are there whole or not at all: a killed process leaves no half-written one under its name."""
+"""Files that are there whole or not at all: a killed process leaves no half-written one under its name.
+
+Files of a cell have checksums, in one file beside them that `sha256sum -c` reads too: they are read again after days,
+from disks that other programs write to. One whose content is not what was written counts as not there.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mathcircuits.detect import FileError
+
+#: Bytes that are read at a time.
+_PIECE = 2**20
 
 
 @contextmanager
@@ -32,6 +40,9 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        # Its name must not outlive its content where the machine loses power.
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise FileError(
@@ -74,3 +85,69 @@ def read_json(path: Path) -> dict[str, Any]:
             path, "holds no JSON object", "restore it, or move the folder away and run the study again"
         )
     return content
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: where it cannot be read.
+    """
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """File name -> SHA-256, as a file of checksums has them; nothing where it is missing or damaged.
+
+    Examples:
+        >>> read_checksums(Path("no such.sha256"))
+        {}
+    """
+    try:
+        lines = [line.split("  ", 1) for line in path.read_text("utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {pair[1]: pair[0] for pair in lines if len(pair) == 2}
+
+
+def write_checksums(path: Path, files: Iterable[Path]) -> None:
+    """Add files, which lie beside `path`, to its checksums; those that are no longer there leave it.
+
+    Raises:
+        FileError: where it cannot be written.
+    """
+    sums = {name: text for name, text in read_checksums(path).items() if (path.parent / name).is_file()}
+    sums.update({file.name: digest(file) for file in files})
+    with atomic(path) as temporary:
+        temporary.write_text("".join(f"{text}  {name}\n" for name, text in sorted(sums.items())), "utf-8")
+
+
+def intact(path: Path, files: Iterable[Path]) -> bool:
+    """Whether all these files are there and have the checksums that `path` says.
+
+    Examples:
+        >>> intact(Path("no such.sha256"), [Path("net.safetensors")])
+        False
+    """
+    sums = read_checksums(path)
+    try:
+        return all(sums.get(file.name) == digest(file) for file in files)
+    except OSError:
+        return False
+
+
+def check_intact(path: Path, content: bytes, sums: Path, remedy: str) -> None:
+    """Refuse a file's content that is not the one which was written; without checksums there is nothing to hold it to.
+
+    Raises:
+        FileError: where it differs.
+    """
+    wanted = read_checksums(sums).get(path.name)
+    if wanted is not None and hashlib.sha256(content).hexdigest() != wanted:
+        raise FileError(
+            path, f"has changed since it was written (its checksum stands in {sums.name})", remedy
+        )

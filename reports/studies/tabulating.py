@@ -89,7 +89,7 @@ def _writers(out: Path, factors: Factors | None) -> Iterator[Add]:
             schemas[name] = arrow_schema(name, factor_columns(factors, name))
             frame = with_factors(empty(name), factors, name)
             schema = pa.Table.from_pandas(frame, schemas[name], preserve_index=False).schema
-            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema))
+            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema, write_page_checksum=True))
 
         def add(name: str, frame: pd.DataFrame) -> None:
             if len(frame):

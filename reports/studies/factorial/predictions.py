@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, prevalence, tasks
 from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.untrusted import read_toml
 
 from ..config import StudyConfig, width_text
 from ..factors import PREFIX, Factors, level_text
@@ -88,12 +88,7 @@ def read_predictions(
     """
     if config.factors is None:
         raise InputError("predictions of a study without factors: give it [factors]")
-    try:
-        content = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(path, f"cannot be read ({error})", "give a UTF-8 TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(path, f"is no TOML ({error})", "mend it there") from None
+    content = read_toml(Path(path))
     tables = content.get("prediction", [])
     if set(content) != {"prediction"} or not isinstance(tables, list):
         raise FileError(path, f"holds {', '.join(content) or 'nothing'}", "give tables [[prediction]] alone")

@@ -242,7 +242,9 @@ def test_a_compiler_that_says_nothing_readable(
     assert told in caplog.text
 
 
-IDLE = 'extern "C" void mathcircuits_train(void*, long, long) {}\nextern "C" void mathcircuits_gradient(void*, long, long) {}'
+IDLE = "\n".join(
+    f'extern "C" void mathcircuits_{name}(void*, long, long) {{}}' for name in ("train", "gradient")
+)
 
 
 @needs_compiler

@@ -1,0 +1,76 @@
+"""Budgets: what a study may ask for before anything is trained, and what to do about a study that asks for more."""
+
+from __future__ import annotations
+
+from mathcircuits.detect import InputError
+
+#: Networks of a study. A million takes about two hours of two cores and 20 GB of disk (docs, On a cluster).
+MAX_NETWORKS = 1_000_000
+#: Cells of a study. Each is some 4 kB of the process that hands them out, and of the manifest.
+MAX_CELLS = 100_000
+#: Neurons of one hidden layer. A cell holds up to 256 networks with their optimiser's state and checkpoints, and reading
+#: compares neurons in pairs: at 4096 these are 2 GB.
+MAX_WIDTH = 4096
+#: Numbers that the weights of a cell's networks may have in all: their training holds about twenty times this in bytes
+#: for each of four bytes.
+MAX_WEIGHTS = 20_000_000
+
+_LIFT = "or set large = true, where time and memory are there"
+
+
+def check_size(networks: int, cells: int, *, large: bool = False) -> None:
+    """Refuse a study of too many networks or cells.
+
+    Raises:
+        InputError: with the number that would do.
+
+    Examples:
+        >>> check_size(2750, 55)
+        >>> check_size(10**9, 10**7)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: 1000000000 networks: at most 1000000 are ...
+    """
+    if large:
+        return
+    if networks > MAX_NETWORKS:
+        raise InputError(
+            f"{networks} networks: at most {MAX_NETWORKS} are trained in one study; give fewer seeds, {_LIFT}"
+        )
+    if cells > MAX_CELLS:
+        raise InputError(
+            f"{cells} conditions and blocks of seeds: at most {MAX_CELLS} are worked on in one study; split it by "
+            f"tasks or widths, {_LIFT}"
+        )
+
+
+def check_layers(hidden: tuple[int, ...], weights: int, together: int, *, large: bool = False) -> None:
+    """Refuse hidden sizes whose networks would not fit into memory.
+
+    Args:
+        hidden: the sizes.
+        weights: parameters of one network.
+        together: networks that are trained at once.
+        large: whether this is wanted all the same.
+
+    Raises:
+        InputError: with the number that would do.
+
+    Examples:
+        >>> check_layers((64, 64), 4500, 256)
+        >>> check_layers((100_000,), 400_001, 4)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: a hidden layer of 100000 neurons: at most 4096 are ...
+    """
+    if large:
+        return
+    if max(hidden, default=0) > MAX_WIDTH:
+        raise InputError(
+            f"a hidden layer of {max(hidden)} neurons: at most {MAX_WIDTH} are compared in pairs; give fewer, {_LIFT}"
+        )
+    if weights * together > MAX_WEIGHTS:
+        raise InputError(
+            f"{together} networks of {weights} weights in one cell: at most {MAX_WEIGHTS // weights} of them fit; give "
+            f"fewer seeds or narrower layers, {_LIFT}"
+        )
