@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import MathCircuitsError
 
+from .stopping import end_workers
 from .studies.cells import Outcome, study_cells
 from .studies.config import StudyConfig, as_config
 from .studies.folder import Study
-from .studies.manifest import claim, record
+from .studies.manifest import check_compiler, claim, record
 from .studies.progress import ProgressDisplay
 from .studies.tabulating import write_tables
 from .studies.workers import check_workers, run_cells
@@ -68,12 +69,21 @@ def run_study(
     checked, folder = as_config(config), Path(out)
     cells = study_cells(checked)
     started = claim(folder, checked)
+    check_compiler(folder, cells)
     clock = time.perf_counter()
     with ProgressDisplay(cells, progress) as display:
         outcomes: dict[str, Outcome] = {}
-        for outcome in run_cells(cells, folder, workers=workers, scheduler=scheduler):
-            outcomes[outcome.cell] = outcome
-            display.add(outcome)
+        try:
+            for outcome in run_cells(cells, folder, workers=workers, scheduler=scheduler):
+                outcomes[outcome.cell] = outcome
+                display.add(outcome)
+        except KeyboardInterrupt:
+            display.say(
+                f"{len(outcomes)} of {len(cells)} cells are finished and kept: the same command goes on from there"
+            )
+            if workers > 1:
+                end_workers()
+            raise
         seconds = {"cells": time.perf_counter() - clock}
         finished = [cell for cell in cells if outcomes[cell.key].status != "failed"]
         if not any(not cell.derived for cell in finished):

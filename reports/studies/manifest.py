@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -57,14 +57,14 @@ def claim(out: Path, config: StudyConfig) -> str:
     with FileLock(out / ".locks" / "manifest.lock"):
         sweep(out, "manifest.json")
         if not (out / "manifest.json").is_file():
-            _write_manifest(out, config, [])
+            _write_manifest(out, config, [], compiler=compiles())
             return now
         manifest = read_manifest(out)
         there = manifest["config"]
         wanted = config.to_dict()
         changed = [key for key in {**wanted, **there} if there.get(key) != wanted.get(key)]
         if config.sequential and changed == ["seeds"] and _more(wanted["seeds"], there["seeds"]):
-            _write_manifest(out, config, [])
+            _write_manifest(out, config, [], compiler=manifest.get("compiler", compiles()))
         elif changed:
             changes = ", ".join(
                 f"{key} = {there.get(key)!r} there, {wanted.get(key)!r} here" for key in changed
@@ -75,6 +75,38 @@ def claim(out: Path, config: StudyConfig) -> str:
                 "choose another folder with --out, or move that one away; nothing in it was changed",
             )
     return now
+
+
+def compiles() -> bool:
+    """Whether this machine has a C++ compiler: training with the compiled step and without differs in last digits.
+
+    Examples:
+        >>> compiles() in (True, False)
+        True
+    """
+    from mathcircuits.models.fitting import find_compiler
+
+    return find_compiler() is not None
+
+
+def check_compiler(out: Path, cells: Iterable[Cell]) -> None:
+    """Refuse to train the rest of a study with a compiler where it was begun without one, or the other way round.
+
+    Raises:
+        FileError: where cells are still to be trained, and would be trained otherwise than the others.
+    """
+    began = read_manifest(out).get("compiler")
+    if not isinstance(began, bool) or began == compiles():
+        return
+    left = sum(not cell.trained(out) for cell in cells)
+    if left:
+        there, here = ("with", "without") if began else ("without", "with")
+        raise FileError(
+            out,
+            f"holds a study begun {there} a C++ compiler, and {left} of its cells would be trained {here} one, which "
+            "gives other last digits",
+            ("install g++ or clang++, or " if began else "") + "choose another folder with --out",
+        )
 
 
 def _more(seeds: Any, before: Any) -> bool:
@@ -120,6 +152,7 @@ def record(
             out,
             config,
             records,
+            compiler=manifest.get("compiler", compiles()),
             started=started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=stages,
@@ -130,7 +163,7 @@ def record(
         )
 
 
-def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **clocks: Any) -> None:
+def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **more: Any) -> None:
     write_json(
         out / "manifest.json",
         {
@@ -141,7 +174,7 @@ def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]],
             **reading_versions(),
             "git": _git_state(),
             "machine": _machine(),
-            **clocks,
+            **more,
             "cells": cells,
         },
     )

@@ -226,6 +226,13 @@ class ProgressDisplay:
         else:
             self._tell(lambda: name)
 
+    def say(self, words: str) -> None:
+        """Print a line on its own, unless nothing is to be shown."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self._bar is not None or self._lines:
+            print(f"mathcircuits: {words}", file=self._stream, flush=True)
+
     def _tell(self, words: Callable[[], str]) -> None:
         """Print a line, if the last one is long enough ago."""
         if self._lines and self._clock() - self._told >= self._every:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 
+from ..stopping import end_with
 from .cell import Cell, reading_hash
 from .cells import Outcome, run_cell, study_cells
 from .config import StudyConfig, as_config
+from .manifest import compiles
 from .progress import expected_seconds
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class CellJob:
         out: the study's folder.
         catalogue: what `reading_hash` gives here.
         beacon: a file in that folder that a worker on another machine must see; None in this machine's processes.
+        parent: the process with which a worker of this machine ends; None on a cluster.
+        compiles: whether this machine has a C++ compiler: without one training gives other last digits.
     """
 
     cell: Cell
@@ -55,6 +59,8 @@ class CellJob:
     out: Path
     catalogue: str
     beacon: Path | None = None
+    parent: int | None = None
+    compiles: bool = True
 
 
 def run_cells(
@@ -130,6 +136,14 @@ def work(job: CellJob) -> Outcome:
     Raises:
         MathCircuitsError: where this process would read the networks by another catalogue.
     """
+    if job.parent is not None:
+        end_with(job.parent)
+    if job.compiles != compiles():
+        here, there = ("no", "a") if job.compiles else ("a", "no")
+        raise MathCircuitsError(
+            f"{_whereabouts()}: has {here} C++ compiler, the study's own machine {there} one, and training differs in "
+            "its last digits with and without: install g++ or clang++ on every machine"
+        )
     # A copy works its key out anew, from the task that this process knows by that name.
     if job.task.name not in tasks or replace(job.cell).key != job.cell.key:
         tasks.add(job.task, replace=True)
@@ -170,8 +184,11 @@ def work_on_cluster(job: CellJob) -> Outcome:
 
 
 def _jobs(cells: Iterable[Cell], out: Path, beacon: Path | None = None) -> dict[str, CellJob]:
-    catalogue = reading_hash()
-    return {cell.key: CellJob(cell, tasks[cell.task], out, catalogue, beacon) for cell in cells}
+    catalogue, parent = reading_hash(), os.getpid() if beacon is None else None
+    return {
+        cell.key: CellJob(cell, tasks[cell.task], out, catalogue, beacon, parent, compiles())
+        for cell in cells
+    }
 
 
 def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcome]:
