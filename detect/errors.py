@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 #: Characters of a wrong name that a message repeats.
 _SHOWN = 200
+#: Characters of a message: a file can make one of any length, of its names.
+_LONGEST = 4000
+#: Characters that a terminal obeys or that turn the writing round: controls but for new lines and tabs, and the marks
+#: of direction (Unicode Standard Annex 9).
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def printable(text: str) -> str:
+    """A text in which names from files can do nothing to a terminal: their control characters stand as escapes.
+
+    Examples:
+        >>> print(printable("a" + chr(27) + "[31mb"))
+        a\\x1b[31mb
+    """
+    return _OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 class MathCircuitsError(Exception):
@@ -17,6 +33,10 @@ class MathCircuitsError(Exception):
         >>> issubclass(InputError, MathCircuitsError) and issubclass(InputError, ValueError)
         True
     """
+
+    def __str__(self) -> str:
+        text = printable(str(self.args[0]) if len(self.args) == 1 else super().__str__())
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text)} characters in all)"
 
 
 class InputError(MathCircuitsError, ValueError):
@@ -81,9 +101,6 @@ class UnknownNameError(MathCircuitsError, KeyError):
     def __reduce__(self) -> tuple[Any, ...]:
         # The near names found once are the only options that the copy needs.
         return _remade, (type(self), (self.kind, self.name, self.near, self._remedy), {})
-
-    def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would print the message's repr
 
 
 class UnknownFeature(UnknownNameError):

@@ -34,7 +34,7 @@ from .pages.templating import render
 from .plots import modularfigures as figures
 from .plots.palette import every_colour
 from .plots.rendering import blank, inline_svg, write_figure
-from .studies.storage import atomic, write_json
+from .studies.storage import atomic, write_csv, write_json
 from .wording import counted, number, percent
 
 FORMAT = "mathcircuits-modular-1"
@@ -329,10 +329,8 @@ def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:
     folder = Path(out)
     drawn = _drawings(study)
     for name in ("networks", "frequencies", "neurons", "removal", "verdicts"):
-        with atomic(folder / "tables" / f"{name}.csv") as file:
-            getattr(study, name).to_csv(file, index=False)
-    with atomic(folder / "tables" / "history.csv") as file:
-        study.runs.history.to_csv(file, index=False)
+        write_csv(folder / "tables" / f"{name}.csv", getattr(study, name))
+    write_csv(folder / "tables" / "history.csv", study.runs.history)
     for name, drawing in drawn.items():
         write_figure(drawing.figure, folder / "figures" / f"{name}.svg")
     write_json(folder / "summary.json", study.to_dict())

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
+from inspect import isfunction
 from typing import Any, TypeVar
 
 from ..errors import InputError, MathCircuitsError, UnknownNameError
@@ -38,10 +39,10 @@ def named_few(names: Iterable[str]) -> str:
 
 
 def load_plugin(point: EntryPoint) -> Any:
-    """What an entry point names.
+    """What an entry point names; where that is a function, what it returns without arguments.
 
     Raises:
-        PluginError: where it cannot be loaded; the message names the plug-in and its error.
+        PluginError: where it cannot be loaded, or the function fails; the message names the plug-in and its error.
 
     Examples:
         >>> load_plugin(EntryPoint("pi", "math:pi", "mathcircuits.features"))
@@ -53,8 +54,10 @@ def load_plugin(point: EntryPoint) -> Any:
         loaded (ModuleNotFoundError: No module named 'maths'); mend that package, or uninstall it
     """
     try:
-        return point.load()
-    except Exception as error:
+        found = point.load()
+        return found() if isfunction(found) else found
+    # One that ends the program (sys.exit) would end every command, and without a word.
+    except (Exception, SystemExit) as error:
         raise plugin_error(point, f"cannot be loaded ({type(error).__name__}: {error})") from error
 
 
@@ -79,7 +82,10 @@ def items_of(point: EntryPoint, found: object, kind: type[Item], expected: str) 
         expected a float or several; mend that package, or uninstall it
     """
     single = isinstance(found, kind | str | bytes | Mapping) or not isinstance(found, Iterable)
-    items: list[Any] = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable
+    try:
+        items: list[Any] = [found] if single else list(found)  # type: ignore[call-overload]  # an Iterable
+    except (Exception, SystemExit) as error:  # a generator runs here
+        raise plugin_error(point, f"cannot be loaded ({type(error).__name__}: {error})") from error
     for item in items:
         if not isinstance(item, kind):
             raise plugin_error(point, f"gives a {type(item).__name__}, expected {expected}")

@@ -12,14 +12,23 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mathcircuits.detect import InputError, MathCircuitsError, Task, UnknownNameError
-from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.errors import did_you_mean, near_names, printable
 
 from .criteria import ADAM_EPSILON, DELETION_STANDS, RESCUED
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _plain(name: str) -> str:
+    if printable(name) != name or "\n" in name or "\t" in name:
+        raise ValueError("give a name without control characters")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 
 #: What Levenberg-Marquardt does without: it takes no gradient steps.
 GRADIENT_KEYS = (
@@ -190,7 +199,7 @@ class Regimen(CheckedTable):
 
     title: ClassVar[str] = "regimen"
 
-    name: str = Field(default="custom", min_length=1)
+    name: Name = "custom"
     preset: str | None = None
     optimiser: Literal["sgd", "adam", "levenberg"] = "adam"
     lr: float = Field(default=0.02, gt=0)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..studies.storage import atomic, write_json
+from ..studies.storage import atomic, write_csv, write_json
 from .scores import Score, Summed, score_table, sum_up
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ class Benchmark:
         from ..plots.rendering import write_svg
 
         folder = Path(out)
-        with atomic(folder / "table.csv") as file:
-            self.table.to_csv(file, index=False)
+        write_csv(folder / "table.csv", self.table)
         write_json(folder / "benchmark.json", self.to_dict())
         with atomic(folder / "summary.txt") as file:
             file.write_text("\n".join(self.summary) + "\n", "utf-8")

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mathcircuits.detect.errors import printable
+
 #: Characters of a line in a pipe, and the fewest that tables are set in.
 _WIDTH, _NARROWEST = 80, 60
 #: Characters that a column keeps at least where it is cut or goes on below itself.
@@ -34,10 +36,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             # Text, not a string: brackets in a formula are no markup.
-            table.add_row(*(Text(value) for value in row))
+            table.add_row(*(Text(printable(value)) for value in row))
         Console().print(table)
         return
-    lines = [list(columns), *([" ".join(value.split()) for value in row] for row in rows)]
+    lines = [list(columns), *([" ".join(printable(value).split()) for value in row] for row in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(columns))]
     for line in lines:
         print("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
@@ -127,7 +129,7 @@ def print_fields(fields: Mapping[str, str]) -> None:
     shown = {name: value for name, value in fields.items() if value}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        print(f"{name.ljust(width)}  {value}")
+        print(printable(f"{name.ljust(width)}  {value}"))
 
 
 def print_json(content: object) -> None:

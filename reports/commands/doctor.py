@@ -220,8 +220,8 @@ def folder_finding(name: str, folder: Path, otherwise: str) -> CheckedPart:
         >>> folder_finding("cache", Path(tempfile.gettempdir()) / "not" / "yet", "").status
         'ok'
     """
-    there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:

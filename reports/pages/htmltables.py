@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..plots.palette import RUNG_MARKS, VERDICTS, colour_of
+from ..studies.storage import csv_text
 from ..wording import at_most, number, percent, thousands
 
 #: Rows beyond this stay in the parquet: a reader filters, and a browser draws, a few hundred with ease.
@@ -131,7 +132,7 @@ def csv_uri(frame: pd.DataFrame) -> str:
         >>> csv_uri(pd.DataFrame({"a": [1]}))
         'data:text/csv;charset=utf-8;base64,YQoxCg=='
     """
-    data = frame.to_csv(index=False, lineterminator="\n").encode()
+    data = csv_text(frame).encode()
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode()
 
 

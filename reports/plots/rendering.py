@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ..studies.storage import atomic
 from .palette import FAINT, GROUND, INK, MUTED, every_colour
@@ -128,6 +129,7 @@ def write_figure(figure: Figure, out: Path) -> Path:
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
     # Type 42 keeps letters of a PDF as letters; an SVG for a paper has outlines, since its reader lacks the font.
     style = {**STYLE, "svg.fonttype": "path", "pdf.fonttype": 42}
+    _take_names_literally(figure)
     with atomic(out) as file, mpl.rc_context(style):
         figure.savefig(
             file, format=suffix, dpi=DPI, facecolor=GROUND.light, bbox_inches="tight", pad_inches=0.04,
@@ -140,8 +142,15 @@ def write_figure(figure: Figure, out: Path) -> Path:
 
 def write_svg(figure: Figure, out: Path) -> None:
     """Write a figure of the house's style as a file of its own: the same drawing gives the same bytes."""
+    _take_names_literally(figure)
     with mpl.rc_context(STYLE):
         figure.savefig(out, format="svg", facecolor=GROUND.light, metadata={"Date": None})
+
+
+def _take_names_literally(figure: Figure) -> None:
+    """Draw every text as it stands: two dollars in a name are not mathematics, and `$_$` could not even be drawn."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
 
 
 def _written(figure: Figure) -> str:
@@ -149,6 +158,7 @@ def _written(figure: Figure) -> str:
 
     `savefig` would draw it twice, once to lay it out and measure it: here it is laid out and measured without.
     """
+    _take_names_literally(figure)
     buffer = StringIO()
     layout = figure.get_layout_engine()
     with mpl.rc_context(STYLE):

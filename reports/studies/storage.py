@@ -13,10 +13,15 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: With these a spreadsheet's formula begins.
+_RUN = ("=", "+", "-", "@", "\t", "\r")
 #: Bytes that are read at a time.
 _PIECE = 2**20
 
@@ -58,6 +63,34 @@ def sweep(folder: Path, key: str = "*") -> None:
     """Remove the temporary files that a killed process has left for one key, or for any."""
     for left in folder.glob(f".{key}.*.tmp"):
         left.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as CSV, without its index.
+
+    Raises:
+        FileError: where it cannot be written.
+    """
+    with atomic(path) as file:
+        file.write_text(csv_text(frame), "utf-8")
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV, without its index. A spreadsheet takes a cell that begins with =, +, - or @ for a formula, and
+    runs it: before a text that does so stands an apostrophe, which spreadsheets do not show (OWASP, CSV injection).
+
+    Examples:
+        >>> import pandas as pd
+        >>> csv_text(pd.DataFrame({"name": ["=1+1", "plain"], "value": [-1.0, 2.0]})).splitlines()
+        ['name,value', "'=1+1,-1.0", 'plain,2.0']
+    """
+    texts = frame.select_dtypes(include=["object", "string", "category"]).columns
+    shown = frame.assign(**{name: frame[name].map(_inert).astype(object) for name in texts})
+    return str(shown.rename(columns=_inert).to_csv(index=False, lineterminator="\n"))
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_RUN) else value
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

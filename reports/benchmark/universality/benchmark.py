@@ -24,7 +24,7 @@ from ...studies.ensemblefiles import load_ensemble
 from ...studies.folder import Study
 from ...studies.manifest import reading_versions
 from ...studies.reading import untrained_networks
-from ...studies.storage import atomic
+from ...studies.storage import atomic, write_csv
 from ...studies.workers import worth_workers
 from ...study import run_study
 from ..results import Benchmark
@@ -106,8 +106,7 @@ class Universality:
         folder = self.result.write(out)
         self.checks.write(folder)
         if self.compared is not None:
-            with atomic(folder / COMPARISON) as file:
-                self.compared.to_csv(file, index=False)
+            write_csv(folder / COMPARISON, self.compared)
         with atomic(folder / "summary.txt") as file:
             file.write_text("\n".join(self.summary) + "\n", "utf-8")
         return folder
@@ -283,8 +282,7 @@ def score_folder(
     if out is not None:
         target = result.write(out)
         if before is not None:
-            with atomic(target / COMPARISON) as file:
-                compare(before, result).to_csv(file, index=False)
+            write_csv(target / COMPARISON, compare(before, result))
         with atomic(target / "summary.txt") as file:
             file.write_text("\n".join(lines) + "\n", "utf-8")
     return result, lines

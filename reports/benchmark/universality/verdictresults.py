@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError
 
-from ...studies.storage import atomic, read_json, write_json
+from ...studies.storage import read_json, write_csv, write_json
 from ..results import plain
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ class VerdictResult:
         """
         folder = Path(out)
         for name in _columns():
-            with atomic(folder / f"{name}.csv") as file:
-                getattr(self, name).to_csv(file, index=False)
+            write_csv(folder / f"{name}.csv", getattr(self, name))
         write_json(folder / FILE, self.to_dict())
         return folder
 

@@ -17,7 +17,7 @@ from mathcircuits.detect.untrusted import read_toml
 from ..config import StudyConfig, width_text
 from ..factors import PREFIX, Factors, level_text
 from ..folder import Study
-from ..storage import atomic
+from ..storage import write_csv
 
 
 class Prediction(BaseModel):
@@ -156,8 +156,7 @@ ANY = "any one"
 def write_outcomes(study: Study, predictions: Sequence[Prediction]) -> pd.DataFrame:
     """`judged_predictions` of a finished study, which are written into its folder as `predictions.csv`."""
     table = judged_predictions(study.tables["networks"], predictions, study.config)
-    with atomic(study.out / "predictions.csv") as file:
-        table.to_csv(file, index=False)
+    write_csv(study.out / "predictions.csv", table)
     return table
 
 
