@@ -34,6 +34,9 @@ _BALANCED = 50
 #: Rows of the same construction that a neuron's match is set beside, and the fewest live and bent ones among them.
 _DRAWS, _LEAST = 2_000, 100
 
+#: Numbers that a step is tried on before it is tried on all.
+_FEW = 64
+
 
 def construction(weights: Array) -> Kind | None:
     """How a layer's weights [units, m] were constructed; None where they show no more than features would.
@@ -105,8 +108,15 @@ def _first_of_its_line(weights: Array) -> npt.NDArray[np.intp]:
 
 def _on_a_grid(values: Array) -> bool:
     """Whether positive numbers are whole multiples, up to 127, of one step."""
-    steps = np.arange(1, _STEPS + 1)[:, None] * (values / values.max())
-    return bool((np.abs(steps - steps.round()) <= _ONE_SIZE * steps).all(axis=1).any())
+    shares = values / values.max()
+
+    def whole(count: int, some: Array) -> bool:
+        steps = count * some
+        return bool((np.abs(steps - steps.round()) <= _ONE_SIZE * steps).all())
+
+    # A few numbers rule nearly every step out; a table of all steps and numbers would be 127 times the layer.
+    few = shares[:_FEW]
+    return any(whole(count, few) and whole(count, shares) for count in range(1, _STEPS + 1))
 
 
 def _tied(values: Array) -> bool:
