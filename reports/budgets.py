@@ -8,8 +8,8 @@ from mathcircuits.detect import InputError
 MAX_NETWORKS = 1_000_000
 #: Cells of a study. Each is some 4 kB of the process that hands them out, and of the manifest.
 MAX_CELLS = 100_000
-#: Neurons of one hidden layer. A cell holds up to 256 networks with their optimiser's state and checkpoints, and reading
-#: compares neurons in pairs: at 4096 these are 2 GB.
+#: Neurons of one hidden layer. A cell holds up to 256 networks with their optimiser's state and checkpoints, and
+#: reading compares neurons in pairs: at 4096 these are 2 GB.
 MAX_WIDTH = 4096
 #: Numbers that the weights of a cell's networks may have in all: their training holds about twenty times this in bytes
 #: for each of four bytes.

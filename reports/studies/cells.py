@@ -21,7 +21,7 @@ from mathcircuits.detect import FileError, InputError, MathCircuitsError, tasks
 from mathcircuits.models import Regimen
 
 from .cell import Cell
-from .config import DERIVED, StudyConfig, misfit
+from .config import BLOCK, DERIVED, StudyConfig, misfit
 from .ensemblefiles import load_ensemble, save_ensemble
 from .reading import fresh_loss, read_cell
 from .storage import atomic, sweep, write_checksums
@@ -29,8 +29,6 @@ from .storage import atomic, sweep, write_checksums
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble
 
-#: Seeds of one cell: what is lost when a process is killed, and what a cell's memory grows with.
-BLOCK = 256
 #: The seed of a hand-derived network.
 DERIVED_SEED = -1
 

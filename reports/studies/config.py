@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +18,7 @@ from mathcircuits.detect.errors import did_you_mean, near_names
 from mathcircuits.detect.untrusted import read_toml
 from mathcircuits.models import Regimen, as_regimen
 
+from ..budgets import check_layers, check_size
 from .factors import Factors
 
 #: The seven functions of Osier 2022.
@@ -32,6 +35,8 @@ SEED_TASKS = (
 _MULTIPLE = re.compile(r"([1-9]\d{0,3})x")
 #: What stands in the place of a regimen's name for a network that nobody trained.
 DERIVED = "derived"
+#: Seeds of one cell: what is lost when a process is killed, and what a cell's memory grows with.
+BLOCK = 256
 #: The init law of a study's networks is known: nn.Linear's default.
 INIT = "uniform"
 #: In `regimens` by width: the regimens of every width that is not named.
@@ -96,6 +101,7 @@ class StudyConfig(BaseModel):
             that is decided in advance.
         sequential: whether networks are added until there are verdicts: these then hold at every number of networks,
             and a larger number of `seeds` goes on in the same folder.
+        large: whether a study of any size is wanted (see budgets.py for what is refused else).
         grid: tables of these fields, each a part of the study; without any the fields above are the study.
 
     Raises:
@@ -129,6 +135,7 @@ class StudyConfig(BaseModel):
     reads: Literal["all", "forms"] = "all"
     fibre: int | None = Field(default=None, ge=2)
     sequential: bool = False
+    large: bool = False
     grid: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, **fields: Any) -> None:
@@ -251,7 +258,30 @@ class StudyConfig(BaseModel):
         own = {key: getattr(self, key) for key in BLOCK_KEYS}
         if "widths" in table and "regimens" not in table:
             own["regimens"] = _at_widths(self.regimens, table["widths"])
-        return StudyConfig(**{**own, **table})
+        return StudyConfig(**{**own, "large": self.large, **table})
+
+    @model_validator(mode="after")
+    def _within_its_budget(self) -> StudyConfig:
+        """Refuse a study that is too large before its cells are listed."""
+        networks = cells = 0
+        for block in self.blocks:
+            count = block.seeds if isinstance(block.seeds, int) else len(block.seeds)
+            each = [
+                len(block.regimens_at(width)) if self.factors is None else self.factors.conditions
+                for width in block.widths
+            ]
+            networks += len(block.tasks) * sum(each) * count
+            cells += len(block.tasks) * sum(each) * math.ceil(count / BLOCK)
+        check_size(networks, cells, large=self.large)
+        for block in self.blocks:
+            for task, width in itertools.product((tasks[name] for name in block.tasks), block.widths):
+                if misfit(task, width) or (isinstance(width, str) and task.smallest is None):
+                    continue
+                sizes = (task.arity, *block.hidden(task, width), task.outputs)
+                weights = sum((low + 1) * high for low, high in itertools.pairwise(sizes))
+                count = block.seeds if isinstance(block.seeds, int) else len(block.seeds)
+                check_layers(sizes[1:-1], weights, min(count, BLOCK), large=self.large)
+        return self
 
     @model_validator(mode="after")
     def _steps_are_said_once(self) -> StudyConfig:
@@ -373,6 +403,8 @@ class StudyConfig(BaseModel):
             del plain["fibre"]
         if not self.sequential:
             del plain["sequential"]
+        if not self.large:
+            del plain["large"]
         return plain
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,11 @@ class Factors(BaseModel):
     def texts(self) -> dict[str, tuple[str, ...]]:
         """The factors' levels as texts."""
         return {name: tuple(level_text(level) for level in levels) for name, levels in self.levels.items()}
+
+    @property
+    def conditions(self) -> int:
+        """How many there are, counted before they are made."""
+        return math.prod(len(levels) for levels in self.levels.values())
 
     @cached_property
     def regimens(self) -> tuple[Regimen, ...]:

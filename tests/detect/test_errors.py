@@ -107,3 +107,21 @@ def test_near_names_ignore_case_and_leave_out_the_far() -> None:
 )
 def test_did_you_mean(near: tuple[str, ...], clause: str) -> None:
     assert did_you_mean(near) == clause
+
+
+def test_names_from_files_cannot_speak_to_a_terminal() -> None:
+    hostile = "a\x1b]0;title\x07b\x9b31m\u202ec"
+    for error in (
+        InputError(hostile),
+        FileError(hostile, hostile),
+        UnknownTask("task", hostile, [], hostile),
+    ):
+        assert not set(str(error)) & set("\x1b\x07\x9b\u202e")
+        assert "\\x1b]0;title" in str(error)
+        # The error itself goes through a worker process unchanged.
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert str(InputError("two\nlines\tstay")) == "two\nlines\tstay"
+
+
+def test_a_message_has_an_end() -> None:
+    assert len(str(InputError("x" * 300_000))) < 5000

@@ -26,3 +26,16 @@ def test_without_it_caches_and_what_is_the_users_own_lie_apart(
         monkeypatch.setenv("MATHCIRCUITS_HOME", empty)
     assert home_folder("nulls", cache=True).parent == Path(platformdirs.user_cache_dir("mathcircuits"))
     assert home_folder("catalogue", cache=False).parent == Path(platformdirs.user_config_dir("mathcircuits"))
+
+
+def test_a_user_without_a_home_gets_a_folder_that_goes_with_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("MATHCIRCUITS_HOME", raising=False)
+    # What expanduser gives where neither HOME nor an entry of the user exists.
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: f"~/.cache/{name}")
+    found = home_folder("nulls", cache=True)
+    assert found.is_absolute()
+    assert found.parent.is_dir()
+    assert home_folder("kernels", cache=True).parent == found.parent
+    assert caplog.text.count("set MATHCIRCUITS_HOME") == 1

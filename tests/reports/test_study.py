@@ -256,6 +256,21 @@ def test_what_is_lost_is_made_again_and_nothing_else(copied: Path) -> None:
     assert table_bytes(copied) == before
 
 
+@pytest.mark.parametrize("damage", [b"", b"cut", None])
+def test_damaged_files_are_made_again(damage: bytes | None, copied: Path) -> None:
+    before = table_bytes(copied)
+    for pattern in ("networks/minimum_3_adam*.neurons.parquet", "networks/absolute_2_adam*.safetensors"):
+        file = next(copied.glob(pattern))
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 4
+        file.write_bytes(content if damage is None else damage)
+    again = run_study(TINY, copied)
+    status = {cell["condition"]: cell["status"] for cell in again.manifest["cells"]}
+    assert (status.pop("minimum/3/adam"), status.pop("absolute/2/adam")) == ("read", "done")
+    assert set(status.values()) == {"kept"}
+    assert table_bytes(copied) == before
+
+
 def test_a_changed_catalogue_is_read_anew_but_not_trained(
     copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from math import comb, perm
 import numpy as np
 import pytest
 
+from mathcircuits.detect import Network, analyse
 from mathcircuits.detect.features.binding import bind
 from mathcircuits.detect.features.catalogues import Catalogue, catalogue
 from mathcircuits.detect.features.feature import Feature
@@ -142,3 +143,19 @@ def test_a_catalogue_binds_its_own() -> None:
     ]
     assert small.bind(1, box=(0, 4))[0].box == ((0.0, 4.0),)
     assert len(small.bind(2, depth=2)) == 4
+
+
+def test_a_feature_that_overflows_on_the_box_is_left_out_by_name() -> None:
+    steep = Feature(id="mine/steep", formula=Formula("exp(1000*x1)"), definition="d", arity=1)
+    entries = (catalogue["positiveness"], steep)
+    found = bind(entries, 1, ((-1.0, 1.0),))
+    assert ([b.label for b in found.features], found.infinite) == (["positiveness(x1)"], ("steep",))
+    # Elsewhere it is a feature like any other.
+    assert bind(entries, 1, ((-1.0, 0.1),)).infinite == ()
+
+
+def test_a_layer_says_which_features_are_infinite_there() -> None:
+    steep = Feature(id="mine/steep", formula=Formula("exp(1000*x1)"), definition="d", arity=1)
+    network = Network([[[1.0], [-0.5], [0.3]], [[1.0, 1.0, 1.0]]], [[0.2, 0.3, 0.1], [0.0]])
+    found = analyse(network, catalogue=catalogue | Catalogue([steep]))
+    assert any("features steep (infinite or NaN on the box)" in text for text in found.skipped)

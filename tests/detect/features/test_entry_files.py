@@ -11,7 +11,7 @@ import pytest
 
 from mathcircuits.detect.errors import FileError
 from mathcircuits.detect.features.catalogues import Catalogue, catalogue
-from mathcircuits.detect.features.entry_files import user_catalogue_folder
+from mathcircuits.detect.features.entry_files import parse_entries, user_catalogue_folder
 
 FEATURES = tuple(catalogue.values())
 
@@ -252,3 +252,9 @@ def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.delenv("MATHCIRCUITS_HOME")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     assert user_catalogue_folder().parts[-2:] == ("mathcircuits", "catalogue")
+
+
+def test_a_feature_that_is_infinite_on_the_default_box_is_refused_with_its_name() -> None:
+    text = '[[feature]]\nid = "mine/steep"\nformula = "exp(1000*x1)"\ndefinition = "d"\n'
+    with pytest.raises(FileError, match=r"mine\.toml, line 1: feature 'mine/steep': formula exp.* infinite"):
+        parse_entries(text, "mine.toml")

@@ -57,7 +57,9 @@ MAKER = (
 )
 
 
-@pytest.mark.parametrize("found", ["cube", "[cube]", "(cube,)", "Catalogue([cube])", "iter([cube])"])
+@pytest.mark.parametrize(
+    "found", ["cube", "[cube]", "(cube,)", "Catalogue([cube])", "iter([cube])", "lambda: [cube]"]
+)
 def test_an_installed_feature(tmp_path: Path, found: str) -> None:
     install_feature(tmp_path, f"{MAKER}found = {found}\n")
     # An iterator is used up by the first look-up, which is the only one.
@@ -70,6 +72,9 @@ def test_an_installed_feature(tmp_path: Path, found: str) -> None:
         ("1/0", "cannot be loaded (ZeroDivisionError: division by zero); mend that package, or uninstall it"),
         ("import no_such_package", "cannot be loaded (ModuleNotFoundError: No module named 'no_such_package')"),
         ("other = 1", "cannot be loaded (AttributeError: module 'my_plug' has no attribute 'found')"),
+        ("import sys\nsys.exit(3)", "cannot be loaded (SystemExit: 3); mend"),
+        ("def found():\n    1/0", "cannot be loaded (ZeroDivisionError: division by zero); mend"),
+        ("def parts():\n    yield 1/0\nfound = parts()", "cannot be loaded (ZeroDivisionError: division by zero)"),
         ("found = 5", "gives a int, expected a Feature, several or a Catalogue; mend"),
         ("found = 'greaterness'", "gives a str, expected a Feature"),
         ("found = [1]", "gives a int, expected a Feature"),

@@ -10,6 +10,7 @@ import pytest
 from mathcircuits.detect import FileError
 from mathcircuits.models import Ensemble, MLPConfig, as_regimen, load, train
 from mathcircuits.reports.studies.ensemblefiles import load_ensemble, save_ensemble
+from mathcircuits.reports.studies.storage import write_checksums
 
 GROWN = train("minimum", hidden=4, seeds=(5, 2, 9), regimen="lm-restarts", checkpoints="log")
 RUNS = train("minimum", hidden=3, seeds=(5, 2, 9), steps=30, checkpoints="log")
@@ -92,3 +93,15 @@ def test_a_damaged_ensemble_is_named(tmp_path: Path) -> None:
         load_ensemble(file)
     with pytest.raises(FileError, match="cannot be read"):
         load_ensemble(tmp_path / "none.safetensors")
+
+
+def test_a_flipped_bit_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "runs.safetensors"
+    save_ensemble(file, train("absolute", hidden=(2,), seeds=(0,), steps=1))
+    write_checksums(tmp_path / "runs.sha256", [file])
+    load_ensemble(file)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # in the last weight: a network like any other
+    file.write_bytes(content)
+    with pytest.raises(FileError, match=r"has changed since it was written .*runs\.sha256"):
+        load_ensemble(file)

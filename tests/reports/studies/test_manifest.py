@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mathcircuits.detect import FileError
+from mathcircuits.reports.studies import manifest
+from mathcircuits.reports.studies.cells import study_cells
 from mathcircuits.reports.studies.config import StudyConfig
-from mathcircuits.reports.studies.manifest import claim, read_manifest
+from mathcircuits.reports.studies.manifest import check_compiler, claim, read_manifest
 
 TINY = StudyConfig(tasks=["absolute"], widths=[2], seeds=2, regimens=["adam"], steps=5)
 
@@ -33,3 +35,19 @@ def test_a_sequential_study_goes_on_with_more_seeds_in_its_folder(tmp_path: Path
     for other in (TINY.with_seeds(5), looked):
         with pytest.raises(FileError, match="another configuration"):
             claim(tmp_path / "decided", other)
+
+
+def test_a_study_begun_with_a_compiler_is_not_finished_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = study_cells(TINY)
+    monkeypatch.setattr(manifest, "compiles", lambda: True)
+    claim(tmp_path, TINY)
+    check_compiler(tmp_path, cells)
+    monkeypatch.setattr(manifest, "compiles", lambda: False)
+    with pytest.raises(
+        FileError, match=r"begun with a C\+\+ compiler, and 2 of its cells would be trained without"
+    ):
+        check_compiler(tmp_path, cells)
+    # Where nothing is left to train nothing differs.
+    check_compiler(tmp_path, [])
