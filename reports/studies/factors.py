@@ -14,6 +14,7 @@ from mathcircuits.detect import InputError, MathCircuitsError
 from mathcircuits.detect.errors import did_you_mean, near_names
 from mathcircuits.models import Regimen, as_regimen
 
+from ..budgets import MAX_CELLS
 from .schema import COLUMNS, Kind
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ class Factors(BaseModel):
 
     @cached_property
     def _crossed(self) -> tuple[tuple[Regimen, dict[str, Scalar]], ...]:
+        if self.conditions > MAX_CELLS:
+            counted = " x ".join(f"{name} ({len(levels)})" for name, levels in self.levels.items())
+            raise InputError(
+                f"{counted} = {self.conditions} conditions: at most {MAX_CELLS} are crossed in one "
+                "study; give fewer levels"
+            )
         base = as_regimen(self.base)
         found = []
         for chosen in itertools.product(*self.levels.values()):

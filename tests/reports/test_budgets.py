@@ -30,7 +30,9 @@ def test_too_large_a_study_is_refused_before_its_cells_are_listed(
 
 def test_a_crossing_is_counted_before_it_is_made() -> None:
     factors = {name: [k / 1e4 for k in range(1, 201)] for name in ("decay", "lr", "label_noise")}
-    with pytest.raises(InputError, match="16000000 networks: at most"):
+    with pytest.raises(
+        InputError, match=r"decay \(200\) x lr \(200\) x label_noise \(200\) = 8000000 conditions: at most"
+    ):
         StudyConfig(tasks=["minimum"], widths=["1x"], seeds=2, factors=factors)
 
 

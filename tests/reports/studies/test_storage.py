@@ -61,7 +61,7 @@ def test_checksums_are_those_that_sha256sum_writes_and_follow_the_files(tmp_path
     assert list(read_checksums(sums)) == ["two.txt"]
 
 
-def test_a_spreadsheet_runs_nothing(tmp_path: Path) -> None:
+def test_a_spreadsheet_runs_nothing() -> None:
     frame = pd.DataFrame(
         {"=name": ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "ok", None], "n": range(7)}
     )
