@@ -31,7 +31,7 @@ def parse_toml(text: str, source: object) -> dict[str, Any]:
         source: its path, for the error.
 
     Raises:
-        FileError: where it is no TOML, or no TOML that can be read: nested too deeply, a number of thousands of
+        FileError: where it is not TOML, or TOML that cannot be read: nested too deeply, a number of thousands of
             digits, too long.
 
     Examples:
@@ -40,7 +40,7 @@ def parse_toml(text: str, source: object) -> dict[str, Any]:
         >>> parse_toml("a = " + 5000 * "1", "mine.toml")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.FileError: mine.toml: is no TOML (Exceeds the limit ...); mend it there
+        mathcircuits.detect.errors.FileError: mine.toml: is not TOML (Exceeds the limit ...); mend it there
     """
     if len(text) > MAX_TOML:
         raise FileError(
@@ -49,16 +49,16 @@ def parse_toml(text: str, source: object) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise FileError(source, "is no TOML that can be read (nested too deeply)", "mend it there") from None
+        raise FileError(source, "is TOML that cannot be read (nested too deeply)", "mend it there") from None
     except ValueError as error:  # tomllib's own error is one; so is that for too many digits
-        raise FileError(source, f"is no TOML ({shown(error)})", "mend it there") from None
+        raise FileError(source, f"is not TOML ({shown(error)})", "mend it there") from None
 
 
 def parse_json(text: str | bytes, source: object, remedy: str) -> Any:
     """What a JSON text says.
 
     Raises:
-        FileError: where it is no JSON, or no JSON that can be read.
+        FileError: where it is not JSON, or JSON that cannot be read.
 
     Examples:
         >>> parse_json("[1, 2]", "box.json", "")
@@ -66,14 +66,14 @@ def parse_json(text: str | bytes, source: object, remedy: str) -> Any:
         >>> parse_json(100_000 * "[", "box.json", "give [low, high]")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.FileError: box.json: is no JSON that can be read (nested too deeply); give [low, ...
+        mathcircuits.detect.errors.FileError: box.json: is JSON that cannot be read (nested too deeply); give [low, ...
     """
     try:
         return json.loads(text)
     except RecursionError:
-        raise FileError(source, "is no JSON that can be read (nested too deeply)", remedy) from None
+        raise FileError(source, "is JSON that cannot be read (nested too deeply)", remedy) from None
     except ValueError as error:
-        raise FileError(source, f"is no JSON ({shown(error)})", remedy) from None
+        raise FileError(source, f"is not JSON ({shown(error)})", remedy) from None
 
 
 def read_toml(path: Path, remedy: str = "give a UTF-8 TOML file") -> dict[str, Any]:

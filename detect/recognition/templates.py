@@ -403,7 +403,7 @@ def parse_circuits(text: str, source: str, known: Mapping[str, Circuit]) -> tupl
         known: circuits that a `[[gauge]]` may name besides the text's own.
 
     Raises:
-        FileError: where the text is no TOML or an entry is wrong; it names the source and the line.
+        FileError: where the text is not TOML or an entry is wrong; it names the source and the line.
 
     Examples:
         >>> toml = '[[circuit]]\\nname = "double"\\nformula = "2 * x1"\\nweights = [[[1], [-1]], [[2, -2]]]\\n'

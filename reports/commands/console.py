@@ -90,6 +90,7 @@ def fitted_table(
         n  formula
         3  min(x1...
     """
+    rows = [[printable(value) for value in row] for row in rows]
     kept = list(range(len(columns)))
     widths = [max(len(line[k]) for line in (columns, *rows)) for k in kept]
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import Network
+from mathcircuits.detect.errors import printable
 from mathcircuits.detect.matching import neuron_shares
 from mathcircuits.detect.networks import sobol_points
 
@@ -83,7 +84,7 @@ class _Screen:
     def put(self, lines: Sequence[str]) -> None:
         """Print lines as they are, at once: a pipe would keep them."""
         for line in lines:
-            print(line, flush=True)
+            print(printable(line), flush=True)
         self.lines += len(lines)
 
     def fields(self, fields: Mapping[str, str], most: int = 1) -> None:

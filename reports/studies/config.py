@@ -153,7 +153,7 @@ class StudyConfig(BaseModel):
         """The configuration in a TOML file.
 
         Raises:
-            FileError: where the file cannot be read, is no TOML, or holds a wrong key or value.
+            FileError: where the file cannot be read, is not TOML, or holds a wrong key or value.
         """
         fields = read_toml(Path(path))
         try:

@@ -111,7 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FileError(path, f"cannot be read ({error})", "is this the folder of a study?") from None
     except json.JSONDecodeError as error:
         raise FileError(
-            path, f"is no JSON ({error})", "restore it, or move the folder away and run the study again"
+            path, f"is not JSON ({error})", "restore it, or move the folder away and run the study again"
         ) from None
     if not isinstance(content, dict):
         raise FileError(

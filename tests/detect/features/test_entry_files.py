@@ -155,10 +155,10 @@ def test_inline_tables_have_lines_too(tmp_path: Path) -> None:
         ("feature = [5]", "line 1: feature 1: is a int, not a table"),
         ("[[features]]\nid = 'mine/a'", "unknown table or key 'features': did you mean 'feature'?"),
         ("version = 1\n" + CUBE, "unknown table or key 'version'"),
-        ("[[feature]]\nid = ", "is no TOML ("),
-        (CUBE + "id = 'mine/again'\n", "is no TOML ("),
+        ("[[feature]]\nid = ", "is not TOML ("),
+        (CUBE + "id = 'mine/again'\n", "is not TOML ("),
         (CUBE + "tags = [\n'a' 'b']\n", "(at line 6, column"),
-        ("a = " + "[" * 9999, "is no TOML"),
+        ("a = " + "[" * 9999, "is TOML that cannot be read (nested"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, problem: str) -> None:

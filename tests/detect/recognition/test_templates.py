@@ -174,7 +174,7 @@ def test_a_wrong_circuit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[circuit]", "mine.toml: is no TOML"),
+        ("[[circuit]", "mine.toml: is not TOML"),
         ("", "mine.toml: holds no \\[\\[circuit\\]\\] table"),
         ("[[feature]]\nid = 'a/b'", "mine.toml: unknown table 'feature'"),
         ("circuit = 3", "mine.toml: 'circuit' is not an array of tables"),

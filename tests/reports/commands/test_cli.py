@@ -305,7 +305,7 @@ def test_weights_that_are_no_numbers(capsys: pytest.CaptureFixture[str], tmp_pat
         ("widhts = [3]", "unknown key 'widhts': did you mean 'widths'"),
         ('regimens = ["adma"]', "no regimen named 'adma': did you mean 'adam'"),
         ("seeds = 0", "at least one seed"),
-        ("seeds = [", "is no TOML"),
+        ("seeds = [", "is not TOML"),
     ],
 )
 def test_a_wrong_configuration(

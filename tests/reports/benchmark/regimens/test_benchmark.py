@@ -113,7 +113,7 @@ def test_a_spoilt_piece_is_an_error(tmp_path: Path) -> None:
     work_off(squares(tmp_path, range(1)), folder=tmp_path / "kept", progress=False)
     (file,) = (tmp_path / "kept").iterdir()
     file.write_text("{")
-    with pytest.raises(FileError, match="is no JSON"):
+    with pytest.raises(FileError, match="is not JSON"):
         work_off(squares(tmp_path, range(1)), folder=tmp_path / "kept", progress=False)
 
 
