@@ -1,6 +1,6 @@
-"""mkdocs hook: the pages of the command line and of a study's TOML keys, made from the code when the docs are built.
+"""mkdocs hook: the pages of the command line, of a study's TOML keys and of its tables, made from the code.
 
-A new command, option or key is on its page without anybody writing it there.
+A new command, option, key or column is on its page when the docs are built, without anybody writing it there.
 """
 
 from __future__ import annotations
@@ -212,7 +212,32 @@ def keys_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"lookup/commands.md": commands_page, "lookup/study.md": keys_page}
+# The tables of a study
+
+
+def tables_page() -> str:
+    """The page in Markdown: every table of a study with its columns and their kinds."""
+    from mathcircuits.reports.studies.schema import COLUMNS
+
+    lines = [
+        "# A study's tables",
+        "",
+        "A study writes each table to `DIR/tables/NAME.parquet`, with the same columns in every study. In Python, "
+        "`study.tables[NAME]` is a DataFrame. [What each number means](../understand/numbers.md) explains the columns.",
+        "",
+        "| table | columns |",
+        "|---|---|",
+    ]
+    for name, columns in COLUMNS.items():
+        by_kind: dict[str, list[str]] = {}
+        for column, kind_of in columns.items():
+            by_kind.setdefault(kind_of, []).append(f"`{column}`")
+        words = "; ".join(f"{kind_of}: {', '.join(found)}" for kind_of, found in by_kind.items())
+        lines.append(f"| `{name}` | {words} |")
+    return "\n".join([*lines, ""])
+
+
+PAGES = {"lookup/commands.md": commands_page, "lookup/study.md": keys_page, "lookup/tables.md": tables_page}
 
 
 def on_files(files: Any, config: Any) -> Any:

@@ -277,6 +277,15 @@ def test_the_page_of_a_study_has_every_key() -> None:
             assert f"\n| `{key}` | " in page, key
 
 
+def test_the_page_of_a_studys_tables_has_every_column() -> None:
+    from mathcircuits.reports.studies.schema import COLUMNS
+
+    page = docs_module("reference").tables_page()
+    for name, columns in COLUMNS.items():
+        (row,) = re.findall(rf"^\| `{name}` \| (.+) \|$", page, re.MULTILINE)
+        assert sorted(re.findall(r"`(\w+)`", row)) == sorted(columns)
+
+
 def test_a_key_that_nobody_describes_is_noticed() -> None:
     class Silent:
         """A table.

@@ -130,7 +130,7 @@ def test_an_example_that_is_not_run_imports_what_exists(text: str) -> None:
             assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
-@pytest.mark.parametrize("name", ["figure", "figures"])
+@pytest.mark.parametrize("name", ["figure", "figures", "screenshot"])
 def test_the_scripts_that_draw_the_pages_import(name: str) -> None:
     spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
