@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 #: The window in pixels, and the colours that are kept.
-SIZE, COLOURS = (1400, 900), 64
+SIZE, COLOURS = (1400, 720), 64
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -106,6 +106,11 @@ def test_ci_runs_the_second(tmp_path: Path) -> None:
     assert done.stdout == blocks("bash")[1]
 
 
+def test_its_picture_is_small() -> None:
+    (picture,) = re.findall(r"\]\((docs/\w+\.png)\)", README)
+    assert (ROOT / picture).stat().st_size < 200_000
+
+
 def test_the_files_that_it_names_exist() -> None:
     links = re.findall(r"\]\(([^):]+)\)", README)
     assert "CITATION.cff" in links
