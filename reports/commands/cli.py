@@ -398,12 +398,23 @@ def add(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="The folder of a study, whose files are checked instead."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
     """Look whether this machine has what is needed; exit code 1 where something is wrong."""
     from .console import print_json, print_table
     from .doctor import examine, healthy, report_record
 
-    found = examine()
+    if folder is None:
+        found = examine()
+    else:
+        from .studydoctor import study_findings
+
+        found = study_findings(folder)
     if as_json:
         print_json(report_record(found))
     else:

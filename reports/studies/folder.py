@@ -64,12 +64,14 @@ class Study:
         """
         folder = Path(out)
         manifest = read_manifest(folder)
+        remedy = "run the study again in another folder"
         try:
-            config = StudyConfig(**manifest["config"])
+            with damaged(folder / "manifest.json", remedy):
+                config = StudyConfig(**manifest["config"])
+        except FileError:
+            raise
         except MathCircuitsError as error:
-            raise FileError(
-                folder / "manifest.json", str(error), "run the study again in another folder"
-            ) from None
+            raise FileError(folder / "manifest.json", str(error), remedy) from None
         return cls(folder, config, manifest)
 
     @cached_property

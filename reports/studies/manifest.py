@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -23,6 +25,8 @@ _PACKAGES = (
     "mathcircuits", "torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "sympy", "transformer-lens",
 )  # fmt: skip
 
+_CHECKSUM = "checksum"
+
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """A study's manifest.
@@ -40,7 +44,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_json(path)
     if manifest.get("format") != _FORMAT:
         raise FileError(path, f"is not a manifest of a study (format {_FORMAT})", "give another folder")
+    if manifest.pop(_CHECKSUM, None) not in (None, _checksum(manifest)):
+        raise FileError(
+            path,
+            "has changed since it was written",
+            f"restore it from a copy, or take out its line {_CHECKSUM!r} to keep the change",
+        )
     return manifest
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 of a manifest's content, however it is laid out."""
+    # Through JSON once: what is read back has lists for tuples.
+    plain = json.loads(json.dumps(manifest))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def claim(out: Path, config: StudyConfig) -> str:
@@ -164,20 +181,18 @@ def record(
 
 
 def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **more: Any) -> None:
-    write_json(
-        out / "manifest.json",
-        {
-            "format": _FORMAT,
-            "config": config.to_dict(),
-            "seeds": list(config.seeds_used),
-            "skipped": [asdict(skipped) for skipped in config.skipped],
-            **reading_versions(),
-            "git": _git_state(),
-            "machine": _machine(),
-            **more,
-            "cells": cells,
-        },
-    )
+    content = {
+        "format": _FORMAT,
+        "config": config.to_dict(),
+        "seeds": list(config.seeds_used),
+        "skipped": [asdict(skipped) for skipped in config.skipped],
+        **reading_versions(),
+        "git": _git_state(),
+        "machine": _machine(),
+        **more,
+        "cells": cells,
+    }
+    write_json(out / "manifest.json", {**content, _CHECKSUM: _checksum(content)})
 
 
 def reading_versions() -> dict[str, Any]:

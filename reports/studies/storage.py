@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError
+from mathcircuits.detect.untrusted import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,13 +107,10 @@ def read_json(path: Path) -> dict[str, Any]:
         FileError: where the file cannot be read or holds something else.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(path, f"cannot be read ({error})", "is this the folder of a study?") from None
-    except json.JSONDecodeError as error:
-        raise FileError(
-            path, f"is not JSON ({error})", "restore it, or move the folder away and run the study again"
-        ) from None
+    content = parse_json(text, path, "restore it, or move the folder away and run the study again")
     if not isinstance(content, dict):
         raise FileError(
             path, "holds no JSON object", "restore it, or move the folder away and run the study again"

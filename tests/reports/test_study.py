@@ -207,7 +207,7 @@ def test_no_study_in_a_folder(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no study"):
         Study.load(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(FileError, match="is no JSON"):
+    with pytest.raises(FileError, match="is not JSON"):
         Study.load(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(FileError, match="is not a manifest of a study"):

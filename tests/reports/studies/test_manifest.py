@@ -51,3 +51,15 @@ def test_a_study_begun_with_a_compiler_is_not_finished_without(
         check_compiler(tmp_path, cells)
     # Where nothing is left to train nothing differs.
     check_compiler(tmp_path, [])
+
+
+def test_a_changed_manifest_is_refused_until_its_checksum_is_taken_out(tmp_path: Path) -> None:
+    claim(tmp_path, TINY)
+    file = tmp_path / "manifest.json"
+    assert "checksum" not in read_manifest(tmp_path)
+    file.write_text(file.read_text().replace('"steps": 5', '"steps": 7'))
+    with pytest.raises(FileError, match=r"manifest\.json: has changed .* take out its line 'checksum'"):
+        read_manifest(tmp_path)
+    lines = [line for line in file.read_text().splitlines() if '"checksum"' not in line]
+    file.write_text("\n".join(lines).replace("[],\n}", "[]\n}"))
+    assert read_manifest(tmp_path)["config"]["steps"] == 7

@@ -1,0 +1,82 @@
+"""The doctor of a study's folder: which of its files are missing, damaged or changed since they were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mathcircuits.detect import FileError, MathCircuitsError
+
+from .doctor import CheckedPart
+
+#: Files that a finding names before it counts the rest.
+_NAMED = 5
+_AGAIN = "run the study again: it makes these anew and keeps the others"
+
+
+def study_findings(folder: Path) -> list[CheckedPart]:
+    """What is found of a study's manifest, its networks and readings, and its tables; nothing is changed.
+
+    Args:
+        folder: as `run_study` leaves it, finished or not.
+
+    Raises:
+        FileError: where it is not a folder.
+
+    Examples:
+        >>> study_findings(Path("no such folder"))
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.FileError: no such folder: is not a folder; give the folder of a study
+    """
+    from ..studies.folder import Study
+    from ..studies.storage import intact, read_checksums
+
+    if not folder.is_dir():
+        raise FileError(folder, "is not a folder", "give the folder of a study")
+    try:
+        study = Study.load(folder)
+        cells = study.cells
+    except MathCircuitsError as error:
+        return [CheckedPart("manifest", " ".join(str(error).split()), "wrong", "restore it from a copy")]
+    found = [CheckedPart("manifest", repr(study))]
+    missing, changed, whole = [], [], 0
+    for cell in cells:
+        files = [cell.weights_file(folder), *cell.reading_files(folder).values()]
+        sums = read_checksums(cell.checksums_file(folder))
+        for file in files:
+            if not file.is_file():
+                missing.append(file.name)
+            elif file.name not in sums or not intact(cell.checksums_file(folder), [file]):
+                changed.append(file.name)
+            else:
+                whole += 1
+    found.append(CheckedPart("cells", f"{whole} files of {len(cells)} cells are as they were written"))
+    if missing:
+        found.append(CheckedPart("cells", f"{len(missing)} files missing: {_some(missing)}", "note", _AGAIN))
+    if changed:
+        text = f"{len(changed)} files damaged, or changed since they were written: {_some(changed)}"
+        found.append(CheckedPart("cells", text, "wrong", _AGAIN))
+    return [*found, *_tables(study.out)]
+
+
+def _tables(folder: Path) -> list[CheckedPart]:
+    """Each table is read whole, with the checksums of its pages."""
+    from ..studies.folder import StudyTables
+
+    tables = StudyTables(folder / "tables")
+    if not len(tables):
+        return [CheckedPart("tables", "none yet", "note", "run the study again: it goes on where it was")]
+    damaged = []
+    for name in tables:
+        try:
+            tables[name]
+        except MathCircuitsError:
+            damaged.append(name)
+    if damaged:
+        return [CheckedPart("tables", f"damaged: {_some(damaged)}", "wrong", _AGAIN)]
+    return [CheckedPart("tables", f"{len(tables)} can be read")]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
