@@ -20,8 +20,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from mathcircuits.detect import About, AssumptionWarning, FileError, InputError, Network
+from mathcircuits.detect import (
+    About,
+    AssumptionWarning,
+    FileError,
+    InputError,
+    MathCircuitsError,
+    Network,
+)
 from mathcircuits.detect.networks import HasNetwork
+from mathcircuits.detect.untrusted import damaged, shown
 
 from .agent_files import is_agent, read_agent
 from .asked import Asked
@@ -31,7 +39,7 @@ from .modules.torch_modules import read_module
 from .named_tensors.contents import Contents, contents_of, said_in_json
 from .named_tensors.state_dicts import read_contents
 from .named_tensors.tensor_names import role_of
-from .named_tensors.torch_files import LEGACY_MAGIC, check_archive, first_line, torch_contents
+from .named_tensors.torch_files import LEGACY_MAGIC, check_archive, check_ratio, first_line, torch_contents
 from .nnet_files import is_nnet, read_nnet_file
 from .onnx_files import read_onnx_file
 from .pickles import pickle_refusal
@@ -280,7 +288,7 @@ def _read(source: Any, asked: Asked) -> Reading:
         return _read_file(Path(source), asked)
     try:
         if isinstance(source, Mapping) or _is_list_of_state_dicts(source):
-            return read_contents(contents_of(_as_arrays(source)), asked)
+            return _read_tensors(source, asked)
         asked.refuse_part(f"a {type(source).__name__}")
         if isinstance(source, HasNetwork):
             return read(source.to_network(), [getattr(source, "dtype", "float64")])
@@ -297,6 +305,18 @@ def _read(source: Any, asked: Asked) -> Reading:
         f"a {type(source).__name__} cannot be read as an MLP: give a path, an nn.Module, a state dict or "
         "a fitted scikit-learn model"
     )
+
+
+def _read_tensors(source: Any, asked: Asked) -> Reading:
+    """A state dict in memory, or a list of some; a tensor of a kind that nobody foresaw is its fault."""
+    try:
+        return read_contents(contents_of(_as_arrays(source)), asked)
+    except MathCircuitsError:
+        raise
+    except Exception as error:
+        raise Unreadable(
+            f"{type(error).__name__}: {shown(error)}", "give dense tensors or arrays of real numbers"
+        ) from error
 
 
 def _is_list_of_state_dicts(source: object) -> bool:
@@ -334,9 +354,12 @@ def _read_file(path: Path, asked: Asked) -> Reading:
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "check the path"
         ) from None
     try:
-        return _read_bytes(data, path, asked)
+        with damaged(path, _SAVE_AGAIN, "cannot be read as an MLP"):
+            return _read_bytes(data, path, asked)
     except Unreadable as error:
         raise FileError(path, error.problem, error.remedy) from None
+    except FileError:
+        raise
     except InputError as error:
         raise FileError(path, str(error)) from None
 
@@ -433,6 +456,7 @@ def _unpacked(data: bytes) -> bytes:
         raise Unreadable(
             f"unpacks to more than the {MAX_FILE_BYTES} bytes that are read", "save the MLP alone"
         )
+    check_ratio(len(inner), len(data))
     return inner
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..criteria import FREELY_UNPACKED, MOST_PACKED
 from ..layer_chain import MAX_VALUES
 from ..refusals import Unreadable
 from .contents import SAVE_STATE, Contents, contents_of
@@ -81,6 +82,22 @@ def _reason(error: Exception) -> str:
     return first_line(error)
 
 
+def check_ratio(unpacked: int, packed: int) -> None:
+    """Refuse a file that unpacks to a multiple of its size that no trained network has.
+
+    Examples:
+        >>> check_ratio(2**20, 100)
+        >>> check_ratio(2**30, 2**10)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.models.files.refusals.Unreadable: unpacks to 1073741824 bytes, 1048576 times its size; save it ...
+    """
+    if unpacked > FREELY_UNPACKED and unpacked > MOST_PACKED * packed:
+        raise Unreadable(
+            f"unpacks to {unpacked} bytes, {unpacked // packed} times its size", "save it without compression"
+        )
+
+
 def check_archive(data: bytes) -> None:
     """Refuse a damaged or absurdly large zip archive before a library unpacks it.
 
@@ -95,6 +112,7 @@ def check_archive(data: bytes) -> None:
             total = sum(entry.file_size for entry in archive.infolist())
             if total > 8 * MAX_VALUES:
                 raise Unreadable(f"unpacks to {total} bytes, more than the {8 * MAX_VALUES} that are read")
+            check_ratio(total, len(data))
             if not _covers(archive, data):
                 raise Unreadable(
                     "is a damaged archive (members are missing from its directory)", "copy or save it again"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -441,3 +444,38 @@ def test_a_study_writes_what_load_reads() -> None:
     from mathcircuits.reports.studies import ensemblefiles
 
     assert ensemblefiles._FORMAT == RUN_KEY
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_small_file_does_not_become_a_large_network(tmp_path: Path, compression: int) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", compression) as archive:
+        for name, shape in (("W0", (5_000_000, 1)), ("W1", (1, 5_000_000))):
+            array = io.BytesIO()
+            np.save(array, np.zeros(shape))
+            archive.writestr(f"{name}.npy", array.getvalue())
+    with pytest.raises(
+        FileError, match=r"unpacks to 80000256 bytes, \d+ times its size; save it without compression"
+    ):
+        load(tmp_path / "bomb.npz")
+    with gzip.open(tmp_path / "bomb.pt.gz", "wb") as file:
+        file.write(bytes(2**27))
+    with pytest.raises(FileError, match="times its size"):
+        load(tmp_path / "bomb.pt.gz")
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_tensors_of_a_kind_that_nobody_foresaw(tmp_path: Path) -> None:
+    right = {"0.weight": torch.ones(3, 2), "2.weight": torch.ones(1, 3)}
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    for wrong in ({**right, "0.weight": nested}, {**right, "9" * 5000 + ".weight": torch.ones(1, 1)}):
+        with pytest.raises(InputError, match=r"this dict cannot be read as an MLP: .*; give dense tensors"):
+            load(wrong)
+    # A shape that no array can have: the numbers are none, so that the file is as long as it says.
+    header = {
+        "0.weight": {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]},
+        "2.weight": {"dtype": "F32", "shape": [1, 0], "data_offsets": [0, 0]},
+    }
+    text = json.dumps(header).encode()
+    (tmp_path / "none.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+    with pytest.raises(FileError, match="cannot be read as an MLP"):
+        load(tmp_path / "none.safetensors")
