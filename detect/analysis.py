@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from .drawings import NetworkPlots
 from .errors import InputError
 from .exact.canonical import CanonicalForm, canonical_form
 from .exact.certificates import Certificate, certify
@@ -51,7 +51,7 @@ _MAX_NEURONS, _MAX_INPUTS = 512, 8
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
+class Analysis(NetworkPlots):
     """What one network has learned, in the words of the catalogue.
 
     Attributes:
@@ -390,29 +390,13 @@ class Analysis:
         task = f", task={self.task.name}" if self.task else ""
         return f"Analysis({sizes}{task}, {matched} of {len(self.neurons)} neurons matched)"
 
-    def _repr_html_(self) -> str:
-        readable = self.directions[self.directions["readable"].astype(bool)]
-        parts = [
-            f"<p><b>{html.escape(repr(self))}</b>; p of neurons against {html.escape(self.beside)}</p>",
-            self.neurons.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
-            f"<p>{len(readable)} of {len(self.directions)} features readable as a direction</p>",
-            readable.to_html(index=False, float_format=lambda x: f"{x:.3g}"),
-        ]
-        if self.within_reach:
-            parts += [
-                self.program._repr_html_(),
-                self.certificate._repr_html_(),
-                self.circuits.to_html(index=False),
-            ]
-        parts.extend(f"<p>skipped: {html.escape(text)}</p>" for text in self.skipped)
-        return "".join(parts)
-
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """Tables of many networks of one architecture: as in `Analysis`, after a column `network`, the position.
 
-    `taught` are the features that used neurons of each network that was taught something else hold.
+    `taught` are the features that used neurons of each network that was taught something else hold; `networks` and
+    `blocks` are what was read, for `null_of`.
 
     Examples:
         >>> from .features.task import hand_derived
@@ -426,6 +410,24 @@ class Reading:
     nulls: pd.DataFrame
     skipped: tuple[str, ...] = ()
     taught: tuple[frozenset[Label], ...] = ()
+    networks: tuple[Network, ...] = ()
+    blocks: tuple[BlockReading, ...] = ()
+    laws: tuple[str, ...] = ()
+    null: NullName = "conditional"
+
+    def null_of(self, network: int, layer: int, neuron: int) -> MatchNull:
+        """The null behind one match, as `Analysis.null_of` gives it.
+
+        Args:
+            network, layer, neuron: as in the table of neurons.
+
+        Raises:
+            InputError: where no draws stand behind its p.
+        """
+        return match_null(
+            self.networks[network], self.blocks[layer], neuron, layer=layer, laws=self.laws, null=self.null,
+            place=network,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Reading({self.neurons['network'].nunique()} networks, {len(self.neurons)} neurons)"
@@ -549,7 +551,10 @@ def analyse_many(
     shape = stack.architecture
     nulls = null_frame(shape, blocks, laws, kept, other)
     held = () if other is None else other.held
-    return Reading(neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly, held)
+    return Reading(
+        neuron_frame(blocks), direction_frame(readings, targets), nulls, too_costly, held,
+        tuple(networks), blocks, laws, kept,
+    )  # fmt: skip
 
 
 def _directions(

@@ -1,6 +1,17 @@
 from .approximation import approximation_frame as approximation_frame
 from .modular import modular_report as modular_report
+from .pages.networks.notebook import analysis_html as analysis_html
 from .pages.page import write_report as write_report
+from .plots.drawing import network_graph as network_graph
+from .plots.nullfigures import null_histogram as null_histogram
+from .plots.responses import neuron_response as neuron_response
+from .plots.responses import output_response as output_response
+from .resultplots import plot_circuit as plot_circuit
+from .resultplots import plot_losses as plot_losses
+from .resultplots import plot_null as plot_null
+from .resultplots import plot_responses as plot_responses
+from .resultplots import plot_study as plot_study
+from .resultplots import plot_study_losses as plot_study_losses
 from .studies.config import StudyConfig as StudyConfig
 from .studies.folder import Study as Study
 from .study import run_study as run_study

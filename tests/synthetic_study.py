@@ -171,6 +171,8 @@ def _one(
                     "causal": np.nan,
                     "contribution": 0.4 if right else 0.002,
                     "duplicate_of": pd.NA,
+                    "needed": np.nan if network.inputs == 1 else 4e-4,
+                    "null": "z" + 26 * "0" if network.inputs == 1 else "000000000000001112369cjpwz0",
                     "used": right,
                     "expected": right,
                 }

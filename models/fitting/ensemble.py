@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import InputError, Network
+from mathcircuits.detect.drawings import drawing
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.networks import (
     HOOK_INPUT,
@@ -27,6 +28,7 @@ from .regimens import Regimen
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from ..networks.mlp import MLP
 
@@ -306,6 +308,19 @@ class Ensemble:
                     h = np.asarray(apply_nonlinearity(self.config.activations[layer], h), np.float64)
                     values[hook_post(layer)] = h
         return values
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The losses over training, as `plot_losses` draws them."""
+        return self.plot_losses(ax)
+
+    def plot_losses(self, ax: Axes | None = None) -> Axes:
+        """The loss of every network over training: solid where it solved its task, dashed where it did not.
+
+        Args:
+            ax: where to draw; by default a new figure.
+        """
+        made: Axes = drawing("losses")(self, ax=ax)
+        return made
 
     def __repr__(self) -> str:
         shape = repr(self.config.architecture).removeprefix("Architecture(").removesuffix(")")

@@ -39,8 +39,8 @@ from .views import StudyLike
 LIMIT = 14_500_000
 #: What a page shows of the largest table, of trained and hand-derived networks: a third of it.
 DIRECTIONS = (
-    "network", "task", *CELL, "population", "layer", "feature", "on", "unexplained", "untrained", "tautology",
-    "readable",
+    "network", "task", *CELL, "population", "layer", "feature", "on", "unexplained", "untrained", "q",
+    "tautology", "readable",
 )  # fmt: skip
 #: Stands in the page until the data of its networks does.
 _DATA = "@networks@"

@@ -13,7 +13,7 @@ from mathcircuits.detect import Network
 
 from ..wording import labelled, weight
 from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, PANEL, POSITIVE, Colour, colour_of
-from .rendering import on_hover
+from .rendering import on_hover, only_under_pointer
 
 # Sizes in the graph's own units: neurons of a layer are 1 apart, layers are 3 apart.
 _LAYER_GAP = 3.0
@@ -26,6 +26,9 @@ _LABEL = (0.46, 0.2)
 LABELS_PER_LAYER = 14
 #: A weight below this share of its layer's largest is drawn as a hair: it moves nothing that one could see.
 _HAIR = 0.005
+#: More weights between two layers than those of 4 x 6 are a hairball: then neurons that the output does not need are
+#: left out, and weights below this share of their layer's largest are seen while the pointer rests on the figure.
+_CROWDED, _WEAK = 24, 0.1
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,59 @@ Point = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Labels = Mapping[tuple[int, int], NeuronLabel]
 
 
-def graph_size(network: Network) -> tuple[float, float]:
-    """Width and height in inches that suit `network_graph`.
+@dataclass(frozen=True)
+class Shown:
+    """What a graph shows of a network: the units of every layer, and whether weak weights are left out.
+
+    Attributes:
+        units: the rows of every layer that are drawn.
+        crowded: whether some are not, and weak weights neither.
+
+    Examples:
+        >>> shown_of(Network([[[1.0], [-1.0]], [[1.0, 1.0]]]), {})
+        Shown(units=((0,), (0, 1), (0,)), crowded=False)
+    """
+
+    units: tuple[tuple[int, ...], ...]
+    crowded: bool
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many units of every layer are drawn."""
+        return tuple(map(len, self.units))
+
+
+def shown_of(network: Network, labels: Labels) -> Shown:
+    """What the graph shows: everything, or of a crowded network the neurons that the output needs.
+
+    Args:
+        network: its weights.
+        labels: what its neurons hold, and whether they are used.
+
+    Examples:
+        >>> wide = Network([np.ones((30, 1)), np.ones((1, 30))])
+        >>> unused = {(0, k): NeuronLabel(used=k < 2) for k in range(30)}
+        >>> shown_of(wide, unused).sizes
+        (1, 2, 1)
+    """
+    crowded = any(matrix.size > _CROWDED for matrix in network.weights)
+    active = network.architecture.active
+    units = [tuple(range(size)) for size in network.sizes]
+    for layer, block in enumerate(active if crowded else ()):
+        units[block + 1] = tuple(
+            i for i in units[block + 1] if labels.get((layer, i), NeuronLabel()).used is not False
+        )
+    return Shown(tuple(units), crowded)
+
+
+def graph_size(network: Network, labels: Labels | None = None) -> tuple[float, float]:
+    """Width and height in inches that suit `network_graph` of the same labels.
 
     Examples:
         >>> graph_size(Network(weights=[[[1.0], [-1.0]], [[1.0, 1.0]]]))
         (5.2, 1.6)
     """
-    (left, right), (low, high) = _extent(_places(network.sizes))
+    (left, right), (low, high) = _extent(_places(shown_of(network, labels or {}).sizes))
     return round(_INCH * (right - left), 1), round(_INCH * (high - low), 1)
 
 
@@ -82,7 +130,9 @@ def network_graph(network: Network, labels: Labels, ax: Axes) -> Axes:
 
     Positive weights are solid, negative ones dashed; an edge is as thick as its weight is large within its
     layer; weights near zero are hairs. Biases stand under their neuron. A solid frame is a matched neuron, a
-    dashed one a label that proves nothing, a pale one a neuron that the output does not need.
+    dashed one a label that proves nothing, a pale one a neuron that the output does not need. A network with more than
+    24 weights between two layers is drawn without such neurons, and without weights below a tenth of the layer's
+    largest.
 
     Args:
         network: its weights.
@@ -97,16 +147,17 @@ def network_graph(network: Network, labels: Labels, ax: Axes) -> Axes:
         >>> {"greaterness", "x1, x2", "+1.00", "−1.00"} <= {text.get_text() for text in ax.texts}
         True
     """
-    sizes = network.sizes
-    places = _places(sizes)
+    shown = shown_of(network, labels)
+    sizes, places = shown.sizes, _places(shown.sizes)
     for k, matrix in enumerate(network.weights):
-        _edges(matrix, places[k], places[k + 1], _reach(k, sizes), ax)
+        drawn = matrix[np.ix_(shown.units[k + 1], shown.units[k])]
+        _edges(drawn, places[k], places[k + 1], _reach(k, sizes), ax, crowded=shown.crowded)
     for i, (x, y) in enumerate(places[0]):
         _disc(x, y, network.input_names[i], ax)
     active = network.architecture.active
     for block in range(len(network.activations)):
         layer = active.index(block) if block in active else None
-        for i, (x, y) in enumerate(places[block + 1]):
+        for i, (x, y) in zip(shown.units[block + 1], places[block + 1], strict=True):
             label = labels.get((layer, i)) if layer is not None else None
             _neuron(x, y, f"v{i}", label or NeuronLabel(), network.bias_vectors[block][i], ax)
     for i, (x, y) in enumerate(places[-1]):
@@ -171,9 +222,16 @@ def _edges(
     targets: Sequence[tuple[float, float]],
     reach: tuple[float, float],
     ax: Axes,
+    *,
+    crowded: bool,
 ) -> None:
     """All edges between two layers, the strong ones with their weights where there is room."""
+    if not matrix.size:
+        return
     largest = float(abs(matrix).max()) or 1.0
+    strong = int((abs(matrix) >= _WEAK * largest).sum())
+    # In a crowd of edges their weights are read from a pointer alone.
+    written = 0 if crowded and strong > LABELS_PER_LAYER else LABELS_PER_LAYER
     order = np.argsort(-abs(matrix), axis=None, kind="stable")
     placed: list[tuple[float, float]] = []
     for rank, flat in enumerate(order):
@@ -184,7 +242,8 @@ def _edges(
         share = abs(value) / largest
         hair = share < _HAIR
         colour = FAINT if hair else POSITIVE if value > 0 else NEGATIVE
-        where = _free_place(start, end, placed) if not hair and rank < LABELS_PER_LAYER else None
+        weak = crowded and share < _WEAK
+        where = _free_place(start, end, placed) if not (hair or weak) and rank < written else None
         (line,) = ax.plot(
             *_parted(start, end, where),
             color=colour.light,
@@ -194,6 +253,8 @@ def _edges(
             zorder=1 if hair else 2,
         )
         on_hover(line, f"weight {value:+.6g}")
+        if weak:
+            only_under_pointer(line, f"weight {value:+.6g}")
         if where is not None:
             placed.append(where)
             ax.text(
@@ -240,7 +301,7 @@ def _disc(x: float, y: float, name: str, ax: Axes) -> None:
     # Four letters are as wide as the disc; longer names are set smaller, and beyond a dozen letters cut.
     text = name if len(name) <= 12 else f"{name[:11]}…"
     size = max(5.0, 9 * min(1.0, 4 / len(text)))
-    written = ax.text(x, y, text, fontsize=size, ha="center", va="center_baseline", zorder=6)
+    written = ax.text(x, y, text, fontsize=size, color=INK.light, ha="center", va="center_baseline", zorder=6)
     if text != name:
         on_hover(written, name)
 

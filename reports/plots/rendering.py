@@ -22,6 +22,8 @@ from .palette import FAINT, GROUND, INK, MUTED, every_colour
 DPI = 300
 #: An artist whose gid starts with this carries a text that is shown when the pointer rests on it.
 _HOVER = "hover:"
+#: One whose gid starts with this is seen while the pointer rests on the figure alone.
+_WEAK = "weak:"
 
 #: Text stays text (small, searchable, read aloud); ids depend on the drawing alone: same drawing, same file.
 STYLE: Any = {
@@ -87,6 +89,19 @@ def on_hover(artist: Artist, text: str) -> None:
     artist.set_gid(_HOVER + text)
 
 
+def only_under_pointer(artist: Artist, text: str) -> None:
+    """Hide the artist; once it is an inline SVG it appears, with `text`, while the pointer rests on the figure.
+
+    Examples:
+        >>> figure, (ax,) = blank(1, 1)
+        >>> only_under_pointer(ax.axhline(0.5), "a half")
+        >>> '<g class="weak"><title>a half</title>' in inline_svg(figure, "a line")
+        True
+    """
+    artist.set_gid(_WEAK + text)
+    artist.set_alpha(0.0)
+
+
 def inline_svg(figure: Figure, alternative: str) -> str:
     """The figure as an `<svg>` element for an HTML page: themed, with alternative text, no ids of its own.
 
@@ -104,6 +119,7 @@ def inline_svg(figure: Figure, alternative: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(rf"<g id=([\"']){_HOVER}(.*?)\1>", r"<g><title>\2</title>", text)
+    text = re.sub(rf"<g id=([\"']){_WEAK}(.*?)\1>", r'<g class="weak"><title>\2</title>', text)
     text = _own_ids(text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, 'DejaVu Sans', sans-serif", text)
     for colour in every_colour():
@@ -178,7 +194,7 @@ def _written(figure: Figure) -> str:
 
 def _for_print(svg: str) -> str:
     """An SVG without the texts for the pointer, which are no valid ids, its coordinates to a hundredth of a point."""
-    svg = re.sub(rf" id=([\"']){_HOVER}.*?\1", "", svg)
+    svg = re.sub(rf" id=([\"'])(?:{_HOVER}|{_WEAK}).*?\1", "", svg)
     # Not `transform`: letters are scaled by small numbers.
     return re.sub(r'\b(?:d|x|y|width|height)="[^"]*"', _short_numbers, svg)
 

@@ -20,6 +20,8 @@ _GRID = 61
 _MAP = "cividis"
 #: The lightest ground of a kink line that is still seen on cividis' dark end.
 _KINK = "#ffffff"
+#: Letters that fit below a plot of an inch and a half.
+_LETTERS = 20
 #: Activations that bend where a pre-activation is 0.
 _KINKED = ("relu", "leaky_relu")
 
@@ -144,9 +146,9 @@ def _weights(row: Array, inputs: Sequence[str] | None, ax: Axes) -> Axes:
         if w < 0:
             bar.set(facecolor="none", edgecolor=NEGATIVE.light, hatch="//////", linewidth=0.8)
     ax.axhline(0, color=MUTED.light, linewidth=0.7)
-    # More names than a dozen would run into each other at this size.
-    step = -(-len(row) // 12)
     names = [f"v{i}" for i in range(len(row))] if inputs is None else inputs
+    # So many letters, and a space after each name, are as wide as the plot.
+    step = -(-len(row) * (max(map(len, names)) + 1) // _LETTERS)
     ax.set_xticks(range(0, len(row), step), names[::step])
     ax.tick_params(axis="x", length=0, labelsize=7.5)
     ax.locator_params(axis="y", nbins=3)

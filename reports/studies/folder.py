@@ -18,17 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import MathCircuitsError, Network
+from mathcircuits.detect.drawings import drawing
 from mathcircuits.detect.errors import FileError, UnknownNameError
 from mathcircuits.detect.untrusted import damaged
 
 from .cell import Cell
 from .cells import study_cells
-from .config import StudyConfig
+from .config import INIT, StudyConfig
 from .ensemblefiles import load_ensemble
 from .manifest import read_manifest
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from mathcircuits.detect import Analysis
 
 
 #: What to do where a table cannot be read.
@@ -133,6 +139,55 @@ class Study:
                 "network", key, options, f"study.tables['networks'] lists those of {self.out}"
             )
         return found
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The share of seeds that solved each task, by width and regimen, with exact 95% intervals.
+
+        Args:
+            ax: where to draw; by default a new figure.
+        """
+        made: Axes = drawing("study")(self, ax=ax)
+        return made
+
+    def plot_losses(self, condition: str, ax: Axes | None = None) -> Axes:
+        """The loss of every network of one condition over training.
+
+        Args:
+            condition: what its networks' ids begin with, such as `"minimum/3/adam"`.
+            ax: where to draw; by default a new figure.
+
+        Raises:
+            InputError: where the study has no such condition.
+        """
+        made: Axes = drawing("study losses")(self, condition, ax=ax)
+        return made
+
+    def analyse(self, network: str) -> Analysis:
+        """What is in one of its networks, read on its task; its `plot_circuit` and `plot_responses` draw it.
+
+        Args:
+            network: its id, such as `"minimum/3/adam/17"`.
+
+        Raises:
+            UnknownNameError: where the study has no such network.
+        """
+        from mathcircuits.detect import analyse
+
+        found = self.networks(network)
+        if network not in found:
+            raise UnknownNameError(
+                "network", network, list(found), "name one network: task/hidden/regimen/seed"
+            )
+        cell = next(cell for cell in self.cells if network.startswith(f"{cell.condition}/"))
+        return analyse(found[network], task=cell.task, init=INIT)
+
+    def plot_circuit(self, network: str, ax: Axes | None = None) -> Axes:
+        """One of its networks as a graph, see `Analysis.plot_circuit`."""
+        return self.analyse(network).plot_circuit(ax)
+
+    def plot_responses(self, network: str) -> npt.NDArray[np.object_]:
+        """What the neurons and outputs of one of its networks answer, see `Analysis.plot_responses`."""
+        return self.analyse(network).plot_responses()
 
     def __repr__(self) -> str:
         count = sum(len(cell.seeds) for cell in self.cells if not cell.derived)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from mathcircuits.detect import Network, Task, tasks
 
@@ -25,19 +26,24 @@ from .config import INIT
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mathcircuits.detect import Architecture
+    from mathcircuits.detect import Architecture, Reading
     from mathcircuits.models import Ensemble
 
     from .cell import Cell
 
 #: Networks of a cell that are followed through their training, for when features appear and when failures are lost: a
-#: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints.
+#: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints. Of as many the page draws
+#: every match over its null, which costs about 10 ms a neuron.
 FOLLOWED = 20
 #: Seconds that a cell's failures may take to be diagnosed, and to be followed. Local steps solve equations, so that a
 #: network of P parameters takes about 0.03 (P / 45)^2 seconds (measured on 45 and 396): of large ones the first few.
 _DIAGNOSING, _FOLLOWING = 5.0, 10.0
 #: Failures that are diagnosed at any size.
 _DIAGNOSED_LEAST = 3
+
+#: The bins of `histogram_text`, of unexplained shares: three a decade; what is smaller is exact to the eye.
+NULL_EDGES = np.logspace(-9.0, 0.0, 28)
+_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Population = Literal["trained", "untrained", "derived"]
 
@@ -166,7 +172,7 @@ def read_features(
         deep=True,
         taught=taught or None,
     )
-    frames = {"neurons": reading.neurons, "directions": reading.directions}
+    frames = {"neurons": _with_nulls(reading, len(known)), "directions": reading.directions}
     for name, frame in frames.items():
         at = frame["network"].to_numpy(dtype=int)
         frame = frame.drop(columns="network")
@@ -195,6 +201,46 @@ def read_features(
     )
     frames["taught"].insert(0, "hidden", "-".join(map(str, taught[0].sizes[1:-1])) if taught else "")
     return frames
+
+
+def _with_nulls(reading: Reading, trained: int) -> pd.DataFrame:
+    """The neurons of a reading, and of the first networks what a page draws behind each match.
+
+    Columns: `needed`, the unexplained share that p = 0.05 asks for, and `null`, `histogram_text` of the null's neurons.
+
+    Args:
+        reading: of the networks that were trained, and of others after them.
+        trained: how many were.
+    """
+    import pandas as pd
+
+    from mathcircuits.detect import InputError
+
+    frame = reading.neurons
+    needed = np.full(len(frame), np.nan)
+    texts = np.full(len(frame), None, dtype=object)
+    shown = frame["p"].notna() & (frame["network"] < min(trained, FOLLOWED))
+    places = frame[["network", "layer", "neuron"]].to_numpy(dtype=int).tolist()
+    for at in np.flatnonzero(shown):
+        network, layer, neuron = places[at]
+        try:
+            null = reading.null_of(network, layer, neuron)
+        except InputError:  # its p is a closed form
+            continue
+        texts[at] = histogram_text(null.histogram(NULL_EDGES))
+        needed[at] = np.nan if null.needed is None else null.needed
+    return frame.assign(needed=needed, null=pd.array(texts, dtype="string"))
+
+
+def histogram_text(mass: npt.NDArray[np.float64]) -> str:
+    """A histogram in a letter a bin, small enough for a page of thousands: 0 is empty, z is the highest bin.
+
+    Examples:
+        >>> histogram_text(np.array([0.0, 0.0001, 0.25, 0.5]))
+        '01iz'
+    """
+    levels = np.ceil(mass / mass.max() * (len(_LETTERS) - 1)).astype(int)
+    return "".join(_LETTERS[level] for level in levels)
 
 
 def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) -> pd.DataFrame:

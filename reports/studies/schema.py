@@ -73,6 +73,8 @@ COLUMNS: dict[str, dict[str, Kind]] = {
         "causal": "float",
         "contribution": "float",
         "duplicate_of": "int",
+        "needed": "float",
+        "null": "text",
         "used": "bool",
         "expected": "bool",
     },

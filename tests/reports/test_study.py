@@ -19,6 +19,7 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, tasks
 from mathcircuits.reports import Study, StudyConfig, run_study
+from mathcircuits.reports.plots.rendering import blank
 from mathcircuits.reports.studies import cell as cell_module
 from mathcircuits.reports.studies import cells as cells_module
 from mathcircuits.reports.studies.cell import Cell
@@ -60,6 +61,23 @@ def own_tasks() -> Iterator[None]:
 
 
 # A study
+
+
+def test_a_study_draws_itself_and_its_networks(finished: Study) -> None:
+    trained = finished.tables["networks"].query("population == 'trained'").iloc[0]
+    assert finished.plot(blank(7, 4)[1][0]).get_xlabel()
+    condition = str(trained["network"]).rpartition("/")[0]
+    losses = finished.plot_losses(condition, blank(4, 3)[1][0])
+    assert losses.get_title().startswith(condition)
+    graph = finished.plot_circuit(str(trained["network"]), blank(5, 3)[1][0])
+    assert "y" in {text.get_text() for text in graph.texts}
+    with pytest.raises(InputError, match=r"has no condition 'minimum/9/adam'; known: "):
+        finished.plot_losses("minimum/9/adam")
+    with pytest.raises(UnknownNameError, match="network"):
+        finished.analyse(condition)
+    # What the page draws behind a match was kept when the networks were read.
+    neurons = finished.tables["neurons"].query("population == 'trained'")
+    assert neurons.loc[neurons["p"].notna(), "null"].notna().any()
 
 
 def test_what_is_in_the_folder(finished: Study) -> None:

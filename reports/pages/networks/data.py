@@ -216,7 +216,8 @@ _PROGRAM_COLUMNS = _picked(
 _CIRCUIT_COLUMNS = _picked("circuits", "circuit on output form gauge distance certified", certified=_bounds)
 _RANK_COLUMNS = _picked("superposition", "layer live number rank")
 _NEURON_COLUMNS = _picked(
-    "neurons", "layer neuron status feature on unexplained p q causal contribution used expected"
+    "neurons",
+    "layer neuron status feature on unexplained p q causal contribution used expected needed null",
 )
 _READOUT_COLUMNS = _picked("directions", "layer feature on unexplained untrained q")
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from mathcircuits.detect import Analysis, InputError, MatchNull, Network, Task
+from mathcircuits.detect.matching import USED
 from mathcircuits.detect.networks import Box
 
-from ...plots.drawing import LABELS_PER_LAYER, Labels, NeuronLabel, graph_size, in_words, network_graph
+from ...plots.drawing import (
+    LABELS_PER_LAYER,
+    Labels,
+    NeuronLabel,
+    graph_size,
+    in_words,
+    network_graph,
+    shown_of,
+)
 from ...plots.nullfigures import null_edges, null_histogram, null_words
 from ...plots.rendering import blank
 from ...plots.responses import neuron_response, output_response
-from ...wording import labelled
+from ...wording import counted, labelled
 from ..views import FigureView, figure_view
 
 #: Neurons with a response plot of their own: three lines of five with the output, more than a reader compares.
@@ -35,11 +45,22 @@ def graph_figure(network: Network, labels: Labels, heading: str, name: str) -> F
         >>> 'aria-label="By hand. Network 1-2-1.' in view.svg
         True
     """
-    width, height = graph_size(network)
+    width, height = graph_size(network, labels)
     figure, (ax,) = blank(width, height)
     network_graph(network, labels, ax)
     caption = "Blue, solid: positive weight. Red, dashed: negative. Thickness: size within its layer."
-    if any(w.size > LABELS_PER_LAYER for w in network.weights):
+    shown = shown_of(network, labels)
+    if shown.crowded:
+        away = sum(network.sizes) - sum(shown.sizes)
+        caption += (
+            " Weights below a tenth of their layer's largest appear when the pointer rests on the figure."
+        )
+        caption += (
+            f" {counted(away, 'neuron')} that the output does not need {'is' if away == 1 else 'are'} left out."
+            if away
+            else ""
+        )
+    elif any(w.size > LABELS_PER_LAYER for w in network.weights):
         caption += f" Between two layers the {LABELS_PER_LAYER} largest weights are written."
     return figure_view(figure, f"{heading}. {in_words(network, labels)}", caption, edge_list(network), name)
 
@@ -63,15 +84,10 @@ def response_figure(
         >>> view.caption
         'What each neuron and the output answer over the box; dotted: the task itself.'
     """
-    neurons = [
-        (layer, block, i)
-        for layer, block in enumerate(network.architecture.active)
-        for i in range(network.sizes[block + 1])
-    ]
-    if not neurons:
+    total = sum(network.sizes[block + 1] for block in network.architecture.active)
+    if not total:
         return None
-    needed = sorted(neurons, key=lambda at: labels.get((at[0], at[2]), NeuronLabel()).used is False)
-    shown = sorted(needed[:most])
+    shown = shown_neurons(network, labels, most)
     outputs = min(network.outputs, most)
     count = len(shown) + outputs
     columns = min(count, 7 if len(network.sizes) > 3 else 5)
@@ -82,14 +98,7 @@ def response_figure(
     figure.subplots_adjust(
         left=0.3 / columns, right=1, bottom=0.26 / rows, top=1 - 0.2 / rows, wspace=0.42, hspace=0.68
     )
-    several = len(network.architecture.active) > 1
-    for (layer, block, i), ax in zip(shown, axes, strict=False):
-        label = labels.get((layer, i), NeuronLabel())
-        neuron_response(network, block, i, box, ax, label.colour)
-        small_title(f"v{i}" + (f", layer {layer}" if several else ""), label, ax)
-    for i, ax in enumerate(axes[len(shown) : count]):
-        output_response(network, i, box, ax, task=task)
-        small_title("output" if network.outputs == 1 else f"output {i + 1}", NeuronLabel(), ax)
+    responses_on(network, labels, box, axes[:count], task, most)
     for ax in axes[count:]:
         ax.set_axis_off()
     caption = {
@@ -98,8 +107,8 @@ def response_figure(
         2: "What each neuron and the output answer over the box: dark is low, light is high; white: where a neuron "
         "switches on, and so the function may bend.",
     }.get(network.inputs, "Each neuron's incoming weights; negative ones hatched.")
-    if len(shown) < len(neurons):
-        caption += f" {len(shown)} of {len(neurons)} neurons, those that the output needs first."
+    if len(shown) < total:
+        caption += f" {len(shown)} of {total} neurons, those that the output needs first."
     words = "; ".join(f"v{i} {labels.get((layer, i), NeuronLabel()).text}" for layer, _, i in shown)
     frame = pd.DataFrame(
         [
@@ -109,12 +118,86 @@ def response_figure(
                 **{f"weight{k + 1}": w for k, w in enumerate(network.weights[block][i])},
                 "bias": network.bias_vectors[block][i],
             }
-            for layer, block, i in neurons
+            for layer, block, i in shown_neurons(network, {}, total)
         ]
     )
     return figure_view(
         figure, f"Responses over the box of inputs. {words}.", caption, frame, f"{name}-neurons"
     )
+
+
+def shown_neurons(network: Network, labels: Labels, most: int = RESPONSES) -> list[tuple[int, int, int]]:
+    """The neurons with a response plot as (layer, block, row): of too many those that the output needs.
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived
+        >>> shown_neurons(hand_derived("absolute"), {})
+        [(0, 0, 0), (0, 0, 1)]
+    """
+    neurons = [
+        (layer, block, i)
+        for layer, block in enumerate(network.architecture.active)
+        for i in range(network.sizes[block + 1])
+    ]
+    return sorted(sorted(neurons, key=lambda at: _label(labels, at).used is False)[:most])
+
+
+def _label(labels: Labels, at: tuple[int, int, int]) -> NeuronLabel:
+    return labels.get((at[0], at[2]), NeuronLabel())
+
+
+def responses_on(
+    network: Network,
+    labels: Labels,
+    box: Box,
+    axes: Sequence[Any],
+    task: Task | None = None,
+    most: int = RESPONSES,
+) -> None:
+    """Draw the responses of the shown neurons and then of the outputs, one on each of the axes.
+
+    Args:
+        network, labels, box, task, most: as for `response_figure`.
+        axes: as many as there are plots.
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived
+        >>> _, axes = blank(5, 2, columns=3)
+        >>> responses_on(hand_derived("absolute"), {}, ((-1.0, 1.0),), axes)
+        >>> axes[2].get_title()
+        'output'
+    """
+    shown = shown_neurons(network, labels, most)
+    several = len(network.architecture.active) > 1
+    for at, ax in zip(shown, axes, strict=False):
+        layer, block, i = at
+        neuron_response(network, block, i, box, ax, _label(labels, at).colour)
+        small_title(f"v{i}" + (f", layer {layer}" if several else ""), _label(labels, at), ax)
+    for i, ax in enumerate(axes[len(shown) :]):
+        output_response(network, i, box, ax, task=task)
+        small_title("output" if network.outputs == 1 else f"output {i + 1}", NeuronLabel(), ax)
+    for ax in axes if network.inputs > 2 else ():
+        # What the bars are stands in the caption: in a grid it would overprint the neighbour.
+        ax.set_ylabel("")
+
+
+def analysis_labels(analysis: Analysis) -> dict[tuple[int, int], NeuronLabel]:
+    """What the drawings write into the neurons of a network that was read.
+
+    Examples:
+        >>> from mathcircuits.detect import analyse, hand_derived
+        >>> analysis_labels(analyse(hand_derived("absolute"), init="uniform"))[0, 1].text
+        'negativeness(x1), vacuous'
+    """
+    return {
+        (int(row["layer"]), int(row["neuron"])): NeuronLabel(
+            row["feature"] if isinstance(row["feature"], str) else None,
+            analysis.domain.renamed(", ".join(row["on"])),
+            str(row["status"]),
+            None if pd.isna(row["contribution"]) else bool(row["contribution"] >= USED),
+        )
+        for row in analysis.neurons.to_dict("records")
+    }
 
 
 def match_nulls(analysis: Analysis, most: int = RESPONSES) -> tuple[MatchNull, ...]:
@@ -126,12 +209,13 @@ def match_nulls(analysis: Analysis, most: int = RESPONSES) -> tuple[MatchNull, .
         (MatchNull(v0 positiveness(x1), vacuous, ...), MatchNull(v1 negativeness(x1), vacuous, ...))
     """
     rows = analysis.neurons[analysis.neurons["p"].notna()]
-    found = []
-    for row in rows.sort_values("contribution", ascending=False, kind="stable").itertuples():
+    ordered = rows.sort_values("contribution", ascending=False, kind="stable")
+    found: list[MatchNull] = []
+    for layer, neuron in ordered[["layer", "neuron"]].to_numpy(dtype=int).tolist():
         if len(found) == most:
             break
         try:
-            found.append(analysis.null_of(int(row.layer), int(row.neuron)))
+            found.append(analysis.null_of(layer, neuron))
         except InputError:
             continue
     return tuple(sorted(found, key=lambda null: (null.layer, null.neuron)))

@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mathcircuits.detect import FileError, InputError, diagnose
-from mathcircuits.detect.matching import IN_WORDS, USED
+from mathcircuits.detect.matching import IN_WORDS
 from mathcircuits.detect.networks import Box
 
-from ...plots.drawing import NeuronLabel
 from ...plots.palette import STATUSES, every_colour
 from ...studies.storage import atomic
 from ...wording import at_most, counted, number, several_readings, told
 from ..htmltables import Column, TableView, table_view
 from ..templating import render
 from ..views import FigureView
-from .figures import graph_figure, null_figure, response_figure
+from .figures import analysis_labels, graph_figure, null_figure, response_figure
 
 if TYPE_CHECKING:
     from mathcircuits.detect import Analysis, Gauge
@@ -151,19 +150,6 @@ def _made(analysis: Analysis, source: str) -> dict[str, str]:
     }
 
 
-def _labels(analysis: Analysis) -> dict[tuple[int, int], NeuronLabel]:
-    """What the drawings write into the neurons."""
-    return {
-        (int(row["layer"]), int(row["neuron"])): NeuronLabel(
-            row["feature"] if isinstance(row["feature"], str) else None,
-            analysis.domain.renamed(", ".join(row["on"])),
-            str(row["status"]),
-            None if pd.isna(row["contribution"]) else bool(row["contribution"] >= USED),
-        )
-        for row in analysis.neurons.to_dict("records")
-    }
-
-
 def _sections(
     analysis: Analysis, name: str, ranks: pd.DataFrame | None, gauge: Gauge | None
 ) -> Iterator[PageSection]:
@@ -244,7 +230,7 @@ def _summary(analysis: Analysis, gauge: Gauge | None) -> PageSection:
 
 
 def _drawings(analysis: Analysis, name: str) -> PageSection:
-    network, labels = analysis.network, _labels(analysis)
+    network, labels = analysis.network, analysis_labels(analysis)
     words, figures = "", []
     if max(network.sizes) <= _DRAWN:
         figures.append(graph_figure(network, labels, "The network", name))

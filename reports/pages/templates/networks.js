@@ -12,6 +12,10 @@
   const MANY = 400;
   // Beyond this a graph's labels cannot be told apart.
   const GRAPH_UNITS = 12;
+  const GRAPH_MOST = 24;
+  // More weights between two layers are a hairball.
+  const CROWDED = 24;
+  const WEAK = 0.1;
   const GRAPH_LABELS = 14;
 
   // Values: a column is a list, or numbered texts; a group's rows of one network follow each other.
@@ -45,16 +49,16 @@
     return made;
   };
   const number = (x) => {
-    if (x === null) return "–";
+    if (x === null || x === undefined || Number.isNaN(x)) return "–";
     const size = Math.abs(x);
     const text = size !== 0 && (size < 1e-4 || size >= 1e6) ? x.toExponential().replace("e+", "e") : String(x);
     return text.replace(/^-/, "−");
   };
   // Below 1e-4 the tail model of a p is not to be trusted to the digit.
-  const chance = (p) => (p !== null && p < 1e-4 ? "< 1e-4" : number(p));
+  const chance = (p) => (typeof p === "number" && p < 1e-4 ? "< 1e-4" : number(p));
   const weight = (x) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(2)}`;
-  const yes = (flag) => (flag === null ? "–" : flag ? "yes" : "no");
-  const labelled = (feature, on) => (feature === null ? "–" : on ? `${feature}(${on})` : feature);
+  const yes = (flag) => (flag === null || flag === undefined ? "–" : flag ? "yes" : "no");
+  const labelled = (feature, on) => (feature === null || feature === undefined ? "–" : on ? `${feature}(${on})` : feature);
   const address = (id) => `#network=${encodeURIComponent(id).replaceAll("%2F", "/")}`;
   const link = (k, text) => element("a", { href: address(of("id", k)) }, text ?? of("id", k));
   const csv = (heads, lines) => {
@@ -79,12 +83,14 @@
     return typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
   };
 
-  // A table that sorts by a click on a heading. `heads` are {text, style, help}; a line is {keys, cells}.
+  const classed = ({ style, more }) => (style || more ? { class: [style, more && "more-column"].filter(Boolean).join(" ") } : {});
+  // A table that sorts by a click on a heading. `heads` are {text, style, help, more}; a line is {keys, cells}.
   const sortable = (heads, lines, show) => {
     const made = element("table");
     const body = element("tbody");
-    const buttons = heads.map(({ text, style, help }, column) => {
-      const head = element("th", { scope: "col", ...(style && { class: style }), ...(help && { title: help }) });
+    const buttons = heads.map((own, column) => {
+      const { text, help } = own;
+      const head = element("th", { scope: "col", ...classed(own), ...(help && { title: help }) });
       const button = element("button", { type: "button" }, text);
       button.addEventListener("click", () => {
         const down = head.getAttribute("aria-sort") === "ascending";
@@ -107,10 +113,12 @@
   };
   const cells = (heads, contents) => {
     const row = element("tr");
-    contents.forEach((content, k) => row.append(element("td", heads[k].style ? { class: heads[k].style } : {}, content)));
+    contents.forEach((content, k) => row.append(element("td", classed(heads[k]), content)));
     return row;
   };
-  const plainTable = (caption, name, heads, records) => {
+  const plainTable = (caption, name, every, records) => {
+    // A study of an older version, or of other readings, lacks some columns.
+    const heads = every.filter((head) => records.some((record) => record[head.key] !== undefined));
     const lines = records.map((record) => ({
       keys: heads.map((head) => record[head.key]),
       cells: heads.map((head) => (head.write ?? ((x) => (typeof x === "number" ? number(x) : x ?? "–")))(record[head.key], record)),
@@ -119,7 +127,17 @@
     const tools = element("p", { class: "tools" }, download(`${name}.csv`, () =>
       csv(heads.map((head) => head.key), lines.map((line) => line.keys))));
     const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table);
-    return element("div", { class: "live" }, element("p", { class: "about" }, caption), tools, scroll);
+    const made = element("div", { class: "live" }, element("p", { class: "about" }, caption), tools, scroll);
+    if (heads.some((head) => head.more)) {
+      const button = element("button", { type: "button", class: "wider", "aria-expanded": "false" }, "More columns");
+      button.addEventListener("click", () => {
+        const wide = made.classList.toggle("wide");
+        button.textContent = wide ? "Fewer columns" : "More columns";
+        button.setAttribute("aria-expanded", String(wide));
+      });
+      tools.prepend(button, " ");
+    }
+    return made;
   };
 
   // All networks
@@ -309,7 +327,9 @@
     const svg = drawn("svg", { viewBox: `-32 -4 ${SIDE + 40} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
     const wide = SIDE / weights.length;
     const middle = SIDE / 2;
-    const every = Math.ceil(weights.length / 8);
+    // A letter is six units wide, and a name needs one of space.
+    const name = (i) => `${letter}${i + first}`;
+    const every = Math.ceil((weights.length * 6 * (name(weights.length - 1).length + 1)) / SIDE);
     weights.forEach((w, i) => {
       const tall = (middle * Math.abs(w)) / largest;
       svg.append(drawn("rect", {
@@ -317,7 +337,7 @@
         class: w > 0 ? "up" : "down",
       }));
       if (i % every === 0) {
-        svg.append(drawn("text", { x: (i + 0.5) * wide, y: SIDE + 13, "text-anchor": "middle" }, `${letter}${i + first}`));
+        svg.append(drawn("text", { x: (i + 0.5) * wide, y: SIDE + 13, "text-anchor": "middle" }, name(i)));
       }
     });
     svg.append(drawn("path", { class: "zero", d: `M0 ${middle}H${SIDE}` }));
@@ -374,35 +394,86 @@
     return { plots, caption: wanted.length < net.active.reduce((n, block) => n + net.sizes[block + 1], 0) ? `${caption} Of the neurons those that the output needs most.` : caption };
   };
 
+  // A match over the histogram of its null: a letter a bin, three bins a decade, up to a share of 1.
+  const nullPlot = (row, several) => {
+    const decades = row.null.length / 3;
+    // Without a match or a draw below a millionth the scale begins there.
+    const cut = /^0*$/.test(row.null.slice(0, 3 * (decades - 6))) && row.unexplained > 1e-6 ? decades - 6 : 0;
+    const levels = [...row.null].slice(3 * cut).map((letter) => parseInt(letter, 36));
+    const lowest = cut - decades;
+    const [top, wide] = [16, SIDE / levels.length];
+    const across = (share) => Math.max(SIDE * (1 - Math.log10(Math.max(share, 1e-300)) / lowest), wide / 2);
+    const svg = drawn("svg", { viewBox: `-20 -4 ${SIDE + 40} ${SIDE / 2 + 36}`, class: "axes", "aria-hidden": "true" });
+    const base = top + SIDE / 2;
+    const path = levels.map((level, i) => `V${(base - (SIDE / 2) * (level / 35)).toFixed(1)}H${((i + 1) * wide).toFixed(1)}`);
+    svg.append(drawn("path", { class: "null", d: `M0 ${base}${path.join("")}V${base}Z` }));
+    svg.append(drawn("path", { class: "base", d: `M0 ${base}H${SIDE}` }));
+    const rule = (x, kind, style) => svg.append(drawn("path", { class: kind, d: `M${x.toFixed(1)} ${base}V${top - 3}`, ...(style && { style }) }));
+    if (typeof row.needed === "number") rule(across(row.needed), "needed");
+    const at = across(row.unexplained);
+    rule(at, "match", `stroke:${colour(row.feature)}`);
+    const p = typeof row.p === "number" && row.p < 1e-4 ? "p < 1e-4" : `p = ${number(row.p)}`;
+    const half = at > SIDE / 2;
+    svg.append(drawn("text", { x: half ? at + 2 : at - 2, y: top - 6, "text-anchor": half ? "end" : "start", class: "p" }, p));
+    for (let power = lowest; power <= 0; power += 3) {
+      svg.append(drawn("text", { x: across(10 ** power) - (power === lowest ? wide / 2 : 0), y: base + 12, "text-anchor": "middle" }, power > -4 ? String(10 ** power) : `1e${power}`));
+    }
+    const need = typeof row.needed === "number" ? `p = 0.05 asks for at most ${number(row.needed)}` : "no share would give p = 0.05";
+    return plot(`v${row.neuron}${several ? `, layer ${row.layer}` : ""}, ${row.status}`, labelled(row.feature, row.on), colour(row.feature), svg,
+      `leaves ${number(row.unexplained)} of the variance, ${p}; ${need}`);
+  };
+
+  // Which neurons and weights a graph shows. One of more than 4 x 6 shows what the output needs, and weights from a tenth
+  // of their layer's largest on; the other weights of a neuron appear when the pointer rests on it.
+  const shownUnits = (net, labels) => {
+    const crowded = net.layers.some(({ matrix }) => matrix.length * matrix[0].length > CROWDED);
+    const units = net.sizes.map((size, l) => Array.from({ length: size }, (_, i) => i).filter((i) => {
+      const layer = l > 0 && l < net.sizes.length - 1 ? net.active.indexOf(l - 1) : -1;
+      if (!crowded || layer < 0) return true;
+      const label = labels.get(`${layer}/${i}`);
+      return label ? label.used !== 0 : net.sizes[l] <= GRAPH_UNITS;
+    }));
+    return { crowded, units };
+  };
+
   // The graph: inputs at the left, outputs at the right.
   const graph = (net, labels, name) => {
-    if (Math.max(...net.sizes) > GRAPH_UNITS) return null;
+    const { crowded, units } = shownUnits(net, labels);
+    const most = Math.max(...units.map((layer) => layer.length));
+    if (most > GRAPH_MOST) return null;
     const [GAP, HIGH, WIDE, TALL] = [230, 62, 118, 40];
-    const most = Math.max(...net.sizes);
-    const place = net.sizes.map((size, l) => Array.from({ length: size }, (_, i) => {
-      const stretch = size > 1 ? Math.min(1.7, (most - 1) / (size - 1)) : 1;
-      return [40 + GAP * l, HIGH * most / 2 + HIGH * stretch * (i - (size - 1) / 2)];
-    }));
+    const place = units.map((layer, l) => new Map(layer.map((unit, i) => {
+      const stretch = layer.length > 1 ? Math.min(1.7, (most - 1) / (layer.length - 1)) : 1;
+      return [unit, [40 + GAP * l, HIGH * most / 2 + HIGH * stretch * (i - (layer.length - 1) / 2)]];
+    })));
+    const away = net.sizes.reduce((n, size, l) => n + size - units[l].length, 0);
     const svg = drawn("svg", {
       viewBox: `0 0 ${80 + GAP * (net.sizes.length - 1)} ${HIGH * most}`, role: "img",
       "aria-label": `Graph of ${name}, ${net.sizes.join("-")}. ${[...labels].map(([at, { text }]) => `v${at.split("/")[1]} of layer ${at.split("/")[0]}: ${text}`).join("; ")}`,
-      style: `max-width:${80 + GAP * (net.sizes.length - 1)}px`, class: "graph",
+      // Narrower, the small letters would fall below 9 pixels: the figure scrolls instead.
+      style: `max-width:${80 + GAP * (net.sizes.length - 1)}px;min-width:${0.95 * (80 + GAP * (net.sizes.length - 1))}px`, class: "graph",
     });
     const texts = [];
+    const ends = [];
     net.layers.forEach(({ matrix }, l) => {
       const largest = Math.max(...matrix.flat().map(Math.abs), 1e-12);
-      const edges = matrix.flatMap((row, j) => row.map((w, i) => ({ w, i, j }))).sort((a, b) => Math.abs(b.w) - Math.abs(a.w));
+      const edges = matrix.flatMap((row, j) => row.map((w, i) => ({ w, i, j })))
+        .filter(({ i, j }) => place[l].has(i) && place[l + 1].has(j)).sort((a, b) => Math.abs(b.w) - Math.abs(a.w));
+      // In a crowd of edges their weights are read from a pointer alone.
+      const written = crowded && edges.filter(({ w }) => Math.abs(w) / largest >= WEAK).length > GRAPH_LABELS ? 0 : GRAPH_LABELS;
       edges.forEach(({ w, i, j }, rank) => {
         const share = Math.abs(w) / largest;
         const hair = share < 0.005;
-        const [x1, y1] = place[l][i];
-        const [x2, y2] = place[l + 1][j];
+        const weak = crowded && share < WEAK;
+        const [x1, y1] = place[l].get(i);
+        const [x2, y2] = place[l + 1].get(j);
         const [a, b] = [x1 + (l ? WIDE / 2 : 16), x2 - (l === net.layers.length - 1 ? 16 : WIDE / 2)];
         const line = drawn("line", {
-          x1: a, y1, x2: b, y2, class: hair ? "hair" : w > 0 ? "plus" : "minus", "stroke-width": hair ? 0.6 : 0.9 + 2.4 * share,
+          x1: a, y1, x2: b, y2, class: `${hair ? "hair" : w > 0 ? "plus" : "minus"}${weak ? " weak" : ""}`, "stroke-width": hair ? 0.6 : 0.9 + 2.4 * share,
         }, drawn("title", {}, `weight ${w}`));
         svg.append(line);
-        if (hair || rank >= GRAPH_LABELS) return;
+        if (weak) ends.push([`${l}/${i}`, line], [`${l + 1}/${j}`, line]);
+        if (hair || weak || rank >= written) return;
         // Where the labels so far leave most room, near the middle.
         const options = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82].map((t) => [a + t * (b - a), y1 + t * (y2 - y1)]);
         const room = ([x, y]) => Math.min(1, ...texts.map(([u, v]) => Math.max(Math.abs(x - u) / 36, Math.abs(y - v) / 13)));
@@ -414,32 +485,44 @@
       svg.append(drawn("rect", { x: x - 16, y: y - 7, width: 32, height: 13, class: "ground" }));
       svg.append(drawn("text", { x, y: y + 4, "text-anchor": "middle", class: sign }, words));
     }
-    const disc = ([x, y], words) => svg.append(drawn("circle", { cx: x, cy: y, r: 16 }), drawn("text", { x, y: y + 4, "text-anchor": "middle" }, words));
+    // What is drawn of a unit, in a group that shows the unit's weak weights while the pointer rests on it.
+    const unit = (key, ...parts) => {
+      const group = drawn("g", {}, ...parts);
+      const lines = ends.filter(([end]) => end === key).map(([, line]) => line);
+      const show = (flag) => () => lines.forEach((line) => line.classList.toggle("seen", flag));
+      group.addEventListener("pointerenter", show(true));
+      group.addEventListener("pointerleave", show(false));
+      svg.append(group);
+    };
+    const disc = (key, [x, y], words) => unit(key, drawn("circle", { cx: x, cy: y, r: 16 }), drawn("text", { x, y: y + 4, "text-anchor": "middle" }, words));
     const biased = ([x, y], b) => { if (b) svg.append(drawn("text", { x, y, "text-anchor": "middle", class: "bias" }, `bias ${weight(b)}`)); };
-    place[0].forEach((at, i) => disc(at, `x${i + 1}`));
+    place[0].forEach((at, i) => disc(`0/${i}`, at, `x${i + 1}`));
     net.activations.forEach((_, l) => place[l + 1].forEach((at, j) => {
+      const parts = [];
       const [x, y] = at;
       const layer = net.active.indexOf(l);
       const label = labels.get(`${layer}/${j}`) ?? { feature: null, on: "", status: "", colour: "var(--faint)", used: null };
-      svg.append(drawn("rect", { x: x - WIDE / 2, y: y - TALL / 2, width: WIDE, height: TALL, rx: 7, class: "ground" }));
-      svg.append(drawn("rect", {
+      parts.push(drawn("rect", { x: x - WIDE / 2, y: y - TALL / 2, width: WIDE, height: TALL, rx: 7, class: "ground" }));
+      parts.push(drawn("rect", {
         x: x - WIDE / 2, y: y - TALL / 2, width: WIDE, height: TALL, rx: 7, style: `stroke:${label.colour};fill:${label.colour}`,
         class: ["matched", "polysemantic"].includes(label.status) ? "neuron" : "neuron unproved", ...(label.used === 0 && { opacity: "0.6" }),
       }, drawn("title", {}, `v${j}: ${label.text ?? ""}`)));
       const lines = [label.feature ?? `v${j}`, label.on, [label.status, label.used === 0 ? "not used" : ""].filter(Boolean).join(", ")].filter(Boolean);
-      lines.forEach((words, n) => svg.append(drawn("text", {
+      lines.forEach((words, n) => parts.push(drawn("text", {
         x, y: y + 4 + 11.5 * (n - (lines.length - 1) / 2), "text-anchor": "middle", class: n ? "small" : "",
         ...(words.length > 21 && { textLength: WIDE - 8, lengthAdjust: "spacingAndGlyphs" }),
       }, words)));
-      if (label.feature) svg.append(drawn("text", { x: x - WIDE / 2 + 2, y: y - TALL / 2 - 3, class: "bias" }, `v${j}`));
+      if (label.feature) parts.push(drawn("text", { x: x - WIDE / 2 + 2, y: y - TALL / 2 - 3, class: "bias" }, `v${j}`));
+      unit(`${l + 1}/${j}`, ...parts);
       biased([x, y + TALL / 2 + 10], net.layers[l].bias[j]);
     }));
     place.at(-1).forEach((at, i) => {
-      disc(at, net.sizes.at(-1) === 1 ? "y" : `y${i + 1}`);
+      disc(`${net.sizes.length - 1}/${i}`, at, net.sizes.at(-1) === 1 ? "y" : `y${i + 1}`);
       biased([at[0], at[1] + 28], net.layers.at(-1).bias[i]);
     });
     return element("figure", {}, element("div", { class: "drawing" }, svg), element("figcaption", {},
-      "Blue, solid: positive weight. Red, dashed: negative. Thickness: size within its layer. A dashed frame is a label that proves nothing by itself."));
+      "Blue, solid: positive weight. Red, dashed: negative. Thickness: size within its layer. A dashed frame is a label that proves nothing by itself."
+      + (crowded ? ` Weights below a tenth of their layer's largest are left out; those of a neuron appear when the pointer rests on it.${away ? ` ${away} ${away === 1 ? "neuron" : "neurons"} that the output does not need ${away === 1 ? "is" : "are"} left out.` : ""}` : "")));
   };
 
   // One network
@@ -463,7 +546,7 @@
     add("Loss", `${number(of("loss", k))}${bar}: ${of("solved", k) ? "solved" : "not solved"}`);
     if (of("cause", k)) add("Why it failed", element("b", {}, of("cause", k)), of("diagnosis", k) ? `: ${of("diagnosis", k)}` : "", of("lost", k) !== null ? `; lost from step ${of("lost", k)} on` : "");
     if (of("missing", k)) add("Missing", of("missing", k));
-    if (known.formula) add("Formula", code(known.formula), `${known.equals_task ? ", its task exactly" : ""}; ${known.bits === null ? "" : `${Math.round(known.bits)} bits against ${known.raw_bits} of the weights`}`);
+    if (known.formula) add("Formula", code(known.formula), `${known.equals_task ? ", the formula of its task" : ""}; ${known.bits === null ? "" : `${Math.round(known.bits)} bits against ${known.raw_bits} of the weights`}`);
     else if (known.reason) add("Formula", `none within 0.5% of the output's range: ${known.reason}`, ...(known.best ? ["; nearest ", code(known.best)] : []));
     if (known.error !== undefined && known.error !== null) {
       add("Certificate", `off ${known.formula ? "its formula" : "the nearest formula"} by at most ${number(known.error)} anywhere on the box`,
@@ -484,7 +567,7 @@
     return element("dl", { class: "facts" }, ...found.flatMap(([head, parts]) => [element("dt", {}, head), element("dd", {}, ...parts)]));
   };
   const NEURONS = [
-    { key: "layer", text: "layer", style: "number" },
+    { key: "layer", text: "layer", style: "number", more: true },
     { key: "neuron", text: "neuron", style: "number" },
     { key: "status", text: "status" },
     { key: "feature", text: "feature", write: (x) => {
@@ -495,11 +578,11 @@
     { key: "on", text: "of" },
     { key: "unexplained", text: "unexplained", style: "number", help: "share of the neuron's variance that the feature leaves" },
     { key: "p", text: "p", style: "number", write: chance, help: "chance that an untrained network does as well" },
-    { key: "q", text: "q", style: "number", write: chance, help: "the same, controlled for the network's other neurons" },
-    { key: "causal", text: "causal", style: "number", help: "share of the output restored by the feature in the neuron's place; none in the last hidden layer, where it would say nothing new" },
-    { key: "contribution", text: "contribution", style: "number", help: "error when the neuron is held at its mean, over output variance" },
-    { key: "used", text: "used", write: yes },
-    { key: "expected", text: "expected", write: yes, help: "whether the hand-derived network has this feature" },
+    { key: "q", text: "q", style: "number", more: true, write: chance, help: "the same, controlled for the network's other neurons" },
+    { key: "causal", text: "causal", style: "number", more: true, help: "share of the output restored by the feature in the neuron's place; none in the last hidden layer, where it would say nothing new" },
+    { key: "contribution", text: "contribution", style: "number", more: true, help: "error when the neuron is held at its mean, over output variance" },
+    { key: "used", text: "used", more: true, write: yes },
+    { key: "expected", text: "expected", more: true, write: yes, help: "whether the hand-derived network has this feature" },
   ];
   const READOUTS = [
     { key: "layer", text: "layer", style: "number" },
@@ -559,7 +642,12 @@
       const about = element("p", { class: "about" }, `${caption} `, download(`${name}-weights.csv`, () => csv(["matrix", "to", "from", "weight"], weights), "Weights (CSV)"));
       parts.push(element("h4", {}, "Responses"), element("div", { class: "plots" }, ...plots), about);
     }
-    if (neurons.length) parts.push(element("h4", {}, "Neurons: matches, nulls and causal checks"), plainTable("Its neurons; layers and neurons count from 0.", `${name}-neurons`, NEURONS, neurons));
+    const beside = neurons.filter((row) => typeof row.null === "string" && typeof row.unexplained === "number");
+    if (beside.length) parts.push(
+      element("h4", {}, "Matches over their nulls"),
+      element("div", { class: "plots" }, ...beside.map((row) => nullPlot(row, beside.some((other) => other.layer !== beside[0].layer)))),
+      element("p", { class: "about" }, "The share of the variance that the best feature of its class leaves: of this neuron (solid line) and of the neurons of the null (histogram). Left of the dashed line p is below 0.05. A match that stands among the neurons of the null proves nothing."));
+    if (neurons.length) parts.push(element("h4", {}, "Neurons: matches, nulls and causal checks"), plainTable("Its neurons; layers and neurons count from 0.", `${name}-neurons`, NEURONS.map((head) => (head.key === "layer" && net?.active.length > 1 ? { ...head, more: false } : head)), neurons));
     const read = rows("readouts", k);
     if (read.length) parts.push(element("h4", {}, "Directions"), plainTable("Features that a linear read-out finds in a layer, and did not find before training, the best first.", `${name}-directions`, READOUTS, read));
     if (!data.listed[k] || !net) {

@@ -68,13 +68,28 @@ def test_the_graph_names_neurons_and_signs_weights() -> None:
     assert {line.get_linestyle() for line in dashed} == {"--"}
 
 
-def test_a_crowded_graph_writes_its_strongest_weights() -> None:
+def test_a_crowded_graph_leaves_weak_weights_to_the_pointer() -> None:
     weights = np.arange(1.0, 41.0).reshape(10, 4)
     ax = network_graph(Network([weights, np.ones((1, 10))]), {}, axes())
-    written = texts(ax)
-    assert sum(text.startswith("+") for text in written) == LABELS_PER_LAYER + 10
-    assert "+40.00" in written
-    assert "+26.00" not in written
+    # Weights of 1, 2 and 3 are below a tenth of 40. 37 numbers in one gap cannot be read: the other gap has ten.
+    assert sum(line.get_alpha() == 0.0 for line in ax.lines) == 3
+    assert sum(text.startswith("+") for text in texts(ax)) == 10
+    # With 4 x 6 weights and fewer everything is there.
+    small = network_graph(Network([weights[:6], np.ones((1, 6))]), {}, axes())
+    assert not [line for line in small.lines if line.get_alpha() == 0.0]
+    assert sum(text.startswith("+") for text in texts(small)) == LABELS_PER_LAYER + 6
+
+
+def test_a_crowded_graph_leaves_out_what_the_output_does_not_need() -> None:
+    net = Network([np.arange(1.0, 41.0).reshape(10, 4), np.ones((1, 10))])
+    labels = {(0, k): NeuronLabel(used=k not in (2, 5)) for k in range(10)}
+    written = texts(network_graph(net, labels, axes()))
+    assert {"v0", "v1", "v3", "v4", "v6", "v7", "v8", "v9"} <= set(written)
+    assert not {"v2", "v5"} & set(written)
+    # The layer below 4 x 6 keeps its unused neurons, pale.
+    assert "v1" in texts(
+        network_graph(Network([[[1.0], [2.0]], [[1.0, 1.0]]]), {(0, 1): NeuronLabel(used=False)}, axes())
+    )
 
 
 def test_biases_and_linear_layers_are_drawn() -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from mathcircuits.detect import analyse_many, hand_derived
 from mathcircuits.models import train
-from mathcircuits.reports.studies.reading import untrained_networks
+from mathcircuits.reports.studies.reading import (
+    NULL_EDGES,
+    _with_nulls,
+    histogram_text,
+    untrained_networks,
+)
 
 
 def test_untrained_networks_are_what_training_starts_from() -> None:
@@ -16,3 +22,21 @@ def test_untrained_networks_are_what_training_starts_from() -> None:
     ):
         assert all(np.array_equal(a, b) for a, b in zip(network.weights, zero.weights, strict=True))
         assert not np.array_equal(network.weights[0], end.weights[0])
+
+
+def test_the_first_trained_networks_keep_the_nulls_of_their_matches() -> None:
+    reading = analyse_many([hand_derived("minimum")] * 2, task="minimum", init="uniform")
+    frame = _with_nulls(reading, trained=1)
+    own, untrained = frame[frame["network"] == 0], frame[frame["network"] == 1]
+    assert own["null"].str.len().tolist() == [len(NULL_EDGES) - 1] * 3
+    assert own["null"].str.contains("z").all()
+    assert (own["unexplained"] < own["needed"]).all()
+    assert untrained[["null", "needed"]].isna().all(axis=None)
+    # Of one input every untrained neuron matches: all of the null lies in the first bin, and no share would do.
+    vacuous = _with_nulls(analyse_many([hand_derived("absolute")], init="uniform"), trained=1)
+    assert set(vacuous["null"]) == {"z" + "0" * (len(NULL_EDGES) - 2)}
+    assert vacuous["needed"].isna().all()
+
+
+def test_a_histogram_is_written_so_that_no_draw_is_lost() -> None:
+    assert histogram_text(np.array([1e-9, 0.0, 1.0])) == "10z"

@@ -64,6 +64,8 @@ def reading(
             "causal": np.nan,
             "contribution": contribution,
             "duplicate_of": pd.NA,
+            "needed": 4e-4,
+            "null": "0z",
         }
         for (seed, population), found in labels.items()
         for k, (feature, on) in enumerate(found)
@@ -79,6 +81,8 @@ def reading(
         "causal",
         "contribution",
         "duplicate_of",
+        "needed",
+        "null",
     ]
     return pd.DataFrame(rows, columns=columns)
 

@@ -41,7 +41,10 @@ class Elements(HTMLParser):
 def plain(text: str) -> str:
     """A page's words without its tags, styles, scripts and drawings."""
     text = re.sub(r"<(style|script|svg)\b.*?</\1>", " ", text, flags=re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    # No page, of whatever network, prints what is missing.
+    assert not re.findall(r"\b(undefined|NaN|nan|None|inf)\b", words)
+    return words
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,14 @@ def test_what_cannot_be_had_is_said() -> None:
     assert "Each neuron's incoming weights" in deep
     linear = plain(network_page(analyse(Network([[[1.0, 2.0]]]), init="uniform"), title="linear"))
     assert "x1 + 2 * x2" in linear
+
+
+def test_dead_neurons_many_outputs_and_points_have_a_page() -> None:
+    several = Network([[[1, -1], [1, 0], [1, 1]], [[1, 0, 0], [-1, 1, 0], [0, 0, 1]]], [[0, 0, -9.0], None])
+    for network, task in ((several, None), (hand_derived("xor"), "xor")):
+        said = plain(network_page(analyse(network, task=task, init="uniform"), title="any"))
+        assert "What do its neurons hold?" in said
+        assert ("1 dead" in said) == (network is several)
 
 
 def test_a_wide_network_has_its_tables_and_no_graph() -> None:
