@@ -21,6 +21,8 @@ from .nulls.neuron_nulls import NeuronNull
 Array = npt.NDArray[np.float64]
 #: Scores at which the threshold is looked for, per decade: it is known to a tenth.
 _PER_DECADE = 24
+#: Digits of a share of the null.
+_DIGITS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,8 @@ class MatchNull:
 
         It is at most p of a match there: p counts the matches of every class.
         """
-        return float(self.mass[self.draws <= unexplained].sum())
+        # Sums of masses are a share: rounding may not take them beyond 1, nor leave all of it short of 1.
+        return round(float(self.mass[self.draws <= unexplained].sum()), _DIGITS)
 
     def histogram(self, edges: Array) -> Array:
         """The mass of the null's neurons between edges [B + 1], of shares: [B].
@@ -81,7 +84,7 @@ class MatchNull:
             >>> draws, mass = np.array([1e-15, 0.05, 0.5]), np.array([0.2, 0.5, 0.3])
             >>> rest = {"law": "uniform", "status": "matched", "unexplained": 0.0, "p": 0.2, "q": 0.2, "needed": None}
             >>> null = MatchNull(0, 0, "ridge", ("x1",), "ridge", draws=draws, mass=mass, **rest)
-            >>> null.histogram(np.array([0.01, 0.1, 1.0])).tolist()
+            >>> null.histogram(np.array([0.01, 0.1, 1.0])).round(6).tolist()
             [0.7, 0.3]
         """
         inside = np.clip(self.draws, edges[0], edges[-1])

@@ -30,8 +30,8 @@ def null_edges(unexplained: float) -> Array:
     """The edges of the histogram's bins, of shares on a logarithmic scale, so that the match lies inside.
 
     Examples:
-        >>> null_edges(0.5)[[0, 3, -1]].tolist()
-        [1e-06, 1e-05, 1.0]
+        >>> null_edges(0.5)[[0, -1]].tolist(), len(null_edges(0.5))
+        ([1e-06, 1.0], 19)
         >>> float(null_edges(3e-8)[0]), float(null_edges(0.0)[0])
         (1e-09, 1e-09)
     """

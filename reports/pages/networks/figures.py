@@ -232,8 +232,8 @@ def null_figure(analysis: Analysis, name: str, most: int = RESPONSES) -> FigureV
     Examples:
         >>> from mathcircuits.detect import analyse, hand_derived
         >>> view = null_figure(analyse(hand_derived("absolute"), init="uniform"), "absolute")
-        >>> view.svg.count("neurons of the null"), "p = 1" in view.svg
-        (2, True)
+        >>> "over their nulls" in view.svg, view.svg.count(">p = 1<")
+        (True, 2)
     """
     nulls = match_nulls(analysis, most)
     if not nulls:
