@@ -341,12 +341,15 @@ def test_a_link_leads_to_a_network(opened: tuple[Any, list[str], float], large: 
     assert "off its task by at most" in section.inner_text()
     assert section.locator(".graph").count() == 1
     network = large.known[name]
-    assert section.locator(".plot").count() == network.sizes[1] + 1
+    assert section.locator(".plot:has(.map)").count() == network.sizes[1] + 1
+    # And every match over its null.
+    assert section.locator(".plot:has(.null)").count() == network.sizes[1]
     assert section.locator(".plot[role=img]").evaluate_all("all => all.every((p) => p.ariaLabel.length > 10)")
     neurons = large.tables["neurons"]
     expected = neurons[neurons["network"] == name]["feature"].tolist()
     assert section.locator("table").first.locator("td:nth-child(4)").all_inner_texts() == expected
     # Its section sorts as well, and its links lead on.
+    section.get_by_role("button", name="More columns").first.click()
     section.locator("th button", has_text="contribution").click()
     section.get_by_role("link", name="next", exact=False).click()
     assert section.locator("h3").inner_text() != name
@@ -361,7 +364,7 @@ def test_what_is_drawn_is_what_the_network_answers(
     tab, trouble, _ = opened
     name = next(n for n in large.known if n.startswith("minimum/3/adam"))
     tab.goto(f"{tab.url.partition('#')[0]}#network={name}")
-    words = tab.locator("#network .plot").last.get_attribute("aria-label")
+    words = tab.locator("#network .plot:has(.map)").last.get_attribute("aria-label")
     low, high = (float(x.replace("−", "-")) for x in re.findall(r"[−\d.]+(?= to| over)", words))
     axis = np.linspace(-1, 1, 61)
     values = large.known[name](np.stack([side.ravel() for side in np.meshgrid(axis, axis)], 1))
