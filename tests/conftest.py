@@ -18,6 +18,8 @@ HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 # No deadline: a machine's load is no finding. In CI the same examples every time: a red run means a change.
 hypothesis.settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+# `pytest --hypothesis-profile long`: fifty times as many, for minutes.
+hypothesis.settings.register_profile("long", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("house")
 
 
