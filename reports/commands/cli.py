@@ -55,12 +55,14 @@ def _program(
 
 @app.command()
 def study(
-    out: Annotated[Path, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")],
     config: Annotated[
         Path | None,
         typer.Argument(
-            help="TOML with tasks, widths, seeds, regimens, steps, [[grid]] or [factors]; by default Osier's tasks."
+            help="TOML with tasks, widths, seeds, regimens, steps, [\\[grid]] or \\[factors] (default: Osier's tasks)."
         ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")
     ] = None,
     workers: Annotated[
         int | None,
@@ -70,16 +72,14 @@ def study(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="A dask scheduler whose workers do it instead: tcp://HOST:8786, or its --scheduler-file.",
+            help="Address of a dask scheduler, tcp://HOST:8786, or its --scheduler-file (default: this machine).",
         ),
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="How many seeds, in place of the configuration's.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds (default: the configuration's).")] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
-            help="TOML with [[prediction]] of a study with [factors]; outcomes in DIR/predictions.csv."
+            help="TOML with [\\[prediction]] of a study with \\[factors]; outcomes in DIR/predictions.csv."
         ),
     ] = None,
     uncrossed: Annotated[
@@ -94,6 +94,9 @@ def study(
             "--sequential", help="Verdicts that hold whenever one looks; more seeds go on in the folder."
         ),
     ] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="A commented configuration to start from, printed.")
+    ] = False,
 ) -> int:
     """Train, read, compare and report: ends with DIR/report/index.html."""
     import sys
@@ -104,7 +107,13 @@ def study(
     from ..studies.progress import crossing_size
     from ..studies.workers import worth_workers
     from ..study import run_study
+    from .studycommand import EXAMPLE, ending
 
+    if example:
+        print(EXAMPLE, end="")
+        return 0
+    if out is None:
+        raise typer.BadParameter("name the study's folder: --out DIR (--example prints a configuration)")
     wanted = as_config(config)
     if seeds is not None:
         wanted = wanted.with_seeds(seeds)
@@ -119,12 +128,12 @@ def study(
     count = Counter(cell["status"] for cell in done.manifest["cells"])
     words = {"done": "trained and read", "read": "read again", "kept": "kept", "failed": "failed"}
     print(f"{sum(count.values())} cells: {', '.join(f'{count[s]} {words[s]}' for s in words if count[s])}")
-    print(done.page)
     if predicted:
         for line in outcome_lines(write_outcomes(done, predicted)):
             print(line)
     for key, error in done.failures.items():
         print(f"mathcircuits: cell {key} failed: {error} (see networks/{key}.error.txt)", file=sys.stderr)
+    print("\n".join(ending(done)))
     return 1 if done.failures else 0
 
 
@@ -228,10 +237,96 @@ def inspect(
     )  # fmt: skip
 
 
+@app.command(cls=_Bounded)
+def compress(
+    file: Annotated[
+        Path, typer.Argument(help="A network, as for inspect; or a study's folder, with --network.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="The smaller network's file: .safetensors or .npz.")
+    ],
+    task: Annotated[
+        str | None, typer.Option(help="Task to compute, by name (default: what the network computes).")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            help="Mean squared error allowed, on unseen points (default: 1e-8, as of a solved task)."
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(help="Bounds of the inputs, as for inspect (default: the task's, or -1 1)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    network: Annotated[
+        str | None, typer.Option(metavar="ID", help="One network of a study, such as minimum/3/adam/17.")
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="Activation between the layers (default: the file's; relu where it names none)."),
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of several networks in the file.")
+    ] = None,
+    one_hot: Annotated[
+        bool, typer.Option("--one-hot", help="Embedding tables as the first layer of one-hot inputs.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replacement of a file that is there.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Make a network as small as its function allows; exit code 1 where the tolerance is not met."""
+    from .waiting import working
+
+    with working(f"reading {file}"):
+        from .compresscommand import compress_file
+
+    return compress_file(
+        file, out, task=task, tolerance=tolerance, box=box or (), seed=seed, network=network,
+        activation=activation, part=part, one_hot=one_hot, force=force, as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="Task by name (mathcircuits tasks lists them), or a formula.")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="Folder of the networks, or one network's .safetensors or .npz."),
+    ],
+    hidden: Annotated[
+        str | None,
+        typer.Option(metavar="SIZES", help="Hidden sizes: 3, or 24-12 (default: the smallest known)."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of networks.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the first network.")] = 0,
+    regimen: Annotated[str, typer.Option(help="Preset of the training.")] = "adam",
+    steps: Annotated[
+        int | None, typer.Option(help="Training steps (default: the task's, or the regimen's).")
+    ] = None,
+    bias: Annotated[
+        bool | None, typer.Option("--bias/--no-bias", help="Biases (default: where the task needs them).")
+    ] = None,
+    activation: Annotated[str, typer.Option(help="Activation of the hidden layers.")] = "relu",
+    force: Annotated[bool, typer.Option("--force", help="Replacement of files that are there.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Train networks of a task and write each to a file; exit code 1 where one diverged."""
+    from .waiting import working
+
+    with working("loading torch"):
+        from .traincommand import train_to_files
+
+    return train_to_files(
+        task, out, hidden=hidden, seeds=seeds, first=seed, regimen=regimen, steps=steps, bias=bias,
+        activation=activation, force=force, as_json=as_json,
+    )  # fmt: skip
+
+
 @app.command()
 def catalogue(
     query: Annotated[
-        str | None, typer.Argument(help="A name, alias, formula, id glob (order/*), tag or words.")
+        str | None, typer.Argument(help="Name, alias, formula, id glob (order/*), tag or words.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -261,19 +356,23 @@ def report(
 
 @app.command()
 def benchmark(
-    name: Annotated[str | None, typer.Argument(help="Its name; without one they are listed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the benchmark (default: a list of them).")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     workers: Annotated[
         int | None,
         typer.Option(help="universality: processes that work in parallel (default: one per core)."),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="universality: a dask scheduler whose workers do it instead."),
+        typer.Option(
+            metavar="ADDRESS", help="universality: address of a dask scheduler (default: this machine)."
+        ),
     ] = None,
     against: Annotated[
         Path | None,
@@ -303,7 +402,9 @@ def benchmark(
     if as_json:
         print_json(found.to_dict())
     else:
-        print("\n".join(found.summary))
+        from .benchmarkcommand import print_benchmark
+
+        print_benchmark(found)
     return 0 if found.passed else 1
 
 
@@ -311,8 +412,8 @@ def benchmark(
 def modular(
     out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
     p: Annotated[int, typer.Option("--p", help="The modulus, an odd prime.")] = 31,
-    seeds: Annotated[int, typer.Option(min=1, help="How many networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Of training, in place of the regimen's.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
+    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
     as_json: Json = False,
 ) -> int:
     """Addition modulo p: which frequencies networks learn it by; exit code 1 where too few grok or are Fourier."""
@@ -353,7 +454,7 @@ def _score(name: str, networks: Path, out: Path | None, against: Path | None, as
 
 @app.command()
 def figure(
-    name: Annotated[str | None, typer.Argument(help="Which one; without a name they are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of the figure (default: a list of them).")] = None,
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="The folder of a study, or of a benchmark.")
     ] = None,
@@ -361,13 +462,14 @@ def figure(
         Path | None, typer.Option("-o", "--out", help="The file: .svg, .pdf or .png (default: NAME.svg).")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(metavar="ID", help="Which network, such as minimum/3/adam/17.")
+        str | None,
+        typer.Option(metavar="ID", help="One network, such as minimum/3/adam/17 (default: the best)."),
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Of this task alone.")] = None,
+    task: Annotated[str | None, typer.Option(help="One task alone (default: all).")] = None,
     width: Annotated[
-        str | None, typer.Option(help="Of this width alone: 1x, 2x or sizes such as 16.")
+        str | None, typer.Option(help="One width alone: 1x, 2x or sizes such as 16 (default: all).")
     ] = None,
-    regimen: Annotated[str | None, typer.Option(help="Of this regimen alone.")] = None,
+    regimen: Annotated[str | None, typer.Option(help="One regimen alone (default: all).")] = None,
     as_json: Json = False,
 ) -> None:
     """Make a figure for a paper from a study's folder, or list those that there are."""
@@ -387,27 +489,45 @@ def figure(
 @app.command()
 def add(
     file: Annotated[
-        Path, typer.Argument(help="TOML of [[feature]], or of [[circuit]] and [[gauge]] tables.")
-    ],
+        Path | None,
+        typer.Argument(help="TOML of [\\[feature]], or of [\\[circuit]] and [\\[gauge]] tables."),
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Files of your own catalogue, with their entries.")
+    ] = False,
+    remove: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of an added file, to be removed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text, of --list.")] = False,
 ) -> None:
     """Add a file's features or circuits to your own catalogue, which every look-up and study reads."""
-    from .lookups import add_entries
+    from .lookups import add_entries, print_own_entries, remove_entries
 
-    target, names = add_entries(file)
-    print(f"{target}: {', '.join(names)}")
+    if sum((file is not None, listed, remove is not None)) != 1:
+        raise typer.BadParameter("give one of FILE, --list and --remove NAME")
+    if file is not None:
+        target, names = add_entries(file)
+        print(f"{target}: {', '.join(names)}")
+    elif remove is not None:
+        for path in remove_entries(remove):
+            print(f"{path}: removed")
+    else:
+        print_own_entries(as_json)
 
 
 @app.command()
 def doctor(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="DIR", help="The folder of a study, whose files are checked instead."),
+        typer.Argument(
+            metavar="DIR", help="Folder of a study whose files are checked (default: this machine)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
     """Look whether this machine has what is needed; exit code 1 where something is wrong."""
     from .console import print_json, print_table
-    from .doctor import examine, healthy, report_record
+    from .doctor import conclusion, examine, healthy, report_record
 
     if folder is None:
         found = examine()
@@ -420,4 +540,5 @@ def doctor(
     else:
         rows = [["" if f.status == "ok" else f.status, f.name, f.value, f.remedy] for f in found]
         print_table(["", "what", "found", "remedy"], rows)
+        print(conclusion(found, "this machine" if folder is None else str(folder)))
     return 0 if healthy(found) else 1

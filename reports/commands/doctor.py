@@ -78,6 +78,28 @@ def healthy(findings: Iterable[CheckedPart]) -> bool:
     return all(finding.status != "wrong" for finding in findings)
 
 
+def conclusion(findings: Iterable[CheckedPart], what: str = "this machine") -> str:
+    """All of it in one line.
+
+    Args:
+        findings: what was found; what: of what.
+
+    Examples:
+        >>> conclusion([CheckedPart("a", "b"), CheckedPart("c", "d", "note")])
+        'this machine: nothing is wrong, 1 note above (c)'
+        >>> conclusion([CheckedPart("tables", "none", "wrong", "run it again")], "runs")
+        'runs: 1 part is wrong (tables), see its remedy above'
+    """
+    found = list(findings)
+    wrong = [finding.name for finding in found if finding.status == "wrong"]
+    notes = [finding.name for finding in found if finding.status == "note"]
+    if wrong:
+        parts, whose = ("part is", "its") if len(wrong) == 1 else ("parts are", "their")
+        return f"{what}: {len(wrong)} {parts} wrong ({', '.join(wrong)}), see {whose} remedy above"
+    text = f"{what}: nothing is wrong"
+    return f"{text}, {len(notes)} note{'s' * (len(notes) > 1)} above ({', '.join(notes)})" if notes else text
+
+
 def report_record(findings: Iterable[CheckedPart]) -> dict[str, Any]:
     """The findings as plain values for JSON.
 

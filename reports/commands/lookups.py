@@ -164,6 +164,70 @@ def add_circuits(file: Path) -> tuple[Path, tuple[str, ...]]:
     return target, tuple(names)
 
 
+def own_entries() -> list[dict[str, Any]]:
+    """The files of the user's own catalogue: kind, name, the entries in each, and where it lies.
+
+    A file that cannot be read is listed all the same, so that it can be removed; its entries are the error.
+    """
+    from mathcircuits.detect import MathCircuitsError, circuits
+    from mathcircuits.detect.recognition import parse_circuits, user_circuit_folder
+
+    found = []
+    for kind, folder in (("features", user_catalogue_folder()), ("circuits", user_circuit_folder())):
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                if kind == "features":
+                    entries = list(Catalogue.load(path).names)
+                else:
+                    own = parse_circuits(path.read_text("utf-8-sig"), str(path), circuits)
+                    entries = [
+                        c.name if c.gauge in (c.name, c.text) else f"{c.name} as {c.gauge}" for c in own
+                    ]
+            except (MathCircuitsError, OSError, UnicodeDecodeError) as error:
+                entries = [f"cannot be read: {' '.join(str(error).split())}"]
+            found.append({"file": path.stem, "kind": kind, "entries": entries, "path": str(path)})
+    return found
+
+
+def print_own_entries(as_json: bool = False) -> None:
+    """Print the files of the user's own catalogue."""
+    found = own_entries()
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [[entry["file"], entry["kind"], ", ".join(entry["entries"])] for entry in found]
+        print_table(["file", "kind", "entries"], rows)
+    else:
+        print("your own catalogue is empty: mathcircuits add FILE")
+
+
+def remove_entries(name: str) -> list[Path]:
+    """Remove a file from the user's own catalogue, by its name with or without the ending.
+
+    Returns:
+        The files that were removed: one, or two where features and circuits bear the same name.
+
+    Raises:
+        UnknownNameError: where there is none of that name.
+        FileError: where it cannot be removed.
+    """
+    from mathcircuits.detect import UnknownNameError
+
+    found = own_entries()
+    paths = [Path(entry["path"]) for entry in found if entry["file"] == name.removesuffix(".toml")]
+    if not paths:
+        known = [entry["file"] for entry in found]
+        raise UnknownNameError("added file", name, known, "`mathcircuits add --list` lists them")
+    for path in paths:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise FileError(
+                path, f"cannot be removed ({error.strerror or error})", "remove it yourself"
+            ) from None
+    return paths
+
+
 def _holds_circuits(file: Path) -> bool:
     """Whether a TOML file has tables of circuits; what is no TOML is refused by the reader of features."""
     try:

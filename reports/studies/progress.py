@@ -177,7 +177,7 @@ class ProgressDisplay:
         ...     display.add(Outcome(cells[0].key, "kept"))
         ...     display.add(Outcome(cells[1].key, "kept"))
         mathcircuits: 1 of 2 cells, 50% of the work
-        mathcircuits: 2 of 2 cells, 100% of the work
+        mathcircuits: 2 of 2 cells; tables and page follow
     """
 
     def __init__(
@@ -222,7 +222,8 @@ class ProgressDisplay:
     def stage(self, name: str) -> None:
         """Show what follows the cells: the tables and of what, the page."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=name)
+            # What follows is not weighed: the bar moves to and fro rather than stand at its end.
+            self._bar.update(self._task, description=name, total=None)
         else:
             self._tell(lambda: name)
 
@@ -248,11 +249,13 @@ def progress_text(estimate: Estimate) -> str:
 
     Examples:
         >>> progress_text(Estimate([]))
-        '0 of 0 cells, 100% of the work'
+        '0 of 0 cells; tables and page follow'
     """
+    if estimate.ended == estimate.total:
+        return f"{estimate.ended} of {estimate.total} cells; tables and page follow"
     text = f"{estimate.ended} of {estimate.total} cells, {estimate.share:.0%} of the work"
     left = estimate.left()
-    return text if left is None or estimate.ended == estimate.total else f"{text}, {duration_text(left)} left"
+    return text if left is None else f"{text}, {duration_text(left)} left"
 
 
 def duration_text(seconds: float) -> str:

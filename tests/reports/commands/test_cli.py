@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pickle
 import re
 import subprocess
@@ -23,6 +22,7 @@ from mathcircuits.models import save
 from mathcircuits.reports import StudyConfig
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.commands import console
+from mathcircuits.reports.commands.cli import command
 
 HEAVY = {"torch", "transformer_lens", "pandas", "sklearn", "sympy", "seaborn"}
 TINY = 'tasks = ["absolute"]\nwidths = ["1x"]\nseeds = 2\nregimens = ["adam"]\nsteps = 5\n'
@@ -94,10 +94,55 @@ def test_a_heavy_command_is_noticed() -> None:
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for name in ("study", "inspect", "catalogue", "tasks", "report", "benchmark", "modular", "add", "doctor"):
+    for name in (
+        "study",
+        "inspect",
+        "compress",
+        "train",
+        "catalogue",
+        "tasks",
+        "report",
+        "benchmark",
+        "modular",
+    ):
         assert name in out
     assert run(capsys)[:2] == (0, out)
     assert run(capsys, "--version")[1] == "mathcircuits 0.1.0\n"
+
+
+COMMANDS = sorted(command().commands)
+
+
+def spoken(text: str) -> list[str]:
+    """The words of a help text as they are to be read: without the escapes of rich's markup, or its frames."""
+    return re.sub(r"[│╭╮╰╯─]", " ", text.replace(r"\[", "[")).split()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_every_word_of_every_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("TERMINAL_WIDTH", "400")
+    shown = " ".join(spoken(run(capsys, name, "--help")[1]))
+    own = command().commands[name]
+    for text in (own.help, *(parameter.help for parameter in own.params)):
+        assert " ".join(spoken(text or "")) in shown
+        for word in ("the seed", "the issue"):
+            assert word not in (text or "").lower()
+
+
+def test_help_texts_of_options_are_noun_phrases() -> None:
+    verbs = {"Print", "Read", "List", "Let", "Write", "Which", "How", "What", "Of"}
+    texts = [
+        (name, parameter.name, parameter.help)
+        for name in COMMANDS
+        for parameter in command().commands[name].params
+        if parameter.name != "help"
+    ]
+    assert all(text for _, _, text in texts)
+    assert [found for found in texts if found[2].split()[0] in verbs] == []
+    assert {text for _, option, text in texts if option == "seed"} >= {"Random seed."}
 
 
 @pytest.mark.parametrize("query", ["greaterness", "order/greaterness", "x1 > x2", "relu(x1 - x2)"])
@@ -349,10 +394,13 @@ def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     out = tmp_path / "out"
     code, printed, err = run(capsys, "study", tmp_path / "study.toml", "--out", out, "--seeds", "3")
     assert code == 0
-    # No bar in a pipe.
-    assert err == ""
-    assert printed.splitlines() == ["2 cells: 2 trained and read", str(out / "report" / "index.html")]
+    # No bar in a pipe, where half a minute gives a line.
+    assert not set("\r\x1b") & set(err)
     page = out / "report" / "index.html"
+    first, *findings, last = printed.splitlines()
+    assert (first, last) == ("2 cells: 2 trained and read", page.resolve().as_uri())
+    assert 1 <= sum(line.startswith("- ") for line in findings) <= 3
+    assert any(line.startswith("- 3 networks were trained") for line in findings)
     assert page.stat().st_size > 10_000
     assert json.loads((out / "manifest.json").read_text())["seeds"] == [0, 1, 2]
     page.unlink()
@@ -377,7 +425,7 @@ def test_a_study_may_be_sequential(
 
     def nothing(config: StudyConfig, *_: object, **__: object) -> SimpleNamespace:
         wanted.append(config)
-        return SimpleNamespace(manifest={"cells": []}, page="page", failures={})
+        return SimpleNamespace(manifest={"cells": []}, page=tmp_path, failures={}, tables={})
 
     monkeypatch.setattr("mathcircuits.reports.study.run_study", nothing)
     (tmp_path / "study.toml").write_text("sequential = true\n" + TINY)
@@ -420,85 +468,6 @@ def test_modular_refuses(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-# add
-
-ENTRY = '[[feature]]\nid = "mine/excess"\nformula = "relu(x1 - x2 - x3)"\ndefinition = "how much"\n'
-
-
-@pytest.fixture
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-def test_add_copies_entries_that_every_look_up_reads(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
-) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(ENTRY)
-    target = own_home / "catalogue" / "mine.toml"
-    assert run(capsys, "add", file) == (0, f"{target}: excess\n", "")
-    assert target.read_text() == ENTRY
-    assert [path.name for path in target.parent.iterdir()] == ["mine.toml"]
-    # Again is no collision.
-    assert run(capsys, "add", file)[0] == 0
-    done = subprocess.run(
-        [sys.executable, "-m", "mathcircuits.reports", "catalogue", "excess"],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-    )
-    assert done.returncode == 0
-    assert "relu(x1 - x2 - x3)" in done.stdout
-
-
-GAUGE = """[[gauge]]
-circuit = "minimum"
-name = "three to one"
-weights = [[[1, -1], [-1, 1], [0.75, 0.25], [-0.75, -0.25]], [[-0.75, -0.25, 1, -1]]]
-[[circuit]]
-name = "double"
-formula = "2 * x1"
-weights = [[[1], [-1]], [[2, -2]]]
-"""
-
-
-def test_add_takes_circuits_too(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
-    file = tmp_path / "candidates.toml"
-    file.write_text(GAUGE)
-    target = own_home / "circuits" / "candidates.toml"
-    assert run(capsys, "add", file) == (0, f"{target}: double, minimum as three to one\n", "")
-    assert target.read_text() == GAUGE
-    assert run(capsys, "add", file)[0] == 0
-    script = (
-        "from mathcircuits.detect import circuits\n"
-        "print(circuits['minimum'].gauges[-1].gauge, 'double' in circuits)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ)
-    assert done.stdout == "three to one True\n"
-    # Installed, it is still no collision with itself.
-    again = subprocess.run(
-        [sys.executable, "-m", "mathcircuits.reports", "add", str(file)],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-    )
-    assert again.returncode == 0, again.stderr
-
-
-def test_add_refuses_wrong_circuits(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path
-) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(GAUGE.replace("0.75, 0.25]", "0.75, 0.5]"))
-    message = refused(capsys, "add", file)
-    assert "mine.toml" in message
-    assert "off its formula" in message
-    file.write_text(GAUGE.replace("three to one", "x1 - relu(x1 - x2)"))
-    assert "is there already" in refused(capsys, "add", file)
-    assert not (own_home / "circuits").exists()
-
-
 # benchmark
 
 
@@ -521,27 +490,14 @@ def test_benchmark_runs_and_its_code_says_whether_the_bounds_hold(
     monkeypatch.setattr(package, "run", tossed)
     code, out, _ = run(capsys, "benchmark", "detection", "--quick", "--out", tmp_path)
     assert code == 0
-    assert "1 of 1 requirements kept" in out
+    *_, head, row, last = out.splitlines()
+    assert head.split() == ["requirement", "bound", "worst", "verdict"]
+    assert re.split("  +", row) == ["heads in at most half", "at most 1", "1 (40 of 40; coins)", "pass"]
+    assert last.startswith("1 of 1 requirements kept")
     code, out, _ = run(capsys, "benchmark", "detection", "--seed", "1", "--json")
     assert code == 1
     assert json.loads(out)["passed"] is False
     assert asked == [("detection", True, tmp_path, 0), ("detection", False, None, 1)]
-
-
-def test_add_refuses_collisions(capsys: pytest.CaptureFixture[str], tmp_path: Path, own_home: Path) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text(ENTRY.replace("mine/excess", "mine/greaterness"))
-    assert "taken by 'order/greaterness'" in refused(capsys, "add", file)
-    file.write_text(ENTRY.replace("relu", "rleu"))
-    message = refused(capsys, "add", file)
-    assert "mine.toml, line 1" in message
-    assert "did you mean 'relu'" in message
-    assert not (own_home / "catalogue").exists()
-    file.write_text(ENTRY)
-    assert run(capsys, "add", file)[0] == 0
-    file.write_text(ENTRY.replace("how much", "by how much"))
-    assert "is there already" in refused(capsys, "add", file)
-    assert (own_home / "catalogue" / "mine.toml").read_text() == ENTRY
 
 
 def test_numbers_as_they_are_printed() -> None:

@@ -58,6 +58,7 @@ def test_a_broken_entry_is_wrong(home: Path) -> None:
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("wrong")]
     assert "mine.toml" in line
     assert "mend or remove that file" in line
+    assert done.stdout.splitlines()[-1].startswith("this machine: 1 part is wrong (")
 
 
 def test_an_entry_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

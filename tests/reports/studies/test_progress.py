@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -162,13 +163,18 @@ def lines(show: bool | None, seconds_a_cell: float) -> list[str]:
 
 def test_in_a_pipe_there_is_a_line_now_and_then() -> None:
     assert lines(None, 1.0) == []
-    assert [line.split(",")[0] for line in lines(None, 20.0)] == [
+    assert [re.split("[,;]", line)[0] for line in lines(None, 20.0)] == [
         "mathcircuits: 2 of 4 cells",
         "mathcircuits: 4 of 4 cells",
     ]
-    assert lines(True, 1.0)[3:] == ["mathcircuits: 4 of 4 cells, 100% of the work", "mathcircuits: tables"]
+    assert lines(True, 1.0)[3:] == [
+        "mathcircuits: 4 of 4 cells; tables and page follow",
+        "mathcircuits: tables",
+    ]
     assert lines(False, 1000.0) == []
     assert "left" in lines(None, 40.0)[0]
+    # Tables and page are still to come.
+    assert not any("100%" in line for line in lines(True, 1.0))
 
 
 class Terminal(io.StringIO):
@@ -197,4 +203,5 @@ def test_on_a_terminal_there_is_a_bar(on_terminal: Callable[[bool | None], str])
     assert "1 of 3 cells" in text
     assert "left" in text
     assert "tables" in text
+    assert "100%" not in text
     assert on_terminal(False) == ""

@@ -1,0 +1,79 @@
+"""`mathcircuits train`: networks in files, a table of them, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mathcircuits.models import train
+from mathcircuits.models.files import read_network
+from mathcircuits.reports.__main__ import main
+
+
+def test_each_network_has_a_file_and_a_row(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    options = ["--hidden", "4", "--seeds", "2", "--seed", "3", "--steps", "30", "--regimen", "osier"]
+    assert main(["train", "absolute", "-o", str(out), *options]) == 0
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["seed", "network", "mean", "squared", "error", "solved", "file"]
+    assert [row.split()[:2] for row in rows] == [["3", "1-4-1"], ["4", "1-4-1"]]
+    assert last.startswith("0 of 2 solved absolute")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "runs.csv", "seed-3.safetensors", "seed-4.safetensors",
+    ]  # fmt: skip
+    again = train("absolute", hidden=4, seeds=[3, 4], steps=30, regimen="osier")
+    for position, seed in enumerate((3, 4)):
+        network = read_network(out / f"seed-{seed}.safetensors")
+        np.testing.assert_array_equal(network.weights[0], again.networks()[position].weights[0])
+    assert pd.read_csv(out / "runs.csv")["seed"].tolist() == [3, 4]
+    before = (out / "seed-3.safetensors").read_bytes()
+    assert main(["train", "absolute", "-o", str(out), *options]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (out / "seed-3.safetensors").read_bytes() == before
+    assert main(["train", "absolute", "-o", str(out), *options, "--force", "--json"]) == 0
+    assert [record["solved"] for record in json.loads(capsys.readouterr().out)] == [False, False]
+
+
+def test_one_network_in_a_file_of_the_smallest_size(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "net.npz"
+    assert main(["train", "minimum", "-o", str(file), "--steps", "0", "--bias"]) == 0
+    assert read_network(file).sizes == (2, 2, 1)
+    capsys.readouterr()
+    assert main(["inspect", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["network"]["sizes"] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["minimun", "-o", "runs"], "did you mean 'minimum'"),
+        (["minimum", "-o", "runs", "--hidden", "three"], "--hidden 'three'"),
+        (["minimum", "-o", "runs", "--hidden", "0"], "width 0"),
+        (["minimum", "-o", "runs", "--regimen", "adma"], "did you mean 'adam'"),
+        (["minimum", "-o", "runs", "--steps", "-1"], "steps"),
+        (["minimum", "-o", "runs", "--seeds", "0"], "--seeds"),
+        (["minimum", "-o", "runs", "--activation", "rleu"], "rleu"),
+        (["minimum", "-o", "net.npz", "--seeds", "2"], "is one file for 2 networks"),
+        (["minimum", "-o", "file"], "is a file"),
+        (["minimum", "-o", "file/runs"], "is a file"),
+        (["minimum"], "--out"),
+    ],
+)
+def test_bad_input(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], words: str,
+) -> None:  # fmt: skip
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *arguments, *(["--steps", "0"] if "--steps" not in arguments else [])]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert words in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
