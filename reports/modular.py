@@ -40,6 +40,8 @@ from .wording import counted, number, percent
 FORMAT = "mathcircuits-modular-1"
 #: Shares that have to be reached: seeds that grok, and active neurons of a single frequency.
 GROK_SHARE, SINGLE_SHARE = 0.9, 0.8
+#: The modulus of which these are asked; smaller ones leave too few pairs to learn from.
+ASKED = 31
 #: Untrained networks that verdicts stand beside: as many as a universal verdict takes (72 of 72);
 #: ten alone would leave Fisher's test without power for a frequency that three of ten networks use.
 UNTRAINED = 72
@@ -228,9 +230,20 @@ class ModularStudy:
         )
 
     @property
+    def asked(self) -> bool:
+        """Whether the requirements are asked of this modulus; of another they are measured and do not fail."""
+        return self.runs.p == ASKED
+
+    @property
+    def answers(self) -> tuple[tuple[str, str], ...]:
+        """What became of each requirement, in a word or two, and the requirement."""
+        missed = "fails" if self.asked else f"not asked of p = {self.runs.p}, but of {ASKED}, and not reached"
+        return tuple(("holds" if kept else missed, text) for text, kept in self.requirements)
+
+    @property
     def passed(self) -> bool:
-        """Whether every requirement holds."""
-        return all(kept for _, kept in self.requirements)
+        """Whether every requirement holds that is asked of this modulus."""
+        return not self.asked or all(kept for _, kept in self.requirements)
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain data."""
@@ -258,7 +271,7 @@ def _median(frame: pd.DataFrame, column: str) -> float:
 
 
 def modular_study(
-    p: int = 31,
+    p: int = ASKED,
     *,
     seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
@@ -291,7 +304,7 @@ def modular_study(
 
 def modular_report(
     out: str | os.PathLike[str],
-    p: int = 31,
+    p: int = ASKED,
     *,
     seeds: Iterable[int] = range(10),
     regimen: ModularRegimen | None = None,
@@ -557,7 +570,7 @@ def _page(study: ModularStudy, drawn: dict[str, _Drawing]) -> str:
         n=counted(len(runs), "network"),
         shape="-".join(map(str, runs.config.sizes)),
         regimen=runs.regimen.model_dump(),
-        requirements=study.requirements,
+        requirements=study.answers,
         findings=study.findings,
         figures=views,
         tables=tables,

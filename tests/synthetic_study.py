@@ -36,6 +36,17 @@ class FakeStudy:
         """One network by its id, or those of a condition by what their ids have in common."""
         return {name: net for name, net in self.known.items() if name == key or name.startswith(f"{key}/")}
 
+    def losses(self) -> pd.DataFrame:
+        """Made-up losses of every trained condition, which fall from step to step."""
+        cells = self.tables.get("success")
+        if cells is None or cells.empty:
+            return pd.DataFrame(
+                columns=["task", "hidden", "width", "regimen", "step", "low", "value", "high"]
+            )
+        places = cells[["task", "hidden", "width", "regimen"]].drop_duplicates()
+        steps = pd.DataFrame({"step": [0, 10, 100], "low": [0.5, 1e-3, 1e-9], "value": [0.6, 1e-2, 1e-8]})
+        return places.merge(steps.assign(high=2 * steps["value"]), how="cross")
+
     def without(self, *names: str) -> FakeStudy:
         """The study without some tables."""
         return FakeStudy({k: v for k, v in self.tables.items() if k not in names}, self.known, self.manifest)
@@ -93,6 +104,24 @@ def made_up(
     tables["networks"] = diagnosed(tables["networks"])
     tables |= comparisons(tables["networks"])
     return FakeStudy(tables, known, _MANIFEST)
+
+
+#: The tasks of the study that several test files share.
+WHOLE = ("absolute", "minimum", "minimum-of-4")
+
+
+@cache
+def whole_study() -> FakeStudy:
+    """The study that several test files share; they leave its tables as they are."""
+    return made_up(WHOLE, seeds=6)
+
+
+@cache
+def whole_page() -> str:
+    """Its page."""
+    from mathcircuits.reports.pages.page import page
+
+    return page(whole_study())
 
 
 _MANIFEST = {

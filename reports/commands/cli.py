@@ -416,7 +416,7 @@ def modular(
     steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
     as_json: Json = False,
 ) -> int:
-    """Addition modulo p: which frequencies networks learn it by; exit code 1 where too few grok or are Fourier."""
+    """Addition modulo p: the frequencies it is learned by; exit code 1 where of p = 31 too few grok or are Fourier."""
     from mathcircuits.models import ModularRegimen
 
     from ..modular import modular_study, write_modular
@@ -428,8 +428,8 @@ def modular(
     if as_json:
         print_json(found.to_dict())
     else:
-        for text, kept in found.requirements:
-            print(f"{'holds' if kept else 'FAILS'}: {text}")
+        for answer, text in found.answers:
+            print(f"{answer}: {text}")
         print("\n".join(found.findings))
         print(page)
     return 0 if found.passed else 1

@@ -9,7 +9,7 @@ from mathcircuits.detect import verdict_table
 from ..studies.schema import Tables
 from ..wording import counted, joined, labelled, number, percent, thousands
 from .selections import CELL, in_order, rows_of, strongest
-from .sentences import Finding, cell_of, fullest, share_of
+from .sentences import Finding, by_condition, cell_of, fullest, share_of
 from .universality import LADDER, circuit_shares, emergence_steps, ladder_stops, transplant_pairs
 
 #: Osier's minimum circuit as the census names it, and the task that it is for.
@@ -48,12 +48,16 @@ def _signs(tables: Tables) -> list[Finding]:
         parts = []
         forced = own[own["verdict"] == "forced"]
         if len(forced):
-            names = joined(dict.fromkeys(str(task) for task in forced["task"]))
+            # The same feature may be open in a wider network of the same task: the widths keep the two apart.
+            sizes = forced.groupby("task", sort=False)["hidden"].agg(
+                lambda column: joined(dict.fromkeys(column))
+            )
+            names = joined(f"{task} with {hidden} hidden neurons" for task, hidden in sizes.items())
             beside = forced["untrained_value"].max()
             null = (
                 "" if pd.isna(beside) else f" (untrained networks have it in up to {percent(float(beside))})"
             )
-            parts.append(f"forced in {names}, which cannot be computed without it{null}")
+            parts.append(f"forced (no network of that size can do without it) in {names}{null}")
         free = fullest(own[own["verdict"] != "forced"])
         free = free[free["found"] > 0]
         said = [
@@ -64,7 +68,7 @@ def _signs(tables: Tables) -> list[Finding]:
         parts += [joined(said)] if said else []
         if parts:
             head = feature.capitalize()
-            text = f"Universal or merely forced? {head} is {'; it is '.join(parts)}."
+            text = f"{head} is {'; it is '.join(parts)}."
             found.append(Finding(head, text, "prevalence", feature))
     return found
 
@@ -108,7 +112,7 @@ def _orientation(tables: Tables) -> list[Finding]:
     if not parts:
         return []
     text = "; ".join(parts)
-    text = f"Universal, and which way round? {text[:1].upper()}{text[1:]}."
+    text = f"Greaterness: {text}."
     return [Finding("Greaterness", text, "prevalence", "greaterness")]
 
 
@@ -129,16 +133,16 @@ def _osier(tables: Tables) -> list[Finding]:
     parts = []
     for name in dict.fromkeys(judged["verdict"]):
         part = judged[judged["verdict"] == name]
-        said = [f"{cell_of(row)} ({share_of(row)})" for row in part.head(_NAMED).to_dict("records")]
+        said = by_condition(part.head(_NAMED))
         if len(part) > _NAMED:
-            said.append(f"{len(part) - _NAMED} more")
-        why = ", where so few neurons allow no other" if name == "forced" else ""
-        parts.append(f"{name} at {joined(said)}{why}")
+            said += f" and {len(part) - _NAMED} more"
+        why = " (so few neurons allow no other)" if name == "forced" else ""
+        parts.append(f"{name}{why} with {said}")
     others = census[census["name"] != _OSIER].sort_values("found", ascending=False, kind="stable")
-    text = f"Osier's circuit, {_OSIER} or its mirror image, among networks that solved the minimum: {'; '.join(parts)}."
+    text = f"Osier's circuit, {_OSIER} or its mirror image, in networks that solved the minimum: {'. '.join(parts)}."
     if len(others):
         row = others.iloc[0].to_dict()
-        text += f" Its strongest rival: {row['name']} at {cell_of(row)} ({share_of(row)})."
+        text += f" The most frequent other form is {row['name']}, with {cell_of(row)} ({share_of(row)})."
     return [Finding("Osier's minimum", text, "census", f"{_OSIERS_TASK} gauge")]
 
 

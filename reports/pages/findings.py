@@ -101,12 +101,13 @@ def _formulas(tables: Tables) -> list[Finding]:
     n, exact = int(summary["networks"].sum()), int(summary["exact"].sum())
     which = "All" if exact == n else f"{thousands(exact)} of"
     text = (
-        f"{which} {counted(n, 'solved network')} {'is' if n == 1 else 'are'} the task's formula exactly after "
-        "snapping their constants"
+        f"{which} {counted(n, 'solved network')} {'has' if n == 1 else 'have'} the task's own formula once its "
+        "constants are rounded"
     )
     worst = solved_programs(tables)
     worst = worst[worst["equals_task"].fillna(False).astype(bool)]
-    text += f", certified to be off by at most {at_most(float(worst['spec_upper'].max()))}." if exact else "."
+    off = at_most(float(worst["spec_upper"].max())) if exact else ""
+    text += f"; the networks themselves are off the task by at most {off} (proved)." if exact else "."
     without = n - int(summary["formulas"].sum())
     if without:
         text += f" For {thousands(without)} no formula within 0.5% of the output's range is simpler than the weights."

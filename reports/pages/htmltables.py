@@ -16,6 +16,8 @@ from ..wording import at_most, number, percent, thousands
 
 #: Rows beyond this stay in the parquet: a reader filters, and a browser draws, a few hundred with ease.
 ROWS = 300
+#: Columns that a table shows before a reader asks for more: they fit beside each other.
+FIRST = 6
 #: Characters of a cell that may be long: a line of the page holds two such.
 _LONGEST = 60
 
@@ -76,6 +78,7 @@ class TableView:
         total: how many rows there are in all.
         source: the file that holds all of them, relative to the study's folder, or "".
         csv: the shown rows as a data URI.
+        first: the names of the columns that are shown before a reader asks for more.
     """
 
     id: str
@@ -85,6 +88,12 @@ class TableView:
     total: int
     source: str
     csv: str
+    first: frozenset[str]
+
+    @property
+    def later(self) -> int:
+        """How many columns a reader asks for."""
+        return sum(column.name not in self.first for column in self.columns)
 
     @property
     def rest(self) -> int:
@@ -101,6 +110,7 @@ def table_view(
     source: str = "",
     total: int | None = None,
     limit: int = ROWS,
+    first: Sequence[str] = (),
 ) -> TableView:
     """The frame as a table for the page; columns that it lacks are left out.
 
@@ -112,6 +122,8 @@ def table_view(
         source: the file with all rows.
         total: how many rows that file has, where the frame is a choice of them.
         limit: how many rows are shown.
+        first: the columns that are shown before a reader asks for more; by default the first six, the multiple of
+            the smallest width not among them, for the number of neurons says it too.
 
     Examples:
         >>> frame = pd.DataFrame({"loss": [0.5, 0.25], "solved": [False, True]})
@@ -122,7 +134,12 @@ def table_view(
     shown = frame.head(limit)
     kept = tuple(column for column in columns if column.name in frame.columns)
     rows = tuple(tuple(_cell(row, column) for column in kept) for row in shown.to_dict("records"))
-    return TableView(id, caption, kept, rows, len(frame) if total is None else total, source, csv_uri(shown))
+    names = [column.name for column in kept]
+    if len(names) > FIRST:
+        usual = [name for name in names if name != "width"]
+        names = [name for name in first if name in names] or usual[:FIRST]
+    size = len(frame) if total is None else total
+    return TableView(id, caption, kept, rows, size, source, csv_uri(shown), frozenset(names))
 
 
 def csv_uri(frame: pd.DataFrame) -> str:

@@ -41,8 +41,14 @@ def solved_programs(tables: Tables, task: str | None = None) -> pd.DataFrame:
     return programs[programs["network"].isin(solved_ids(tables, task))] if len(programs) else programs
 
 
-def facts(tables: Tables, network: str, solved: bool) -> list[tuple[str, str, str]]:
+def facts(tables: Tables, network: str, solved: bool, own: str = "") -> list[tuple[str, str, str]]:
     """What a network computes, for reading below its drawing: (heading, code, words) a line.
+
+    Args:
+        tables: of the study.
+        network: its id.
+        solved: whether it computes its task.
+        own: its gauge as it is drawn, where mirror images do not share a name; "" where that is not known.
 
     Examples:
         >>> row = {"network": "n", "task": "minimum", "population": "trained", "formula": "min(x1, x2)"}
@@ -50,7 +56,7 @@ def facts(tables: Tables, network: str, solved: bool) -> list[tuple[str, str, st
         >>> row |= {"equals_task": True, "reason": "", "class": "min(x1, x2)", "named": True}
         >>> row |= {"gauge": "x1 - relu(x1 - x2)"}
         >>> for line in facts({"programs": pd.DataFrame([row])}, "n", True): print(line)
-        ('Formula', 'min(x1, x2)', 'its task exactly; the network is off by at most 5.1e-05 anywhere on the box')
+        ('Formula', 'min(x1, x2)', "its task's; the network is off it by at most 5.1e-05 anywhere on the box")
         ('Gauge', 'x1 - relu(x1 - x2)', '')
     """
     rows = rows_of(tables, "programs", network=network)
@@ -62,7 +68,8 @@ def facts(tables: Tables, network: str, solved: bool) -> list[tuple[str, str, st
     if isinstance(gauge, str) and gauge and (solved or bool(row["named"])):
         short = gauge if len(gauge) <= _LONGEST else f"{gauge[:_LONGEST]}..."
         named = bool(row["named"])
-        found.append(("Gauge", short if named else "", "" if named else f"not in the catalogue: {short}"))
+        mirror = f"drawn is its mirror image, {own}" if named and own and own != gauge else ""
+        found.append(("Gauge", short if named else "", mirror if named else f"not in the catalogue: {short}"))
     circuits = rows_of(tables, "circuits", network=network)
     if len(circuits):
         parts = [f"{r['circuit']}({r['on']}) at {r['output']}" for r in circuits.to_dict("records")]
@@ -79,7 +86,7 @@ def _formula_facts(row: pd.Series[Any]) -> list[tuple[str, str, str]]:
         return [("Formula", "", f"none within 0.5% of the output's range: {row['reason']}{against}")]
     exact = row["equals_task"]
     if not pd.isna(exact) and bool(exact):
-        words = f"its task exactly; the network is off by at most {error} anywhere on the box"
+        words = f"its task's; the network is off it by at most {error} anywhere on the box"
     else:
         words = f"which the network is off by at most {error} anywhere on the box"
         if off == off:

@@ -16,18 +16,23 @@ from ..studies.storage import atomic
 from .factorpage import factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
 from .networks.data import BUDGET, dumped, network_data, shown_networks
+from .opening.headlines import headlines, title
+from .opening.tiles import tile_data, tiles
 from .pagetables import table_views
-from .regimensection import cause_figure, cost_figure, success_figure, width_figure
+from .regimensection import cause_figure, cause_words, success_figure, width_figure
+from .sections.computing import forms_figure, lambda_figure, length_figure
+from .sections.configuration import config_toml
+from .sections.explained import explained
+from .sections.laddermatrix import ladder_html
+from .sections.periodic import periodic_html
+from .sections.solving import cost_figure, loss_figure
 from .selections import CELL, READOUTS, directions_summary, task_names
 from .tasksections import task_view
 from .templating import render
 from .universalsection import (
-    LADDER_HEADS,
     circuit_figure,
     cluster_figures,
     emergence_figure,
-    ladder_figures,
-    periodic_figures,
     readout_figure,
     scale,
     similarity_figure,
@@ -92,32 +97,44 @@ def page(study: StudyLike) -> str:
     """
     tables = {name: frame for name, frame in study.tables.items() if len(frame)}
     tables[READOUTS] = directions_summary(tables)
+    names = task_names(tables)
+    made = tiles(study, tables)
     text = render(
         "page.html",
         colours=every_colour(),
         families=FAMILIES,
         statuses=STATUSES,
-        legend=verdict_legend(),
-        rung_marks=RUNG_MARKS,
-        ladder_heads=LADDER_HEADS,
+        title=title(tables, study.manifest),
+        headlines=headlines(tables),
+        tiles=made,
+        tile_data=tile_data(made),
         findings=findings(tables),
+        explained=explained(study, tables),
         success=success_figure(tables),
         widths=width_figure(tables),
+        losses=loss_figure(study) if "success" in tables else None,
         costs=cost_figure(tables),
-        causes=cause_figure(tables),
-        periodic=list(periodic_figures(tables)),
+        forms=forms_figure(tables),
+        lambdas=lambda_figure(tables),
+        lengths=length_figure(tables),
         circuits=circuit_figure(tables),
         norms=norm_figure(tables),
+        periodic=periodic_html(tables),
+        legend=verdict_legend(),
+        ladder=ladder_html(tables),
+        rung_marks=RUNG_MARKS,
         clusters=list(cluster_figures(tables)),
-        ladders=list(ladder_figures(tables)),
-        transplants=list(transplant_figures(tables)),
-        emergence=emergence_figure(tables),
-        tasks=[task_view(study, tables, name) for name in task_names(tables)],
-        similarity=[view for name in task_names(tables) if (view := similarity_figure(tables, name))],
+        similarity=[view for name in names if (view := similarity_figure(tables, name))],
         similarity_scale=scale(),
+        emergence=emergence_figure(tables),
+        causes=cause_figure(tables),
+        cause_words=cause_words(tables),
+        tasks=[task_view(study, tables, name) for name in names],
+        transplants=list(transplant_figures(tables)),
         readouts=readout_figure(tables),
         entries=candidates_toml(tables["candidates"]) if "candidates" in tables else "",
         views={view.id: view for view in (*table_views(tables), *factor_tables(tables))},
+        config=config_toml(study.manifest.get("config") or {}),
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
         networks_json="" if shown_networks(tables).empty else _DATA,

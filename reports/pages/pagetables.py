@@ -26,6 +26,19 @@ from .selections import (
     task_names,
 )
 
+#: The columns that a table shows first, where these are not its first six.
+_FIRST = {
+    "prevalence": ("feature", "verdict", "task", "hidden", "regimen", "value"),
+    "ensembles": ("feature", "task", "hidden", "regimen", "prevalence", "q"),
+    "directions": ("task", "hidden", "regimen", "kind", "share", "unexplained"),
+    "programs": ("network", "formula", "error", "equals_task", "spec_upper", "gauge"),
+    "census": ("task", "hidden", "regimen", "level", "name", "value"),
+    "mechanisms": ("task", "hidden", "regimen", "name", "verdict", "value"),
+    "kinks": ("task", "hidden", "regimen", "share", "median", "lazy"),
+    "networks": ("network", "task", "loss", "solved", "missing", "kinks"),
+    "success": ("task", "hidden", "regimen", "n", "solved", "value"),
+}
+
 
 def table_views(tables: Tables) -> Iterator[TableView]:
     """Every table of the page that has rows."""
@@ -66,7 +79,9 @@ def _success_table(tables: Tables) -> TableView:
     )
     rows = in_order(rows_of(tables, "success"))
     caption = "One row per cell: how many of its seeds solved the task."
-    return table_view(rows, "success", caption, columns, source="tables/success.parquet")
+    return table_view(
+        rows, "success", caption, columns, first=_FIRST["success"], source="tables/success.parquet"
+    )
 
 
 def _prevalence_table(tables: Tables) -> TableView:
@@ -114,6 +129,7 @@ def _prevalence_table(tables: Tables) -> TableView:
         columns,
         source=source,
         total=len(table),
+        first=_FIRST["prevalence"],
     )
 
 
@@ -240,7 +256,9 @@ def _ensemble_table(tables: Tables) -> TableView:
         "Surest first."
     )
     source = "tables/ensembles.parquet"
-    return table_view(rows, "ensembles", caption, columns, source=source, total=total)
+    return table_view(
+        rows, "ensembles", caption, columns, first=_FIRST["ensembles"], source=source, total=total
+    )
 
 
 def _direction_table(tables: Tables) -> TableView:
@@ -265,7 +283,7 @@ def _direction_table(tables: Tables) -> TableView:
     caption = (
         "Features times networks: how many can be read, and what is left, beside what is left by chance."
     )
-    return table_view(directions_summary(tables), "directions", caption, columns)
+    return table_view(directions_summary(tables), "directions", caption, columns, first=_FIRST["directions"])
 
 
 def _formula_table(tables: Tables) -> TableView:
@@ -321,7 +339,9 @@ def _program_table(tables: Tables) -> TableView | None:
     rows = pd.concat([first_seeds(odd, ROWS // 2), first_seeds(shown[shown["formula"].notna()], ROWS // 2)])
     caption = "Networks in words: those without a formula first, then the first seeds of each cell."
     source = "tables/programs.parquet"
-    return table_view(rows, "programs", caption, columns, source=source, total=len(programs))
+    return table_view(
+        rows, "programs", caption, columns, first=_FIRST["programs"], source=source, total=len(programs)
+    )
 
 
 def _circuit_table(tables: Tables) -> TableView | None:
@@ -371,7 +391,9 @@ def _census_table(tables: Tables) -> TableView:
     )
     caption = "How many functional classes and gauges the solved networks fall into."
     rows = in_order(rows_of(tables, "census"))
-    return table_view(rows, "census", caption, columns, source="tables/census.parquet")
+    return table_view(
+        rows, "census", caption, columns, first=_FIRST["census"], source="tables/census.parquet"
+    )
 
 
 def mechanism_view(tables: Tables) -> TableView:
@@ -389,7 +411,9 @@ def mechanism_view(tables: Tables) -> TableView:
     )
     caption = "Each form, whether it is predicted, and what the function alone would give."
     rows = in_order(rows_of(tables, "mechanisms"))
-    return table_view(rows, "mechanisms", caption, columns, source="tables/mechanisms.parquet")
+    return table_view(
+        rows, "mechanisms", caption, columns, first=_FIRST["mechanisms"], source="tables/mechanisms.parquet"
+    )
 
 
 def _kink_table(tables: Tables) -> TableView:
@@ -405,7 +429,7 @@ def _kink_table(tables: Tables) -> TableView:
         Column("lazy", "lazy 95%", "number", "what 95% of networks with a random hidden layer stay below"),
     ]
     caption = "Do the named kinks alone make the network bend as it does? Beside networks with a random hidden layer."
-    return table_view(kink_summary(tables), "kinks", caption, columns)
+    return table_view(kink_summary(tables), "kinks", caption, columns, first=_FIRST["kinks"])
 
 
 def _rank_table(tables: Tables) -> TableView:
@@ -462,4 +486,6 @@ def _network_table(tables: Tables) -> TableView | None:
     caption = "The trained networks: the first seeds of each cell."
     source = "tables/networks.parquet"
     shown = first_seeds(trained, ROWS)
-    return table_view(shown, "networks", caption, columns, source=source, total=len(trained))
+    return table_view(
+        shown, "networks", caption, columns, first=_FIRST["networks"], source=source, total=len(trained)
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mathcircuits.detect import Task
+from mathcircuits.detect import MathCircuitsError, Network, Task, gauge_of
 from mathcircuits.detect.networks import as_box
 
 from ..studies.schema import Tables
@@ -47,7 +47,8 @@ def portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen
         ),
     }[chosen.role]
     missing = row.get("missing") if chosen.role == "failed" else ""
-    lines = tuple(facts(tables, chosen.network, chosen.role != "failed")) if chosen.network else ()
+    own = _own_gauge(network, task) if chosen.role == "best" else ""
+    lines = tuple(facts(tables, chosen.network, chosen.role != "failed", own)) if chosen.network else ()
     name = chosen.network.replace("/", "-") or f"{task.name if task else 'network'}-derived"
     graph = graph_figure(network, labels, heading, name)
     box = task.box if task is not None else as_box((-1.0, 1.0), network.inputs)
@@ -64,6 +65,14 @@ def portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen
         responses,
         wide,
     )
+
+
+def _own_gauge(network: Network, task: Task | None) -> str:
+    """The network's gauge as it is drawn: of two mirror images the one that it is; "" for more than one layer."""
+    try:
+        return gauge_of(network, box=task.box).name if task is not None else ""
+    except MathCircuitsError:
+        return ""
 
 
 def diagnosed(row: Mapping[str, Any]) -> str:

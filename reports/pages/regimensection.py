@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from ..plots import figures, regimenfigures
-from ..plots.palette import CAUSES
+from ..plots.palette import CAUSES, Mark
 from ..plots.rendering import blank
 from ..studies.schema import Tables
 from ..wording import cell_name, counted, number, percent, thousands
-from .regimens import failures_by_regimen
+from .regimens import failures, failures_by_regimen
 from .selections import CELL, in_order, rows_of
 from .views import FigureView, figure_view
 
@@ -61,31 +61,9 @@ def width_figure(tables: Tables) -> FigureView | None:
     )
     caption = (
         "Share of the seeds that solved the task, with its exact 95% interval, by the width at which training starts: "
-        "1x is the smallest network known. One shape per regimen."
+        "1x is the smallest network known. One shape and colour per regimen."
     )
     return figure_view(figure, words + ".", caption, rows, "success-by-width")
-
-
-def cost_figure(tables: Tables) -> FigureView | None:
-    """Success against cost."""
-    rows = rows_of(tables, "regimens")
-    rows = rows[rows["cost"] > 0] if len(rows) else rows
-    if rows.empty:
-        return None
-    figure, (ax,) = blank(6.6, 3.1)
-    regimenfigures.success_by_cost(rows, ax, regimens=list(dict.fromkeys(rows["regimen"])))
-    ax.set_ylabel("share of the seeds")
-    pooled = rows.groupby("regimen", sort=False)[["value", "cost"]].median()
-    words = "Success against cost, medians: " + "; ".join(
-        f"{regimen}: {percent(float(row['value']))} at {number(float(row['cost']))} network-steps"
-        for regimen, row in pooled.iterrows()
-    )
-    caption = (
-        "A point per task, width and regimen. Filled: share of the seeds that solved the task. Hollow: share that "
-        "solved it with no more neurons than the network derived by hand. A network-step is one gradient step, or one "
-        "try of a Levenberg-Marquardt step, of one network; restarts and pools are counted."
-    )
-    return figure_view(figure, words + ".", caption, rows, "success-by-cost")
 
 
 def cause_figure(tables: Tables) -> FigureView | None:
@@ -102,6 +80,24 @@ def cause_figure(tables: Tables) -> FigureView | None:
     return figure_view(
         figure, words + ".", _cause_caption(total), rows.drop(columns="name"), "causes-of-failure"
     )
+
+
+def cause_words(tables: Tables) -> list[tuple[Mark, str]]:
+    """Every cause of failure, the most frequent first: its mark, and what it is, how often and since when in words."""
+    found = []
+    for row in failures(tables).to_dict("records"):
+        mark = CAUSES.get(str(row["cause"]), CAUSES["unknown"])
+        text = (
+            f"{row['cause'].capitalize()}: {mark.meaning}; {percent(float(row['value']))} of "
+            f"{counted(int(row['n']), 'failed network')}"
+        )
+        if pd.notna(row["lost"]):
+            step = int(row["lost"])
+            text += (
+                f", lost {'before the first step' if step == 0 else f'at step {thousands(step)}'} (median)"
+            )
+        found.append((mark, f"{text}."))
+    return found
 
 
 def _cause_caption(total: pd.Series[int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..wording import cell_name, number, percent, thousands
+from ..wording import joined, number, percent, thousands
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,53 @@ def share_of(row: Mapping[Any, Any]) -> str:
 
 
 def cell_of(row: Mapping[Any, Any]) -> str:
-    """The cell of a row, in a few words.
+    """The condition of a row, in words.
 
     Examples:
         >>> cell_of({"hidden": "3", "width": "1x", "regimen": "adam"})
-        '3 (1x), adam'
+        '3 hidden neurons (1x), trained by adam'
+        >>> cell_of({"hidden": "6-3", "width": "", "regimen": "osier"})
+        '6-3 hidden neurons, trained by osier'
     """
-    return cell_name(row["hidden"], row["width"], row["regimen"])
+    width = row["width"] if isinstance(row["width"], str) and row["width"] else ""
+    return f"{row['hidden']} hidden neurons{f' ({width})' if width else ''}, trained by {row['regimen']}"
+
+
+def by_condition(rows: pd.DataFrame) -> str:
+    """Shares of several conditions, each width named once.
+
+    Examples:
+        >>> row = {"hidden": "3", "width": "1x", "found": 9, "n": 10, "low": 0.555, "high": 0.9975}
+        >>> by_condition(pd.DataFrame([{**row, "regimen": "adam"}, {**row, "regimen": "osier", "found": 10}]))
+        '3 hidden neurons (1x): adam (9 of 10, 0.555 to 0.998) and osier (10 of 10, 0.555 to 0.998)'
+    """
+    parts = []
+    for (hidden, width), part in rows.groupby(["hidden", "width"], sort=False, dropna=False):
+        named = f" ({width})" if isinstance(width, str) and width else ""
+        said = joined(f"{row['regimen']} ({share_of(row)})" for row in part.to_dict("records"))
+        parts.append(f"{hidden} hidden neurons{named}: {said}")
+    return "; ".join(parts)
+
+
+#: Widths in words; others are said by their number of neurons.
+_WIDTHS = {
+    "1x": "at the smallest width",
+    "2x": "at twice the smallest width",
+    "4x": "at four times the smallest width",
+}
+
+
+def condition(row: Mapping[Any, Any]) -> str:
+    """The condition of a row as the end of a clause: "networks solved ...".
+
+    Examples:
+        >>> condition({"hidden": "6", "width": "2x", "regimen": "adam"})
+        'by adam at twice the smallest width'
+        >>> condition({"hidden": "16", "width": "", "regimen": "compress"})
+        'by compress with 16 hidden neurons'
+    """
+    where = _WIDTHS.get(row["width"], f"with {row['hidden']} hidden neurons")
+    return f"by {row['regimen']} {where}"
 
 
 def fullest(rows: pd.DataFrame) -> pd.DataFrame:

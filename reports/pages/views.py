@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pandas as pd
@@ -31,6 +32,10 @@ class StudyLike(Protocol):
 
     def networks(self, key: str) -> Mapping[str, Network]:
         """The network of that id, by its id."""
+        ...
+
+    def losses(self) -> pd.DataFrame:
+        """Quartiles of the loss over training, as `Study.losses` gives them; empty where nothing was trained."""
         ...
 
 
@@ -67,6 +72,22 @@ def figure_view(figure: Figure, words: str, caption: str, data: pd.DataFrame, na
         ('nothing', True)
     """
     return FigureView(Markup(inline_svg(figure, words)), caption, csv_uri(data), name, figure)
+
+
+def drawn_again(view: FigureView, prefix: str) -> FigureView:
+    """The same drawing a second time in one page: its ids and its file have names of their own.
+
+    Args:
+        view: as it stands elsewhere.
+        prefix: letters that no other drawing has.
+
+    Examples:
+        >>> view = FigureView(Markup('<g id="1a2b3c4d-p"/><use href="#1a2b3c4d-p"/>'), "", "", "net", Figure())
+        >>> drawn_again(view, "first").svg, drawn_again(view, "first").name
+        (Markup('<g id="first-1a2b3c4d-p"/><use href="#first-1a2b3c4d-p"/>'), 'first-net')
+    """
+    svg = re.sub(r'(id="|#)([0-9a-f]{8}-)', rf"\g<1>{prefix}-\2", view.svg)
+    return replace(view, svg=Markup(svg), name=f"{prefix}-{view.name}")
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,25 @@ from itertools import cycle
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from ..studies.config import width_order
 from ..wording import cell_name, number, percent, thousands
-from .palette import CAUSES, GROUND, INK, MUTED, OTHER, POSITIVE
+from .palette import CAUSES, FORMS, GROUND, INK, MUTED, OTHER
 from .rendering import on_hover
 
+#: Regimen -> colour, as for forms: both are told apart by shape too.
+REGIMEN_COLOURS = FORMS
+#: Points whose shares, or logarithms of cost, differ by less would have labels that overprint each other.
+_NEAR = 0.06
+#: Losses below this are rounding: double precision's, of sums of a few dozen terms.
+_FLOOR = 1e-16
 #: Regimen -> marker: shapes, so that the figure reads in grey. Further regimens go through the list again.
 MARKERS = "osD^vP*X"
 
 
 def success_by_width(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -> Axes:
-    """The share of seeds that solved one task, by width: a shape per regimen, with exact intervals.
+    """The share of seeds that solved one task, by width: a shape and colour per regimen, with intervals.
 
     Args:
         table: rows of the study's `regimens` table, of one task.
@@ -43,17 +50,18 @@ def success_by_width(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) 
         if part.empty:
             continue
         shift = (k - (len(regimens) - 1) / 2) * spread
+        colour = REGIMEN_COLOURS[k % len(REGIMEN_COLOURS)].light
         for row in part.to_dict("records"):
             x = widths.index(row["width"]) + shift
             count = f"{thousands(row['solved'])} of {thousands(row['n'])}"
             hover = f"{cell_name(row['hidden'], row['width'], regimen)}: {count} solved"
-            (bar,) = ax.plot([x, x], [row["low"], row["high"]], color=INK.light, linewidth=1.8, alpha=0.45)
+            (bar,) = ax.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1.8, alpha=0.45)
             on_hover(bar, f"{hover}, interval {number(row['low'])} to {number(row['high'])}")
             (dot,) = ax.plot(
                 x,
                 row["value"],
                 MARKERS[k % len(MARKERS)],
-                color=POSITIVE.light,
+                color=colour,
                 markersize=5,
                 markeredgecolor=GROUND.light,
                 markeredgewidth=0.6,
@@ -69,55 +77,115 @@ def success_by_width(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) 
 
 
 def success_by_cost(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -> Axes:
-    """Success against cost: filled, the share of seeds that solved; hollow, the share that did so at the least width.
+    """Success against cost: a point per regimen and width with its interval, the widths of a regimen joined.
 
     Args:
-        table: the study's `regimens` table.
+        table: regimen, width, solved, n, value, low, high and cost, in network-steps a seed.
         ax: 5 by 3 inch suits.
-        regimens: all regimens, in the order of their shapes.
+        regimens: all regimens, in the order of their shapes and colours.
 
     Examples:
         >>> from .rendering import blank
-        >>> row = {"task": "minimum", "hidden": "6", "width": "2x", "regimen": "adam", "value": 0.75, "cost": 3000.0}
+        >>> row = {"regimen": "adam", "width": "2x", "solved": 3, "n": 4, "value": 0.75, "low": 0.2, "high": 0.99}
         >>> _, (ax,) = blank(2, 2)
-        >>> ax = success_by_cost(pd.DataFrame([{**row, "minimum_value": 0.0}]), ax, regimens=["adam"])
-        >>> ax.get_xscale(), len(ax.lines)
-        ('log', 3)
+        >>> ax = success_by_cost(pd.DataFrame([{**row, "cost": 3000.0}]), ax, regimens=["adam"])
+        >>> ax.get_xscale(), [text.get_text() for text in ax.texts]
+        ('log', ['2x'])
     """
-    for row in table.to_dict("records"):
-        marker = MARKERS[list(regimens).index(row["regimen"]) % len(MARKERS)]
-        cost, value, least = float(row["cost"]), float(row["value"]), float(row["minimum_value"])
-        if not cost > 0 or math.isnan(value):
+    for k, regimen in enumerate(regimens):
+        part = table[table["regimen"] == regimen]
+        if part.empty:
             continue
-        name = f"{row['task']}, {cell_name(row['hidden'], row['width'], row['regimen'])}"
-        hover = f"{name}: {percent(value)} solved, {percent(least)} at the least width, {number(cost)} network-steps"
-        if not math.isnan(least):
-            if least < value:
-                ax.plot([cost, cost], [least, value], color=MUTED.light, linewidth=0.7, alpha=0.6, zorder=2)
-            (ring,) = ax.plot(
-                cost,
-                least,
-                marker,
-                markersize=6.5,
-                markerfacecolor="none",
-                markeredgecolor=MUTED.light,
-                clip_on=False,
+        colour, marker = REGIMEN_COLOURS[k % len(REGIMEN_COLOURS)], MARKERS[k % len(MARKERS)]
+        # Regimens of one cost would lie on one line: each is set apart from it by a little.
+        apart = 1.0 + 0.05 * (k - (len(regimens) - 1) / 2)
+        costs = part["cost"].astype(float) * apart
+        ax.plot(costs, part["value"], color=colour.light, linewidth=1, alpha=0.5, zorder=2)
+        written: list[tuple[float, float]] = []
+        for row, cost in zip(part.to_dict("records"), costs, strict=True):
+            ax.plot(
+                [cost, cost],
+                [row["low"], row["high"]],
+                color=colour.light,
+                linewidth=2.4,
+                alpha=0.4,
+                zorder=3,
             )
-            on_hover(ring, hover)
-        (dot,) = ax.plot(
-            cost, value, marker, markersize=4.5, color=POSITIVE.light, alpha=0.7, zorder=5, clip_on=False
-        )
-        on_hover(dot, hover)
+            (dot,) = ax.plot(
+                cost, row["value"], marker, markersize=5.5, color=colour.light, zorder=5, clip_on=False
+            )
+            share = f"{percent(float(row['value']))} of {thousands(int(row['n']))} seeds solved"
+            on_hover(dot, f"{regimen}, {row['width']}: {share}, {number(float(row['cost']))} network-steps")
+            if any(abs(math.log(cost / c)) < _NEAR and abs(row["value"] - v) < _NEAR for c, v in written):
+                # Points of one regimen that lie together share a label, which the first has.
+                continue
+            together = [
+                other["width"]
+                for other in part.to_dict("records")
+                if abs(math.log(other["cost"] / row["cost"])) < _NEAR
+                and abs(other["value"] - row["value"]) < _NEAR
+            ]
+            written.append((cost, float(row["value"])))
+            # Labels stand at the side where no later regimen's point is.
+            later = table[table["regimen"].map(list(regimens).index) > k]
+            beside = later[(later["cost"] / row["cost"]).between(0.9, 1.3)]
+            left = len(beside) > 0
+            ax.annotate(
+                ", ".join(map(str, together)), (cost, row["value"]), xytext=(-7 if left else 7, 0),
+                textcoords="offset points", fontsize=8, color=INK.light, ha="right" if left else "left",
+                va="center_baseline",
+            )  # fmt: skip
     ax.legend(
-        handles=shapes(regimens), fontsize=7.5, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False
+        handles=shapes(regimens), fontsize=8, loc="center left", bbox_to_anchor=(1.03, 0.5), frameon=False
     )
     ax.set_xscale("log")
     ax.minorticks_off()
+    ax.margins(x=0.12)
     low, high = ax.get_xlim()
     ticks = [m * 10.0**k for k in range(-1, 12) for m in (1, 3) if low <= m * 10.0**k <= high]
     ax.set_xticks(ticks, [thousands(round(tick)) for tick in ticks])
-    ax.set(ylim=(-0.03, 1.03), xlabel="network-steps a seed (median)")
+    ax.set(ylim=(-0.03, 1.03), xlabel="network-steps a seed (median)", ylabel="share of the seeds")
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    ax.grid(axis="y")
+    return ax
+
+
+def losses(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -> Axes:
+    """The loss over training of one task, a colour per regimen: the median and the band of the middle half.
+
+    Args:
+        table: regimen, step, low, value, high.
+        ax: 2 by 1.6 inch suits.
+        regimens: all regimens, in the order of their colours.
+
+    Examples:
+        >>> from .rendering import blank
+        >>> rows = [{"regimen": "adam", "step": s, "low": v, "value": v, "high": v} for s, v in ((0, 1.0), (9, 1e-9))]
+        >>> _, (ax,) = blank(2, 2)
+        >>> ax = losses(pd.DataFrame(rows), ax, regimens=["adam"])
+        >>> ax.get_xscale(), ax.get_yscale(), len(ax.lines)
+        ('symlog', 'log', 1)
+    """
+    for k, regimen in enumerate(regimens):
+        part = table[table["regimen"] == regimen].sort_values("step")
+        if part.empty:
+            continue
+        colour = REGIMEN_COLOURS[k % len(REGIMEN_COLOURS)]
+        low, value, high = (part[name].clip(lower=_FLOOR) for name in ("low", "value", "high"))
+        ax.fill_between(part["step"], low, high, color=colour.light, alpha=0.15, linewidth=0)
+        (line,) = ax.plot(part["step"], value, color=colour.light, linewidth=1.6)
+        on_hover(line, f"{regimen}: from {number(float(value.iloc[0]))} to {number(float(value.iloc[-1]))}")
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_yscale("log")
+    last = max(float(table["step"].max()), 10.0)
+    decades = range(math.floor(math.log10(last)) + 1)
+    # Every second decade has a label, which then do not collide.
+    shown = [0.0, *(10.0**k for k in decades if k % 2)]
+    ax.set_xticks(shown, [f"{t:.0f}" if t < 1000 else f"{t / 1000:.0f}k" for t in shown])
+    ax.minorticks_off()
+    ax.set_xlim(0, last)
+    ax.yaxis.set_major_locator(LogLocator(base=10, numticks=4))
+    ax.tick_params(labelsize=7.5)
     ax.grid(axis="y")
     return ax
 
@@ -181,8 +249,8 @@ def shapes(regimens: Sequence[str]) -> list[Line2D]:
         ['o', 's']
     """
     return [
-        Line2D([], [], marker=marker, linestyle="", color=POSITIVE.light, markersize=4.5, label=regimen)
-        for regimen, marker in zip(regimens, cycle(MARKERS), strict=False)
+        Line2D([], [], marker=marker, linestyle="", color=colour.light, markersize=4.5, label=regimen)
+        for regimen, marker, colour in zip(regimens, cycle(MARKERS), cycle(REGIMEN_COLOURS), strict=False)
     ]
 
 

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from ..wording import labelled, number, percent, thousands
 from .clusters import Clustered
-from .palette import FAINT, INK, MUTED, PANEL, RUNG_MARKS, colour_of
+from .palette import FAINT, INK, MUTED, PANEL, RUNG_MARKS, colour_of, family_of
 from .rendering import on_hover
 
 Row = Mapping[Any, Any]
 #: Light is alike, dark is not, even in grey and for colour-blind readers (Nuñez et al. 2018).
 _MAP = "cividis"
+#: A tile of a smaller share is smaller than its number.
+_SMALL = 0.15
 #: Features of one family share its colour; these tell them apart, and all of them in grey.
 _STYLES: Any = (
     "-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.5, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)),
@@ -265,6 +267,8 @@ def emergence(table: pd.DataFrame, ax: Axes) -> Axes:
 def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tasks: Sequence[str]) -> Axes:
     """Circuits by tasks: a tile's area, and its number, is the share of solved networks in which the circuit was found.
 
+    A legend at the right names the families that the colours stand for.
+
     Args:
         table: task, circuit, found, n, value, low, high; at most one row per circuit and task.
         ax: 0.34 inch a tile suits.
@@ -289,20 +293,28 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
                 ax.text(x, y, "·", color=MUTED.light, fontsize=8, ha="center", va="center")
                 on_hover(frame, f"{circuit}, {task}: in no solved network")
                 continue
-            square = _square(
-                x, y, float(row["value"]), facecolor=colour_of(circuit).light, edgecolor="none", alpha=0.55
-            )
+            share = float(row["value"])
+            square = _square(x, y, share, facecolor=colour_of(circuit).light, edgecolor="none", alpha=0.55)
             ax.add_patch(square)
             text = (
                 f"{circuit} in {task}: {thousands(int(row['found']))} of {thousands(int(row['n']))} solved networks, "
                 f"interval {number(float(row['low']))} to {number(float(row['high']))}"
             )
             on_hover(square, text)
-            written = percent(float(row["value"])).rstrip("%")
-            on_hover(ax.text(x, y, written, fontsize=7, ha="center", va="center_baseline", zorder=3), text)
+            written = percent(share).rstrip("%")
+            # A square as small as its number would strike it through: the number then stands below.
+            below = 0.28 if share < _SMALL else 0.0
+            on_hover(
+                ax.text(x, y + below, written, fontsize=7, ha="center", va="center_baseline", zorder=3), text
+            )
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(circuits) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=8)
     ax.set_yticks(range(len(circuits)), circuits, fontsize=8.5)
+    families = {family_of(circuit): colour_of(circuit) for circuit in circuits}
+    ax.legend(
+        handles=[Patch(color=colour.light, alpha=0.55, label=name) for name, colour in families.items()],
+        title="family", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False,
+    )  # fmt: skip
     ax.xaxis.tick_top()
     ax.tick_params(length=0, pad=2)
     _no_frame(ax)

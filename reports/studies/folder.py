@@ -189,6 +189,42 @@ class Study:
         """What the neurons and outputs of one of its networks answer, see `Analysis.plot_responses`."""
         return self.analyse(network).plot_responses()
 
+    def losses(self) -> pd.DataFrame:
+        """The loss over training of every condition: its quartiles over the seeds, a row a logged step.
+
+        Returns:
+            task, hidden, width, regimen, step, low, value, high: mean squared errors, `value` the median. A network
+            that diverged counts as an infinite loss. Cells whose file is missing are left out.
+
+        Examples:
+            >>> study.losses()["value"].iloc[-1]  # doctest: +SKIP
+            3.1e-14
+        """
+        import numpy as np
+        import pandas as pd
+
+        rows = []
+        logged: dict[tuple[str, str, str, str], list[tuple[Any, Any]]] = {}
+        for cell in self.cells:
+            if cell.derived:
+                continue
+            try:
+                ensemble = load_ensemble(cell.weights_file(self.out))
+            except FileError:
+                continue
+            place = (cell.task, cell.sizes, cell.width, cell.regimen.name)
+            logged.setdefault(place, []).append((ensemble.logged_steps, ensemble.logged_losses))
+        for place, parts in logged.items():
+            # Cells of one condition may have stopped at different steps: those that all have are kept.
+            steps = sorted(set.intersection(*(set(steps.tolist()) for steps, _ in parts)))
+            for step in steps:
+                values = np.concatenate([losses[steps.tolist().index(step)] for steps, losses in parts])
+                known = np.sort(np.nan_to_num(values, nan=np.inf))
+                low, middle, high = (known[round(q * (len(known) - 1))] for q in (0.25, 0.5, 0.75))
+                rows.append((*place, int(step), float(low), float(middle), float(high)))
+        names = ["task", "hidden", "width", "regimen", "step", "low", "value", "high"]
+        return pd.DataFrame(rows, columns=names)
+
     def __repr__(self) -> str:
         count = sum(len(cell.seeds) for cell in self.cells if not cell.derived)
         failed = f", {len(self.failures)} cells failed" if self.failures else ""

@@ -142,23 +142,63 @@
 
   // All networks
   const program = (k) => rows("programs", k)[0] ?? {};
+  // What is marked `more` is shown when a reader asks for more columns.
   const OVERVIEW = [
     { key: "id", text: "network" },
-    { key: "task", text: "task" },
-    { key: "hidden", text: "hidden", help: "neurons per hidden layer, as training started" },
-    { key: "width", text: "width", help: "as a multiple of the smallest known" },
-    { key: "regimen", text: "regimen" },
-    { key: "seed", text: "seed", style: "number", write: (x) => (x < 0 ? "–" : String(x)) },
+    { key: "task", text: "task", more: true },
+    { key: "hidden", text: "hidden", more: true, help: "neurons per hidden layer, as training started" },
+    { key: "width", text: "width", more: true, help: "as a multiple of the smallest known" },
+    { key: "regimen", text: "regimen", more: true },
+    { key: "seed", text: "seed", more: true, style: "number", write: (x) => (x < 0 ? "–" : String(x)) },
     { key: "solved", text: "solved", write: yes },
     { key: "loss", text: "loss", style: "number", help: "mean squared error on fresh inputs" },
-    { key: "final", text: "ends with", help: "neurons per hidden layer at the end" },
+    { key: "final", text: "ends with", more: true, help: "neurons per hidden layer at the end" },
     { key: "formula", text: "formula" },
     { key: "spec_upper", text: "off its task by at most", style: "number", help: "anywhere on the box; proved, rounded up" },
-    { key: "gauge", text: "gauge", help: "the way in which it computes its function" },
-    { key: "cause", text: "why it failed" },
+    { key: "gauge", text: "gauge", help: "the way in which it computes its function; mirror images bear one name" },
+    { key: "cause", text: "why it failed", more: true },
   ].filter(({ key }) => data.networks[key] !== undefined || data.programs[key] !== undefined);
   const short = (text) => (typeof text === "string" && text.length > 60 ? `${text.slice(0, 60)}...` : text);
 
+  // A network's name with its graph, as small as a line allows: weights below a tenth of their layer's largest, and
+  // in layers of more than six the neurons that the output does not need, are left out.
+  const thumbnail = (k) => {
+    const net = unpacked(k);
+    if (!net) return null;
+    const [WIDE, TALL, MARGIN] = [110, 44, 6];
+    const neurons = new Map(rows("neurons", k).map((row) => [`${row.layer}/${row.neuron}`, row]));
+    const known = (l, i) => (l ? neurons.get(`${net.active.indexOf(l - 1)}/${i}`) : undefined);
+    const kept = net.sizes.map((size, l) => {
+      const all = Array.from({ length: size }, (_, i) => i);
+      const needed = l > 0 && l + 1 < net.sizes.length && size > 6 ? all.filter((i) => known(l, i)?.used === 1) : all;
+      return needed.length ? needed : all;
+    });
+    const place = kept.map((units, l) => new Map(units.map((i, n) => [
+      i, [MARGIN + ((WIDE - 2 * MARGIN) * l) / (kept.length - 1), (TALL * (n + 0.5)) / units.length]])));
+    const svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${TALL}`, class: "small thumbnail", "aria-hidden": "true" });
+    net.layers.forEach(({ matrix }, l) => {
+      const largest = Math.max(...matrix.flat().map(Math.abs), 1e-12);
+      for (const [j, [x2, y2]] of place[l + 1]) {
+        for (const [i, [x1, y1]] of place[l]) {
+          const share = Math.abs(matrix[j][i]) / largest;
+          if (share >= 0.1) svg.append(drawn("line", { x1, y1, x2, y2, class: matrix[j][i] > 0 ? "plus" : "minus", "stroke-width": (0.4 + share).toFixed(1) }));
+        }
+      }
+    });
+    place.forEach((units, l) => units.forEach(([x, y], i) => {
+      const inside = l > 0 && l + 1 < place.length;
+      const r = Math.min(3.5, (0.36 * TALL) / units.size);
+      const tint = colour(known(l, i)?.feature ?? null);
+      svg.append(drawn("circle", { cx: x, cy: y, r, ...(inside ? { class: "unit", style: `stroke:${tint};fill:${tint}` } : { class: "end" }) }));
+    }));
+    return svg;
+  };
+  const pictured = (k) => {
+    const named = link(k);
+    const picture = thumbnail(k);
+    if (picture) named.prepend(picture);
+    return named;
+  };
   const overview = () => {
     const place = document.getElementById("each-table");
     const place_tools = document.getElementById("each-tools");
@@ -177,7 +217,7 @@
     const fill = (body) => {
       const found = kept();
       body.replaceChildren(...found.slice(0, limit).map(({ k, keys }) => cells(OVERVIEW, keys.map((x, c) => {
-        if (OVERVIEW[c].key === "id") return link(k);
+        if (OVERVIEW[c].key === "id") return pictured(k);
         if (OVERVIEW[c].write) return OVERVIEW[c].write(x);
         return typeof x === "number" ? number(x) : short(x) ?? "–";
       }))));
@@ -196,8 +236,17 @@
       again();
     });
     more.addEventListener("click", () => { limit += MANY; again(); });
+    const wider = element("button", { type: "button", class: "more", "aria-expanded": "false" });
+    const hidden = OVERVIEW.filter(({ more }) => more).length;
+    const named = (all) => (all ? "Fewer columns" : `More columns (${hidden})`);
+    wider.textContent = named(false);
+    wider.addEventListener("click", () => {
+      const all = place.classList.toggle("all");
+      wider.setAttribute("aria-expanded", String(all));
+      wider.textContent = named(all);
+    });
     place_tools.append(
-      element("label", {}, "Filter ", input), output,
+      element("label", {}, "Filter ", input), output, wider,
       download("networks.csv", () => csv(OVERVIEW.map((head) => head.key), kept().map((line) => line.keys))),
     );
     place.append(table);

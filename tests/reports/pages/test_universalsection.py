@@ -14,7 +14,8 @@ from mathcircuits.reports.pages.findings import findings
 from mathcircuits.reports.pages.htmltables import Column, table_view
 from mathcircuits.reports.pages.portraits import diagnosed
 from mathcircuits.reports.pages.regimens import failures, failures_by_regimen, pooled_regimens
-from mathcircuits.reports.pages.regimensection import cause_figure, cost_figure, width_figure
+from mathcircuits.reports.pages.regimensection import cause_figure, cause_words, width_figure
+from mathcircuits.reports.pages.sections.solving import cost_figure
 from mathcircuits.reports.pages.universality import (
     LADDER,
     circuit_shares,
@@ -368,6 +369,9 @@ def test_regimen_figures_speak_of_their_table(study: FakeStudy) -> None:
     assert "at 500 network-steps" in cost.svg
     assert cause is not None
     assert "Why networks failed: " in cause.svg
+    words = [text for _, text in cause_words(study.tables)]
+    assert all(" of " in text and text.endswith(".") for text in words)
+    assert len(words) == study.tables["networks"]["cause"].nunique()
     assert width_figure({}) is cost_figure({}) is cause_figure({}) is None
 
 

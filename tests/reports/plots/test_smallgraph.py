@@ -1,0 +1,25 @@
+"""A small graph shows what a network needs, and leaves out what would hide it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mathcircuits.detect import Network
+from mathcircuits.reports.plots.drawing import NeuronLabel
+from mathcircuits.reports.plots.smallgraph import small_graph
+
+
+def test_small_weights_and_unused_neurons_are_left_out() -> None:
+    weights = [np.ones((8, 2)), np.ones((1, 8))]
+    weights[0][0] = [1.0, 0.05]
+    labels = {(0, k): NeuronLabel("positiveness", "x1", "matched", used=k < 3) for k in range(8)}
+    text = small_graph(Network(weights), labels, "eight & more")
+    # Two inputs, three of eight neurons and the output; five of six weights in, three out.
+    assert (text.count("<circle"), text.count("<line")) == (6, 5 + 3)
+    assert 'aria-label="eight &amp; more"' in text
+    assert all(name in text for name in (">x1<", ">y<", ">positiveness<"))
+
+
+def test_a_narrow_layer_is_drawn_whole() -> None:
+    labels = {(0, 1): NeuronLabel("positiveness", "x1", "matched", used=False)}
+    assert small_graph(Network([[[1.0], [1.0]], [[1.0, 1.0]]]), labels, "two").count("<circle") == 4
