@@ -26,11 +26,11 @@ from .features.feature import Feature as Feature
 from .features.feature import Match as Match
 from .features.formulas import Formula as Formula
 from .features.symmetry import Symmetry as Symmetry
-from .features.task import Task as Task
 from .features.task import Tasks as Tasks
 from .features.task import as_task as as_task
 from .features.task import hand_derived as hand_derived
 from .features.task import tasks as tasks
+from .features.task_definition import Task as Task
 from .learning.closed_rules import PredictionScore as PredictionScore
 from .learning.closed_rules import Rule as Rule
 from .learning.closed_rules import closed_rule as closed_rule

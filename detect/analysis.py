@@ -434,7 +434,7 @@ class Reading:
 
 
 def analyse(
-    network: Network | HasNetwork,
+    network: object,
     *,
     box: BoxLike | Domain | None = None,
     inputs: npt.ArrayLike | None = None,
@@ -451,7 +451,7 @@ def analyse(
     """What one network has learned.
 
     Args:
-        network: a Network or anything with `to_network()`.
+        network: a Network, anything with `to_network()`, an `nn.Module` or a fitted scikit-learn model (`as_network`).
         box: (low, high), one pair per input, or a Domain; by default the range of the inputs, else the task's box, else
             (-1, 1).
         inputs: [n, d], instead of uniform points of the box, where the data are sparse, one-hot or from

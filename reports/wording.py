@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mathcircuits.detect import MathCircuitsError
+from mathcircuits.detect.errors import did_you_mean, near_names
+
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import ValidationError
 
     from mathcircuits.detect import Network
 
@@ -166,3 +170,30 @@ def told(network: Network) -> dict[str, str]:
     if network.link is not None:
         lines["link"] = f"{network.link} of the outputs, which are read without it (logits)"
     return lines
+
+
+def refused_fields(error: ValidationError, keys: Iterable[str]) -> str:
+    """What pydantic found in a configuration, on one line, with the near name of an unknown key.
+
+    Examples:
+        >>> from pydantic import BaseModel, ValidationError
+        >>> class Size(BaseModel, extra="forbid"):
+        ...     width: int = 1
+        >>> try:
+        ...     Size(widht=3)
+        ... except ValidationError as error:
+        ...     print(refused_fields(error, Size.model_fields))
+        unknown key 'widht': did you mean 'width'? (keys: width)
+    """
+    known, parts = list(keys), []
+    for found in error.errors():
+        place = ".".join(map(str, found["loc"]))
+        cause = found.get("ctx", {}).get("error")
+        if isinstance(cause, MathCircuitsError):
+            parts.append(str(cause))
+        elif found["type"] == "extra_forbidden":
+            near = did_you_mean(near_names(place, known))
+            parts.append(f"unknown key {place!r}{near} (keys: {', '.join(known)})")
+        else:
+            parts.append(f"{place} = {found['input']!r}: {found['msg']}")
+    return "; ".join(parts)

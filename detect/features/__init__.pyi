@@ -12,8 +12,12 @@ from .rationals import saved_bits as saved_bits
 from .rationals import simplest_fraction as simplest_fraction
 from .symmetry import Symmetry as Symmetry
 from .symmetry import mirrored as mirrored
-from .task import Task as Task
+from .task import TABLES as TABLES
 from .task import Tasks as Tasks
 from .task import as_task as as_task
 from .task import hand_derived as hand_derived
 from .task import tasks as tasks
+from .task_definition import Task as Task
+from .task_tables import data_file as data_file
+from .task_tables import define_tasks as define_tasks
+from .task_tables import task_of_table as task_of_table

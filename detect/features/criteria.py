@@ -15,3 +15,9 @@ PER_DENOMINATOR = 1e-9
 #: Points of the box at which a feature, a stated symmetry or a direction is tried: a wrong one shows on some of them.
 #: Used by features (features, binding, tasks).
 TRIALS = 64
+#: Rows of a task on data: each is visited at every reading of every network, a second or so for a thousand networks
+#: of a hundred weights. Used by features (rows).
+MOST_ROWS = 50_000
+#: Largest value beyond which data should be scaled, in the data's units: initial weights and learning rates are made
+#: for values near 1, and a loss of values near 1000 starts at 1e6. Used by features (rows).
+FAR_FROM_ONE = 100.0

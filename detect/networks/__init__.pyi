@@ -19,7 +19,6 @@ from .domain import header_of as header_of
 from .domain import input_columns as input_columns
 from .domain import parse_bounds as parse_bounds
 from .domain_files import read_bounds as read_bounds
-from .domain_files import read_samples as read_samples
 from .initialisation import known_laws as known_laws
 from .initialisation import lazy_networks as lazy_networks
 from .initialisation import untrained as untrained
@@ -42,3 +41,5 @@ from .nonlinearities import parameter as parameter
 from .nonlinearities import unit_slopes as unit_slopes
 from .stacks import Forward as Forward
 from .stacks import Stack as Stack
+from .tables import numbers_of as numbers_of
+from .tables import read_frame as read_frame

@@ -1,4 +1,4 @@
-"""Domains from files: tables of samples (.csv, .parquet, .npy) and files of bounds (.csv, .json, .toml, VNN-LIB)."""
+"""Domains from files of bounds (.csv, .json, .toml, VNN-LIB)."""
 
 from __future__ import annotations
 
@@ -7,50 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ..errors import FileError, InputError
 from ..untrusted import parse_json, parse_toml
 from .box import Pair
 from .domain import Domain, parse_bounds
 
-Array = npt.NDArray[np.float64]
-
-_TABLE = "give a .csv or .parquet with one column per input, or a .npy array [n, d]"
 _BOUNDS = "give a .csv of name,low,high, a .json or .toml of name = [low, high], or a VNN-LIB file (.vnnlib)"
 #: A bound of an input in VNN-LIB (https://www.vnnlib.org): (<= X_0 0.5) or (>= X_0 -0.5).
 _VNNLIB = re.compile(r"\(\s*(<=|>=)\s+X_([0-9]+)\s+([^\s()]+)\s*\)")
-
-
-def read_samples(path: Path) -> tuple[Array, tuple[str, ...] | None]:
-    """Samples [n, d] of a table, and the names of its columns where it has any.
-
-    Raises:
-        FileError: where the file cannot be read or holds something else than numbers.
-    """
-    names: tuple[str, ...] | None = None
-    try:
-        if path.suffix == ".npy":
-            array = np.load(path, allow_pickle=False)
-        elif path.suffix == ".parquet":
-            import pandas as pd
-
-            frame = pd.read_parquet(path)
-            array, names = frame.to_numpy(dtype=float), tuple(str(column) for column in frame.columns)
-        else:
-            lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
-            if lines and not _numeric(lines[0]):
-                names = tuple(name.strip().strip('"') for name in lines.pop(0).split(","))
-            array = np.loadtxt(lines, delimiter=",", ndmin=2)
-        X = np.asarray(array, dtype=np.float64)
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise FileError(path, f"holds no inputs ({str(error).splitlines()[0]})", _TABLE) from None
-    if X.ndim == 1:
-        X = X[:, None]
-    if X.ndim != 2 or not X.size:
-        raise FileError(path, f"holds an array of shape {X.shape}", _TABLE)
-    return X, names
 
 
 def read_bounds(path: Path, inputs: int, names: Sequence[str] | None = None) -> Domain:

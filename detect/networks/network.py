@@ -494,11 +494,16 @@ def _remade(
     return Network(weights, biases, activations, about=about)
 
 
-def as_network(network: Network | HasNetwork) -> Network:
-    """The Network behind anything that has `to_network()`.
+def as_network(network: object) -> Network:
+    """The Network behind anything that has `to_network()`, a torch module, or a fitted scikit-learn model.
+
+    Objects of other libraries are read by what an installed package names for that library under the entry points
+    `mathcircuits.networks`: the entry's name is the library's top-level package, its value a function of the object.
+    Ours are torch and sklearn, read by `mathcircuits.models.files.read_network`, which is imported for such an object
+    alone. So this package imports neither, and a package of somebody else's can add a library.
 
     Raises:
-        InputError: for anything else; `mathcircuits.models.load` reads files and other libraries' models.
+        InputError: for anything else, and for a model that is not an MLP; `mathcircuits.models.load` reads files.
 
     Examples:
         >>> as_network(Network(weights=[[[2.0]]]))
@@ -506,16 +511,32 @@ def as_network(network: Network | HasNetwork) -> Network:
         >>> as_network("net.onnx")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP
-        or what mathcircuits.models.load(...) returns
+        mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP, a torch module, a fitted
+        scikit-learn model or what mathcircuits.models.load(...) returns
     """
-    # A class has the method too, but no weights.
-    if isinstance(network, HasNetwork) and not isinstance(network, type):
-        return network.to_network()
+    if not isinstance(network, type):  # a class has the method too, but no weights
+        if isinstance(network, HasNetwork):
+            return network.to_network()
+        reader = _reader_of(network)
+        if reader is not None:
+            return reader(network)
     kind = f"class {network.__name__}" if isinstance(network, type) else type(network).__name__
     raise InputError(
-        f"a {kind} is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"
+        f"a {kind} is no network: pass a Network, an MLP, a torch module, a fitted scikit-learn model or what "
+        "mathcircuits.models.load(...) returns"
     )
+
+
+def _reader_of(model: object) -> Callable[[object], Network] | None:
+    """What reads another library's objects: the entry point of one of the packages that made the object's class."""
+    from importlib.metadata import entry_points
+
+    packages = [kind.__module__.partition(".")[0] for kind in type(model).__mro__]
+    for point in entry_points(group="mathcircuits.networks"):
+        if point.name in packages:
+            reader: Callable[[object], Network] = point.load()
+            return reader
+    return None
 
 
 def _listed(values: Any, name: str) -> list[Any]:

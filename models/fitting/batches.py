@@ -44,6 +44,7 @@ class Batches:
         self.recurring: tuple[Tensor, Tensor] | None = None
         # what a task on points is trained on: each point as often as any other
         self.points = torch.tensor(task.points, dtype=torch.float32) if task.points else None
+        self.values = None if self.points is None else targets_of(task, self.points).T
         low, high = np.array(task.box).T
         # rand * width + low in single precision is the notebook's rand * 2 - 1
         self.low = torch.tensor(low, dtype=torch.float32)[:, None]
@@ -113,7 +114,9 @@ class Batches:
             # a number just below 1 may be rounded up to the number of points
             at = (inputs[0] * len(self.points)).long().clamp_(max=len(self.points) - 1)
             inputs = self.points.T[:, at].contiguous()
-        if self.targets is None:
+        if self.targets is None and self.values is not None:
+            targets = self.values[:, at].contiguous().view(-1, batches, nets, samples)
+        elif self.targets is None:
             # Several outputs are stacked sample by sample; the step wants each one's samples side by side.
             targets = targets_of(self.task, inputs.T).T.contiguous().reshape(-1, batches, nets, samples)
         else:

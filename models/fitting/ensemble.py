@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import InputError, Network
+from mathcircuits.detect import About, InputError, Network
 from mathcircuits.detect.drawings import drawing
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.networks import (
@@ -65,6 +65,7 @@ class Ensemble:
         checkpoints: the weights at these steps, one array [m, net, out, in] per linear layer, padded as `weights`,
             in the precision of the gradient steps.
         checkpoint_biases: the biases, one array [m, net, out] or None per linear layer.
+        about: what its networks know beside their weights: the names of inputs and outputs.
 
     Examples:
         >>> from ..training.training import train
@@ -90,6 +91,7 @@ class Ensemble:
     checkpoint_steps: npt.NDArray[np.int64] | None = None
     checkpoints: tuple[Array, ...] | None = None
     checkpoint_biases: tuple[Array | None, ...] | None = None
+    about: About = field(default_factory=About)
 
     def __post_init__(self) -> None:
         n, sizes = len(self.seeds), self.config.sizes
@@ -131,7 +133,9 @@ class Ensemble:
             raise IndexError(f"network {position} of {len(self)}: count from 0, or use .seed({position})")
         sizes = self.sizes[position]
         weights, biases = self._cut(position, sizes)
-        return MLP.from_parameters(replace(self.config, sizes=sizes), weights, biases)
+        net = MLP.from_parameters(replace(self.config, sizes=sizes), weights, biases)
+        net.about = self.about
+        return net
 
     def __iter__(self) -> Iterator[MLP]:
         return (self[position] for position in range(len(self)))
@@ -282,7 +286,10 @@ class Ensemble:
                 f"seeds {_listed(self.diverged)} diverged and have no finite weights: use .finite.networks() "
                 "and count them as failures"
             )
-        return [Network(*self._cut(k, own), self.config.activations) for k, own in enumerate(self.sizes)]
+        return [
+            Network(*self._cut(k, own), self.config.activations, about=self.about)
+            for k, own in enumerate(self.sizes)
+        ]
 
     def activations(self, X: npt.ArrayLike) -> dict[str, npt.NDArray[np.float64]]:
         """Every network's values on X at every hook: hook name -> [net, n, units], in float64.

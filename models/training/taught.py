@@ -120,7 +120,9 @@ def taught_otherwise(
     task, given = as_task(task), as_regimen(regimen)
     widths = tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
     names = activation if isinstance(activation, str) else tuple(activation)
-    config = MLPConfig((task.arity, *widths, task.outputs), task.needs_bias if bias is None else bias, names)
+    config = MLPConfig(
+        (task.arity, *widths, task.outputs), task.default_bias if bias is None else bias, names
+    )
     family = family_of(given.for_depth(len(widths)))
     updates = _steps_of(given.for_depth(len(widths)), task, steps)
     bounds = task.box if box is None else as_box(box, task.arity)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from mathcircuits.detect import InputError, Task
+from mathcircuits.detect import About, InputError
 from mathcircuits.detect.features import as_task
 from mathcircuits.detect.learning import lacks_biases
 
@@ -43,7 +43,7 @@ from .attempts import TrainingPlan, all_attempts
 
 
 def train(
-    task: Task | str,
+    task: Any,
     *,
     hidden: int | Sequence[int],
     seeds: Iterable[int],
@@ -54,6 +54,7 @@ def train(
     progress: bool | None = None,
     activation: str | Sequence[str] = "relu",
     checkpoints: Literal["log"] | Sequence[int] | None = None,
+    target: str | list[str] | None = None,
 ) -> Ensemble:
     """Train one network per seed on a task.
 
@@ -61,13 +62,14 @@ def train(
     regimen alone: not on which others train beside it (up to rounding).
 
     Args:
-        task: a Task, the name of a registered one, or a formula such as `"relu(x1 - 0.3) + x2"` (several outputs are
-            separated by `;`); inputs are uniform on its box.
+        task: a Task, the name of a registered one, a formula such as `"relu(x1 - 0.3) + x2"` (several outputs are
+            separated by `;`), or data: (X, y), a DataFrame or the path of a table (`Task.of_data`). Inputs are uniform
+            on its box, or its rows.
         hidden: the hidden widths; a number is one hidden layer, `()` none. A regimen that compresses starts with
             them, one that grows ends with them at the latest.
         seeds: different integers from 0 to 2**32 - 1, such as `range(100)`.
         regimen: a Regimen, the name of a preset, or a mapping (see `as_regimen`).
-        bias: whether the layers have biases; None: whether the task needs them.
+        bias: whether the layers have biases; None: whether the task needs them, or is data.
         steps: updates of the first training; None: the task's own for this preset, else the regimen's. With 0
             the networks stay untrained: nothing else is done to them either.
         device: where to compute; None is the CPU. Random numbers are the CPU's everywhere, and Levenberg-Marquardt
@@ -77,6 +79,7 @@ def train(
         checkpoints: the steps at which the weights are kept (`Ensemble.at_step`), or `"log"` for those at which
             losses are logged, about ten a decade; step 0 and the end are always among them. Each takes 4 bytes a
             parameter and network: 1000 networks of 2-3-1 over 3000 steps 1.3 MB.
+        target: of a DataFrame or a file, the column or columns to learn.
 
     Returns:
         An Ensemble: parameters, losses on fresh points, history, cost. A network that diverges ends with weights
@@ -104,13 +107,15 @@ def train(
         mathcircuits.detect.errors.InputError: width 0 in hidden layer 0 of sizes (1, 0, 1): every layer needs
         at least one unit; leave the layer out or widen it
     """
-    task, given = as_task(task), as_regimen(regimen)
+    task, given = as_task(task, target=target), as_regimen(regimen)
     widths = tuple(hidden) if isinstance(hidden, Iterable) else (hidden,)
     regimen = given.for_depth(len(widths))
     names = activation if isinstance(activation, str) else tuple(activation)
     # a width that is no number is left to MLPConfig's message
     widths = tuple(w * regimen.width_factor if isinstance(w, numbers.Integral) else w for w in widths)
-    config = MLPConfig((task.arity, *widths, task.outputs), task.needs_bias if bias is None else bias, names)
+    config = MLPConfig(
+        (task.arity, *widths, task.outputs), task.default_bias if bias is None else bias, names
+    )
     if config.hidden and lacks_biases(task, config.architecture):
         warnings.warn(
             f"task {task.name!r} needs biases, since it does not grow in proportion to its inputs, and these "
@@ -168,6 +173,7 @@ def train(
             checkpoint_steps=plan.moments,
             checkpoints=kept,
             checkpoint_biases=kept_biases,
+            about=About(input_names=task.names or None, output_names=task.output_names or None),
         ),
         task,
     )

@@ -171,7 +171,13 @@ def inspect(
         ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="Task that the network was trained on: a name, or a formula.")
+        str | None,
+        typer.Option(
+            help="Task that the network was trained on: a name, a formula, or a table of data (.csv)."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the data to learn (default: the last).")
     ] = None,
     tolerance: Annotated[
         float | None,
@@ -231,7 +237,7 @@ def inspect(
         from .screen import ScreenLayout
 
     inspect_file(
-        file, box=box or (), data=data, points=points, task=task, activation=activation, as_json=as_json,
+        file, box=box or (), data=data, points=points, task=task, target=target, activation=activation, as_json=as_json,
         deep=deep, symbolic=symbolic, network=network, html=html, part=part, one_hot=one_hot, null=null,
         names=names, tolerance=tolerance, layout=ScreenLayout(everything, weights, top, directions),
     )  # fmt: skip

@@ -10,8 +10,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import Domain, InputError
-from mathcircuits.detect.networks import input_columns, parse_bounds, read_bounds, read_samples
+from mathcircuits.detect import Domain, FileError, InputError, Network, Task, UnknownNameError, as_task, tasks
+from mathcircuits.detect.features import TABLES
+from mathcircuits.detect.networks import (
+    header_of,
+    input_columns,
+    numbers_of,
+    parse_bounds,
+    read_bounds,
+    read_frame,
+)
 
 _FORMS = "give LOW HIGH, NAME=LOW:HIGH ..., one pair per input, or a file of bounds"
 #: A word that goes on with the bounds before it: a number, or bounds with or without a name.
@@ -84,6 +92,38 @@ def domain_of(
     return Domain.of(_bounds(box, inputs, names), inputs, data=samples)
 
 
+def task_of(text: str, net: Network, target: str | None = None) -> Task:
+    """The task that `--task` means for a network: a name, a formula, or a file of data.
+
+    Of a file with a header the columns are the network's inputs by their names, where both have any. The target is what
+    `target` names, else the last column.
+
+    Raises:
+        UnknownTask, InputError: where the text is no task, or its data do not fit the network.
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived
+        >>> task_of("min(x2, x1)", hand_derived("minimum")).name
+        'minimum'
+    """
+    path, own = Path(text), net.about.input_names
+    if path.suffix.lower() not in TABLES or text in tasks:
+        return as_task(text, target=target)
+    frame = read_frame(path)
+    header = header_of(frame)
+    if header is None or own is None or not set(own) <= set(header):
+        return as_task(path, target=target)
+    wanted = header[-1] if target is None else target
+    outputs = [name.strip() for name in wanted.split(",")] if wanted not in header else [wanted]
+    unknown = [name for name in outputs if name not in header]
+    if unknown:
+        raise UnknownNameError("column", unknown[0], header, f"columns of {path}: {', '.join(header)}")
+    try:
+        return Task.of_data(frame[[*own, *outputs]], outputs, name=path.name)
+    except InputError as error:
+        raise FileError(path, str(error)) from None
+
+
 def _finite(points: str, inputs: int, names: Sequence[str] | None) -> Domain:
     if Path(points).is_file():
         X, names = _table(Path(points), inputs, names)
@@ -108,18 +148,18 @@ def _table(
     path: Path, inputs: int, names: Sequence[str] | None
 ) -> tuple[npt.NDArray[np.float64], Sequence[str] | None]:
     """The columns of a table that are the inputs, by their names where it has a header, and what they are called."""
-    X, header = read_samples(path)
-    if header is None:
-        if X.shape[1] != inputs:
-            raise InputError(
-                f"{path} has {X.shape[1]} columns, the network {inputs} inputs: give one column each"
-            )
-        return X, names
+    frame = read_frame(path)
+    header = header_of(frame)
     try:
+        if header is None:
+            if frame.shape[1] != inputs:
+                raise InputError(f"{frame.shape[1]} columns for {inputs} inputs: give one column each")
+            return numbers_of(frame), names
+        # Other columns may hold text.
         columns = input_columns(header, inputs, names)
+        return numbers_of(frame.iloc[:, columns]), [header[k] for k in columns] if names is None else names
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return X[:, columns], [header[k] for k in columns] if names is None else names
+        raise FileError(path, str(error)) from None
 
 
 def _bounds(texts: Sequence[str], inputs: int, names: Sequence[str] | None) -> Domain:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mathcircuits.detect import InputError, Network, UnknownNameError, analyse, tasks
+from mathcircuits.detect import InputError, Network, UnknownNameError, analyse
 from mathcircuits.detect.matching import known_null
 from mathcircuits.detect.programs import PROGRAM_SHARE
 from mathcircuits.models import Regimen, as_regimen, taught_like
@@ -15,7 +15,7 @@ from mathcircuits.models.files import read_network
 
 from .analysisdata import analysis_data, gauge_within, ranks_of
 from .console import print_json
-from .domains import domain_of
+from .domains import domain_of, task_of
 from .screen import ScreenLayout, print_analysis
 from .waiting import working
 
@@ -30,6 +30,7 @@ def inspect_file(
     data: Path | None = None,
     points: str | None = None,
     task: str | None,
+    target: str | None = None,
     activation: str | None = None,
     as_json: bool,
     part: str | None = None,
@@ -50,7 +51,9 @@ def inspect_file(
         box: bounds of the inputs (see `domains.py`); by default the data's range, else the task's box, else -1 and 1.
         data: a table of samples to read it on.
         points: a finite set of inputs.
-        task: what it was trained on; for a network of a study its own task, where none is given.
+        task: what it was trained on: a name, a formula, or a file of data; for a network of a study its own task, where
+            none is given.
+        target: of a file of data, the columns to learn, separated by commas; by default the last one.
         activation: between the layers; None for what the file says, or else relu, which is said.
         as_json: print JSON.
         part: which of several networks in the file.
@@ -75,7 +78,7 @@ def inspect_file(
         task = network.partition("/")[0] if task is None else task
     else:
         net = read_network(file, activation=activation, part=part, one_hot=one_hot)
-    known = None if task is None else tasks[task]
+    known = None if task is None else task_of(task, net, target)
     own = net.about.input_names if names is None else names_of(names, net.inputs)
     domain = domain_of(net.inputs, box=box, data=data, points=points, names=own)
     proposer: Literal["pyoperon"] | None = "pyoperon" if symbolic else None

@@ -171,7 +171,7 @@ def _formulas(screen: _Screen, analysis: Analysis) -> None:
     with working("looking for a formula"):
         found = formula_fields(analysis)
     screen.fields(found, 2)
-    if analysis.task is not None and analysis.task.formula:
+    if analysis.task is not None and (analysis.task.formula or analysis.task.rows is not None):
         with working(f"proving the error against {analysis.task.name}"):
             proved = task_fields(analysis)
         screen.fields(proved, 2)
@@ -213,13 +213,21 @@ def formula_fields(analysis: Analysis) -> dict[str, str]:
 
 
 def task_fields(analysis: Analysis) -> dict[str, str]:
-    """The proved error against the task.
+    """The proved error against the task; of data how far off the network is on their rows.
 
     Examples:
         >>> from mathcircuits.detect import analyse, hand_derived
         >>> task_fields(analyse(hand_derived("minimum"), task="minimum"))
         {'task': 'off minimum by at most 1.8e-13, at least 0 (by cells)'}
     """
+    if analysis.task is not None and analysis.task.rows is not None:
+        rows = analysis.task.rows
+        squared = float(((analysis.network(rows.X) - rows.Y) ** 2).mean())
+        explained = 1.0 - squared / float(rows.Y.var(axis=0).mean())
+        off = (
+            f"off {analysis.task.name} by {number(squared**0.5, 2)} (root mean square of {len(rows.X)} rows)"
+        )
+        return {"data": f"{off}, R² {number(explained, 4)}"}
     proof = analysis.certificate
     ended = "" if proof.complete else ", stopped early"
     name = "" if analysis.task is None else f"{analysis.task.name} "

@@ -15,10 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.features import data_file, define_tasks
 from mathcircuits.detect.untrusted import read_toml
 from mathcircuits.models import Regimen, as_regimen
 
 from ..budgets import check_layers, check_size
+from ..wording import refused_fields
 from .factors import Factors
 
 #: The seven functions of Osier 2022.
@@ -85,7 +87,9 @@ class StudyConfig(BaseModel):
     A width with fewer hidden layers than the smallest network known for a task is not trained there (see `skipped`).
 
     Attributes:
-        tasks: names of registered tasks, or formulas; by default Osier's seven.
+        tasks: names of registered tasks, or formulas; by default those of `task`, or Osier's seven.
+        task: tasks of one's own, `[[task]]` in TOML: a `name`, and a `formula` (`box`, `points`, `values`, `arity`)
+            or `data`, the path of a table, with its `target` (`mathcircuits.detect.features.task_of_table`).
         widths: hidden sizes, each a multiple of the task's smallest (`"1x"`, `"2x"`, ...), a number (one hidden
             layer) or a list (several). Widths that come to the same sizes count once.
         seeds: how many (then 0, 1, ...), or a list.
@@ -126,6 +130,7 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    task: tuple[dict[str, Any], ...] = ()
     tasks: tuple[str, ...] = Field(default=SEED_TASKS, min_length=1)
     widths: tuple[Width, ...] = Field(default=DEFAULT_WIDTHS, min_length=1)
     seeds: int | tuple[int, ...] = 50
@@ -140,13 +145,16 @@ class StudyConfig(BaseModel):
 
     def __init__(self, **fields: Any) -> None:
         try:
+            if fields.get("task"):
+                fields["task"] = define_tasks(fields["task"])
+                fields.setdefault("tasks", [table["name"] for table in fields["task"]])
             if fields.get("factors") is not None:
                 _check_factors(fields)
             elif "regimens" not in fields and "widths" in fields:
                 fields["regimens"] = _at_widths(DEFAULT_REGIMENS, fields["widths"])
             super().__init__(**fields)
         except ValidationError as error:
-            raise InputError(f"study: {_one_line(error, type(self).model_fields)}") from None
+            raise InputError(f"study: {refused_fields(error, type(self).model_fields)}") from None
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> StudyConfig:
@@ -157,9 +165,22 @@ class StudyConfig(BaseModel):
         """
         fields = read_toml(Path(path))
         try:
-            return cls(**fields)
+            own = {"task": define_tasks(fields["task"], Path(path).parent)} if fields.get("task") else {}
+            return cls(**{**fields, **own})
+        except FileError:
+            raise
         except MathCircuitsError as error:
             raise FileError(path, str(error).removeprefix("study: ")) from None
+
+    @classmethod
+    def from_manifest(cls, folder: Path, fields: Mapping[str, Any]) -> StudyConfig:
+        """The configuration that the manifest in a study's folder holds, where the data of its tasks lie too."""
+        # Whatever the manifest says of the path: it may be somebody else's.
+        own = [
+            {**table, "data": data_file(table)} if "data" in table else table
+            for table in fields.get("task", ())
+        ]
+        return cls(**{**fields, **({"task": define_tasks(own, folder)} if own else {})})
 
     @field_validator("tasks", mode="before")
     @classmethod
@@ -168,10 +189,8 @@ class StudyConfig(BaseModel):
         names = tuple(dict.fromkeys(tasks[str(name)].name for name in listed))
         for name in names:
             if "/" in name:
-                raise InputError(
-                    f"task {name!r}: its name holds a slash, which separates parts of an id; give the formula a name "
-                    "in a [[task]] table"
-                )
+                text = f"task {name!r}: its name holds a slash, which separates parts of an id; "
+                raise InputError(text + "give the formula a name in a [[task]] table")
         return names
 
     @field_validator("widths", mode="before")
@@ -338,7 +357,7 @@ class StudyConfig(BaseModel):
             [2, 2]
         """
         tables = [{key: value for key, value in table.items() if key != "seeds"} for table in self.grid]
-        return StudyConfig(**{**self.to_dict(), "seeds": seeds, "grid": tables})
+        return StudyConfig(**{**self.to_dict(), "task": self.task, "seeds": seeds, "grid": tables})
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -391,6 +410,11 @@ class StudyConfig(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """The configuration in plain values, as it stands in the manifest."""
         plain = self.model_dump(mode="json")
+        plain["task"] = [
+            {**table, "data": data_file(table)} if "data" in table else table for table in plain["task"]
+        ]
+        if not self.task:
+            del plain["task"]
         if not self.grid:
             del plain["grid"]
         if self.factors is None:
@@ -571,20 +595,3 @@ def _listed(given: Any, what: str, example: str) -> tuple[Any, ...]:
     if not isinstance(given, list | tuple | range) or not len(given):
         raise InputError(f"{what} = {given!r}: give a list, such as {what.partition('.')[0]} = {example}")
     return tuple(given)
-
-
-def _one_line(error: ValidationError, keys: Iterable[str]) -> str:
-    """pydantic's findings on one line, with the near name of an unknown key."""
-    known, parts = list(keys), []
-    for found in error.errors():
-        place = ".".join(map(str, found["loc"]))
-        cause = found.get("ctx", {}).get("error")
-        if isinstance(cause, MathCircuitsError):
-            parts.append(str(cause))
-        elif found["type"] == "extra_forbidden":
-            parts.append(
-                f"unknown key {place!r}{did_you_mean(near_names(place, known))} (keys: {', '.join(known)})"
-            )
-        else:
-            parts.append(f"{place} = {found['input']!r}: {found['msg']}")
-    return "; ".join(parts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import FileError
+from mathcircuits.detect import About, FileError
 from mathcircuits.detect.untrusted import damaged
 
 from .cell import regimen_fields, regimen_of
@@ -50,6 +50,7 @@ def save_ensemble(path: Path, ensemble: Ensemble) -> None:
         if bias is not None:
             arrays[f"biases.{k}"] = bias
     config = ensemble.config
+    names = [ensemble.about.input_names, ensemble.about.output_names]
     about = {
         "task": ensemble.task,
         "config": {
@@ -61,6 +62,7 @@ def save_ensemble(path: Path, ensemble: Ensemble) -> None:
         "regimen": regimen_fields(ensemble.regimen),
         "steps": ensemble.steps,
         "seeds": ensemble.seeds,
+        **({"names": names} if any(names) else {}),
         # JSON has no NaN: a network that diverged has no loss.
         "losses": [float(loss) if np.isfinite(loss) else None for loss in ensemble.losses],
     }
@@ -123,6 +125,7 @@ def _ensemble(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) 
         checkpoint_biases=None
         if moments is None
         else tuple(arrays.get(f"checkpoint_biases.{k}") for k in range(layers)),
+        about=About((), None, *about.get("names", ())),
     )
 
 

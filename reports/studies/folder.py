@@ -73,7 +73,7 @@ class Study:
         remedy = "run the study again in another folder"
         try:
             with damaged(folder / "manifest.json", remedy):
-                config = StudyConfig(**manifest["config"])
+                config = StudyConfig.from_manifest(folder, manifest["config"])
         except FileError:
             raise
         except MathCircuitsError as error:

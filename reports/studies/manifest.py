@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mathcircuits.detect.errors import FileError
+from mathcircuits.detect.features import data_file
 
 from .cell import Cell, reading_hash
 from .cells import Outcome, peak_memory
@@ -74,6 +76,7 @@ def claim(out: Path, config: StudyConfig) -> str:
     with FileLock(out / ".locks" / "manifest.lock"):
         sweep(out, "manifest.json")
         if not (out / "manifest.json").is_file():
+            _copy_data(out, config)
             _write_manifest(out, config, [], compiler=compiles())
             return now
         manifest = read_manifest(out)
@@ -126,6 +129,15 @@ def check_compiler(out: Path, cells: Iterable[Cell]) -> None:
         )
 
 
+def _copy_data(out: Path, config: StudyConfig) -> None:
+    """Keep the data of a study's tasks in its folder."""
+    for table in config.task:
+        if "data" in table:
+            kept = out / data_file(table)
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copyfile(table["data"], kept)
+
+
 def _more(seeds: Any, before: Any) -> bool:
     """Whether the seeds of before are among these."""
     now, then = (set(range(given)) if isinstance(given, int) else set(given) for given in (seeds, before))
@@ -161,7 +173,7 @@ def record(
                     "peak_mb": known.get("peak_mb") if outcome.peak_mb is None else outcome.peak_mb,
                 }
             )
-        config = StudyConfig(**manifest["config"])
+        config = StudyConfig.from_manifest(out, manifest["config"])
         stages = {stage: round(value, 3) for stage, value in seconds.items()}
         stages["train"] = round(sum(record["seconds"].get("train", 0.0) for record in records), 3)
         stages["read"] = round(sum(record["seconds"].get("read", 0.0) for record in records), 3)

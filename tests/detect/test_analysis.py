@@ -78,9 +78,7 @@ def test_a_task_of_another_shape_is_refused_with_both_shapes() -> None:
 
 
 def test_what_is_no_network_is_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"a str is no network: pass a Network, an MLP or what mathcircuits.models.load"
-    ):
+    with pytest.raises(InputError, match=r"a str is no network: pass a Network, an MLP, a torch module"):
         analyse("net.onnx")  # type: ignore[arg-type]
 
 

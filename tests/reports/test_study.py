@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
-from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, tasks
+from mathcircuits.detect import FileError, InputError, MathCircuitsError, UnknownNameError, analyse, tasks
+from mathcircuits.models import save, train
 from mathcircuits.reports import Study, StudyConfig, run_study
+from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.plots.rendering import blank
 from mathcircuits.reports.studies import cell as cell_module
 from mathcircuits.reports.studies import cells as cells_module
@@ -517,3 +521,50 @@ def test_the_manifest_says_how_much_memory_it_took(finished: Study) -> None:
     peaks = [cell["peak_mb"] for cell in finished.manifest["cells"]]
     assert finished.manifest["peak_mb"]["cells"] == max(peaks) > 10
     assert finished.manifest["peak_mb"]["study"] >= max(peaks)
+
+
+def test_a_formula_data_and_a_module_from_end_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    houses = pd.DataFrame({"rooms": X[:, 0], "age": X[:, 1], "price": np.maximum(X[:, 0] - 0.3, 0) + X[:, 1]})
+    houses.to_csv(tmp_path / "houses.csv", index=False)
+    (tmp_path / "study.toml").write_text(
+        'tasks = ["relu(x1 - 0.3) + x2", "homes"]\n'
+        'widths = [3]\nseeds = 2\nregimens = ["adam"]\nsteps = 30\nreads = "forms"\n'
+        '[[task]]\nname = "homes"\ndata = "houses.csv"\ntarget = "price"\n'
+    )
+    try:
+        run_study(tmp_path / "study.toml", tmp_path / "out", progress=False)
+        (tmp_path / "houses.csv").rename(tmp_path / "moved.csv")
+        study = Study.load(tmp_path / "out")
+        assert not study.failures
+        assert study.tables["success"]["task"].tolist() == ["relu(x1 - 0.3) + x2", "homes"]
+        formula, homes = (next(iter(study.networks(name).values())) for name in study.config.tasks)
+        assert (formula.about.input_names, homes.about.input_names) == (None, ("rooms", "age"))
+        # the same weights come of the same rows in Python
+        (alone,) = train(houses, target="price", hidden=3, seeds=[0], steps=30).networks()
+        assert (alone.about.output_names, alone.sizes) == (("price",), homes.sizes)
+        found = analyse(homes, task=(X, houses["price"]), init="uniform")
+        assert found.domain.data is not None
+        save(homes, tmp_path / "net.npz")
+        capsys.readouterr()
+        words = [
+            "inspect",
+            str(tmp_path / "net.npz"),
+            "--task",
+            str(tmp_path / "moved.csv"),
+            "--target",
+            "price",
+        ]
+        assert main(words) == 0
+        said = capsys.readouterr().out
+        assert "root mean square of 60 rows" in said
+        assert "rooms" in said
+        assert not re.search(r"\bx[12]\b", said)
+    finally:
+        tasks._tasks.pop("homes", None)
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    assert repr(analyse(module, task="relu(x1-0.3)+x2", init="uniform")).startswith(
+        "Analysis(2-3-1, task=relu(x1 - 0.3) + x2, "
+    )

@@ -6,6 +6,7 @@ import itertools
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -405,7 +406,8 @@ def test_a_task_on_points_is_about_them_alone() -> None:
     ):
         Task("t", 2, ("x1 * x2",), points=xor.points, symmetries=(Symmetry.parse(["-x1", "x2"]),))
     with pytest.raises(InputError, match="task 't' has points and a box: give one"):
-        Task("t", 2, ("x1",), points=xor.points, box=((0, 1), (0, 1)))
+        Task("t", 2, ("x1",), points=xor.points, box=((0, 2), (0, 1)))
+    assert replace(xor, name="t").points == xor.points
     for points, said in (
         (((0.0,),), "points have 1 column, expected 2"),
         (((0.0, 1.0),), "one point; give at least two"),

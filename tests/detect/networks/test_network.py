@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
+from torch import nn
 
 from mathcircuits.detect.errors import InputError, UnknownNameError
 from mathcircuits.detect.networks.architecture import hook_post
@@ -261,10 +263,24 @@ def test_anything_with_to_network_is_one() -> None:
     assert as_network(net) is net
 
 
+def test_other_libraries_models_are_networks() -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    inputs = np.random.default_rng(0).normal(size=(16, 2))
+    with torch.no_grad():
+        expected = module(torch.tensor(inputs, dtype=torch.float32)).numpy()
+    assert as_network(module)(inputs) == pytest.approx(expected, abs=1e-5)
+    line = LinearRegression().fit(inputs, inputs @ [2.0, -1.0])
+    assert as_network(line)(inputs).ravel() == pytest.approx(inputs @ [2.0, -1.0])
+    with pytest.raises(InputError, match="Conv2d"):
+        as_network(nn.Conv2d(1, 1, 1))
+    with pytest.raises(InputError, match="LinearRegression"):
+        as_network(LinearRegression())
+
+
 @pytest.mark.parametrize(
     ("thing", "problem"),
     [
-        ("net.onnx", "a str is no network: pass a Network, an MLP or what mathcircuits.models.load(...) returns"),
+        ("net.onnx", "a str is no network: pass a Network, an MLP, a torch module, a fitted scikit-learn model"),
         (None, "a NoneType is no network"),
         (Network, "a class Network is no network"),
     ],

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import Network, hand_derived
-from mathcircuits.detect.networks import read_samples
 from mathcircuits.models import save
 from mathcircuits.reports import StudyConfig
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.commands import console
 from mathcircuits.reports.commands.cli import command
+from mathcircuits.reports.commands.domains import domain_of
 
 HEAVY = {"torch", "transformer_lens", "pandas", "sklearn", "sympy", "seaborn"}
 TINY = 'tasks = ["absolute"]\nwidths = ["1x"]\nseeds = 2\nregimens = ["adam"]\nsteps = 5\n'
@@ -278,9 +278,9 @@ def test_inputs_from_text(tmp_path: Path) -> None:
     plain, headed = tmp_path / "plain.csv", tmp_path / "headed.csv"
     plain.write_text("1,2\n3,4\n")
     headed.write_text("x1,x2\n1,2\n3,4\n")
-    (one, unnamed), (other, names) = read_samples(plain), read_samples(headed)
-    assert one.tolist() == other.tolist() == [[1.0, 2.0], [3.0, 4.0]]
-    assert (unnamed, names) == (None, ("x1", "x2"))
+    one, other = (domain_of(2, data=path) for path in (plain, headed))
+    assert one.data.tolist() == other.data.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert one.names == other.names == ("x1", "x2")
 
 
 # Bad input: one line and exit code 2
@@ -288,9 +288,14 @@ def test_inputs_from_text(tmp_path: Path) -> None:
 
 def test_a_nan_in_the_inputs(capsys: pytest.CaptureFixture[str], minimum: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "X.npy", np.array([[0.0, 1.0], [np.nan, 0.5]]))
-    assert "NaN" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    said = refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.npy")
+    assert "column 1 has missing values in row 2 of 2" in said
     (tmp_path / "X.csv").write_text("x1,x2\n0,1\n0,oops\n")
-    assert "holds no inputs" in refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.csv")
+    said = refused(capsys, "inspect", minimum, "--inputs", tmp_path / "X.csv")
+    assert "column 'x2' holds text in row 2 of 2 ('oops'): correct these cells" in said
+    (tmp_path / "X.csv").write_text("town,x2,x1\nYork,0,1\nBath,1,0.5\n")
+    # a column of text that is no input does not matter
+    assert domain_of(2, data=tmp_path / "X.csv").data.tolist() == [[1.0, 0.0], [0.5, 1.0]]
     assert "box" in refused(capsys, "inspect", minimum, "--box", "nan", "1")
     assert "no/such" in refused(capsys, "inspect", minimum, "--inputs", "no/such.npy")
 

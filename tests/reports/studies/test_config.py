@@ -170,6 +170,29 @@ def test_unknown_names_in_a_configuration() -> None:
         study_cells(StudyConfig(tasks=["absolute", "no-size"]))
 
 
+def test_tasks_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "houses.csv").write_text("rooms,price,age\n3,2,10\n5,4.5,5\n4,4,0\n")
+    (tmp_path / "study.toml").write_text(
+        'tasks = ["x1 - relu(x1-x2)", "relu(x1-0.3)", "homes", "bent"]\n'
+        '[[task]]\nname = "homes"\ndata = "houses.csv"\ntarget = "price"\n'
+        '[[task]]\nname = "bent"\nformula = "relu(x1 / 3 - 1)"\nbox = [0, 9]\n'
+    )
+    config = StudyConfig.from_toml(tmp_path / "study.toml")
+    assert config.tasks == ("minimum", "relu(x1 - 0.3)", "homes", "bent")
+    assert tasks["homes"].names == ("rooms", "age")
+    assert [table.get("data") for table in config.to_dict()["task"]] == ["data/homes.csv", None]
+    assert config.with_seeds(2).task == config.task
+    # with no other tasks named, those of the tables
+    assert StudyConfig(task=[{"name": "bent", "formula": "relu(x1 / 3 - 1)", "box": [0, 9]}]).tasks == (
+        "bent",
+    )
+    with pytest.raises(InputError, match=r"its name holds a slash, .* in a \[\[task\]\] table"):
+        StudyConfig(tasks=["relu(x1 / 3 - 1)"])
+    (tmp_path / "study.toml").write_text('[[task]]\nname = "homes"\ndata = "none.csv"\n')
+    with pytest.raises(InputError, match=r"none\.csv: holds no inputs"):
+        StudyConfig.from_toml(tmp_path / "study.toml")
+
+
 @pytest.fixture(autouse=True)
 def own_tasks() -> Iterator[None]:
     """Tasks of one test: one whose smallest network nobody knows, and what the test registers."""
@@ -177,6 +200,7 @@ def own_tasks() -> Iterator[None]:
     tasks.register("no-size", arity=1)(lambda X: X[:, 0] ** 2)
     yield
     tasks._tasks = before
+    tasks._formulas.clear()
 
 
 def test_a_fibre_is_for_a_number_of_networks_decided_in_advance() -> None:
