@@ -14,6 +14,8 @@ from .exact.canonical import NeuronCount as NeuronCount
 from .exact.canonical import canonical_form as canonical_form
 from .exact.certificates import Certificate as Certificate
 from .exact.certificates import certify as certify
+from .exact.class_certificates import ClassCertificate as ClassCertificate
+from .exact.class_certificates import certify_classes as certify_classes
 from .exact.exact_vertices import Check as Check
 from .exact.layerwise import normalise_layers as normalise_layers
 from .exact.norms.least import LeastNorm as LeastNorm

@@ -3,6 +3,9 @@ from .canonical import NeuronCount as NeuronCount
 from .canonical import canonical_form as canonical_form
 from .certificates import Certificate as Certificate
 from .certificates import certify as certify
+from .class_certificates import ClassCertificate as ClassCertificate
+from .class_certificates import certify_classes as certify_classes
+from .class_certificates import classes_of as classes_of
 from .criteria import SAME_GAUGE as SAME_GAUGE
 from .exact_vertices import Check as Check
 from .layerwise import normalise_layers as normalise_layers

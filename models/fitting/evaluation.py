@@ -56,7 +56,7 @@ def comparable(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def measured(ensemble: Ensemble, task: Task) -> Ensemble:
-    """The ensemble with its losses on fresh points, which no network has trained on."""
+    """The ensemble with its losses on fresh points, which no network has trained on: of classifiers the share wrong."""
     x, target = uniform_points(task, TEST_POINTS, "test", task.name)
     X, y = x[0].T.numpy(), target[0].T.numpy()
     bare = replace(ensemble, checkpoint_steps=None, checkpoints=None, checkpoint_biases=None)
@@ -65,7 +65,15 @@ def measured(ensemble: Ensemble, task: Task) -> Ensemble:
     for start in range(0, len(ensemble), per_chunk):
         part = bare.take(range(start, min(start + per_chunk, len(ensemble))))
         with np.errstate(over="ignore", invalid="ignore"):
-            found = ((part.activations(X)["hook_output"] - y) ** 2).mean(axis=(1, 2))
+            output = part.activations(X)["hook_output"]
+            if ensemble.regimen.loss == "cross-entropy":
+                lead = np.where(y == 1, output, np.inf).min(axis=2) - np.where(y == 1, -np.inf, output).max(
+                    axis=2
+                )
+                # A network that diverged leads nowhere, and is no classifier.
+                found = np.where(np.isnan(lead), np.nan, lead <= 0).mean(axis=1)
+            else:
+                found = ((output - y) ** 2).mean(axis=(1, 2))
         losses[start : start + per_chunk] = np.where(np.isfinite(found), found, np.nan)
     logged = ensemble.logged_losses.copy()
     logged[-1] = losses

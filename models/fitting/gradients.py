@@ -13,7 +13,9 @@ from ..networks.config import MLPConfig
 from .vectors import Layout
 
 
-def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[Tensor, Tensor]:
+def step(
+    parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig, loss: str = "squared"
+) -> tuple[Tensor, Tensor]:
     """Losses and gradients of all networks on their batches, written out by hand.
 
     With a_0 = x, z_l = W_l a_l + b_l, a_{l+1} = f_l(z_l) and r = z_L - y, the loss is the mean of r^2 over
@@ -25,6 +27,8 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
         x: inputs [net, d, sample], or [1, d, sample] where all networks share them.
         y: targets [net, outputs, sample], or [1, outputs, sample].
         config: the shape.
+        loss: "squared", or "cross-entropy": the mean over samples of -y' log softmax(z_L), with g_L = (softmax(z_L) -
+            y) / samples, for targets that sum to 1.
 
     Returns:
         Losses [net] and gradients [net, size].
@@ -45,11 +49,16 @@ def step(parameters: Tensor, x: Tensor, y: Tensor, config: MLPConfig) -> tuple[T
         pres.append(z)
         a = activated(name, z)
         layers.append(a)
-    residual = layers.pop() - y
-    count = residual.shape[1] * residual.shape[2]
-    losses = torch.linalg.vector_norm(residual, dim=(1, 2)).square_().div_(count)
-
-    g = residual.mul_(2.0 / count)
+    output = layers.pop()
+    if loss == "cross-entropy":
+        log_shares = torch.log_softmax(output, dim=1)
+        losses = (log_shares * y).sum(dim=1).mean(dim=1).neg_()
+        g = (log_shares.exp() - y).div_(output.shape[2])
+    else:
+        residual = output - y
+        count = residual.shape[1] * residual.shape[2]
+        losses = torch.linalg.vector_norm(residual, dim=(1, 2)).square_().div_(count)
+        g = residual.mul_(2.0 / count)
     weight_gradients: list[Tensor] = []
     bias_gradients: list[Tensor | None] = []
     for layer in reversed(range(len(weights))):

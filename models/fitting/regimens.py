@@ -44,8 +44,12 @@ GRADIENT_KEYS = (
     "pool",
     "rescue",
 )
+#: What takes a squared error, and what cross-entropy does without.
+SQUARED_KEYS = (
+    "label_noise", "pool", "rescue", "compression", "polish", "threshold", "restarts", "growth",
+)  # fmt: skip
 #: What a table `deep` cannot replace.
-SHALLOW_KEYS = ("name", "preset", "deep")
+SHALLOW_KEYS = ("name", "preset", "loss", "deep")
 
 
 class CheckedTable(BaseModel):
@@ -143,11 +147,13 @@ class Compression(CheckedTable):
 
 
 class Regimen(CheckedTable):
-    """How networks are trained: optimiser, schedule, data and noise. The loss is the mean squared error.
+    """How networks are trained: loss, optimiser, schedule, data and noise.
 
     Attributes:
         name: what tables call it.
         preset: the preset that it came from, if any; a task's own number of steps is looked up by it.
+        loss: `"squared"`, the mean squared error; or `"cross-entropy"`, of a classifier: the task has an output for
+            each class, and the losses in the end are shares of fresh points with another largest output.
         optimiser: `"sgd"` or `"adam"`, with torch's definitions; or `"levenberg"`: Levenberg-Marquardt in double
             precision on `samples` points (or `batch` of them, drawn once), `steps` being the tries.
         lr: the learning rate, at its highest.
@@ -201,6 +207,7 @@ class Regimen(CheckedTable):
 
     name: Name = "custom"
     preset: str | None = None
+    loss: Literal["squared", "cross-entropy"] = "squared"
     optimiser: Literal["sgd", "adam", "levenberg"] = "adam"
     lr: float = Field(default=0.02, gt=0)
     momentum: Share = 0.0
@@ -233,13 +240,14 @@ class Regimen(CheckedTable):
     def __init__(self, **fields: Any) -> None:
         super().__init__(**fields)
         if self.optimiser == "levenberg":
-            for key in GRADIENT_KEYS:
-                default = type(self).model_fields[key].default
-                if getattr(self, key) != default:
-                    raise InputError(
-                        f"regimen: {key} = {getattr(self, key)!r} with optimiser 'levenberg': it has no {key}; "
-                        f"leave it at {default!r}"
-                    )
+            self._check_left_out(GRADIENT_KEYS, "optimiser 'levenberg'")
+        if self.loss == "cross-entropy":
+            if self.optimiser == "levenberg":
+                raise InputError(
+                    "regimen: loss = 'cross-entropy' with optimiser 'levenberg', which takes a squared error: give "
+                    "'adam' or 'sgd'"
+                )
+            self._check_left_out(SQUARED_KEYS, "loss 'cross-entropy'")
         if self.threshold is None and (self.restarts or self.growth):
             raise InputError(
                 f"regimen: {'growth' if self.growth else f'restarts = {self.restarts}'} without threshold: nothing "
@@ -255,6 +263,14 @@ class Regimen(CheckedTable):
                 self.for_depth(2)
             except InputError as error:
                 raise InputError(f"regimen: deep: {str(error).removeprefix('regimen: ')}") from None
+
+    def _check_left_out(self, keys: Iterable[str], beside: str) -> None:
+        for key in keys:
+            default = type(self).model_fields[key].default
+            if getattr(self, key) != default:
+                raise InputError(
+                    f"regimen: {key} = {getattr(self, key)!r} with {beside}: it has no {key}; leave it at {default!r}"
+                )
 
     def __hash__(self) -> int:
         # the table `deep` is a dict, which has no hash of its own

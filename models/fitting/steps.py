@@ -299,7 +299,7 @@ def _eager_steps(
     wanted = set(settings.logged_steps.tolist())
     losses = np.full((len(x), len(parameters)), np.nan, np.float32)
     for k in range(len(x)):
-        loss, gradient = step(parameters, x[k], y[k], settings.config)
+        loss, gradient = step(parameters, x[k], y[k], settings.config, settings.regimen.loss)
         if start + k in wanted:  # from a GPU each look costs a wait
             losses[k] = loss.cpu().numpy()
         if noise is not None:
@@ -317,6 +317,8 @@ def fused_pass(
     samples = min(regimen.batch, regimen.samples or regimen.batch)
     if (
         device.type != "cpu"
+        # The compiled step has the squared error alone.
+        or regimen.loss != "squared"
         or not knows(config)
         or eager_seconds(config, nets, steps, samples) < EAGER_SECONDS
     ):

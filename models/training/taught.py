@@ -205,7 +205,9 @@ class _Plan:
 
     @property
     def key(self) -> str:
-        fields = json.dumps(self.regimen.model_dump(mode="json"), sort_keys=True)
+        # The squared error, which all regimens had, is not said: what is cached stays known.
+        squared = {"loss"} if self.regimen.loss == "squared" else None
+        fields = json.dumps(self.regimen.model_dump(mode="json", exclude=squared), sort_keys=True)
         parts = (self.config, self.steps, self.box, self.pattern, self.spread, self.count, self.seed)
         return f"taught {_VERSION} {_release()}|{fields}|{parts!r}"
 

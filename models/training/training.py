@@ -30,6 +30,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mathcircuits.detect import About, InputError
+from mathcircuits.detect.exact import classes_of
 from mathcircuits.detect.features import as_task
 from mathcircuits.detect.learning import lacks_biases
 
@@ -40,6 +41,9 @@ from ..fitting.steps import fused_pass, log_steps
 from ..fitting.vectors import Layout
 from ..networks.config import MLPConfig, check_seed
 from .attempts import TrainingPlan, all_attempts
+
+#: Inputs at which a task on a box is asked for its classes.
+_CLASSED = 64
 
 
 def train(
@@ -122,6 +126,8 @@ def train(
             "networks have none: none of them can solve it; leave out bias=, or pass bias=True",
             stacklevel=2,
         )
+    if regimen.loss == "cross-entropy":
+        classes_of(task, task.sample(_CLASSED))
     chosen = _check_seeds(seeds)
     if steps is not None and _check_steps(steps) == 0:
         regimen = untrained(regimen)

@@ -162,8 +162,11 @@ class Cell:
 
 
 def regimen_fields(regimen: Regimen) -> dict[str, Any]:
-    """A regimen as files and hashes hold it: its threshold stands there as `verification`, as in earlier studies."""
-    fields = regimen.model_dump(mode="json")
+    """A regimen as files and hashes hold it: its threshold stands there as `verification`, as in earlier studies.
+
+    The squared error, which all had, is not said.
+    """
+    fields = regimen.model_dump(mode="json", exclude={"loss"} if regimen.loss == "squared" else None)
     return {"verification" if name == "threshold" else name: value for name, value in fields.items()}
 
 

@@ -311,6 +311,17 @@ class StudyConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _networks_have_the_values_of_their_task(self) -> StudyConfig:
+        for width in self.widths:
+            for regimen in self.regimens_at(width):
+                if regimen.loss != "squared":
+                    raise InputError(
+                        f"regimen {regimen.name!r} has loss {regimen.loss!r}: a study reads networks whose outputs are "
+                        "the task's values; train classifiers with train, and certify them with certify_classes"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _fibres_take_a_number_decided_in_advance(self) -> StudyConfig:
         if self.fibre is not None and self.sequential:
             raise InputError(

@@ -23,8 +23,8 @@ DESIGNED = [
     "identity", "negation", "absolute", "addition", "subtraction", "minimum", "minimum-of-4", "maximum",
     "absolute-difference", "relu", "sum-of-3", "median-of-3", "x1-plus-abs-x2", "clip", "sort-2",
     "sum-of-absolutes", "tax", "clamp", "sort-3", "and", "or", "xor", "xor-of-signs", "majority-of-3",
-    "threshold-3-of-5", "parity-3-of-8", "greater-than", "argmin-of-3", "square-on-grid", "product-on-grid",
-    "superposition-5-in-2",
+    "threshold-3-of-5", "parity-3-of-8", "greater-than", "argmin-of-3", "argmin-of-5", "larger-of-2",
+    "square-on-grid", "product-on-grid", "superposition-5-in-2",
 ]  # fmt: skip
 DERIVED = [name for name in NAMES if tasks[name].derived]
 
@@ -58,6 +58,8 @@ BY_HAND = {
     "parity-3-of-8": lambda *x: (-1.0) ** x[:3].count(-1),
     "greater-than": lambda x, y: float(x > y),
     "argmin-of-3": lambda *x: [float(k == x.index(min(x))) for k in range(3)],
+    "argmin-of-5": lambda *x: [float(k == x.index(min(x))) for k in range(5)],
+    "larger-of-2": lambda x, y: [float(x > y), float(y > x)],
     "square-on-grid": lambda x: x**2,
     "product-on-grid": lambda x, y: x * y,
     "superposition-5-in-2": lambda *x: list(x),
@@ -125,6 +127,8 @@ def test_the_smallest_sizes_are_the_hand_derived_ones(name: str) -> None:
 def test_symmetries_are_true_and_complete(name: str) -> None:
     task = tasks[name]
     X = points(task)
+    # What is no symmetry changes the value at some of a hundred points spread over all.
+    X = X[:: max(1, len(X) // 100)]
     true = {
         s for s in every_symmetry(task.arity) if s.maps(task.box) and np.allclose(task(s(X)), task(X), atol=1e-12)
     }  # fmt: skip

@@ -171,6 +171,17 @@ def test_the_schedules() -> None:
             "label_noise = 0.1 with optimiser 'levenberg': it has no label_noise; leave it at 0.0",
         ),
         (
+            {"loss": "cross-entropy", "polish": 20},
+            InputError,
+            "polish = 20 with loss 'cross-entropy': it has no polish; leave it at 0",
+        ),
+        (
+            {"loss": "cross-entropy", "optimiser": "levenberg"},
+            InputError,
+            "which takes a squared error: give 'adam'",
+        ),
+        ({"deep": {"loss": "cross-entropy"}}, InputError, "regimen: deep: 'loss' cannot differ by depth"),
+        (
             {"optimiser": "adamw"},
             InputError,
             "optimiser = 'adamw': input should be 'sgd', 'adam' or 'levenberg'",

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from mathcircuits.detect import InputError, MathCircuitsError, Task, UnknownNameError, UnknownTask, tasks
+from mathcircuits.detect import (
+    InputError,
+    MathCircuitsError,
+    Task,
+    UnknownNameError,
+    UnknownTask,
+    certify_classes,
+    tasks,
+)
 from mathcircuits.models import MLP, Ensemble, MLPConfig, Regimen, as_regimen, train
 
 # What Osier's slides print (there [in, out], here [out, in]) and what his notebook prints.
@@ -222,3 +230,18 @@ def test_several_outputs_train_compiled_as_they_do_eager(
     monkeypatch.setattr("mathcircuits.models.fitting.steps.EAGER_SECONDS", 0.0)
     compiled = train("sort-2", hidden=(5,), seeds=range(3), regimen=regimen, steps=60)
     np.testing.assert_allclose(compiled.losses, eager.losses, rtol=1e-3)
+
+
+def test_a_classifier_is_trained_by_its_classes() -> None:
+    """The losses in the end are shares of wrong classes, and the certificate says the same of every point."""
+    regimen = Regimen(name="classes", loss="cross-entropy", steps=200)
+    runs = train("larger-of-2", hidden=(4,), seeds=range(3), regimen=regimen)
+    assert runs.logged_losses[0] == pytest.approx(0.7, abs=0.2)  # about log 2
+    wrong = [certify_classes(network, "larger-of-2").wrong for network in runs.networks()]
+    assert [loss == 0 for loss in runs.losses] == [not count for count in wrong]
+    assert min(wrong) == 0
+    untrained = train("larger-of-2", hidden=(4,), seeds=range(3), regimen=regimen, steps=0)
+    shares = [certify_classes(network, "larger-of-2").wrong / 20 for network in untrained.networks()]
+    assert untrained.losses == pytest.approx(shares, abs=0.05)
+    with pytest.raises(InputError, match="task 'minimum' has no classes"):
+        train("minimum", hidden=3, seeds=[0], regimen=regimen)

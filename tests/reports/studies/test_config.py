@@ -207,3 +207,11 @@ def test_a_fibre_is_for_a_number_of_networks_decided_in_advance() -> None:
     assert StudyConfig(fibre=100).fibre == 100
     with pytest.raises(InputError, match=r"fibre = 100 in a sequential study: .*; leave one of the two out"):
         StudyConfig(fibre=100, sequential=True)
+
+
+def test_a_study_reads_values_and_no_classes() -> None:
+    classes = {"name": "classes", "loss": "cross-entropy"}
+    with pytest.raises(
+        InputError, match="regimen 'classes' has loss 'cross-entropy': a study reads networks whose"
+    ):
+        StudyConfig(tasks=["larger-of-2"], widths=["1x"], regimens=[classes])

@@ -1,0 +1,114 @@
+"""Class certificates: at which points of a task a classifier is right, and by how much, in exact arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..features.task import Task, as_task
+from ..networks.network import HasNetwork, Network, as_network
+from .piecewise import from_network, is_piecewise_linear
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassCertificate:
+    """What a classifier decides at every point of a task: the class of the largest output.
+
+    Attributes:
+        points: how many points there are, all of them visited.
+        wrong: at how many another output is as large as that of the right class.
+        margin: the least lead of the right class's output over all others; not above 0 where a point is wrong.
+        witness: the point of the least lead.
+
+    Examples:
+        >>> ClassCertificate(20, 0, 0.25, (0.0, 0.25))
+        ClassCertificate(right at all 20 points, by 0.25 or more)
+    """
+
+    points: int
+    wrong: int
+    margin: float
+    witness: tuple[float, ...]
+
+    @property
+    def certified(self) -> bool:
+        """Whether the class is right at every point."""
+        return not self.wrong
+
+    def __repr__(self) -> str:
+        if self.certified:
+            return f"ClassCertificate(right at all {self.points} points, by {self.margin:.4g} or more)"
+        return f"ClassCertificate(wrong at {self.wrong} of {self.points} points, such as {self.witness})"
+
+
+def certify_classes(network: Network | HasNetwork, task: Task | str) -> ClassCertificate:
+    """Decide at every point of a task whether a classifier's largest output is that of the right class.
+
+    The outputs are those of the stored weights in rational arithmetic, so that a lead is a lead, however small.
+
+    Args:
+        network: with an output for each class, piecewise linear.
+        task: on points, with an output for each class (`classes_of`).
+
+    Raises:
+        InputError: for a task on a box or without classes, and for a network of another shape or with smooth
+            activations.
+
+    Examples:
+        >>> certify_classes(Network([[[1.0, -1.0], [-1.0, 1.0]]]), "larger-of-2")
+        ClassCertificate(right at all 20 points, by 0.5 or more)
+        >>> certify_classes(Network([[[1.0, 0.0], [0.0, 0.0]]]), "larger-of-2")
+        ClassCertificate(wrong at 10 of 20 points, such as (0.75, 1.0))
+    """
+    net, known = as_network(network), as_task(task)
+    if not known.points:
+        raise InputError(
+            f"task {known.name!r} is about a box: classes are certified at points, give Task(points=)"
+        )
+    if (net.inputs, net.outputs) != (known.arity, known.outputs):
+        raise InputError(
+            f"{net!r} has {net.inputs} inputs and {net.outputs} outputs, task {known.name!r} {known.arity} and "
+            f"{known.outputs}: give a network with an output for each class"
+        )
+    if not is_piecewise_linear(net):
+        raise InputError(f"{net!r}: is not piecewise linear, so that its outputs have no exact values")
+    X = known.sample(0)
+    right = classes_of(known, X)
+    exact = np.array([[Fraction(value) for value in row] for row in X.tolist()], dtype=object)
+    values = from_network(net, exact=True)(exact)
+    leads = [
+        min(row[c] - other for k, other in enumerate(row) if k != c)
+        for row, c in zip(values, right.tolist(), strict=True)
+    ]
+    at = min(range(len(leads)), key=lambda k: leads[k])
+    return ClassCertificate(
+        len(leads), sum(lead <= 0 for lead in leads), float(leads[at]), tuple(X[at].tolist())
+    )
+
+
+def classes_of(task: Task, X: Array) -> npt.NDArray[np.intp]:
+    """The class of each input [n]: which of the task's outputs is 1, the others being 0.
+
+    Args:
+        task: with an output for each class; X: inputs [n, arity].
+
+    Raises:
+        InputError: where the outputs are anything else.
+
+    Examples:
+        >>> classes_of(as_task("larger-of-2"), np.array([[0.0, 1.0], [0.5, 0.25]])).tolist()
+        [1, 0]
+    """
+    Y = np.asarray(task(X), dtype=float)
+    if task.outputs < 2 or not (np.isin(Y, (0.0, 1.0)).all() and (Y.sum(axis=1) == 1).all()):
+        raise InputError(
+            f"task {task.name!r} has no classes: give one with an output for each class, 1 for the right one and 0 "
+            "for the others, such as 'larger-of-2'"
+        )
+    return Y.argmax(axis=1)
