@@ -221,7 +221,7 @@ def test_the_signs_are_answered(study: FakeStudy) -> None:
     tables["prevalence"] = rows
     text = said(tables, "Positiveness")
     assert text.startswith(
-        "Universal or merely forced? Positiveness is forced in absolute, which cannot be computed"
+        "Positiveness is forced (no network of that size can do without it) in absolute with 2 and 4 hidden neurons"
     )
     assert "untrained networks have it in up to 100%" in text
     assert "in minimum (" in text
@@ -246,7 +246,8 @@ def test_a_mirror_image_is_told_by_its_own_rows() -> None:
     ]
     tables = {"prevalence": pd.DataFrame(rows)}
     for head in ("Positiveness", "Negativeness"):
-        assert f"{head} is forced in absolute" in said(tables, head)
+        words = "forced (no network of that size can do without it) in absolute with 2 hidden neurons"
+        assert f"{head} is {words}" in said(tables, head)
 
 
 def test_greaterness_is_told_in_both_orientations() -> None:
@@ -289,13 +290,13 @@ def test_osiers_circuit_is_judged_cell_by_cell() -> None:
          "value": 0.94, "evidence_found": 5, "evidence_n": 10},
     ]  # fmt: skip
     text = said({"census": pd.DataFrame(rows)}, "Osier's minimum")
-    assert "16 (1x), compress (5 of 10" in text
-    assert "forced at 3 (1x), adam (200 of 200" in text
-    assert "where so few neurons allow no other" in text
-    assert "absent at 16 (1x), slow (0 of 200" in text
+    assert "with 16 hidden neurons (1x): compress (5 of 10" in text
+    assert "forced (so few neurons allow no other) with 3 hidden neurons (1x): adam (200 of 200" in text
+    assert "absent with 16 hidden neurons (1x): slow (0 of 200" in text
     assert (
-        "Its strongest rival: 1/2 (x1 + x2) - 1/2 |x1 - x2| at 16 (1x), slow (200 of 200, 0.9 to 1)." in text
-    )
+        "The most frequent other form is 1/2 (x1 + x2) - 1/2 |x1 - x2|, with 16 hidden neurons (1x), trained by slow "
+        "(200 of 200, 0.9 to 1)."
+    ) in text
 
 
 def test_the_regimen_with_the_least_width_is_named(study: FakeStudy) -> None:

@@ -288,7 +288,9 @@ def shown(tab: Any, heading: str, table: str = "each-rows") -> list[str]:
     """The texts of a column of a table, from the top."""
     heads = [head.strip() for head in tab.locator(f"#{table} th").all_text_contents()]
     place = next(k for k, head in enumerate(heads) if head.split("\n")[0].split(" ↕")[0].startswith(heading))
-    return [str(cell) for cell in tab.locator(f"#{table} tbody td:nth-child({place + 1})").all_text_contents()]
+    return [
+        str(cell) for cell in tab.locator(f"#{table} tbody td:nth-child({place + 1})").all_text_contents()
+    ]
 
 
 def test_the_large_page_opens_in_silence(opened: tuple[Any, list[str], float]) -> None:
