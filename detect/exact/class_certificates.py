@@ -111,4 +111,4 @@ def classes_of(task: Task, X: Array) -> npt.NDArray[np.intp]:
             f"task {task.name!r} has no classes: give one with an output for each class, 1 for the right one and 0 "
             "for the others, such as 'larger-of-2'"
         )
-    return Y.argmax(axis=1)
+    return np.asarray(Y.argmax(axis=1))
