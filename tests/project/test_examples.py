@@ -14,6 +14,14 @@ from mathcircuits.detect import tasks
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 #: What must stand in the output, as regular expressions, in this order.
 PROMISES = {
+    "your_network": [
+        r"^mean squared error \de-\d\d$",
+        r"^off min\(x1, x2\) by at most 0\.\d\d\d anywhere on the box$",
+        r"^Compressed\(2-8-1 -> 2-2-1, minimum, verified",
+        r"^formula Min\(x1, x2\), off by at most \de-1\d$",
+        r"^circuit minimum: ",
+        r"^age \+ relu\(rooms - 0\.3\)$",
+    ],
     "reproduce_osier": [
         r"^x1: \d of 8 solved it \(0\.\d\d to 0\.\d\d\)$",
         r"^    (positive|negative)ness\(x1\)  unexplained \d\.\de-\d\d  vacuous$",
