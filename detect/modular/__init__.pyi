@@ -1,4 +1,4 @@
-from .criteria import SINGLE as SINGLE
+from .fourier import SINGLE as SINGLE
 from .fourier import FourierReading as FourierReading
 from .fourier import read_fourier as read_fourier
 from .nulls import FourierNull as FourierNull

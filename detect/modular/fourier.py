@@ -16,7 +16,6 @@ Which of them a network holds is therefore arbitrary; that it holds some is not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,26 +24,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..matching.criteria import ALPHA, USED
+from ..groups.criteria import SINGLE as SINGLE
+from ..groups.group_readings import character_components, read_group
+from ..groups.named_groups import group_named
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.multiple_testing import benjamini_hochberg
-from .criteria import SINGLE
-from .nulls import (
-    FourierNull,
-    active_neurons,
-    fourier_null,
-    largest_share,
-    readout_or_missing,
-    written_variance,
-)
-from .spectra import phases, spectrum
-from .tables import Tables, sums_of
+from .nulls import FourierNull, fourier_null, readout_or_missing
+from .spectra import phases
+from .tables import Tables, modulus_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 # What the logits are made of
@@ -64,6 +56,7 @@ def components(logits: npt.ArrayLike) -> Array:
         InputError: for another shape.
 
     Examples:
+        >>> from .tables import sums_of
         >>> components(np.cos(2 * np.pi * 2 * (sums_of(7)[:, None] - np.arange(7)) / 7)).round(9).tolist()
         [0.0, 0.5, 0.0]
     """
@@ -71,16 +64,7 @@ def components(logits: npt.ArrayLike) -> Array:
     p = L.shape[-1]
     if L.ndim != 2 or len(L) != p * p:
         raise InputError(f"logits of shape {L.shape}: give [p^2, p], every pair with a slow and b fast")
-    d = (sums_of(p)[:, None] - np.arange(p)) % p
-    table = np.bincount(d.ravel(), L.ravel(), minlength=p) / (p * p)
-    return np.asarray(spectrum(table) / p)
-
-
-def _cross_entropy(logits: Array, target: npt.NDArray[np.int64]) -> float:
-    """Mean over pairs, in nats."""
-    top = logits.max(axis=1, keepdims=True)
-    logs = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-    return float(-logs[np.arange(len(logs)), target].mean())
+    return character_components(L, group_named(f"C{p}"))
 
 
 # One network
@@ -171,169 +155,73 @@ def read_fourier(
         >>> float(np.abs(reading.neurons["phase_error"]).max().round(9))
         0.0
     """
+    import pandas as pd
+
     net = as_network(network)
-    tables = Tables.of(net)
+    p = modulus_of(net)
     if null is None:
         null = fourier_null(net.architecture, draws=draws, seed=seed)
-    hidden = tables.hidden()
-    written = written_variance(tables, hidden)
-    active = active_neurons(written)
-    if not active.any():
-        raise InputError(f"{net} writes the same logits whatever its inputs: there is nothing to read")
-    neurons = _neurons_table(tables, written, active, null)
-    layer = _Layer(
-        tables=tables,
-        hidden=hidden,
-        logits=tables.logits(hidden),
-        target=sums_of(tables.p),
-        frequency=neurons["frequency"].to_numpy(),
-        fourier=neurons["fourier"].to_numpy(),
-    )
-    frequencies = _frequencies_table(layer, null, seed)
-    used = frequencies[frequencies["used"]].sort_values("contribution", ascending=False)
-    strongest = used["frequency"].tolist()
-    removal = _removal_table(layer, strongest)
-    return FourierReading(
-        p=tables.p,
-        neurons=neurons,
-        frequencies=frequencies,
-        power=_input_power(tables),
-        accuracy=layer.accuracy(layer.logits),
-        loss=layer.loss(layer.logits),
-        accuracy_used=layer.accuracy(layer.without(~layer.holding(strongest))),
-        accuracy_others=float(removal["accuracy"].iloc[-1]),
-        explained=float(components(layer.logits).sum() / layer.variance),
-        removal=removal,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """A network's hidden layer, and what its logits become without some of the neurons.
-
-    Attributes:
-        tables: what each neuron sees and writes.
-        hidden: activations [neurons, p^2]; logits: [p^2, p]; target: the sums [p^2].
-        frequency: the strongest at each neuron's input [neurons].
-        fourier: whether that makes it a Fourier neuron [neurons].
-    """
-
-    tables: Tables
-    hidden: Array
-    logits: Array
-    target: npt.NDArray[np.int64]
-    frequency: npt.NDArray[np.int64]
-    fourier: Mask
-
-    @cached_property
-    def variance(self) -> float:
-        """Of the logits, over pairs and answers."""
-        return float(((self.logits - self.logits.mean()) ** 2).sum(axis=1).mean()) / self.tables.p
-
-    def holding(self, frequencies: Sequence[int]) -> Mask:
-        """The Fourier neurons of some frequencies [neurons]."""
-        return self.fourier & np.isin(self.frequency, frequencies)
-
-    def without(self, out: Mask) -> Array:
-        """The logits with some neurons at their means."""
-        return self.tables.logits(
-            np.where(out[:, None], self.hidden.mean(axis=1, keepdims=True), self.hidden)
-        )
-
-    def accuracy(self, logits: Array) -> float:
-        """The share of all pairs that these logits answer rightly."""
-        return float((logits.argmax(axis=1) == self.target).mean())
-
-    def loss(self, logits: Array) -> float:
-        """Their cross-entropy on all pairs, in nats."""
-        return _cross_entropy(logits, self.target)
-
-
-def _input_power(tables: Tables) -> Array:
-    """Of both input tables, by neuron and frequency [neurons, (p - 1) / 2]."""
-    return np.asarray(spectrum(tables.a) + spectrum(tables.b))
-
-
-def _neurons_table(tables: Tables, written: Array, active: Mask, null: FourierNull) -> pd.DataFrame:
-    """One row a neuron (see `FourierReading.neurons`); `written` is each one's variance in the logits."""
-    import pandas as pd
-
-    power, power_out = _input_power(tables), spectrum(tables.out)
-    share = largest_share(power)
-    frequency = power.argmax(axis=1) + 1
-    phase_a, phase_b = phases(tables.a, frequency), phases(tables.b, frequency)
-    phase_out = phases(tables.out, frequency)
-    p_values = np.full(len(share), np.nan)
-    p_values[active] = null.p_share(share[active])
-    q_values = benjamini_hochberg(p_values)
-    single = np.nan_to_num(share, nan=0.0) >= SINGLE
-    return pd.DataFrame(
-        {
-            "neuron": np.arange(len(share)),
-            "active": active,
-            "frequency": frequency,
-            "share": share,
-            "frequency_out": power_out.argmax(axis=1) + 1,
-            "share_out": largest_share(power_out),
-            "phase_a": phase_a,
-            "phase_b": phase_b,
-            "phase_out": phase_out,
-            "phase_error": _wrapped(phase_out - phase_a - phase_b),
-            "written": written / written.sum(),
-            "p": p_values,
-            "q": q_values,
-            "fourier": active & single & (np.nan_to_num(q_values, nan=1.0) <= ALPHA),
-        }
-    )
-
-
-def _frequencies_table(layer: _Layer, null: FourierNull, seed: int) -> pd.DataFrame:
-    """One row a frequency (see `FourierReading.frequencies`); the seed is of the read-out's split."""
-    import pandas as pd
-
-    p, base = layer.tables.p, layer.logits
-    waves = components(base)
-    ks = np.arange(1, (p - 1) // 2 + 1)
-    rows = []
-    for k in ks:
-        holds = layer.holding([int(k)])
-        ablated = layer.without(holds)
-        contribution = float(((ablated - base) ** 2).mean(axis=0).sum() / base.var(axis=0).sum())
-        left, other = components(ablated), ks != k
-        rows.append(
-            {
-                "frequency": int(k),
-                "neurons": int(holds.sum()),
-                "contribution": contribution,
-                "used": contribution >= USED,
-                "component": waves[k - 1] / layer.variance,
-                "component_without": left[k - 1] / waves[k - 1],
-                "others_without": left[other].sum() / waves[other].sum(),
-                "accuracy_without": layer.accuracy(ablated),
-                "loss_without": layer.loss(ablated),
-                "accuracy_only": layer.accuracy(layer.without(~holds)) if holds.any() else math.nan,
-            }
-        )
-    r2 = readout_or_missing(layer.hidden, p, seed=seed)
+    found = read_group(net, group_named(f"C{p}"), null=null)
+    tables = Tables.of(net)
+    r2 = readout_or_missing(tables.hidden(), p, seed=seed)
     p_read = null.p_readout(r2)
-    return pd.DataFrame(rows).assign(
+    frequencies = found.irreps.assign(
+        frequency=found.irreps["irrep"].map(_number),
         **dict(zip(("r2_a", "r2_b", "r2"), r2, strict=True)),
         **dict(zip(("p_a", "p_b", "p"), p_read, strict=True)),
         q=benjamini_hochberg(p_read[2]),
     )
+    removed = [None if pd.isna(name) else _number(name) for name in found.removal["irrep"]]
+    return FourierReading(
+        p=p,
+        neurons=_neurons_table(tables, found.neurons),
+        frequencies=frequencies[list(_FREQUENCIES)],
+        power=found.power,
+        accuracy=found.accuracy,
+        loss=found.loss,
+        accuracy_used=found.accuracy_used,
+        accuracy_others=found.accuracy_others,
+        explained=found.explained,
+        removal=found.removal.assign(frequency=pd.array(removed, dtype="Int64"))[list(_REMOVAL)],
+    )
 
 
-def _removal_table(layer: _Layer, strongest: Sequence[int]) -> pd.DataFrame:
-    """Used frequencies, the strongest first, ablated one after the other (see `FourierReading.removal`)."""
+#: The columns of `FourierReading.frequencies` and `removal`, in order.
+_FREQUENCIES = (
+    "frequency", "neurons", "contribution", "used", "component", "component_without", "others_without",
+    "accuracy_without", "loss_without", "accuracy_only", "r2_a", "r2_b", "r2", "p_a", "p_b", "p", "q",
+)  # fmt: skip
+_REMOVAL = ("removed", "frequency", "accuracy", "loss")
+
+
+def _number(irrep: str) -> int:
+    """The frequency of a cyclic group's irrep, "f3"."""
+    return int(irrep.removeprefix("f"))
+
+
+def _neurons_table(tables: Tables, neurons: pd.DataFrame) -> pd.DataFrame:
+    """One row a neuron (see `FourierReading.neurons`), from the reading as a cyclic group."""
     import pandas as pd
 
-    logits = [layer.without(layer.holding(strongest[:removed])) for removed in range(len(strongest) + 1)]
+    frequency = neurons["irrep"].map(_number).to_numpy()
+    phase_a, phase_b = phases(tables.a, frequency), phases(tables.b, frequency)
+    phase_out = phases(tables.out, frequency)
     return pd.DataFrame(
         {
-            "removed": range(len(logits)),
-            "frequency": pd.array([None, *strongest], dtype="Int64"),
-            "accuracy": [layer.accuracy(one) for one in logits],
-            "loss": [layer.loss(one) for one in logits],
+            "neuron": neurons["neuron"],
+            "active": neurons["active"],
+            "frequency": frequency,
+            "share": neurons["share"],
+            "frequency_out": neurons["irrep_out"].map(_number),
+            "share_out": neurons["share_out"],
+            "phase_a": phase_a,
+            "phase_b": phase_b,
+            "phase_out": phase_out,
+            "phase_error": _wrapped(phase_out - phase_a - phase_b),
+            "written": neurons["written"],
+            "p": neurons["p"],
+            "q": neurons["q"],
+            "fourier": neurons["single"],
         }
     )
 

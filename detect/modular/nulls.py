@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..groups.neuron_tables import active_neurons, largest_share
 from ..networks.architecture import Architecture
 from ..statistics.criteria import RANK
-from .criteria import ACTIVE
 from .spectra import spectrum
-from .tables import Tables, sums_of, untrained_networks
-
-if TYPE_CHECKING:
-    pass
+from .tables import Tables, modulus_of, sums_of, untrained_networks
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +43,10 @@ class FourierNull:
     def p_share(self, share: npt.ArrayLike) -> Array:
         """The chance that an untrained neuron's share is at least as large, `(1 + draws above) / (1 + draws)`."""
         return _exceedance(self.share, share)
+
+    def p_neurons(self, shares: npt.ArrayLike) -> Array:
+        """The same for the shares of all frequencies [neurons, (p - 1) / 2]: they are alike before training."""
+        return self.p_share(np.asarray(shares, dtype=np.float64).max(axis=-1))
 
     def p_readout(self, r2: npt.ArrayLike) -> Array:
         """The chance that an untrained read-out's R^2 is at least as large, for R^2 [3, ...] of a, b and a + b.
@@ -89,9 +88,10 @@ def fourier_null(architecture: Architecture, *, draws: int = 100, seed: int = 0)
         raise InputError(f"{draws} untrained networks: give at least 20, or no p-value can be small")
     shares, outs, reads = [], [], []
     for k, network in enumerate(untrained_networks(architecture, draws, seed=seed)):
+        modulus_of(network)
         tables = Tables.of(network)
         hidden = tables.hidden()
-        active = active_neurons(written_variance(tables, hidden))
+        active = active_neurons(tables.written(hidden))
         shares.append(largest_share(spectrum(tables.a) + spectrum(tables.b))[active])
         outs.append(largest_share(spectrum(tables.out))[active])
         reads.append(readout_or_missing(hidden, tables.p, seed=k))
@@ -101,29 +101,6 @@ def fourier_null(architecture: Architecture, *, draws: int = 100, seed: int = 0)
         readout=np.sort(np.concatenate(reads, axis=1), axis=1),
         draws=draws,
     )
-
-
-def written_variance(tables: Tables, hidden: Array) -> Array:
-    """The variance that each neuron writes into the logits, summed over outputs [neurons]."""
-    return np.asarray(hidden.var(axis=1) * (tables.out**2).sum(axis=1))
-
-
-def active_neurons(written: Array) -> Mask:
-    """The fewest neurons that write the share ACTIVE of what all write; none where nothing is written."""
-    order = np.argsort(-written, kind="stable")
-    total = written.sum()
-    active = np.zeros(len(written), dtype=bool)
-    if total > 0:
-        before = np.cumsum(written[order]) - written[order]
-        active[order[before < ACTIVE * total]] = True
-    return active
-
-
-def largest_share(power: Array) -> Array:
-    """The largest entry over the sum, by row; NaN where there is no power."""
-    total = power.sum(axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(total > 0, power.max(axis=-1) / total, np.nan))
 
 
 # Directions

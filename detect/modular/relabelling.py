@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..matching.criteria import ALPHA
-from ..statistics.criteria import DISCOVERY_RATE, ROUNDING
+from ..groups.irrep_choices import Arbitrariness as Arbitrariness
+from ..groups.irrep_choices import blind_choice
+from ..statistics.criteria import DISCOVERY_RATE
 from .fourier import FourierReading
 from .tables import check_modulus
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def relabelled(frequencies: Iterable[int], unit: int, p: int) -> tuple[int, ...]:
@@ -51,41 +46,6 @@ def orbit_of(frequencies: Iterable[int], p: int) -> tuple[int, ...]:
     return min(relabelled(given, unit, p) for unit in range(1, (p - 1) // 2 + 1))
 
 
-@dataclass(frozen=True)
-class Arbitrariness:
-    """Whether networks choose their frequencies as if at random.
-
-    Attributes:
-        chi_square: sum over frequencies of (times used - expected)^2 / expected.
-        p: the chance of at least that, if every network drew as many frequencies as it uses, blindly.
-        overlap: mean over pairs of networks of shared over joint frequencies (Jaccard).
-        overlap_null: the mean overlap of blind draws; p_overlap: two-sided, of networks being more or less alike.
-        networks, draws: how many.
-        sizes: how many frequencies a network uses: the least, the median, the most.
-
-    Examples:
-        >>> arbitrariness(np.eye(5, dtype=bool)).chi_square
-        0.0
-    """
-
-    chi_square: float
-    p: float
-    overlap: float
-    overlap_null: float
-    p_overlap: float
-    networks: int
-    draws: int
-    sizes: tuple[int, float, int]
-
-    def __str__(self) -> str:
-        said = "no sign of a preferred frequency" if self.p > ALPHA else "some frequencies are preferred"
-        return (
-            f"{said}: chi-square {self.chi_square:.1f}, p = {self.p:.2g} over {self.networks} networks; two networks "
-            f"share {self.overlap:.0%} of their frequencies, blind draws {self.overlap_null:.0%} "
-            f"(p = {self.p_overlap:.2g})"
-        )
-
-
 def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> Arbitrariness:
     """Test that each network's frequencies are a blind draw: each network keeps its number of them, nothing else.
 
@@ -102,46 +62,7 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
         >>> bool(arbitrariness(always_the_same, draws=199).p < 0.05)
         True
     """
-    U = np.asarray(used, dtype=bool)
-    if U.ndim != 2 or len(U) < 2 or not U.any():
-        raise InputError(
-            f"used of shape {U.shape} with {int(U.sum())} entries true: give [networks, frequencies] of at least two "
-            "networks that use some"
-        )
-    sizes = U.sum(axis=1)
-    expected = sizes.sum() / U.shape[1]
-    rng = np.random.default_rng(seed)
-
-    def statistics(V: Mask) -> tuple[float, float]:
-        counts = V.sum(axis=0)
-        both = (V.astype(np.float64) @ V.T.astype(np.float64))[np.triu_indices(len(V), 1)]
-        either = (sizes[:, None] + sizes[None, :])[np.triu_indices(len(V), 1)] - both
-        known = either > 0
-        overlap = float((both[known] / either[known]).mean()) if known.any() else math.nan
-        return float(((counts - expected) ** 2).sum() / expected), overlap
-
-    chi_square, overlap = statistics(U)
-    # A row's ranks of random numbers, cut at its own size, are a blind draw of that many.
-    null = np.array(
-        [
-            statistics(rng.random(U.shape).argsort(axis=1).argsort(axis=1) < sizes[:, None])
-            for _ in range(draws)
-        ]
-    )
-    # Equal up to rounding counts as at least as large.
-    p = (1 + int((null[:, 0] >= chi_square * (1 - ROUNDING)).sum())) / (1 + draws)
-    above = (1 + int((null[:, 1] >= overlap - ROUNDING).sum())) / (1 + draws)
-    below = (1 + int((null[:, 1] <= overlap + ROUNDING).sum())) / (1 + draws)
-    return Arbitrariness(
-        chi_square,
-        p,
-        overlap,
-        float(null[:, 1].mean()),
-        min(1.0, 2 * min(above, below)),
-        len(U),
-        draws,
-        (int(sizes.min()), float(np.median(sizes)), int(sizes.max())),
-    )
+    return blind_choice(used, draws=draws, seed=seed)
 
 
 def fourier_verdicts(

@@ -1,22 +1,17 @@
-"""Networks that add modulo an odd prime p, as one table per neuron and side."""
+"""Networks that add modulo an odd prime p: what they are asked, what can be planted, how often they are right."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..networks.architecture import Architecture
+from ..groups.neuron_tables import Tables as Tables
+from ..groups.neuron_tables import untrained_networks as untrained_networks
 from ..networks.network import HasNetwork, Network, as_network
-from ..networks.nonlinearities import apply_nonlinearity
-
-if TYPE_CHECKING:
-    pass
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -66,73 +61,6 @@ def sums_of(p: int) -> npt.NDArray[np.int64]:
     """
     x = np.arange(p)
     return np.asarray(((x[:, None] + x[None, :]) % p).ravel())
-
-
-@dataclass(frozen=True, eq=False)
-class Tables:
-    """A network that adds modulo p, as one table per neuron and side.
-
-    Attributes:
-        a, b: what each neuron of the one non-linear layer adds up, by the value of a and of b [neurons, p];
-            linear layers before it are multiplied out, and half of the bias is in each.
-        out: its outgoing weights [neurons, p], linear layers behind it multiplied out.
-        offset: the logits' constant [p].
-        activation: the activation's name.
-
-    Examples:
-        >>> tables = Tables.of(planted(7, [1, 2]))
-        >>> tables.a.shape, tables.hidden().shape, tables.logits().shape
-        ((16, 7), (16, 49), (49, 7))
-    """
-
-    a: Array
-    b: Array
-    out: Array
-    offset: Array
-    activation: str
-
-    @classmethod
-    def of(cls, network: Network | HasNetwork) -> Tables:
-        """The tables of a network.
-
-        Raises:
-            InputError: where it has other sizes, or not exactly one non-linear hidden layer.
-        """
-        net = as_network(network)
-        p = modulus_of(net)
-        active = net.architecture.active
-        if len(active) != 1:
-            raise InputError(
-                f"{net} has {len(active)} non-linear hidden layers: neurons are read by their weights' spectra "
-                "where there is one; linear layers before and behind it are multiplied out"
-            )
-        W, bias = _product(net, 0, active[0] + 1)
-        V, offset = _product(net, active[0] + 1, len(net.weights))
-        half = bias[:, None] / 2
-        return cls(W[:, :p] + half, W[:, p:] + half, V.T.copy(), offset, net.activations[active[0]])
-
-    @property
-    def p(self) -> int:
-        """The modulus."""
-        return int(self.a.shape[1])
-
-    def hidden(self) -> Array:
-        """The neurons' activations on every pair, a slow and b fast: [neurons, p^2]."""
-        pre = self.a[:, :, None] + self.b[:, None, :]
-        return apply_nonlinearity(self.activation, pre.reshape(len(pre), -1))
-
-    def logits(self, hidden: Array | None = None) -> Array:
-        """The logits on every pair [p^2, p], from changed activations where they are given."""
-        h = self.hidden() if hidden is None else hidden
-        return np.asarray(h.T @ self.out + self.offset)
-
-
-def _product(net: Network, start: int, stop: int) -> tuple[Array, Array]:
-    """Linear layers `start` to `stop` (exclusive) as one: weights [out, in] and bias [out]."""
-    weight, bias = net.weights[start], net.bias_vectors[start]
-    for layer in range(start + 1, stop):
-        weight, bias = net.weights[layer] @ weight, net.weights[layer] @ bias + net.bias_vectors[layer]
-    return weight, bias
 
 
 def planted(p: int, frequencies: Sequence[int], *, each: int = 8, turn: int = 1) -> Network:
@@ -190,6 +118,7 @@ def accuracy(network: Network | HasNetwork, mask: npt.ArrayLike | None = None) -
         >>> accuracy(planted(7, [1]), np.eye(7, dtype=bool))
         1.0
     """
+    modulus_of(network)
     tables = Tables.of(network)
     right = tables.logits().argmax(axis=1) == sums_of(tables.p)
     return float(right[_pairs(mask, tables.p)].mean())
@@ -205,29 +134,3 @@ def _pairs(mask: npt.ArrayLike | None, p: int) -> Mask:
             f"the {p * p} pairs, at least one of them true"
         )
     return chosen
-
-
-# What an untrained network shows
-
-
-def untrained_networks(architecture: Architecture, n: int, *, seed: int = 0) -> list[Network]:
-    """Untrained networks of that shape, as `nn.Linear` starts them: uniform within 1 / sqrt(inputs of the layer).
-
-    Args:
-        architecture: the shape; n: how many; seed: of the draws.
-
-    Examples:
-        >>> untrained_networks(planted(7, [1]).architecture, 2)
-        [Network(14-8-7, relu, no bias), Network(14-8-7, relu, no bias)]
-    """
-    rng = np.random.default_rng(seed)
-    sizes = architecture.sizes
-    found = []
-    for _ in range(n):
-        weights, biases = [], []
-        for inputs, outputs, has_bias in zip(sizes[:-1], sizes[1:], architecture.bias, strict=True):
-            bound = 1.0 / math.sqrt(inputs)
-            weights.append(rng.uniform(-bound, bound, (outputs, inputs)))
-            biases.append(rng.uniform(-bound, bound, outputs) if has_bias else None)
-        found.append(Network(weights, biases, architecture.activations))
-    return found

@@ -1,4 +1,4 @@
-"""Training many seeds of a task, restarts, and modular addition."""
+"""Training many seeds of a task, restarts, composition in groups and modular addition."""
 
 import lazy_loader as _lazy
 

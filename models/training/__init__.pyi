@@ -1,4 +1,9 @@
+from .compositions import CompositionRegimen as CompositionRegimen
+from .compositions import CompositionRuns as CompositionRuns
 from .criteria import GROKKED as GROKKED
+from .group_training import GroupRuns as GroupRuns
+from .group_training import group_regimen as group_regimen
+from .group_training import train_group as train_group
 from .modular import ModularRegimen as ModularRegimen
 from .modular import ModularRuns as ModularRuns
 from .modular import train_modular as train_modular

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import InputError, Network
-from mathcircuits.detect.modular.criteria import SINGLE
-from mathcircuits.detect.modular.fourier import read_fourier
+from mathcircuits.detect.modular.fourier import SINGLE, read_fourier
 from mathcircuits.detect.modular.nulls import fourier_null, readout_r2
 from mathcircuits.detect.modular.tables import (
     Tables,

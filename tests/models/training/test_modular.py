@@ -11,14 +11,8 @@ from mathcircuits.detect.modular.fourier import read_fourier
 from mathcircuits.detect.modular.relabelling import relabelled
 from mathcircuits.detect.modular.tables import Tables, accuracy, sums_of
 from mathcircuits.models import MLP
-from mathcircuits.models.training.modular import (
-    ModularRegimen,
-    ModularRuns,
-    _fit,
-    _started,
-    loss_and_gradients,
-    train_modular,
-)
+from mathcircuits.models.training.compositions import fit, loss_and_gradients, started
+from mathcircuits.models.training.modular import ModularRegimen, ModularRuns, train_modular
 
 SMALL = ModularRegimen(embedding=8, width=12, steps=60)
 
@@ -70,7 +64,7 @@ def test_the_updates_are_those_of_adamw() -> None:
         for leaf, gradient in zip(leaves, gradients, strict=True):
             leaf.grad = gradient
         optimiser.step()
-    _fit(weights, mask, p, how, np.array([0, 7]))
+    fit(weights, mask, sums_of(p), p, how, np.array([0, 7]))
     for weight, leaf in zip(weights, leaves, strict=True):
         assert torch.allclose(weight, leaf.detach(), atol=1e-9)
 
@@ -107,7 +101,7 @@ def test_accuracies_are_those_of_the_networks() -> None:
 def test_relabelling_the_numbers_relabels_the_whole_training() -> None:
     """Why every frequency is as likely as every other: the start and the pairs do not look at the labels."""
     p, unit, how = 7, 3, ModularRegimen(embedding=6, width=10, steps=80, decay=0.3)
-    weights, mask = _started(p, how, [0], 39)
+    weights, mask = started(p, how, [0], 39)
     weights = [weight.double() for weight in weights]
     to = unit * np.arange(p) % p
     both = np.concatenate([to, p + to])
@@ -117,8 +111,8 @@ def test_relabelling_the_numbers_relabels_the_whole_training() -> None:
     renamed_mask = mask.clone()
     renamed_mask[:, (to[:, None] * p + to[None, :]).ravel()] = mask
     steps = np.array([0, 80])
-    history = _fit(weights, mask, p, how, steps)
-    renamed_history = _fit(renamed, renamed_mask, p, how, steps)
+    history = fit(weights, mask, sums_of(p), p, how, steps)
+    renamed_history = fit(renamed, renamed_mask, sums_of(p), p, how, steps)
     assert np.allclose(history, renamed_history)
     assert torch.allclose(renamed[0][:, :, both], weights[0], atol=1e-8)
     assert torch.allclose(renamed[2][:, to], weights[2], atol=1e-8)

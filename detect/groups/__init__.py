@@ -1,0 +1,5 @@
+"""Composition in finite groups: representations, irreps in a network, its null, competing mechanisms."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)
