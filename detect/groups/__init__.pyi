@@ -1,5 +1,7 @@
 from .criteria import SINGLE as SINGLE
 from .finite_groups import FiniteGroup as FiniteGroup
+from .group_circuits import Mechanisms as Mechanisms
+from .group_circuits import mechanisms as mechanisms
 from .group_nulls import GroupNull as GroupNull
 from .group_nulls import group_null as group_null
 from .group_readings import GroupReading as GroupReading
@@ -11,8 +13,6 @@ from .irrep_choices import group_verdicts as group_verdicts
 from .irrep_choices import threshold_curve as threshold_curve
 from .isomorphisms import irrep_orbits as irrep_orbits
 from .isomorphisms import isomorphisms as isomorphisms
-from .mechanisms import Mechanisms as Mechanisms
-from .mechanisms import mechanisms as mechanisms
 from .named_groups import group_named as group_named
 from .neuron_tables import untrained_networks as untrained_networks
 from .recovery import Recovered as Recovered

@@ -14,10 +14,10 @@ ACTIVE = 0.99
 #: rounding leaves in sums over a hundred elements. Used by groups (characters, representations).
 REPRESENTATION = 1e-10
 #: Coset shares at least this large are those of functions constant on cosets, a share of variance: a vector within 13
-#: degrees of one that the subgroup fixes. The blind share stands beside every count. Used by groups (mechanisms).
+#: degrees of one that the subgroup fixes. The blind share stands beside every count. Used by groups (circuits).
 COSET = 0.95
 #: The level at which a neuron's coset share is above that of blind directions, a probability. Used by groups
-#: (mechanisms).
+#: (circuits).
 BLIND = 0.05
 #: The largest share of a table's entries that may be wrong for its group still to be sought, a share of the pairs: rows
 #: and columns are permutations, so that each wrong entry is seen twice. Used by groups (recovery).

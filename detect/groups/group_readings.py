@@ -142,6 +142,7 @@ def read_group(
     null: ShareNull | None = None,
     draws: int = 100,
     seed: int = 0,
+    ablations: bool = True,
 ) -> GroupReading:
     """Which irreps a network that composes in a group holds, in its tables and its neurons, and what they do.
 
@@ -150,6 +151,8 @@ def read_group(
             logit for each element.
         group: whose elements they are, in the network's own order (`recover_group` finds it).
         null: untrained networks of its shape; None draws `draws` of them from `seed`.
+        ablations: whether irreps are ablated and restricted to; without, those columns of `irreps` are missing, and
+            so are `removal`'s accuracies: what many untrained networks are counted with.
 
     Raises:
         InputError: for a network of another kind or size, or one that writes nothing into the logits.
@@ -177,7 +180,7 @@ def read_group(
     power = group.power(tables.a) + group.power(tables.b)
     neurons = _neurons_table(group, tables, power, written, active, null)
     layer = _Layer(group, tables, hidden, tables.logits(hidden), neurons)
-    irreps = _irreps_table(layer, power, active)
+    irreps = _irreps_table(layer, power, active, ablations)
     strongest = irreps[irreps["used"]].sort_values("contribution", ascending=False)["irrep"].tolist()
     removal = _removal_table(layer, strongest)
     return GroupReading(
@@ -293,7 +296,7 @@ def _neurons_table(
     )
 
 
-def _irreps_table(layer: _Layer, power: Array, active: Mask) -> pd.DataFrame:
+def _irreps_table(layer: _Layer, power: Array, active: Mask, ablations: bool) -> pd.DataFrame:
     """One row an irrep but the trivial one (see `GroupReading.irreps`)."""
     import pandas as pd
 
@@ -305,23 +308,25 @@ def _irreps_table(layer: _Layer, power: Array, active: Mask) -> pd.DataFrame:
     rows = []
     for k, irrep in enumerate(group.irreps[1:]):
         holds = layer.holding([irrep.name])
-        ablated = layer.without(holds)
         contribution = layer.contribution(holds)
-        left, other = character_components(ablated, group), np.arange(len(characters)) != k
-        projection = irrep.basis @ irrep.basis.T
-        without, only = np.eye(n) - projection, projection + constant
-        rows.append(
-            {
-                "irrep": irrep.name,
-                "dimension": irrep.dimension,
-                "kind": irrep.kind,
-                "size": irrep.size,
-                "embedding": inside[k] / inside.sum(),
-                "unembedding": outside[k] / outside.sum(),
-                "neurons": int(holds.sum()),
-                "contribution": contribution,
-                "used": contribution >= USED,
-                "component": characters[k] / layer.variance,
+        row = {
+            "irrep": irrep.name,
+            "dimension": irrep.dimension,
+            "kind": irrep.kind,
+            "size": irrep.size,
+            "embedding": inside[k] / inside.sum(),
+            "unembedding": outside[k] / outside.sum(),
+            "neurons": int(holds.sum()),
+            "contribution": contribution,
+            "used": contribution >= USED,
+            "component": characters[k] / layer.variance,
+        }
+        if ablations:
+            ablated = layer.without(holds)
+            left, other = character_components(ablated, group), np.arange(len(characters)) != k
+            projection = irrep.basis @ irrep.basis.T
+            without, only = np.eye(n) - projection, projection + constant
+            row |= {
                 "component_without": _ratio(left[k], characters[k]),
                 "others_without": _ratio(left[other].sum(), characters[other].sum()),
                 "accuracy_without": layer.accuracy(ablated),
@@ -332,7 +337,7 @@ def _irreps_table(layer: _Layer, power: Array, active: Mask) -> pd.DataFrame:
                 "unembedding_without": layer.unembedding_through(without),
                 "unembedding_only": layer.unembedding_through(only),
             }
-        )
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -34,6 +34,7 @@ class Arbitrariness:
         networks, draws: how many.
         sizes: how many irreps a network uses: the least, the median, the most.
         what: what they are called.
+        blind: the share of networks that blind draws give each.
 
     Examples:
         >>> blind_choice(np.eye(5, dtype=bool)).chi_square
@@ -49,6 +50,7 @@ class Arbitrariness:
     draws: int
     sizes: tuple[int, float, int]
     what: tuple[str, str] = ("frequency", "frequencies")
+    blind: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         one, many = self.what
@@ -139,6 +141,7 @@ def blind_choice(
         draws,
         (int(sizes.min()), float(np.median(sizes)), int(sizes.max())),
         what,
+        tuple((expected / len(U)).tolist()),
     )
 
 

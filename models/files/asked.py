@@ -21,6 +21,7 @@ class Asked:
             None where the caller does not say.
         part: which of several networks; None where the caller does not say.
         one_hot: whether embedding tables are read as the first layer of one-hot inputs.
+        summed: whether one shared table of a group network is looked for whose rows are added up.
 
     Raises:
         InputError: for an unknown activation, or a part that is no text.
@@ -33,6 +34,7 @@ class Asked:
     activation: str | Sequence[str] | None = None
     part: str | None = None
     one_hot: bool = False
+    summed: bool = False
 
     def __post_init__(self) -> None:
         given = self.activation

@@ -138,6 +138,38 @@ def read_network(
     return _read(source, Asked(activation, part, one_hot)).network
 
 
+def read_group_network(source: Any, *, activation: str | None = None, summed: bool = False) -> Network:
+    """A network that composes two elements, as plain float64 weights of 2 n one-hot inputs and n logits.
+
+    It reads what `read_network` reads; so also networks with an embedding for each element (`W_x`, `W_y`, `W`, `W_U`,
+    [in, out]), or a shared one, which it turns into layers of one-hot inputs.
+
+    Args:
+        source: a path, a state dict or an object, as for `load`.
+        activation: of the hidden layer, where the source does not say; relu by default.
+        summed: whether a shared embedding's rows are added up, which its shapes alone do not say.
+
+    Raises:
+        FileError: for a file that cannot be read.
+        InputError: for an object that cannot be read, and for a network without two inputs for each output.
+
+    Examples:
+        >>> n, d, hidden = 5, 3, 8
+        >>> net = {"W_x": np.ones((n, d)), "W_y": np.ones((n, d)), "W": np.ones((2 * d, hidden)),
+        ...     "W_U": np.ones((hidden, n))}
+        >>> read_group_network(net)
+        Network(10-6-8-5, identity, relu, no bias)
+    """
+    network = _read(source, Asked(activation, None, False, summed)).network
+    if network.inputs != 2 * network.outputs:
+        raise InputError(
+            f"{network} has {network.inputs} inputs and {network.outputs} outputs: a network that composes two "
+            "elements has two one-hot ones (a, then b) and a logit for each; where one embedding serves both by "
+            "addition, say so: summed"
+        )
+    return network
+
+
 def _said(source: Any, assumptions: Sequence[str]) -> str:
     """The warning's text."""
     what = str(source) if isinstance(source, str | os.PathLike) else f"this {type(source).__name__}"

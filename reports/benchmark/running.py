@@ -37,6 +37,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
                 "fibre",
                 "forms and features that the minimum leaves open, at three widths, by two chains each",
             ),
+            Entry("public", "published networks (--networks DIR with manifests) against what is published"),
             Entry("forced", "networks that lack what their certified error forces: none, up to 64 neurons"),
         )
     }
@@ -81,7 +82,7 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, regimens, universality, fibre, forced)
+        did you mean 'detection'? (known: detection, training, regimens, universality, fibre, public, forced)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -102,6 +103,8 @@ def run(
             against=against,
             progress=progress,
         )
+    if name == "public":
+        raise InputError("benchmark 'public' measures networks of others: give their folder, --networks DIR")
     if name == "training":
         from .training.benchmark import run_training
 

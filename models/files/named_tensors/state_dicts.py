@@ -21,6 +21,7 @@ from .architectures import refuse_others
 from .betweens import Between, betweens_of, folded, slopes_between
 from .contents import SAVE_STATE, STATE_KEYS, Contents, is_tensor
 from .embeddings import one_hot, refuse_tables
+from .group_layouts import GroupLayout, group_layout
 from .layer_order import Ordered, in_order, settled
 from .normalisers import fold, is_statistic, normalisers_in, speaks_of_normalising
 from .parts import in_runs, networks_in, readers, without_repetitions
@@ -135,6 +136,9 @@ class _Reader:
         if not arrays:
             first = f" ({betweens[0].name or 'batch normalisation'} alone)" if betweens else ""
             raise Unreadable(f"holds no linear layer's weight{first}", SAVE_STATE)
+        group = group_layout(arrays, summed=self.asked.summed) if not betweens else None
+        if group is not None:
+            return self._group_network(group)
         layers = layers_of(arrays)
         if self.asked.one_hot:
             layers, linear_first, notes = one_hot(layers)
@@ -154,6 +158,14 @@ class _Reader:
         part, layers, betweens = self._part(layers, betweens)
         order = self._ordered(part, layers, certain)
         return self._network(part, order, betweens, linear_first)
+
+    def _group_network(self, group: GroupLayout) -> Reading:
+        """A network that composes two elements, in one of the layouts of the literature."""
+        asked = self.asked.activation
+        told = asked if isinstance(asked, str) or asked is None else asked[-1]
+        notes = (*group.said, *(() if told else ("the activation is relu",)))
+        network = Network(group.weights, activation=["identity", told or "relu"])
+        return read(network, [t.dtype for t in self.tensors.values()], About(assumptions=notes))
 
     def _without_loose(self, tensors: dict[str, Any]) -> dict[str, Any]:
         """The tensors without those that belong to no layer, which are put aside to be read or named."""

@@ -104,6 +104,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         "report",
         "benchmark",
         "modular",
+        "group",
     ):
         assert name in out
     assert run(capsys)[:2] == (0, out)

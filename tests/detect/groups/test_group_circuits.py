@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from mathcircuits.detect.groups.group_circuits import mechanisms
 from mathcircuits.detect.groups.group_readings import read_group
 from mathcircuits.detect.groups.group_truths import planted_irreps
-from mathcircuits.detect.groups.mechanisms import mechanisms
 from mathcircuits.detect.groups.named_groups import group_named
 
 S4 = group_named("S4")

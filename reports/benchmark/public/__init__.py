@@ -1,0 +1,1 @@
+"""Published populations of networks, scored against what their publications say; manifests, not weights."""
