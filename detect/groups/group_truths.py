@@ -45,7 +45,7 @@ def planted_irreps(
     Examples:
         >>> from .named_groups import group_named
         >>> planted_irreps(group_named("S3"), ["1b", "2a"])
-        Network(12-72-6, relu, no bias)
+        Network(12-56-6, relu, no bias)
     """
     rng = np.random.default_rng(seed)
     inner: list[Array] = []

@@ -57,8 +57,7 @@ def arbitrariness(used: npt.ArrayLike, *, draws: int = 4000, seed: int = 0) -> A
         InputError: for fewer than two networks, or where no network uses any frequency.
 
     Examples:
-        >>> always_the_same = np.zeros((12, 5), dtype=bool)
-        >>> always_the_same[:, 0] = True
+        >>> always_the_same = [[True, False, False, False, False]] * 12
         >>> bool(arbitrariness(always_the_same, draws=199).p < 0.05)
         True
     """
