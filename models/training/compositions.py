@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -80,7 +79,6 @@ class CompositionRegimen(CheckedTable):
         return MLPConfig((2 * n, self.embedding, self.width, n), activation=("identity", "relu"))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class CompositionRuns(ABC):
     """Networks that learned to compose two of n elements, one per seed, and how their training went.
 

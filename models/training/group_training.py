@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from mathcircuits.detect import InputError
 from mathcircuits.detect.groups import FiniteGroup, group_named
 
 from ..networks.config import MLPConfig
-from .compositions import CompositionRegimen, CompositionRuns, train_compositions
+from .compositions import Array, CompositionRegimen, CompositionRuns, train_compositions
 
 #: Groups with fewer elements are learned from all pairs: in S3 a fifth of the pairs is seven, which the others leave
 #: undecided.
@@ -34,6 +36,13 @@ class GroupRuns(CompositionRuns):
 
     group: FiniteGroup
     regimen: CompositionRegimen
+    seeds: tuple[int, ...]
+    weights: tuple[Array, Array, Array]
+    trained_on: npt.NDArray[np.bool_]
+    steps: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float64]
+    train_accuracy: npt.NDArray[np.float64]
+    test_accuracy: npt.NDArray[np.float64]
 
     @property
     def config(self) -> MLPConfig:

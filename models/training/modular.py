@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field
 
@@ -26,7 +28,7 @@ from mathcircuits.detect import InputError
 from mathcircuits.detect.modular import check_modulus, sums_of
 
 from ..networks.config import MLPConfig
-from .compositions import CompositionRegimen, CompositionRuns, train_compositions
+from .compositions import Array, CompositionRegimen, CompositionRuns, train_compositions
 
 
 class ModularRegimen(CompositionRegimen):
@@ -67,6 +69,13 @@ class ModularRuns(CompositionRuns):
 
     p: int
     regimen: ModularRegimen
+    seeds: tuple[int, ...]
+    weights: tuple[Array, Array, Array]
+    trained_on: npt.NDArray[np.bool_]
+    steps: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float64]
+    train_accuracy: npt.NDArray[np.float64]
+    test_accuracy: npt.NDArray[np.float64]
 
     @property
     def config(self) -> MLPConfig:
