@@ -404,7 +404,9 @@ def benchmark(
             print_table(["name", "measures"], [[e.name, e.measures] for e in BENCHMARKS.values()])
         return 0
     if networks is not None:
-        return _score(name, networks, out, against, as_json)
+        from .networkscores import score_networks
+
+        return score_networks(name, networks, out, against, as_json)
     found = run(name, quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, against=against)
     if as_json:
         print_json(found.to_dict())
@@ -448,78 +450,29 @@ def group(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="C12, D5, S4, A5, Q8, C2xS3, ...; with --networks, whose order of elements they follow."
+            help="C12, D5, S4, A5, Q8, C2xS3, ...; with --networks, the group whose order they follow."
         ),
     ] = None,
     networks: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="A file or folder of your own networks, read in place of trained ones."
-        ),
+        typer.Option(metavar="DIR", help="Your own networks, a file or a folder, in place of trained ones."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Of training, in place of the regimen's.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
+    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
     share: Annotated[
-        float | None, typer.Option(help="Of all pairs, those trained on, in place of the regimen's.")
+        float | None, typer.Option(help="Share of pairs trained on (default: the regimen's).")
     ] = None,
     summed: Annotated[
-        bool, typer.Option("--summed", help="A shared embedding's rows are added up, not put side by side.")
+        bool, typer.Option("--summed", help="A shared embedding whose rows are added up.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Composition in a finite group: which irreps networks learn it by; exit code 1 where too few learn it."""
-    from mathcircuits.detect import InputError
-    from mathcircuits.models.training import group_regimen
+    """Composition in a finite group: the irreps it is learned by; exit code 1 where too few networks learn it."""
+    from .grouping import study_group
 
-    from ..group_page import write_group
-    from ..group_study import group_study, group_study_of, networks_of
-    from .console import print_json
-
-    if networks is not None:
-        found = group_study_of(networks_of(networks, summed=summed), name)
-    elif name is None:
-        raise InputError("no group: name one, such as S4, or give networks to read with --networks")
-    else:
-        changed = {"steps": steps, "share": share}
-        how = group_regimen(name)
-        kept = {key: value for key, value in changed.items() if value is not None}
-        found = group_study(name, seeds=range(seeds), regimen=type(how)(**{**how.model_dump(), **kept}))
-    page = write_group(found, out)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        for text, holds in found.requirements:
-            print(f"{'holds' if holds else 'FAILS'}: {text}")
-        print("\n".join(found.findings))
-        print(page)
-    return 0 if found.passed else 1
-
-
-def _score(name: str, networks: Path, out: Path | None, against: Path | None, as_json: bool) -> int:
-    """Somebody's networks against the tasks of the universality benchmark."""
-    from mathcircuits.detect import InputError
-
-    from ..benchmark.public.benchmark import run_public
-    from ..benchmark.universality.benchmark import score_folder
-    from .console import print_json
-
-    if name == "public":
-        found = run_public(networks)
-        if out is not None:
-            found.write(out)
-        if as_json:
-            print_json(found.to_dict())
-        else:
-            print("\n".join(found.summary))
-        return 0 if found.passed else 1
-    if name != "universality":
-        raise InputError(f"benchmark {name!r} knows no --networks: it belongs to 'universality' and 'public'")
-    result, lines = score_folder(networks, out=out, against=against)
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        print("\n".join(lines))
-    return 0
+    return study_group(
+        name, networks, out, seeds=seeds, steps=steps, share=share, summed=summed, as_json=as_json
+    )
 
 
 @app.command()

@@ -175,6 +175,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "regimens",
         "universality",
         "fibre",
+        "public",
         "forced",
     ]
 
