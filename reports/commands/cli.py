@@ -355,9 +355,12 @@ def report(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
 ) -> None:
     """Write the page of a study again, from its tables."""
+    from mathcircuits.detect.untrusted import damaged
+
     from ..pages.page import write_report
 
-    print(write_report(out))
+    with damaged(out, "run the study again: it keeps the networks and writes the tables anew"):
+        print(write_report(out))
 
 
 @app.command()

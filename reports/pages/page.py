@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,6 @@ DIRECTIONS = (
     "network", "task", *CELL, "population", "layer", "feature", "on", "unexplained", "untrained", "q",
     "tautology", "readable",
 )  # fmt: skip
-#: Stands in the page until the data of its networks does.
-_DATA = "@networks@"
 
 
 def write_report(out: str | os.PathLike[str]) -> Path:
@@ -98,6 +97,8 @@ def page(study: StudyLike) -> str:
     tables = {name: frame for name, frame in study.tables.items() if len(frame)}
     tables[READOUTS] = directions_summary(tables)
     names = task_names(tables)
+    # Where the data of its networks will stand: a text that no name in a table can be.
+    place = f"@{secrets.token_hex(16)}@"
     made = tiles(study, tables)
     text = render(
         "page.html",
@@ -137,11 +138,11 @@ def page(study: StudyLike) -> str:
         config=config_toml(study.manifest.get("config") or {}),
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
-        networks_json="" if shown_networks(tables).empty else _DATA,
+        networks_json="" if shown_networks(tables).empty else place,
     )
     # What figures and tables leave of the page is for the networks.
     room = LIMIT - len(text.encode())
-    return text.replace(_DATA, dumped(network_data(study, tables, budget=min(BUDGET, room))), 1)
+    return text.replace(place, dumped(network_data(study, tables, budget=min(BUDGET, room))), 1)
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
