@@ -10,8 +10,6 @@ from .console import text_width
 if TYPE_CHECKING:
     from ..studies.folder import Study
 
-#: Findings that are printed at the end; the page has all of them.
-SHOWN = 3
 #: A small study, with every key that most studies set; `mathcircuits study` runs it as it stands.
 EXAMPLE = """\
 # A study for mathcircuits. Run it:  mathcircuits study study.toml --out runs
@@ -45,19 +43,17 @@ regimens = ["adam", { preset = "adam", lr = 0.01 }]
 
 
 def ending(study: Study, width: int | None = None) -> list[str]:
-    """The lines with which a study ends: its first findings, wrapped, and the link to its page.
+    """The lines with which a study ends: the findings that its page opens with, and the link to its page.
 
     Args:
         study: a finished study.
         width: characters of a line; None for the terminal's.
     """
-    from ..pages.findings import findings
+    from ..pages.opening.headlines import headlines
 
-    found = findings(study.tables)
-    leading = [finding for finding in found if finding.lead] or found
     room = text_width() if width is None else width
     lines: list[str] = []
-    for finding in leading[:SHOWN]:
+    for finding in headlines(study.tables):
         lines += textwrap.wrap(
             finding.text, room, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
         )
