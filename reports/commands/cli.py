@@ -295,7 +295,9 @@ def compress(
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(help="Task by name (mathcircuits tasks lists them), or a formula.")],
+    task: Annotated[
+        str, typer.Argument(help="Task: a name (mathcircuits tasks lists them), a formula, or a table.")
+    ],
     out: Annotated[
         Path,
         typer.Option("-o", "--out", help="Folder of the networks, or one network's .safetensors or .npz."),
@@ -314,6 +316,10 @@ def train(
         bool | None, typer.Option("--bias/--no-bias", help="Biases (default: where the task needs them).")
     ] = None,
     activation: Annotated[str, typer.Option(help="Activation of the hidden layers.")] = "relu",
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", help="Columns of a table to learn (default: the last one)."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replacement of files that are there.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -325,7 +331,7 @@ def train(
 
     return train_to_files(
         task, out, hidden=hidden, seeds=seeds, first=seed, regimen=regimen, steps=steps, bias=bias,
-        activation=activation, force=force, as_json=as_json,
+        activation=activation, force=force, target=target, as_json=as_json,
     )  # fmt: skip
 
 

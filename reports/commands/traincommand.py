@@ -30,12 +30,13 @@ def train_to_files(
     bias: bool | None = None,
     activation: str = "relu",
     force: bool = False,
+    target: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Train one network per seed, write each to a file, and print what came of them.
 
     Args:
-        task: what `mathcircuits.models.train` takes.
+        task: a name, a formula, or the path of a table.
         out: a folder, made where it is missing, for seed-0.safetensors, ... and runs.csv; or one network's file.
         hidden: hidden sizes such as 3 or 24-12; None for the smallest known of the task.
         seeds: how many; first: the first of them.
@@ -44,6 +45,7 @@ def train_to_files(
         bias: whether the layers have biases; None for whether the task needs them.
         activation: of all hidden layers.
         force: replace files that are there.
+        target: of a table, the columns to learn, separated by commas; None for the last one.
         as_json: print JSON.
 
     Returns:
@@ -60,20 +62,16 @@ def train_to_files(
         ...
         mathcircuits.detect.errors.UnknownTask: no task named 'minimun': did you mean 'minimum'? ...
     """
-    target = as_task(task)
-    widths = (
-        hidden_sizes(hidden) if hidden is not None else target.hidden_with_bias if bias else target.hidden
-    )
+    known = as_task(task, target=None if target is None else target.split(","))
+    widths = hidden_sizes(hidden) if hidden is not None else known.hidden_with_bias if bias else known.hidden
     if widths is None:
-        raise InputError(
-            f"no smallest network of {target.name!r} is known: give --hidden, such as 8 or 24-12"
-        )
+        raise InputError(f"no smallest network of {known.name!r} is known: give --hidden, such as 8 or 24-12")
     chosen = range(first, first + seeds)
     paths = files_of(out, chosen)
     table = out / "runs.csv"
     check_free([*paths, *([table] if out not in paths else [])], force)
     runs = train(
-        task, hidden=widths, seeds=chosen, regimen=regimen, steps=steps, bias=bias, activation=activation
+        known, hidden=widths, seeds=chosen, regimen=regimen, steps=steps, bias=bias, activation=activation
     )
     if out not in paths:
         _make(out)

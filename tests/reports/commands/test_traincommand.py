@@ -49,6 +49,23 @@ def test_one_network_in_a_file_of_the_smallest_size(
     assert json.loads(capsys.readouterr().out)["network"]["sizes"] == [2, 2, 1]
 
 
+def test_a_formula_and_a_table_are_tasks_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table = tmp_path / "data.csv"
+    rows = np.random.default_rng(0).uniform(-1, 1, (50, 2)).round(3)
+    rows = np.column_stack([rows, rows[:, 0] - rows[:, 1]])
+    np.savetxt(table, rows, delimiter=",", header="price,limit,gain", comments="")
+    for task in ("relu(x1 - 0.3) + x2", str(table)):
+        file = tmp_path / "net.npz"
+        options = ["--hidden", "2", "--steps", "0", "--force"]
+        assert main(["train", task, "-o", str(file), *options]) == 0
+        assert read_network(file).sizes == (2, 2, 1)
+    capsys.readouterr()
+    assert main(["train", str(table), "-o", str(file), *options, "--target", "profit"]) == 2
+    assert "profit" in capsys.readouterr().err
+    assert main(["train", "relu(x1 - 0.3) + x2", "-o", str(tmp_path / "other.npz"), "--steps", "0"]) == 2
+    assert "give --hidden" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
