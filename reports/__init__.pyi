@@ -19,3 +19,4 @@ from .resultplots import plot_study_losses as plot_study_losses
 from .studies.config import StudyConfig as StudyConfig
 from .studies.folder import Study as Study
 from .study import run_study as run_study
+from .study import study_of as study_of

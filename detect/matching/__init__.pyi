@@ -33,6 +33,8 @@ from .neuron_groups import neuron_shares as neuron_shares
 from .neurons import match_neurons as match_neurons
 from .nulls.conditional import evidence as evidence
 from .nulls.incoming import Incoming as Incoming
+from .nulls.kept_offsets import nearest_point as nearest_point
+from .nulls.kept_offsets import redrawn as redrawn
 from .nulls.names import IN_WORDS as IN_WORDS
 from .nulls.names import NULLS as NULLS
 from .nulls.names import NullName as NullName

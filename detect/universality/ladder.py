@@ -253,6 +253,7 @@ def ladder_of_many(
     populations: Sequence[Population],
     *,
     within: bool = True,
+    threshold: float = SOLVED,
 ) -> tuple[Ladder, ...]:
     """The ladders of all pairs of conditions, as `ladder_of` makes them by default.
 
@@ -261,6 +262,7 @@ def ladder_of_many(
     Args:
         populations: the conditions, of different names.
         within: whether each is also compared with itself.
+        threshold: the mean squared error of a solved network.
 
     Returns:
         in the order (1, 1), (1, 2), ..., (2, 2), ..., each judged alone; `ladder_table` judges them together.
@@ -278,7 +280,7 @@ def ladder_of_many(
     names = [population.name for population in populations]
     if len(set(names)) < len(names):
         raise InputError(f"populations {', '.join(names)}: give each a name of its own")
-    settings = Settings(SOLVED, MAJORITY, HELD, COMPARED, 0, None)
+    settings = Settings(threshold, MAJORITY, HELD, COMPARED, 0, None)
     read = [Read(population, settings) for population in populations]
     found = {}
     for j, other in enumerate(read):

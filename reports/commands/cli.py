@@ -53,7 +53,7 @@ def _program(
         print(context.get_help())
 
 
-@app.command()
+@app.command(cls=_Bounded)
 def study(
     config: Annotated[
         Path | None,
@@ -97,8 +97,39 @@ def study(
     example: Annotated[
         bool, typer.Option("--example", help="A commented configuration to start from, printed.")
     ] = False,
+    networks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Networks that were trained elsewhere: a folder (with networks.csv), or a table.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of --networks: their task (default: the functions are found).")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Of --networks: the columns that tell conditions apart, a,b (default: all)."),
+    ] = None,
+    box: Annotated[
+        list[str] | None, typer.Option(help="Of --networks: bounds of the inputs, as of inspect.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Of --networks: samples of the inputs.")] = None,
+    points: Annotated[str | None, typer.Option(help="Of --networks: a finite domain.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Of --networks: the mean squared error of one function (default: 0.0001 of its variance)."
+        ),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="Of --networks: between the layers of files that do not say it.")
+    ] = None,
+    fibre: Annotated[
+        int | None, typer.Option(help="Of --networks: particles for the verdicts selected and free.")
+    ] = None,
 ) -> int:
-    """Train, read, compare and report: ends with DIR/report/index.html."""
+    """Train, or read networks from elsewhere; compare and report: ends with DIR/report/index.html."""
     import sys
     from collections import Counter
 
@@ -114,6 +145,15 @@ def study(
         return 0
     if out is None:
         raise typer.BadParameter("name the study's folder: --out DIR (--example prints a configuration)")
+    if networks:
+        from .populationcommand import study_networks
+
+        refused = {"a configuration": config, "--seeds": seeds, "--predictions": predictions}
+        return study_networks(
+            networks, out, beside=refused, task=task, by=by, box=box or (), data=data, points=points,
+            threshold=threshold, activation=activation, fibre=fibre, sequential=sequential, workers=workers,
+            scheduler=scheduler,
+        )  # fmt: skip
     wanted = as_config(config)
     if seeds is not None:
         wanted = wanted.with_seeds(seeds)

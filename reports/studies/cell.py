@@ -26,7 +26,7 @@ from mathcircuits.detect import Circuit, Feature, catalogue, circuits, tasks
 from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import Regimen
 
-from .config import DERIVED, relative_width
+from .config import DERIVED, INIT, relative_width
 from .storage import intact
 
 #: What is read: neurons and directions in trained and untrained networks, failures in those that did not solve
@@ -66,6 +66,8 @@ class Cell:
         seeds: one per network.
         steps: training steps, or None for the task's or the regimen's own.
         reads: everything in `READINGS`, or the networks' forms alone.
+        found: a digest of the networks where they were trained elsewhere; empty where the study trains them.
+        solved: the loss below which such a network has solved its task; None where the study trains them.
 
     Examples:
         >>> from mathcircuits.models import as_regimen
@@ -82,11 +84,18 @@ class Cell:
     seeds: tuple[int, ...]
     steps: int | None = None
     reads: Literal["all", "forms"] = "all"
+    found: str = ""
+    solved: float | None = None
 
     @property
     def derived(self) -> bool:
         """Whether it holds the hand-derived network."""
         return self.regimen.name == DERIVED
+
+    @property
+    def init(self) -> str | None:
+        """The init law of its networks; None where they were trained elsewhere, and nothing says it."""
+        return None if self.found else INIT
 
     @property
     def sizes(self) -> str:
@@ -101,6 +110,8 @@ class Cell:
     @property
     def threshold(self) -> float:
         """The loss below which one of its networks has solved the task."""
+        if self.solved is not None:
+            return self.solved
         return SOLVED_OSIER if self.regimen.preset == "osier" else SOLVED
 
     @property
@@ -114,11 +125,11 @@ class Cell:
 
     @cached_property
     def hash(self) -> str:
-        """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version."""
+        """A hash of all that decides the weights: task, sizes, regimen, steps, seeds, version; or the networks."""
         task = tasks[self.task]
         # A task may be a Python function: its values stand for it.
         probes = task.sample(_TRIALS)
-        content = {
+        content: dict[str, object] = {
             "mathcircuits": _version(),
             "task": [self.task, task.box, task.needs_bias, np.round(task(probes), 12).tolist(), *task.points],
             "hidden": self.hidden,
@@ -126,6 +137,8 @@ class Cell:
             "steps": self.steps,
             "seeds": self.seeds,
         }
+        if self.found:
+            content |= {"found": self.found, "solved": self.solved}
         if self.derived and task.hand_derived is not None:
             content["weights"] = [w.tolist() for w in task.hand_derived.weights]
         return _digest(content)

@@ -93,7 +93,9 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
         ['minimum']
     """
     program = decompile(network, box=task.domain, time_limit=PATIENCE)
-    proof = certify(network, task, box=task.domain, time_limit=PATIENCE) if task.formula else None
+    # A function that nobody could write down is the network that stands for it.
+    spec = task if task.formula else task.target if isinstance(task.target, Network) else None
+    proof = None if spec is None else certify(network, spec, box=task.domain, time_limit=PATIENCE)
     circuits = circuit_rows(network, task)
     gauge = gauge_in(network, task)
     names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
@@ -268,8 +270,8 @@ def is_own_circuit(task: str, circuit: str) -> bool:
     return not {f.text for f in circuits[circuit].formula}.isdisjoint(f.text for f in tasks[task].formula)
 
 
-def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
-    """The kink criterion of networks of one architecture beside the lazy panel.
+def kink_rows(networks: Sequence[Network], task: Task, *, init: str | None = INIT) -> list[dict[str, Any]]:
+    """The kink criterion of networks of one architecture beside the lazy panel, drawn from their init law.
 
     Missing where the task is affine (its networks have no business bending) or on points, or the networks have no
     kinks last.
@@ -283,7 +285,7 @@ def kink_rows(networks: Sequence[Network], task: Task) -> list[dict[str, Any]]:
     last = bool(shape.active) and shape.active[-1] == len(shape.activations) - 1
     if not last or task.points or is_affine(task):
         return [dict.fromkeys(KINK_COLUMNS) for _ in networks]
-    found = kink_criterion_many(networks, task=task, init=INIT)
+    found = kink_criterion_many(networks, task=task, init=init)
     return [
         # Where nothing bends, neither the task nor the network, there is nothing to pass.
         {

@@ -16,6 +16,7 @@ import pandas as pd
 
 from mathcircuits.detect import Network, Task, tasks, within_across
 from mathcircuits.detect.exact import is_piecewise_linear
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.networks import Box, hook_post, sobol_points
 from mathcircuits.detect.similarity import mechanism, pairwise, similarity_matrix
 from mathcircuits.detect.universality import (
@@ -55,6 +56,8 @@ class Sample:
         solved: how many networks solved the task.
         solutions: at most 30 of them, by id; losses: theirs.
         untrained: at most as many untrained networks, by id.
+        init: the init law of its networks; None where it is not known.
+        threshold: the loss of a solved network, of which two functions are no more than four apart.
     """
 
     task: Task
@@ -64,6 +67,8 @@ class Sample:
     solutions: Mapping[str, Network]
     losses: Mapping[str, float]
     untrained: Mapping[str, Network]
+    init: str | None = INIT
+    threshold: float = SOLVED
 
     @property
     def name(self) -> str:
@@ -84,7 +89,7 @@ class Sample:
             list(self.solutions.values()),
             task=self.task,
             untrained=list(self.untrained.values()),
-            init=INIT,
+            init=self.init,
         )
 
 
@@ -103,6 +108,9 @@ def sample_of(condition: Condition) -> Sample:
             condition.network_id(seed): network
             for seed, network in list(zip(condition.seeds, condition.untrained, strict=False))[:COMPARED]
         },
+        condition.init,
+        # Osier's networks are held to what the others are; of networks from elsewhere nothing better is known.
+        SOLVED if condition.init else condition.threshold,
     )
 
 
@@ -146,11 +154,18 @@ def ladder_tables(samples: Sequence[Sample]) -> LadderTables:
     usable = [sample for sample in samples if len(sample.solutions) >= 2]
     found: list[Ladder] = []
     for name in dict.fromkeys(sample.task.name for sample in usable):
-        found += ladder_of_many([sample.population for sample in usable if sample.task.name == name])
+        own = [sample for sample in usable if sample.task.name == name]
+        found += ladder_of_many(
+            [sample.population for sample in own], threshold=max(sample.threshold for sample in own)
+        )
     stand = representatives(usable)
     for inputs in sorted({sample.task.arity for sample in stand.values()}):
-        alike = [sample.population for sample in stand.values() if sample.task.arity == inputs]
-        found += ladder_of_many(alike, within=False)
+        alike = [sample for sample in stand.values() if sample.task.arity == inputs]
+        found += ladder_of_many(
+            [sample.population for sample in alike],
+            within=False,
+            threshold=max(sample.threshold for sample in alike),
+        )
     if not found:
         return LadderTables(empty("ladder"), empty("sweep"))
     known = {sample.name: sample for sample in usable}

@@ -39,7 +39,7 @@ _MULTIPLE = re.compile(r"([1-9]\d{0,3})x")
 DERIVED = "derived"
 #: Seeds of one cell: what is lost when a process is killed, and what a cell's memory grows with.
 BLOCK = 256
-#: The init law of a study's networks is known: nn.Linear's default.
+#: The init law of the networks that a study trains is known: nn.Linear's default. That of others is not (None).
 INIT = "uniform"
 #: In `regimens` by width: the regimens of every width that is not named.
 OTHER = "other"

@@ -1,6 +1,7 @@
 """Folder: a study that was run, opened from its folder: its configuration, tables and networks.
 
 DIR/manifest.json          configuration, versions, seeds, git state, clocks, machine (these nowhere else)
+DIR/population.json        of networks that were trained elsewhere: their functions and files
 DIR/networks/              the cells' files, see cells.py
 DIR/tables/*.parquet       see tables.py
 DIR/candidates.toml        circuits that recur and have no name, for `mathcircuits add`; where there are any
@@ -24,9 +25,10 @@ from mathcircuits.detect.untrusted import damaged
 
 from .cell import Cell
 from .cells import study_cells
-from .config import INIT, StudyConfig
 from .ensemblefiles import load_ensemble
 from .manifest import read_manifest
+from .populations.gathering import Taken, read_population
+from .populations.populationconfig import AnyConfig, PopulationConfig, as_any_config
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +60,7 @@ class Study:
     """
 
     out: Path
-    config: StudyConfig
+    config: AnyConfig
     manifest: dict[str, Any]
 
     @classmethod
@@ -73,12 +75,16 @@ class Study:
         remedy = "run the study again in another folder"
         try:
             with damaged(folder / "manifest.json", remedy):
-                config = StudyConfig.from_manifest(folder, manifest["config"])
+                config = as_any_config(manifest["config"], folder)
         except FileError:
             raise
         except MathCircuitsError as error:
             raise FileError(folder / "manifest.json", str(error), remedy) from None
-        return cls(folder, config, manifest)
+        study = cls(folder, config, manifest)
+        if isinstance(config, PopulationConfig):
+            # Tables and pages look its functions up by name.
+            assert study.cells
+        return study
 
     @cached_property
     def tables(self) -> StudyTables:
@@ -92,8 +98,15 @@ class Study:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """The cells of the grid."""
+        """The cells of the grid, or of the networks that were found."""
+        if isinstance(self.config, PopulationConfig):
+            return read_population(self.out)[0]
         return study_cells(self.config)
+
+    @cached_property
+    def files(self) -> list[Taken]:
+        """The files of networks that were trained elsewhere, and what each was taken for; else none."""
+        return read_population(self.out)[1] if isinstance(self.config, PopulationConfig) else []
 
     @property
     def failures(self) -> dict[str, str]:
@@ -179,7 +192,7 @@ class Study:
                 "network", network, list(found), "name one network: task/hidden/regimen/seed"
             )
         cell = next(cell for cell in self.cells if network.startswith(f"{cell.condition}/"))
-        return analyse(found[network], task=cell.task, init=INIT)
+        return analyse(found[network], task=cell.task, init=cell.init)
 
     def plot_circuit(self, network: str, ax: Axes | None = None) -> Axes:
         """One of its networks as a graph, see `Analysis.plot_circuit`."""
@@ -228,7 +241,8 @@ class Study:
     def __repr__(self) -> str:
         count = sum(len(cell.seeds) for cell in self.cells if not cell.derived)
         failed = f", {len(self.failures)} cells failed" if self.failures else ""
-        return f"Study({str(self.out)!r}: {len(self.config.task_names)} tasks, {count} networks{failed})"
+        named = len({cell.task for cell in self.cells})
+        return f"Study({str(self.out)!r}: {named} tasks, {count} networks{failed})"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -18,7 +18,7 @@ from mathcircuits.detect.features import data_file
 
 from .cell import Cell, reading_hash
 from .cells import Outcome, peak_memory
-from .config import StudyConfig
+from .populations.populationconfig import AnyConfig, as_any_config
 from .storage import read_json, sweep, write_json
 
 _FORMAT = "mathcircuits-study-1"
@@ -62,7 +62,7 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def claim(out: Path, config: StudyConfig) -> str:
+def claim(out: Path, config: AnyConfig) -> str:
     """Make the folder the study's own, or check that it is; the time of the claim."""
     from filelock import FileLock
 
@@ -173,7 +173,7 @@ def record(
                     "peak_mb": known.get("peak_mb") if outcome.peak_mb is None else outcome.peak_mb,
                 }
             )
-        config = StudyConfig.from_manifest(out, manifest["config"])
+        config = as_any_config(manifest["config"], out)
         stages = {stage: round(value, 3) for stage, value in seconds.items()}
         stages["train"] = round(sum(record["seconds"].get("train", 0.0) for record in records), 3)
         stages["read"] = round(sum(record["seconds"].get("read", 0.0) for record in records), 3)
@@ -192,7 +192,7 @@ def record(
         )
 
 
-def _write_manifest(out: Path, config: StudyConfig, cells: list[dict[str, Any]], **more: Any) -> None:
+def _write_manifest(out: Path, config: AnyConfig, cells: list[dict[str, Any]], **more: Any) -> None:
     content = {
         "format": _FORMAT,
         "config": config.to_dict(),

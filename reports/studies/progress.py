@@ -52,7 +52,7 @@ def expected_seconds(cell: Cell) -> float:
     reading = _A_CELL + (_A_DEEP if deep else _A_SHALLOW) * len(cell.seeds)
     if cell.reads == "forms" and not deep:
         reading = _A_FORM_CELL + _A_FORM * len(cell.seeds)
-    if cell.derived:
+    if cell.derived or cell.found:
         return reading
     regimen = cell.regimen.for_depth(len(cell.hidden))
     steps: float = regimen.steps_for(task) if cell.steps is None else cell.steps

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import Network, Task, tasks
+from mathcircuits.detect.matching import HELD, USED, nearest_point, redrawn
+from mathcircuits.detect.networks import Stack, known_laws
 
 from .cell import FORMS
 from .circuitry import (
@@ -21,7 +23,7 @@ from .circuitry import (
     program_frame,
     read_circuitry,
 )
-from .config import INIT
+from .evidence import split_arguments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 #: share of 20 is known to a tenth, and each costs as many readings as there are checkpoints. Of as many the page draws
 #: every match over its null, which costs about 10 ms a neuron.
 FOLLOWED = 20
+#: Features that are followed where nothing says which a task needs: as many as a figure's legend takes.
+FEATURES_FOLLOWED = 6
 #: Seconds that a cell's failures may take to be diagnosed, and to be followed. Local steps solve equations, so that a
 #: network of P parameters takes about 0.03 (P / 45)^2 seconds (measured on 45 and 396): of large ones the first few.
 _DIAGNOSING, _FOLLOWING = 5.0, 10.0
@@ -64,7 +68,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
     chosen = chosen_to_read(ensemble.losses.tolist(), cell.threshold, deep=len(cell.hidden) > 1)
     seeds = [seed for seed in (ensemble.seeds[k] for k in chosen) if seed in known]
     found = [(seed, read_circuitry(known[seed], task)) for seed in seeds]
-    untrained = {} if cell.derived else untrained_networks(ensemble)
+    untrained = {} if cell.derived else untrained_of(cell, ensemble)
     parts = []
     for group in by_shape({**untrained, **known}):
         own = {seed: known[seed] for seed in group if seed in known}
@@ -73,7 +77,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
         frames = read_features(
             cell, own, beside, [seed for seed in seeds if seed in own], taught_by(cell, shape)
         )
-        bends = kink_rows(list(own.values()), task) if own else []
+        bends = kink_rows(list(own.values()), task, init=cell.init) if own else []
         parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
     features = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}
     return {
@@ -81,7 +85,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
         "programs": program_frame(found),
         "circuits": circuit_frame(found),
         "failures": _read_failures(cell, ensemble, known),
-        "emergence": _read_emergence(cell, ensemble),
+        "emergence": _read_emergence(cell, ensemble, features["neurons"]),
     }
 
 
@@ -131,13 +135,13 @@ def by_shape(networks: dict[int, Network]) -> list[list[int]]:
 
 
 def taught_by(cell: Cell, shape: Architecture) -> tuple[Network, ...]:
-    """Networks of a shape that the cell's training taught something else; none for the hand-derived network.
+    """Networks of a shape that the cell's training taught something else; none where the study trains nothing.
 
     They are kept on disk and do not depend on the cell's seeds, so that all cells of a condition have the same.
     """
     from mathcircuits.models import taught_like
 
-    if cell.derived:
+    if cell.derived or cell.found:
         return ()
     return taught_like(shape, tasks[cell.task], regimen=cell.regimen, steps=cell.steps).networks
 
@@ -158,7 +162,6 @@ def read_features(
 
     from mathcircuits.detect import analyse_many
     from mathcircuits.detect.matching import read_superposition, superposition_frame, targets_for
-    from mathcircuits.detect.networks import Stack
 
     task = tasks[cell.task]
     own: Population = "derived" if cell.derived else "trained"
@@ -168,7 +171,7 @@ def read_features(
         [*known.values(), *untrained.values()],
         box=task.box,
         task=task,
-        init=INIT,
+        init=cell.init,
         deep=True,
         taught=taught or None,
     )
@@ -284,8 +287,12 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
     return frame.astype({"seed": "int64", "cause": "string", "diagnosis": "string", "lost": "Int64"})
 
 
-def _read_emergence(cell: Cell, ensemble: Ensemble) -> pd.DataFrame:
-    """How close the first networks come to each feature that the task is expected to need, checkpoint by checkpoint."""
+def _read_emergence(cell: Cell, ensemble: Ensemble, neurons: pd.DataFrame) -> pd.DataFrame:
+    """How close the first networks come to each feature that is followed, checkpoint by checkpoint.
+
+    These are the features that the task is expected to need, and where that is not known those that the networks hold
+    in the end.
+    """
     import pandas as pd
 
     from mathcircuits.detect import InputError
@@ -296,15 +303,39 @@ def _read_emergence(cell: Cell, ensemble: Ensemble) -> pd.DataFrame:
     }  # fmt: skip
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     task = tasks[cell.task]
-    if ensemble.checkpoint_steps is None or task.hand_derived is None:
+    if ensemble.checkpoint_steps is None or (task.hand_derived is None and not cell.found):
         return empty
     seeds = list(ensemble.seeds[:FOLLOWED])
     steps, paths = checkpoints_of(ensemble, seeds)
-    try:
-        found = emergence_of(steps, [list(row) for row in zip(*paths, strict=True)], task=task, seeds=seeds)
-    except InputError:  # none of the expected features fits these layers, or every network has diverged
-        return empty
-    return found.curves[list(columns)].astype(columns)
+    networks = [list(row) for row in zip(*paths, strict=True)]
+    asked: list[tuple[str | None, tuple[str, ...] | None]] = [(None, None)]
+    if task.hand_derived is None:
+        asked = list(_held_often(neurons))
+    frames = [empty]
+    for feature, on in asked:
+        try:
+            found = emergence_of(steps, networks, feature, on, task=task, seeds=seeds)
+        except InputError:  # none of the features fits these layers, or every network has diverged
+            continue
+        frames.append(found.curves[list(columns)].astype(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _held_often(neurons: pd.DataFrame) -> list[tuple[str, tuple[str, ...]]]:
+    """The features of the inputs that used neurons of trained networks hold, the most frequent first.
+
+    Args:
+        neurons: what was read in them.
+    """
+    held = neurons[
+        (neurons["population"] == "trained")
+        & (neurons["scope"] == "input")
+        & (neurons["feature"] != "constant")
+        & (neurons["contribution"] >= USED)
+        & (neurons["unexplained"] <= HELD)
+    ]
+    counts = held.groupby(["feature", "on"])["seed"].nunique().sort_values(ascending=False, kind="stable")
+    return [(str(feature), split_arguments(str(on))) for feature, on in counts.index[:FEATURES_FOLLOWED]]
 
 
 def checkpoints_of(ensemble: Ensemble, seeds: Sequence[int]) -> tuple[list[int], list[list[Network | None]]]:
@@ -336,6 +367,25 @@ def untrained_networks(ensemble: Ensemble) -> dict[int, Network]:
         parameters, _ = started(config, ensemble.regimen, tasks[ensemble.task], seeds)
         networks |= {seed: network_of(config, row) for seed, row in zip(seeds, parameters, strict=True)}
     return {seed: networks[seed] for seed in ensemble.seeds}
+
+
+def untrained_of(cell: Cell, ensemble: Ensemble) -> dict[int, Network]:
+    """Networks that learned nothing beside those of a cell, by seed.
+
+    Those of its own seeds before training; of networks that were trained elsewhere copies that keep their shape, every
+    neuron's offset b / |w| and how strongly it is read, and point elsewhere.
+    """
+    if not cell.found:
+        return untrained_networks(ensemble)
+    laws = known_laws(cell.init)
+    origin = nearest_point(tasks[cell.task].box)
+    finite = ensemble.finite
+    return {
+        seed: redrawn(
+            Stack.of([network]), 1, laws[seed % len(laws)], np.random.default_rng([seed]), origin
+        ).network(0)
+        for seed, network in zip(finite.seeds, finite.networks() if len(finite) else [], strict=True)
+    }
 
 
 def fresh_loss(network: Network, task: Task) -> float:

@@ -72,6 +72,7 @@ class Condition:
         kinks, superposition, programs, circuits, failures, emergence: what else was read, with the column seed and
             those of the table of that name.
         taught: what networks hold that were taught something else: the columns hidden, network, feature and on.
+        init: the init law of the networks; None where it is not known.
     """
 
     task: Task
@@ -96,6 +97,7 @@ class Condition:
     failures: pd.DataFrame
     emergence: pd.DataFrame
     taught: pd.DataFrame
+    init: str | None = INIT
 
     @property
     def sizes(self) -> str:
@@ -391,7 +393,8 @@ def ensemble_table(condition: Condition) -> pd.DataFrame:
     """
     if not condition.solutions:
         return empty("ensembles")
-    frame = match_ensemble([network for _, network in condition.solutions], box=condition.task.box, init=INIT)
+    networks = [network for _, network in condition.solutions]
+    frame = match_ensemble(networks, box=condition.task.box, init=condition.init)
     frame = frame[frame["found"] > 0]
     trained = len(condition.seeds)
     worst = {"worst_low": frame["found"] / trained, "worst_high": (frame["found"] - frame["n"]) / trained + 1}

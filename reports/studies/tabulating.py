@@ -14,7 +14,7 @@ from mathcircuits.detect import Network, tasks
 from .cell import READINGS, Cell
 from .ensemblefiles import load_ensemble
 from .factors import factor_columns, with_factors
-from .reading import untrained_networks
+from .reading import untrained_of
 from .schema import COLUMNS, FORMED, arrow_schema, empty
 from .storage import atomic, sweep
 
@@ -236,11 +236,11 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
     ensembles = [load_ensemble(cell.weights_file(out)) for cell in cells]
     networks: list[Network | None] = []
     untrained: list[Network] = []
-    for ensemble in ensembles:
+    for cell, ensemble in zip(cells, ensembles, strict=True):
         finite = ensemble.finite
         known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
         networks += [known.get(seed) for seed in ensemble.seeds]
-        untrained += [] if first.derived else list(untrained_networks(ensemble).values())
+        untrained += [] if first.derived else list(untrained_of(cell, ensemble).values())
 
     readings = [cell.reading_files(out) for cell in cells]
 
@@ -261,5 +261,6 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         costs=np.concatenate([ensemble.cost for ensemble in ensembles]).astype(np.float64),
         networks=tuple(networks),
         untrained=tuple(untrained),
+        init=first.init,
         **{name: reading(name) for name in READINGS},
     )

@@ -125,9 +125,18 @@ def worth_workers(config: StudyConfig | Mapping[str, Any] | str | os.PathLike[st
         >>> worth_workers({"tasks": ["absolute"], "widths": ["1x"], "regimens": ["adam"]})
         1
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A process starts in about five seconds, which is what a few cells take.
-    return max(1, min(cores, len(study_cells(as_config(config))) // _CELLS_A_WORKER))
+    return max(1, min(usable_cores(), len(study_cells(as_config(config))) // _CELLS_A_WORKER))
+
+
+def usable_cores() -> int:
+    """The cores that this process may use.
+
+    Examples:
+        >>> usable_cores() >= 1
+        True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work(job: CellJob) -> Outcome:

@@ -1,0 +1,1 @@
+"""Populations: networks that were trained elsewhere, as the cells of a study."""
