@@ -11,6 +11,7 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from mathcircuits.detect import InputError, Network, Task, decompile, tasks
 from mathcircuits.detect.features import Symmetry
 from mathcircuits.detect.networks import Domain, sobol_points
 from mathcircuits.detect.statistics import EQUAL, TINY
+
+from ..circuitry import PATIENCE
 
 Array = npt.NDArray[np.float64]
 #: The mean squared difference below which two networks compute one function, as a share of its variance: the root is
@@ -255,50 +258,57 @@ def _task_of(
     ]
     if registered and min(registered)[0] < most:
         return tasks[min(registered)[1]]
-    bare = Task(
-        "function",
+    box = () if domain.points is not None else domain.box
+    points = () if domain.points is None else tuple(map(tuple, domain.points.tolist()))
+    formula = decompile(typical, box=domain, time_limit=PATIENCE).formula
+    if formula is not None:
+        text = "; ".join(one.text for one in formula)
+        made = made_of_formula(text, _name(text, own), typical.inputs, box, points)
+        if np.mean((made(X) - own) ** 2) < most:
+            return made
+    size = EQUAL * max(1.0, float(np.abs(own).max()))
+    return Task(
+        _name("", own),
         typical.inputs,
         target=typical,
         outputs=typical.outputs,
-        box=() if domain.points is not None else domain.box,
-        points=() if domain.points is None else tuple(map(tuple, domain.points.tolist())),
+        box=box,
+        points=points,
+        symmetries=tuple(s for s in group[1:] if float(np.abs(typical(s(X)) - own).max()) <= size),
+        # Without biases a ReLU network is positively homogeneous.
+        needs_bias=float(np.abs(2.0 * typical(X / 2.0) - own).max()) > size,
+        source=MADE,
     )
-    formula = decompile(typical, box=domain).formula
-    if formula is not None:
-        made = replace(bare, formula=formula, target=None, box=() if bare.points else bare.box)
-        if np.mean((made(X) - own) ** 2) < most:
-            return _completed(made, X, group)
-    return _completed(bare, X, group)
+
+
+def made_of_formula(text: str, name: str, arity: int, box: Any, points: Any) -> Task:
+    """The task of a function that networks were found to compute, with what follows from its formula.
+
+    Args:
+        text: the formula; several outputs are separated by `;`.
+        name: the task's; arity: its number of inputs.
+        box, points: its domain, one of the two empty.
+
+    Examples:
+        >>> made_of_formula("min(x1, x2)", "smaller", 2, ((0.0, 1.0), (0.0, 1.0)), ()).symmetries
+        (Symmetry(x2, x1),)
+    """
+    task = Task.of_formula(text, name=name, arity=arity, box=box, points=points)
+    return replace(task, box=() if task.points else task.box, source=MADE)
+
+
+def _name(text: str, values: Array) -> str:
+    """The formula where it is short and no task's name, else a word that goes by the function's values."""
+    taken = {key for task in tasks.values() if task.source != MADE for key in (task.name, *task.aliases)}
+    if text and len(text) <= _LONGEST and "/" not in text and text not in taken:
+        return text
+    return f"function {hashlib.sha256(np.round(values, 9).tobytes()).hexdigest()[:6]}"
 
 
 def _same_domain(task: Task, domain: Domain) -> bool:
     if domain.points is not None:
         return set(task.points) == set(map(tuple, domain.points.tolist()))
     return not task.points and task.box == domain.box
-
-
-def _completed(task: Task, X: Array, group: Sequence[Symmetry]) -> Task:
-    """The task with its symmetries, its need of biases and its name."""
-    values = task(X)
-    size = EQUAL * max(1.0, float(np.abs(values).max()))
-    own = tuple(s for s in group[1:] if float(np.abs(task(s(X)) - values).max()) <= size)
-    # Without biases a ReLU network is positively homogeneous.
-    bent = float(np.abs(2.0 * task(X / 2.0) - values).max()) > size
-    digest = hashlib.sha256(np.round(values, 9).tobytes()).hexdigest()[:6]
-    text = task.text
-    short = bool(task.formula) and len(text) <= _LONGEST and "/" not in text and text not in tasks
-    return Task(
-        name=text if short else f"function {digest}",
-        arity=task.arity,
-        formula=task.formula,
-        target=task.target,
-        outputs=task.outputs,
-        symmetries=own,
-        needs_bias=bent,
-        source=MADE,
-        box=() if task.points else task.box,
-        points=task.points,
-    )
 
 
 def _assigned(

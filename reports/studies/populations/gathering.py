@@ -24,7 +24,7 @@ from mathcircuits.models import Regimen
 from ..cell import Cell
 from ..ensemblefiles import save_ensemble
 from ..storage import read_json, write_json
-from .functions import MADE, Function, group_functions, of_task, points_of
+from .functions import MADE, Function, group_functions, made_of_formula, of_task, points_of
 from .listing import Listed
 
 if TYPE_CHECKING:
@@ -419,7 +419,7 @@ def _task_record(task: Task, out: Path) -> dict[str, Any]:
     elif task.source != MADE:
         return record  # the registry has it
     else:
-        record["formula"] = [formula.text for formula in task.formula]
+        record["formula"] = task.text
     return {
         **record,
         "arity": task.arity,
@@ -436,14 +436,16 @@ def _task_of(record: Mapping[str, Any], out: Path) -> Task:
 
     if "arity" not in record:
         return tasks[record["name"]]
+    box, points = (tuple(map(tuple, record[name])) for name in ("box", "points"))
+    if "formula" in record:
+        return made_of_formula(record["formula"], record["name"], record["arity"], box, points)
     return Task(
         name=record["name"],
         arity=record["arity"],
-        formula=tuple(record.get("formula", ())),
-        target=read_network(out / record["network"]) if "network" in record else None,
+        target=read_network(out / record["network"]),
         outputs=record["outputs"],
-        box=tuple(map(tuple, record["box"])),
-        points=tuple(map(tuple, record["points"])),
+        box=box,
+        points=points,
         symmetries=tuple(Symmetry.parse(images) for images in record["symmetries"]),
         needs_bias=record["needs_bias"],
         source=MADE,
