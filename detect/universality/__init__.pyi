@@ -17,6 +17,10 @@ from .ladder import ladder_of as ladder_of
 from .ladder import ladder_of_many as ladder_of_many
 from .ladder import ladder_table as ladder_table
 from .orbits import Orbits as Orbits
+from .pairing import Pairing as Pairing
+from .pairing import Step as Step
+from .pairing import UnitPair as UnitPair
+from .pairing import pair_up as pair_up
 from .population import Population as Population
 from .readings import COMPARED as COMPARED
 from .sweep import cutoff_sweep as cutoff_sweep

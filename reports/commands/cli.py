@@ -375,6 +375,36 @@ def train(
     )  # fmt: skip
 
 
+@app.command(cls=_Bounded)
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A network, a folder of them, or a table.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
+    task: Annotated[
+        str | None, typer.Option(help="What they compute: a name, or a formula (default: it is found).")
+    ] = None,
+    box: Annotated[list[str] | None, typer.Option(help="Bounds of the inputs, as of inspect.")] = None,
+    points: Annotated[str | None, typer.Option(help="A finite domain, as of inspect.")] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Mean squared error of one function (default: 0.0001 of its variance)."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="Activation between the layers of files that name none.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT.html", help="Page to write, with the matched units drawn.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Two networks or two groups: where they part, which units match, what a transplant does."""
+    from .comparecommand import compare_files
+
+    compare_files(
+        first, second, task=task, box=box or (), points=points, threshold=threshold, activation=activation,
+        html=html, as_json=as_json,
+    )  # fmt: skip
+
+
 @app.command()
 def catalogue(
     query: Annotated[

@@ -18,6 +18,7 @@ from mathcircuits.detect.features import data_file
 
 from .cell import Cell, reading_hash
 from .cells import Outcome, peak_memory
+from .config import StudyConfig
 from .populations.populationconfig import AnyConfig, as_any_config
 from .storage import read_json, sweep, write_json
 
@@ -76,7 +77,8 @@ def claim(out: Path, config: AnyConfig) -> str:
     with FileLock(out / ".locks" / "manifest.lock"):
         sweep(out, "manifest.json")
         if not (out / "manifest.json").is_file():
-            _copy_data(out, config)
+            if isinstance(config, StudyConfig):
+                _copy_data(out, config)
             _write_manifest(out, config, [], compiler=compiles())
             return now
         manifest = read_manifest(out)

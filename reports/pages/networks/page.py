@@ -105,6 +105,7 @@ def network_page(
     content = json.dumps(analysis.to_dict() if data is None else data, allow_nan=False)
     return render(
         "network.html",
+        kicker="mathcircuits inspect",
         title=title,
         name=name,
         lead=_lead(analysis),

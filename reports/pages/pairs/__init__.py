@@ -1,0 +1,1 @@
+"""Pairs: two networks or two groups side by side as one page."""
