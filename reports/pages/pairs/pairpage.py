@@ -22,7 +22,10 @@ from ..networks.page import PageSection
 from ..templating import render
 from ..views import figure_view
 
-_LADDER = "Each rung asks for more. vacuous: networks that learned nothing are as alike. between: neither line is reached."
+_LADDER = (
+    "Each rung asks for more. vacuous: networks that learned nothing are as alike. between: neither line is "
+    "reached."
+)
 _UNITS = (
     "What each unit adds up, its largest weight set to 1. Solid: counterparts, each leaving at most 1% of the other's "
     "variance unexplained. Dashed: matched for want of better. On the line the correlation of the two."

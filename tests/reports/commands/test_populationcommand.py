@@ -125,9 +125,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_checkpoints_say_when_a_feature_appears(small: Study) -> None:
     curves = small.tables["emergence_curves"]
     assert set(curves["regimen"]) == {"b"}
-    positive = curves[(curves["feature"] == "positiveness") & (curves["on"] == "x1")].set_index("step")
-    assert positive.index.tolist() == [0, 200, 400]
-    assert positive["held"].iloc[-1] >= positive["held"].iloc[0]
+    # The linear part of the second form goes through the axes; the last file of one run is damaged.
+    positive = curves[(curves["feature"] == "positiveness") & (curves["on"] == "x2")]
+    assert positive[["step", "held", "n"]].to_numpy().tolist() == [[0, 3, 3], [200, 3, 3], [400, 2, 2]]
 
 
 def test_untrained_networks_keep_shapes_and_offsets(small: Study) -> None:
