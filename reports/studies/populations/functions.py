@@ -38,7 +38,7 @@ _FEWEST = 2
 _LOG2_POINTS = 12
 #: Where a task that was made of networks comes from.
 MADE = "found in networks"
-#: A formula that is longer is no name.
+#: A formula that is longer is not taken as a name.
 _LONGEST = 60
 
 
@@ -143,8 +143,8 @@ def group_functions(
     kept.sort(key=len, reverse=True)
     found: list[Task] = []
     for own in kept:
-        near = [_nearest(_images(task, X, group), values[own[0]])[1] / _variance(task(X)) for task in found]
-        if not near or min(near) > OTHER_FUNCTION:
+        shares = [_nearest(_images(task, X, group), values[own[0]])[1] / _variance(task(X)) for task in found]
+        if not shares or min(shares) > OTHER_FUNCTION:
             found.append(_task_of(networks, values, own, domain, X, group, threshold))
     return _assigned(found, values, X, group, threshold)
 

@@ -250,7 +250,7 @@ def _cells(function: Function, runs: Sequence[_Run]) -> list[tuple[Cell, Ensembl
     for (sizes, recipe, shape, _), positions in members.items():
         name = recipe
         if len(kinds[sizes, recipe]) > 1:
-            # What differs in their kind is no one condition.
+            # Networks of several kinds are not one condition.
             biased = "bias" if any(shape.bias) else "no bias"
             name = f"{recipe}, {' '.join(dict.fromkeys(shape.activations))}, {biased}"
         positions.sort(key=lambda k: runs[k].listed.seed)
@@ -382,7 +382,7 @@ def read_population(out: Path) -> tuple[list[Cell], list[Taken]]:
     """
     content = read_json(out / FILE)
     if content.get("format") != _FORMAT:
-        raise FileError(out / FILE, f"is no list of a population (format {_FORMAT})", "run the study again")
+        raise FileError(out / FILE, f"is not a list of a population (format {_FORMAT})", "run the study again")
     for record in content["tasks"]:
         register(_task_of(record, out))
     cells = [

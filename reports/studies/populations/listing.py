@@ -31,7 +31,7 @@ TABLE = "networks.csv"
 SUFFIXES = (
     ".safetensors", ".onnx", ".pt", ".pth", ".npz", ".skops", ".keras", ".h5", ".nnet", ".zip",
 )  # fmt: skip
-#: Columns that are no condition.
+#: Columns that do not tell conditions apart.
 _OWN = ("path", "seed", "step", "task")
 #: What the condition is called where nothing tells two apart.
 ONE = "networks"
@@ -83,7 +83,7 @@ def list_networks(given: Networks, by: Sequence[str] | None = None) -> list[List
         by: the columns that tell conditions apart; by default all but `path`, `seed`, `step` and `task`.
 
     Raises:
-        FileError: where a file is missing, is no table, or a folder holds no networks.
+        FileError: where a file is missing or not a table, or a folder holds no networks.
         InputError: where columns are missing, two rows are one network, or every run is a condition of its own.
 
     Examples:
@@ -195,7 +195,7 @@ def _table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(
-            path, f"is no table ({why})", "give a CSV file with the columns path and seed"
+            path, f"is not a table ({why})", "give a CSV file with the columns path and seed"
         ) from None
 
 

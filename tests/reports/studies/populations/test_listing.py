@@ -101,13 +101,13 @@ def test_tables_that_are_refused(tmp_path: Path, text: str, message: str) -> Non
         list_networks(table(tmp_path, text))
 
 
-def test_what_is_no_population(tmp_path: Path) -> None:
+def test_what_is_not_a_population(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is not there"):
         list_networks(tmp_path / "none")
     with pytest.raises(FileError, match="holds no networks"):
         list_networks(tmp_path)
     (tmp_path / "empty.csv").touch()
-    with pytest.raises(FileError, match="is no table"):
+    with pytest.raises(FileError, match="is not a table"):
         list_networks(tmp_path / "empty.csv")
     with pytest.raises(InputError, match=r"no column 'recpie' .*did you mean 'recipe'"):
         list_networks(table(tmp_path, "path,seed,recipe\na.pt,0,a\n"), by=["recpie"])
