@@ -382,7 +382,9 @@ def read_population(out: Path) -> tuple[list[Cell], list[Taken]]:
     """
     content = read_json(out / FILE)
     if content.get("format") != _FORMAT:
-        raise FileError(out / FILE, f"is not a list of a population (format {_FORMAT})", "run the study again")
+        raise FileError(
+            out / FILE, f"is not a list of a population (format {_FORMAT})", "run the study again"
+        )
     for record in content["tasks"]:
         register(_task_of(record, out))
     cells = [
