@@ -188,7 +188,16 @@ def peak_memory() -> float | None:
 
 
 def train_cell(cell: Cell) -> Ensemble:
-    """The cell's networks: trained, or the hand-derived one."""
+    """The cell's networks: trained, or the hand-derived one.
+
+    Raises:
+        InputError: for a cell of networks that were trained elsewhere: only their files have them.
+    """
+    if cell.found:
+        raise InputError(
+            f"{cell.key}: its networks were trained elsewhere, and their file is missing or has changed: run "
+            "`mathcircuits study --networks` again"
+        )
     from mathcircuits.models import Ensemble, MLPConfig, train
 
     if not cell.derived:

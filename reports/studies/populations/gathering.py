@@ -23,7 +23,7 @@ from mathcircuits.models import Regimen
 
 from ..cell import Cell
 from ..ensemblefiles import save_ensemble
-from ..storage import read_json, write_json
+from ..storage import read_json, write_checksums, write_json
 from .functions import MADE, Function, group_functions, made_of_formula, of_task, points_of
 from .listing import Listed
 
@@ -356,8 +356,9 @@ def write_population(found: Gathered, out: Path) -> None:
     """
     records = [_task_record(task, out) for task in found.tasks]
     for cell in found.cells:
-        if not cell.weights_file(out).is_file():
+        if not cell.trained(out):
             save_ensemble(cell.weights_file(out), found.ensembles[cell.key])
+            write_checksums(cell.checksums_file(out), [cell.weights_file(out)])
     cells = [
         {
             "task": cell.task,

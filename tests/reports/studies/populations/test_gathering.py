@@ -12,6 +12,7 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError, Network, hand_derived, tasks
 from mathcircuits.models import save
+from mathcircuits.reports.studies.cells import train_cell
 from mathcircuits.reports.studies.populations.functions import MADE
 from mathcircuits.reports.studies.populations.gathering import (
     FOUND_BLOCK,
@@ -141,6 +142,10 @@ def test_a_folder_keeps_what_was_gathered(tmp_path: Path) -> None:
     cells, files = read_population(tmp_path)
     assert [cell.key for cell in cells] == [cell.key for cell in found.cells]
     assert files == list(found.files)
+    # Nothing is left to train, and what is lost is not trained in place of what was found.
+    assert all(cell.trained(tmp_path) for cell in cells)
+    with pytest.raises(InputError, match="its networks were trained elsewhere"):
+        train_cell(cells[0])
     for name, task in before.items():
         assert np.array_equal(tasks[name](task.sample(64)), values[name])
         assert tasks[name].symmetries == task.symmetries
