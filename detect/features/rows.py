@@ -203,7 +203,7 @@ def _checked(inputs: pd.DataFrame, targets: pd.DataFrame) -> Rows:
         (targets, Y, "there is nothing to learn, give another target"),
     ):
         for k in np.flatnonzero(np.ptp(values, axis=0) == 0):
-            label = frame.columns[k]
+            label = frame.columns[int(k)]
             name = repr(label) if isinstance(label, str) else str(label + 1)
             what = "column" if frame is inputs else "target"
             raise InputError(f"{what} {name} is {values[0, k]:g} in all {len(values)} rows: {remedy}")
@@ -226,7 +226,8 @@ def _checked(inputs: pd.DataFrame, targets: pd.DataFrame) -> Rows:
     np.minimum.at(least, place, Y)
     np.maximum.at(most, place, Y)
     # Of equal targets a mean would lose the last digit.
-    means, differ = least, (most > least).any(axis=1)
+    means: Array = least
+    differ: npt.NDArray[np.bool_] = np.any(most > least, axis=1)
     if differ.any():
         sums = np.zeros_like(least)
         np.add.at(sums, place, Y)

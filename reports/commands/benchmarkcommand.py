@@ -9,7 +9,8 @@ from .console import number, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..benchmark import Benchmark, Universality
+    from ..benchmark import Universality
+    from ..benchmark.results import Benchmark
     from ..benchmark.scores import Summed
 
 COLUMNS = ("requirement", "bound", "worst", "verdict")
@@ -17,7 +18,9 @@ COLUMNS = ("requirement", "bound", "worst", "verdict")
 
 def print_benchmark(found: Benchmark | Universality) -> None:
     """Print what came out, a row for each requirement, and how many are kept."""
-    checks = getattr(found, "checks", found)
+    from ..benchmark.results import Benchmark
+
+    checks = found if isinstance(found, Benchmark) else found.checks
     bounds = set(checks.summary)
     for line in found.summary:
         if line not in bounds:

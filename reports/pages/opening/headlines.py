@@ -94,7 +94,7 @@ def _verdict(tables: Tables) -> Iterator[Finding]:
     for verdict in _TELLING:
         part = rows[rows["verdict"] == verdict]
         if len(part):
-            row = part.loc[part["n"].astype(int).idxmax()]
+            row = part.iloc[int(part["n"].astype(int).argmax())]
             share, low, high = (percent(float(row[name])) for name in ("value", "low", "high"))
             name = str(row["feature"])
             text = (

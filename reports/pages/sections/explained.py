@@ -96,9 +96,10 @@ def _null(network: Network, task: Task) -> FigureView | None:
     except MathCircuitsError:
         return None
     tested = analysis.neurons[analysis.neurons["p"].notna()]
-    for row in tested.sort_values(["p", "contribution"], ascending=[True, False], kind="stable").itertuples():
+    ordered = tested.sort_values(["p", "contribution"], ascending=[True, False], kind="stable")
+    for layer, neuron in zip(ordered["layer"].tolist(), ordered["neuron"].tolist(), strict=True):
         try:
-            null = analysis.null_of(int(row.layer), int(row.neuron))
+            null = analysis.null_of(int(layer), int(neuron))
         except InputError:
             continue
         figure, (ax,) = blank(*NULL_SIZE)

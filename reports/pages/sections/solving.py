@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from mathcircuits.detect import prevalence
@@ -63,7 +65,7 @@ def cost_figure(tables: Tables) -> FigureView | None:
     if rows.empty:
         return None
     named = rows.assign(size=rows["width"].where(rows["width"].fillna("") != "", rows["hidden"]))
-    points = []
+    points: list[dict[str, Any]] = []
     for (regimen, size), part in named.groupby(["regimen", "size"], sort=False):
         share = prevalence(int(part["solved"].sum()), int(part["n"].sum()))
         points.append(
