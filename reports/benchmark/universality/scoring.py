@@ -214,6 +214,9 @@ def _condition(
         frames = read_features(cell, own, {k: beside[k] for k in group}, [k for k in chosen if k in own])
         bends = kink_rows(list(own.values()), task)
         parts.append({**frames, "kinks": kink_frame(zip(own, bends, strict=True))})
+    features: dict[str, Any] = {
+        key: pd.concat([part[key] for part in parts], ignore_index=True) for key in parts[0]
+    }
     return Condition(
         task=task,
         hidden=hidden,
@@ -232,5 +235,5 @@ def _condition(
         circuits=circuit_frame(found),
         failures=pd.DataFrame(columns=["seed", "cause", "diagnosis", "lost"]),
         emergence=pd.DataFrame(columns=["seed", "feature", "on", "step", "unexplained", "held"]),
-        **{key: pd.concat([part[key] for part in parts], ignore_index=True) for key in parts[0]},
+        **features,
     )

@@ -155,6 +155,10 @@ ANY = "any one"
 
 def write_outcomes(study: Study, predictions: Sequence[Prediction]) -> pd.DataFrame:
     """`judged_predictions` of a finished study, which are written into its folder as `predictions.csv`."""
+    if not isinstance(study.config, StudyConfig):
+        raise InputError(
+            f"{study.out}: networks trained elsewhere have no factors; give a study that crosses some"
+        )
     table = judged_predictions(study.tables["networks"], predictions, study.config)
     write_csv(study.out / "predictions.csv", table)
     return table
