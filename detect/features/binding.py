@@ -151,7 +151,7 @@ def finite_on(formula: Formula, box: Box) -> bool:
 
     Examples:
         >>> unit = ((-1.0, 1.0),)
-        >>> [finite_on(Formula(text), unit) for text in ("exp(x1)", "exp(1000*x1)", "log(x1)", "1/x1")]
+        >>> [finite_on(Formula(text), unit) for text in ("exp(x1)", "exp(1000*x1)", "1/(x1 + 1)", "1/x1")]
         [True, False, False, True]
     """
     box = box or ((-1.0, 1.0),)  # a constant takes one input, and does not look at it

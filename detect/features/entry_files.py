@@ -158,7 +158,7 @@ def _parse_entry(entry: object) -> Feature:
     if not finite_on(formula, as_box((-1.0, 1.0), formula.arity)):
         raise InputError(
             f"formula {formula.text}: it is infinite, NaN or too large to be squared on the box (-1, 1); write it so "
-            "that it is finite there, as log(max(x1, 0.01)) is"
+            "that it is finite there, as 1/max(x1, 0.01) is"
         )
     direction = entry.get("direction")
     return Feature(

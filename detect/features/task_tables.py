@@ -79,7 +79,7 @@ def data_file(table: Mapping[str, Any]) -> str:
     """Where a study's folder keeps the data of a table, since their own file may go.
 
     Examples:
-        >>> data_file({"name": "house prices", "data": "/home/me/houses.csv"})
+        >>> data_file({"name": "house prices", "data": "/data/houses.csv"})
         'data/house-prices.csv'
     """
     return f"data/{re.sub(r'[^A-Za-z0-9.=+-]+', '-', table['name'])}{Path(table['data']).suffix}"

@@ -1,4 +1,5 @@
-"""The commands. Each only parses, calls one function and prints; whatever is heavy is imported inside."""
+"""The commands on networks and studies. Each only parses, calls one function and prints; whatever is heavy is imported
+inside."""
 
 from __future__ import annotations
 
@@ -6,54 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import typer.core
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Measure which known features and circuits a trained MLP has learned.",
-)
-
-
-class _Bounded(typer.core.TyperCommand):
-    """A command whose `--box` takes as many words as follow it."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words, those of `--box` as one."""
-        from .domains import gathered
-
-        return super().parse_args(ctx, gathered(args))
-
-
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+from .program import BoundedCommand, Json, app
 
 
 def command() -> Any:
     """The program as one command, for `main`."""
+    from . import othercommands  # noqa: F401 - it registers its commands
+
     return typer.main.get_command(app)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"mathcircuits {version('mathcircuits')}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def _program(
-    context: typer.Context,
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
-@app.command(cls=_Bounded)
+@app.command(cls=BoundedCommand)
 def study(
     config: Annotated[
         Path | None,
@@ -177,7 +142,7 @@ def study(
     return 1 if done.failures else 0
 
 
-@app.command(cls=_Bounded)
+@app.command(cls=BoundedCommand)
 def inspect(
     file: Annotated[
         Path,
@@ -283,7 +248,7 @@ def inspect(
     )  # fmt: skip
 
 
-@app.command(cls=_Bounded)
+@app.command(cls=BoundedCommand)
 def compress(
     file: Annotated[
         Path, typer.Argument(help="A network, as for inspect; or a study's folder, with --network.")
@@ -375,7 +340,7 @@ def train(
     )  # fmt: skip
 
 
-@app.command(cls=_Bounded)
+@app.command(cls=BoundedCommand)
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A network, a folder of them, or a table.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
@@ -403,244 +368,3 @@ def compare(
         first, second, task=task, box=box or (), points=points, threshold=threshold, activation=activation,
         html=html, as_json=as_json,
     )  # fmt: skip
-
-
-@app.command()
-def catalogue(
-    query: Annotated[
-        str | None, typer.Argument(help="Name, alias, formula, id glob (order/*), tag or words.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Look up the known features: one in full, or those that match."""
-    from .lookups import print_features
-
-    print_features(query, as_json)
-
-
-@app.command()
-def tasks(as_json: Json = False) -> None:
-    """List the functions that networks are trained on."""
-    from .lookups import print_tasks
-
-    print_tasks(as_json)
-
-
-@app.command()
-def report(
-    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
-) -> None:
-    """Write the page of a study again, from its tables."""
-    from mathcircuits.detect.untrusted import damaged
-
-    from ..pages.page import write_report
-
-    with damaged(out, "run the study again: it keeps the networks and writes the tables anew"):
-        print(write_report(out))
-
-
-@app.command()
-def benchmark(
-    name: Annotated[
-        str | None, typer.Argument(help="Name of the benchmark (default: a list of them).")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="universality: processes that work in parallel (default: one per core)."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="universality: address of a dask scheduler (default: this machine)."
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(help="universality: a results.json of before, or its folder, to compare with."),
-    ] = None,
-    networks: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="universality: your own networks, DIR/TASK/*.onnx and the like; public: a folder with manifests.",
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
-    from ..benchmark import BENCHMARKS, run
-    from .console import print_json, print_table
-
-    if name is None:
-        if as_json:
-            print_json([{"name": e.name, "measures": e.measures} for e in BENCHMARKS.values()])
-        else:
-            print_table(["name", "measures"], [[e.name, e.measures] for e in BENCHMARKS.values()])
-        return 0
-    if networks is not None:
-        from .networkscores import score_networks
-
-        return score_networks(name, networks, out, against, as_json)
-    found = run(name, quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, against=against)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        from .benchmarkcommand import print_benchmark
-
-        print_benchmark(found)
-    return 0 if found.passed else 1
-
-
-@app.command()
-def modular(
-    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
-    p: Annotated[int, typer.Option("--p", help="The modulus, an odd prime.")] = 31,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
-    as_json: Json = False,
-) -> int:
-    """Addition modulo p: the frequencies it is learned by; exit code 1 where of p = 31 too few grok or are Fourier."""
-    from mathcircuits.models import ModularRegimen
-
-    from ..modular import modular_study, write_modular
-    from .console import print_json
-
-    regimen = None if steps is None else ModularRegimen(steps=steps)
-    found = modular_study(p, seeds=range(seeds), regimen=regimen)
-    page = write_modular(found, out)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        for answer, text in found.answers:
-            print(f"{answer}: {text}")
-        print("\n".join(found.findings))
-        print(page)
-    return 0 if found.passed else 1
-
-
-@app.command()
-def group(
-    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="C12, D5, S4, A5, Q8, C2xS3, ...; with --networks, the group whose order they follow."
-        ),
-    ] = None,
-    networks: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Your own networks, a file or a folder, in place of trained ones."),
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
-    share: Annotated[
-        float | None, typer.Option(help="Share of pairs trained on (default: the regimen's).")
-    ] = None,
-    summed: Annotated[
-        bool, typer.Option("--summed", help="A shared embedding whose rows are added up.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Composition in a finite group: the irreps it is learned by; exit code 1 where too few networks learn it."""
-    from .grouping import study_group
-
-    return study_group(
-        name, networks, out, seeds=seeds, steps=steps, share=share, summed=summed, as_json=as_json
-    )
-
-
-@app.command()
-def figure(
-    name: Annotated[str | None, typer.Argument(help="Name of the figure (default: a list of them).")] = None,
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="The folder of a study, or of a benchmark.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="The file: .svg, .pdf or .png (default: NAME.svg).")
-    ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="One network, such as minimum/3/adam/17 (default: the best)."),
-    ] = None,
-    task: Annotated[str | None, typer.Option(help="One task alone (default: all).")] = None,
-    width: Annotated[
-        str | None, typer.Option(help="One width alone: 1x, 2x or sizes such as 16 (default: all).")
-    ] = None,
-    regimen: Annotated[str | None, typer.Option(help="One regimen alone (default: all).")] = None,
-    as_json: Json = False,
-) -> None:
-    """Make a figure for a paper from a study's folder, or list those that there are."""
-    from ..plots.figurekinds import KINDS, Choice
-    from .figurecommand import list_figures, make_figure
-
-    if name is None:
-        list_figures(as_json)
-        return
-    if folder is None and name in KINDS:
-        raise typer.BadParameter(f"name the folder: mathcircuits figure {name} DIR -o {name}.svg")
-    choice = Choice(network, task, width, regimen)
-    path, caption = make_figure(name, folder or Path(), out or Path(f"{name}.svg"), choice)
-    print(f"{path}\n{caption}")
-
-
-@app.command()
-def add(
-    file: Annotated[
-        Path | None,
-        typer.Argument(help="TOML of [\\[feature]], or of [\\[circuit]] and [\\[gauge]] tables."),
-    ] = None,
-    listed: Annotated[
-        bool, typer.Option("--list", help="Files of your own catalogue, with their entries.")
-    ] = False,
-    remove: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of an added file, to be removed.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text, of --list.")] = False,
-) -> None:
-    """Add a file's features or circuits to your own catalogue, which every look-up and study reads."""
-    from .lookups import add_entries, print_own_entries, remove_entries
-
-    if sum((file is not None, listed, remove is not None)) != 1:
-        raise typer.BadParameter("give one of FILE, --list and --remove NAME")
-    if file is not None:
-        target, names = add_entries(file)
-        print(f"{target}: {', '.join(names)}")
-    elif remove is not None:
-        for path in remove_entries(remove):
-            print(f"{path}: removed")
-    else:
-        print_own_entries(as_json)
-
-
-@app.command()
-def doctor(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR", help="Folder of a study whose files are checked (default: this machine)."
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Look whether this machine has what is needed; exit code 1 where something is wrong."""
-    from .console import print_json, print_table
-    from .doctor import conclusion, examine, healthy, report_record
-
-    if folder is None:
-        found = examine()
-    else:
-        from .studydoctor import study_findings
-
-        found = study_findings(folder)
-    if as_json:
-        print_json(report_record(found))
-    else:
-        rows = [["" if f.status == "ok" else f.status, f.name, f.value, f.remedy] for f in found]
-        print_table(["", "what", "found", "remedy"], rows)
-        print(conclusion(found, "this machine" if folder is None else str(folder)))
-    return 0 if healthy(found) else 1

@@ -86,7 +86,7 @@ def drawn_again(view: FigureView, prefix: str) -> FigureView:
         >>> drawn_again(view, "first").svg, drawn_again(view, "first").name
         (Markup('<g id="first-1a2b3c4d-p"/><use href="#first-1a2b3c4d-p"/>'), 'first-net')
     """
-    svg = re.sub(r'(id="|#)([0-9a-f]{8}-)', rf"\g<1>{prefix}-\2", view.svg)
+    svg = re.sub(r'(id="|#)([0-9a-f]{8}-)', rf"\g<1>{prefix}-\2", str(view.svg))
     return replace(view, svg=Markup(svg), name=f"{prefix}-{view.name}")
 
 

@@ -99,7 +99,7 @@ def network_page(
         >>> from mathcircuits.detect import analyse, hand_derived
         >>> text = network_page(analyse(hand_derived("absolute"), task="absolute", init="uniform"), title="abs")
         >>> text.count("<svg role"), "off by at most" in text
-        (2, True)
+        (3, True)
     """
     name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in title)
     content = json.dumps(analysis.to_dict() if data is None else data, allow_nan=False)

@@ -26,6 +26,7 @@ def title(tables: Tables, manifest: Mapping[str, Any]) -> tuple[str, str]:
 
     Examples:
         >>> row = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "n": 4, "solved": 3}
+        >>> import pandas as pd
         >>> title({"success": pd.DataFrame([row])}, {"seconds": {"cells": 100.0, "tables": 41.0}})
         ('What did 4 networks learn?', '1 task, 4 seeds, 2 minutes')
     """
@@ -53,6 +54,7 @@ def headlines(tables: Tables) -> list[Finding]:
 
     Examples:
         >>> row = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "n": 4, "solved": 3}
+        >>> import pandas as pd
         >>> headlines({"success": pd.DataFrame([row])})[0].text
         '75% of the trained networks solved their task (95% interval 19% to 99%).'
     """

@@ -66,7 +66,7 @@ def pair_page(found: Pairing, *, command: str, lines: Mapping[str, str] | None =
         >>> from mathcircuits.detect import hand_derived
         >>> from mathcircuits.detect.universality import pair_up
         >>> text = pair_page(pair_up(hand_derived("absolute"), hand_derived("absolute")), command="...")
-        >>> text.count("<svg role"), "a and b are the same up to circuit" in text
+        >>> text.count("<svg role"), "a and b are the same up to function" in text
         (1, True)
     """
     from importlib.metadata import version

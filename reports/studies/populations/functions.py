@@ -26,7 +26,7 @@ from ..circuitry import PATIENCE
 Array = npt.NDArray[np.float64]
 #: The mean squared difference below which two networks compute one function, as a share of its variance: the root is
 #: one percent of a standard deviation, which plain training with Adam reaches and another function does not.
-SAME_FUNCTION = 1e-4
+ONE_FUNCTION = 1e-4
 #: The mean squared difference above which two functions are not one that some networks compute badly, as a share of the
 #: variance: networks that training left there are many and near each other.
 OTHER_FUNCTION = 0.01
@@ -73,7 +73,7 @@ def of_task(networks: Sequence[Network], task: Task, threshold: float | None = N
     Args:
         networks: of its numbers of inputs and outputs.
         task: the task.
-        threshold: the mean squared error below which a network has solved it; None for `SAME_FUNCTION` of its variance.
+        threshold: the mean squared error below which a network has solved it; None for `ONE_FUNCTION` of its variance.
 
     Examples:
         >>> from mathcircuits.detect import hand_derived
@@ -90,7 +90,7 @@ def of_task(networks: Sequence[Network], task: Task, threshold: float | None = N
         tuple(losses),
         dict.fromkeys(losses, same),
         losses,
-        SAME_FUNCTION * _variance(target) if threshold is None else threshold,
+        ONE_FUNCTION * _variance(target) if threshold is None else threshold,
     )
 
 
@@ -105,7 +105,7 @@ def group_functions(
     Args:
         networks: of equally many inputs and outputs.
         domain: where they are compared.
-        threshold: the mean squared difference below which two compute one function; None for `SAME_FUNCTION` of the
+        threshold: the mean squared difference below which two compute one function; None for `ONE_FUNCTION` of the
             function's variance.
 
     Raises:
@@ -126,7 +126,7 @@ def group_functions(
             f"all {len(networks)} networks are constant on {domain.text}: give the inputs that they were trained on"
         )
     # Networks that died are constant: they have failed, and compute no function of their inputs.
-    flat = SAME_FUNCTION * max(map(_variance, values))
+    flat = ONE_FUNCTION * max(map(_variance, values))
     kept = [
         own for own in groups if len(own) >= min(_FEWEST, len(networks)) and _variance(values[own[0]]) > flat
     ]
@@ -137,7 +137,7 @@ def group_functions(
         )
         raise InputError(
             f"no two of {len(networks)} networks compute the same function: the nearest two differ by {near:.2g} of "
-            f"the variance, in the mean square ({SAME_FUNCTION:g} is the most); name their task, or give a larger "
+            f"the variance, in the mean square ({ONE_FUNCTION:g} is the most); name their task, or give a larger "
             "threshold"
         )
     kept.sort(key=len, reverse=True)
@@ -229,7 +229,7 @@ def _leaders(
             groups[at.index(True)].append(k)
             continue
         groups.append([k])
-        most = SAME_FUNCTION * _variance(own) if threshold is None else threshold
+        most = ONE_FUNCTION * _variance(own) if threshold is None else threshold
         heads.append((_images(networks[k], X, group), most))
     return groups
 
@@ -250,7 +250,7 @@ def _task_of(
     errors = [float(np.mean((values[k] - image) ** 2)) for k, image in zip(members, turned, strict=True)]
     typical = networks[members[int(np.argsort(errors, kind="stable")[(len(errors) - 1) // 2])]]
     own = typical(X)
-    most = SAME_FUNCTION * _variance(own) if threshold is None else threshold
+    most = ONE_FUNCTION * _variance(own) if threshold is None else threshold
     registered = [
         (_nearest(_images(task, X, group), own)[1], name)
         for name, task in tasks.items()
@@ -320,7 +320,7 @@ def _assigned(
 ) -> list[Function]:
     """Every network with the function that it is nearest to, in units of what that function allows."""
     images = [_images(task, X, group) for task in found]
-    most = [SAME_FUNCTION * _variance(task(X)) if threshold is None else threshold for task in found]
+    most = [ONE_FUNCTION * _variance(task(X)) if threshold is None else threshold for task in found]
     members: list[dict[int, tuple[int, float]]] = [{} for _ in found]
     for k, own in enumerate(values):
         near = [_nearest(image, own) for image in images]

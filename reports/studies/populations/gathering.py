@@ -116,7 +116,7 @@ def gather(
         listed: what `list_networks` gives.
         task: of all of them; None for the task that each one names, or the functions that they compute.
         domain: the inputs that functions are compared on, by their number; by default [-1, 1].
-        threshold: the mean squared error below which a network computes its function; None for `SAME_FUNCTION`.
+        threshold: the mean squared error below which a network computes its function; None for `ONE_FUNCTION`.
         activation: between the layers of files that do not say it.
 
     Raises:

@@ -8,7 +8,7 @@ import pytest
 from mathcircuits.detect import Domain, InputError, Network, hand_derived, tasks
 from mathcircuits.detect.features import mirrored
 from mathcircuits.reports.studies.populations.functions import (
-    SAME_FUNCTION,
+    ONE_FUNCTION,
     allowed,
     group_functions,
     of_task,
@@ -91,7 +91,7 @@ def test_the_threshold_decides() -> None:
         group_functions([tilted(3.0), tilted(3.5)], SQUARE)
     assert len(group_functions([tilted(3.0), tilted(3.5)], SQUARE, threshold=1.0)) == 1
     (found,) = group_functions(networks, SQUARE)
-    assert found.threshold == pytest.approx(SAME_FUNCTION * float(found.task(points_of(SQUARE)).var()))
+    assert found.threshold == pytest.approx(ONE_FUNCTION * float(found.task(points_of(SQUARE)).var()))
 
 
 def test_a_function_without_a_formula_is_its_network() -> None:
