@@ -1,8 +1,8 @@
 from .approximation import approximation_frame as approximation_frame
 from .group_page import group_report as group_report
-from .group_study import GroupStudy as GroupStudy
-from .group_study import group_study as group_study
-from .group_study import group_study_of as group_study_of
+from .groupstudies import GroupStudy as GroupStudy
+from .groupstudies import group_study as group_study
+from .groupstudies import group_study_of as group_study_of
 from .modular import modular_report as modular_report
 from .pages.networks.notebook import analysis_html as analysis_html
 from .pages.page import write_report as write_report

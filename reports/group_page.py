@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from mathcircuits.models.training import CompositionRegimen
 
-from .group_study import GroupStudy, group_study
+from .groupstudies import GroupStudy, group_study
 from .pages.htmltables import Column, TableView, csv_uri, table_view
 from .pages.templating import render
 from .plots import groupfigures as figures

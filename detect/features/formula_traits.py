@@ -143,7 +143,8 @@ def same_function(first: Formula, second: Formula, X: Array, box: Box) -> bool:
     if first == second:
         return True
     one, other = (_values((formula,), X, box) for formula in (first, second))
-    if not np.allclose(one, other, rtol=0, atol=EQUAL * max(1.0, float(np.abs(one).max())), equal_nan=True):
+    size = float(np.abs(one, where=np.isfinite(one), out=np.zeros_like(one)).max())
+    if not np.allclose(one, other, rtol=0, atol=EQUAL * max(1.0, size), equal_nan=True):
         return False
     # Too large a median, or a formula without an expression.
     try:

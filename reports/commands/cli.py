@@ -70,28 +70,29 @@ def study(
         ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="Of --networks: their task (default: the functions are found).")
+        str | None, typer.Option(help="Task of the --networks (default: the functions are found).")
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="Of --networks: the columns that tell conditions apart, a,b (default: all)."),
+        typer.Option(help="Columns that tell conditions of the --networks apart, a,b (default: all)."),
     ] = None,
     box: Annotated[
-        list[str] | None, typer.Option(help="Of --networks: bounds of the inputs, as of inspect.")
+        list[str] | None, typer.Option(help="Bounds of the inputs of the --networks, as of inspect.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Of --networks: samples of the inputs.")] = None,
-    points: Annotated[str | None, typer.Option(help="Of --networks: a finite domain.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Samples of the inputs of the --networks.")] = None,
+    points: Annotated[str | None, typer.Option(help="Finite domain of the --networks.")] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Of --networks: the mean squared error of one function (default: 0.0001 of its variance)."
+            help="Mean squared error of one function of the --networks (default: 0.0001 of its variance)."
         ),
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="Of --networks: between the layers of files that do not say it.")
+        str | None,
+        typer.Option(help="Activation between the layers of --networks whose files do not say it."),
     ] = None,
     fibre: Annotated[
-        int | None, typer.Option(help="Of --networks: particles for the verdicts selected and free.")
+        int | None, typer.Option(help="Particles for the verdicts selected and free, of the --networks.")
     ] = None,
 ) -> int:
     """Train, or read networks from elsewhere; compare and report: ends with DIR/report/index.html."""
@@ -345,7 +346,7 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A network, a folder of them, or a table.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
     task: Annotated[
-        str | None, typer.Option(help="What they compute: a name, or a formula (default: it is found).")
+        str | None, typer.Option(help="Task of both: a name, or a formula (default: it is found).")
     ] = None,
     box: Annotated[list[str] | None, typer.Option(help="Bounds of the inputs, as of inspect.")] = None,
     points: Annotated[str | None, typer.Option(help="A finite domain, as of inspect.")] = None,

@@ -40,7 +40,7 @@ def study_group(
     from mathcircuits.models.training import group_regimen
 
     from ..group_page import write_group
-    from ..group_study import group_study, group_study_of, networks_of
+    from ..groupstudies import group_study, group_study_of, networks_of
     from .console import print_json
 
     if networks is not None:

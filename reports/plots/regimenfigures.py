@@ -22,6 +22,8 @@ REGIMEN_COLOURS = FORMS
 _NEAR = 0.06
 #: Losses below this are rounding: double precision's, of sums of a few dozen terms.
 _FLOOR = 1e-16
+#: Losses above are drawn there: those of networks that diverge, which would leave the others no room.
+_CEILING = 1e6
 #: Regimen -> marker: shapes, so that the figure reads in grey. Further regimens go through the list again.
 MARKERS = "osD^vP*X"
 
@@ -171,7 +173,7 @@ def losses(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -> Axes:
         if part.empty:
             continue
         colour = REGIMEN_COLOURS[k % len(REGIMEN_COLOURS)]
-        low, value, high = (part[name].clip(lower=_FLOOR) for name in ("low", "value", "high"))
+        low, value, high = (part[name].clip(_FLOOR, _CEILING) for name in ("low", "value", "high"))
         ax.fill_between(part["step"], low, high, color=colour.light, alpha=0.15, linewidth=0)
         (line,) = ax.plot(part["step"], value, color=colour.light, linewidth=1.6)
         on_hover(line, f"{regimen}: from {number(float(value.iloc[0]))} to {number(float(value.iloc[-1]))}")

@@ -12,7 +12,7 @@ from mathcircuits.detect import FileError, InputError, Network
 from mathcircuits.models.files import read_group_network, read_network
 from mathcircuits.models.training import GROKKED
 
-from ...group_study import GroupStudy, group_study_of
+from ...groupstudies import GroupStudy, group_study_of
 from ..results import Benchmark
 from ..scores import Bound, Score, Setting, share
 from ..universality.scoring import score as score_networks

@@ -298,12 +298,12 @@ def test_errors_say_what_is_wrong() -> None:
         (lambda: mechanism(X1_FORM, level="gauge"), "level 'gauge': give one of atoms, reduced, canonical"),  # type: ignore[arg-type]
         (
             lambda: circuit_similarity(X1_FORM, X2_FORM, symmetries=[[[1, 1], [0, 1]]]),
-            "no signed permutation",
+            "is not a signed permutation",
         ),
-        (lambda: circuit_similarity(X1_FORM, X2_FORM, symmetries=[np.eye(3)]), "no signed permutation"),
+        (lambda: circuit_similarity(X1_FORM, X2_FORM, symmetries=[np.eye(3)]), "is not a signed permutation"),
         (
             lambda: circuit_similarity(X1_FORM, X2_FORM, symmetries=[Symmetry((0,), (1,))]),
-            "no signed permutation",
+            "is not a signed permutation",
         ),
         (
             lambda: circuit_similarity(X1_FORM, X2_FORM, box=[(-1, 1), (0, 1)], symmetries=[SWAP]),

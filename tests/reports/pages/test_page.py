@@ -262,7 +262,7 @@ def test_how_it_was_made(text: str) -> None:
 
 def test_a_drawn_network_is_put_into_words() -> None:
     said = plain(page(made_up(("minimum",))))
-    assert "its task's; the network is off it by at most 5.1e-05 anywhere on the box" in said
+    assert re.search(r"its task.{1,5}s; the network is off it by at most 5\.1e-05 anywhere on the box", said)
     assert re.search(r"none within 0\.5% of the output.{1,5}s range: the best candidate is off by 0\.3", said)
     assert "it is off its task by at most 0.3" in said
     assert "minimum(x1, x2) at y1" in said
@@ -337,7 +337,8 @@ def test_a_missing_or_lone_table_is_no_trouble(name: str) -> None:
     alone = Elements(page(FakeStudy({name: small.tables[name]}, small.known)))
     for elements in (without, alone):
         links = {link[1:] for link in elements.values("href") if link.startswith("#")}
-        assert links <= set(elements.values("id"))
+        # a network's card is made by the page's script
+        assert {link for link in links if not link.startswith("network=")} <= set(elements.values("id"))
         assert {"explained", "reference"} <= links
 
 

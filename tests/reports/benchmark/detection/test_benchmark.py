@@ -416,6 +416,7 @@ def test_unknown_and_later_benchmarks_say_so() -> None:
         "regimens",
         "universality",
         "fibre",
+        "public",
         "forced",
     ]
 

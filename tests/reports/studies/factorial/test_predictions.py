@@ -66,7 +66,7 @@ def test_outcomes(fields: dict[str, object], found: int, n: int, outcome: str) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[prediction]\n", "is no TOML"),
+        ("[[prediction]\n", "is not TOML"),
         ("[[predictions]]\nname = 'p'", r"holds predictions; give tables \[\[prediction\]\] alone"),
         ("[[prediction]]\nname = 'p'\ntask = 'min'\nform = 'half'", "prediction 'p': at_least and at_most: give one"),
         (
@@ -168,5 +168,5 @@ def test_a_crossing_says_its_size_first_and_its_outcomes_last(
     assert said.startswith(
         "decay (2) = 2 conditions, at 1 width of 1 task: 2 cells, 4 networks, under a minute"
     )
-    assert printed.endswith("1 of 1 predictions hold, 0 refuted, 0 open\n")
+    assert "\n1 of 1 predictions hold, 0 refuted, 0 open\n" in printed
     assert (out / "predictions.csv").read_text().startswith("name,task,form,bound,found,n,")

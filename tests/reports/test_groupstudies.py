@@ -15,7 +15,7 @@ from mathcircuits.detect.groups import group_named, planted_irreps
 from mathcircuits.models.training import CompositionRegimen
 from mathcircuits.reports.__main__ import main
 from mathcircuits.reports.group_page import write_group
-from mathcircuits.reports.group_study import GroupStudy, group_study, group_study_of, networks_of
+from mathcircuits.reports.groupstudies import GroupStudy, group_study, group_study_of, networks_of
 
 D5 = group_named("D5")
 
