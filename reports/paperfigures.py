@@ -20,6 +20,7 @@ from mathcircuits.detect import FileError, InputError, Network, Task, UnknownNam
 from mathcircuits.detect.matching import probes_for, unit_vectors
 from mathcircuits.detect.networks import Box, as_box
 
+from .inputnames import NamedTables
 from .pages.factorpage import norm_figure
 from .pages.networks.figures import graph_figure, response_figure
 from .pages.regimensection import width_figure
@@ -62,7 +63,7 @@ def draw(name: str, folder: Path, choice: Choice) -> Drawn:
         study = Study.load(folder)
         return _NETWORKS[name](study, _network_of(study, choice))
     study = Study.load(folder)
-    tables = _chosen(study.tables, choice)
+    tables = _chosen(NamedTables(study.tables), choice)
     if name == "similarity" and choice.task is not None:
         # Between tasks: those with as many inputs as the chosen one stand beside it.
         tables["pairs"] = rows_of(study.tables, "pairs", inputs=tasks[choice.task].arity)
@@ -132,13 +133,13 @@ def _box_of(network: Network, task: Task | None) -> Box:
 
 def _circuit(study: Study, of: tuple[str, Network, Task | None]) -> Drawn:
     name, network, _ = of
-    view = graph_figure(network, neuron_labels(study.tables, name), name, "circuit")
+    view = graph_figure(network, neuron_labels(NamedTables(study.tables), name), name, "circuit")
     return Drawn(view.drawing, f"{name}. {view.caption}")
 
 
 def _response(study: Study, of: tuple[str, Network, Task | None]) -> Drawn:
     name, network, task = of
-    labels = neuron_labels(study.tables, name)
+    labels = neuron_labels(NamedTables(study.tables), name)
     view = response_figure(network, labels, _box_of(network, task), "response", task)
     if view is None:
         raise InputError(f"{name}: has no hidden neuron with an activation: there is no response to draw")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -47,6 +48,8 @@ class Task:
         derived: the name of its hand-derived network, if any.
         circuits: names of the circuits that a network of this task is expected to hold.
         steps: training steps per regimen, where the task needs other than the regimen's own.
+        solved: the mean squared error below which a network has solved it, where that of all tasks, 1e-8, cannot be
+            reached: data have noise that no network should learn.
         names: what the inputs are called, and `output_names` the outputs; empty where they have no names.
 
     Examples:
@@ -73,6 +76,7 @@ class Task:
     circuits: tuple[str, ...] = ()
     steps: Mapping[str, int] = field(default_factory=dict, hash=False)
     source: str = ""
+    solved: float | None = None
     names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
 
@@ -198,6 +202,10 @@ class Task:
                     f"task {self.name!r}: its formula {one.text!r} uses more than its {self.arity} inputs, "
                     f"{' to '.join(dict.fromkeys(('x1', f'x{self.arity}')))}"
                 )
+        if self.solved is not None and not (_is_number(self.solved) and 0 < self.solved < math.inf):
+            raise InputError(
+                f"task {self.name!r}: solved = {self.solved!r}, give a positive mean squared error"
+            )
         self._take_domain()
         object.__setattr__(self, "outputs", len(formula) or self.outputs)
         for symmetry in self.symmetries:
@@ -316,6 +324,10 @@ class Task:
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, {self.text!r}, {self.arity} -> {self.outputs})"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _same_but_for_order(task: Task) -> Task | None:

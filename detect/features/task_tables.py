@@ -23,9 +23,9 @@ def task_of_table(table: Mapping[str, Any], folder: Path | None = None) -> Task:
     """The task that a [[task]] table describes.
 
     Args:
-        table: `name`, and either `formula` (a text, or a list of one per output) with `arity`, `box`, `points` or
-            `values` (those of every input), or `data` (the path of a table) with `target` (a column, or several) and
-            `digest` (which the values have to have).
+        table: `name`, perhaps `solved` (the mean squared error that counts as solved), and either `formula` (a text,
+            or a list of one per output) with `arity`, `box`, `points` or `values` (those of every input), or `data`
+            (the path of a table) with `target` (a column, or several) and `digest` (which the values have to have).
         folder: what a path is relative to.
 
     Raises:
@@ -41,7 +41,7 @@ def task_of_table(table: Mapping[str, Any], folder: Path | None = None) -> Task:
         mathcircuits.detect.errors.InputError: [[task]] 'bent': unknown key 'formul': did you mean 'formula'?
         (keys: ...)
     """
-    known = ("name", *_FORMULA_KEYS, *_DATA_KEYS)
+    known = ("name", "solved", *_FORMULA_KEYS, *_DATA_KEYS)
     name = table.get("name")
     where = f"[[task]] {name!r}"
     for key in table:
@@ -60,9 +60,9 @@ def task_of_table(table: Mapping[str, Any], folder: Path | None = None) -> Task:
         )
     try:
         if "formula" in table:
-            return replace(_of_formula(table, name), source=_SOURCE)
+            return replace(_of_formula(table, name), source=_SOURCE, solved=table.get("solved"))
         path = Path(folder or "", table["data"])
-        task = Task.of_data(path, table.get("target"), name=name)
+        task = replace(Task.of_data(path, table.get("target"), name=name), solved=table.get("solved"))
     except FileError:
         raise
     except (InputError, TypeError, AttributeError) as error:

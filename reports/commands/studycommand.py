@@ -49,11 +49,12 @@ def ending(study: Study, width: int | None = None) -> list[str]:
         study: a finished study.
         width: characters of a line; None for the terminal's.
     """
+    from ..inputnames import NamedTables
     from ..pages.opening.headlines import headlines
 
     room = text_width() if width is None else width
     lines: list[str] = []
-    for finding in headlines(study.tables):
+    for finding in headlines(NamedTables(study.tables)):
         lines += textwrap.wrap(
             finding.text, room, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..inputnames import NamedTables
 from ..plots import factorfigures
 from ..plots.palette import every_colour
 from ..plots.rendering import blank
@@ -36,7 +37,7 @@ def factor_page(study: StudyLike) -> str:
         >>> "No two forms" in factor_page(Nothing())
         True
     """
-    tables = {name: frame for name, frame in study.tables.items() if len(frame)}
+    tables = {name: frame for name, frame in NamedTables(study.tables).items() if len(frame)}
     networks = rows_of(tables, "networks", population="trained")
     return render(
         "factors.html",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mathcircuits.detect import UnknownTask, prevalence, tasks
+from mathcircuits.detect import prevalence, tasks
 
 from ..studies.schema import Tables
 from ..wording import at_most, counted, joined, number, thousands
@@ -113,7 +113,7 @@ def mechanism_sentence(tables: Tables, task: str) -> str:
             f"{which} {thousands(n)} solved networks are the task's own formula once their constants are "
             f"snapped, each off by at most {at_most(float(programs['spec_upper'][exact].max()))} anywhere on the box."
         )
-    else:
+    elif programs["equals_task"].notna().any():
         parts.append(f"None of {counted(n, 'solved network')} is the task's own formula.")
     gauges = rows_of(tables, "census", task=task, level="gauge")
     if len(gauges):
@@ -281,9 +281,7 @@ def share_rows(tables: Tables, task: str) -> pd.DataFrame:
 
 def share_meaning(task: str) -> str:
     """What lambda says for a task, in words."""
-    try:
-        two = tasks[task].arity == 2
-    except UnknownTask:
-        two = False
-    side = "where x1 is the larger" if two else "on its positive side"
+    known = tasks.get(task)
+    two = known is not None and known.arity == 2
+    side = known.domain.renamed("where x1 is the larger") if two else "on its positive side"
     return f"share of the kink that sits {side}"

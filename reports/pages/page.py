@@ -10,6 +10,7 @@ from typing import Any
 
 from mathcircuits.detect import FileError
 
+from ..inputnames import NamedTables
 from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
 from ..studies.selecting.candidaterows import candidates_toml
@@ -94,7 +95,7 @@ def page(study: StudyLike) -> str:
         >>> "no trained networks yet" in page(Nothing())
         True
     """
-    tables = {name: frame for name, frame in study.tables.items() if len(frame)}
+    tables = {name: frame for name, frame in NamedTables(study.tables).items() if len(frame)}
     tables[READOUTS] = directions_summary(tables)
     names = task_names(tables)
     # Where the data of its networks will stand: a text that no name in a table can be.

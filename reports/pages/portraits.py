@@ -70,7 +70,7 @@ def portrait(study: StudyLike, tables: Tables, task: Task | None, chosen: Chosen
 def _own_gauge(network: Network, task: Task | None) -> str:
     """The network's gauge as it is drawn: of two mirror images the one that it is; "" for more than one layer."""
     try:
-        return gauge_of(network, box=task.box).name or "" if task is not None else ""
+        return task.domain.renamed(gauge_of(network, box=task.box).name or "") if task is not None else ""
     except MathCircuitsError:
         return ""
 

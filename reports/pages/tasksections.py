@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mathcircuits.detect import tasks
+from mathcircuits.detect import Task, tasks
 
 from ..plots import figures
 from ..plots.rendering import blank
 from ..studies.schema import CONDITION, Tables
-from ..wording import cell_name, counted, thousands
+from ..wording import cell_name, counted, number, percent, thousands
 from .mechanisms import mechanism_sentence, share_meaning, share_rows
 from .portraits import portrait
 from .selections import CELL, chosen_networks, in_order, of_panel, panels, rows_of, strongest
@@ -23,7 +23,7 @@ def task_view(study: StudyLike, tables: Tables, name: str) -> TaskView:
     success = rows_of(tables, "success", task=name)
     if len(success):
         n, solved = int(success["n"].sum()), int(success["solved"].sum())
-        sentence = f"{thousands(solved)} of {counted(n, 'trained network')} solved it."
+        sentence = f"{thousands(solved)} of {counted(n, 'trained network')} solved it.{short_of_data(task, networks)}"
     else:
         sentence = f"{counted(len(networks), 'network')} in this study."
     portraits = tuple(
@@ -36,6 +36,22 @@ def task_view(study: StudyLike, tables: Tables, name: str) -> TaskView:
         name, formula, sentence, portraits, wide, mechanism_sentence(tables, name), census_figure(tables, name),
         prevalence_figure(tables, name),
     )  # fmt: skip
+
+
+def short_of_data(task: Task | None, networks: pd.DataFrame) -> str:
+    """How near the best network came to data that none reproduced; empty for a function, and where one did."""
+    if task is None or task.rows is None or networks.empty or networks["solved"].fillna(False).any():
+        return ""
+    losses = networks.loc[networks["population"] == "trained", "loss"].dropna()
+    if losses.empty:
+        return ""
+    best = float(losses.min())
+    share = best / float(task.rows.Y.var(axis=0).mean())
+    return (
+        f" None has a mean squared error below {number(float(networks['threshold'].min()))} on the {len(task.rows.X)} "
+        f"rows. The best has {number(best)}, {percent(share)} of the target's variance. Where the target has noise, no "
+        "network should reach 1e-8: give the error that counts as solved in its [[task]] table (solved = ...)."
+    )
 
 
 def prevalence_figure(tables: Tables, name: str) -> FigureView | None:

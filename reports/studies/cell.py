@@ -110,8 +110,9 @@ class Cell:
     @property
     def threshold(self) -> float:
         """The loss below which one of its networks has solved the task."""
-        if self.solved is not None:
-            return self.solved
+        for bar in (self.solved, tasks[self.task].solved):
+            if bar is not None:
+                return bar
         return SOLVED_OSIER if self.regimen.preset == "osier" else SOLVED
 
     @property
@@ -139,6 +140,8 @@ class Cell:
         }
         if self.found:
             content |= {"found": self.found, "solved": self.solved}
+        elif task.solved is not None:
+            content |= {"solved": task.solved}
         if self.derived and task.hand_derived is not None:
             content["weights"] = [w.tolist() for w in task.hand_derived.weights]
         return _digest(content)

@@ -89,7 +89,7 @@ class StudyConfig(BaseModel):
     Attributes:
         tasks: names of registered tasks, or formulas; by default those of `task`, or Osier's seven.
         task: tasks of one's own, `[[task]]` in TOML: a `name`, and a `formula` (`box`, `points`, `values`, `arity`)
-            or `data`, the path of a table, with its `target` (`mathcircuits.detect.features.task_of_table`).
+            or `data`, a table's path, with its `target` and `solved` (`mathcircuits.detect.features.task_of_table`).
         widths: hidden sizes, each a multiple of the task's smallest (`"1x"`, `"2x"`, ...), a number (one hidden
             layer) or a list (several). Widths that come to the same sizes count once.
         seeds: how many (then 0, 1, ...), or a list.

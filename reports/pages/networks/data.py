@@ -400,7 +400,7 @@ def _affordable(
 
 
 def _task(name: str) -> dict[str, Any]:
-    """Formula and box of a task, and its values along the box where it has one input."""
+    """Formula, box and input names of a task, and its values along the box where it has one input."""
     try:
         task = tasks[name]
     except UnknownTask:
@@ -409,6 +409,8 @@ def _task(name: str) -> dict[str, Any]:
         "formula": task.text,
         "box": [[_round(low, WEIGHT_DIGITS), _round(high, WEIGHT_DIGITS)] for low, high in task.box],
     }
+    if task.domain.named:
+        found["names"] = list(task.domain.names)
     if task.arity == 1:
         ((low, high),) = task.box
         values = task(np.linspace(low, high, _CURVE)[:, None])

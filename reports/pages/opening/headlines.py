@@ -81,6 +81,8 @@ def _interval(found: int, n: int) -> tuple[str, str]:
 
 def _formulas(tables: Tables) -> Iterator[Finding]:
     programs = solved_programs(tables)
+    # A task on data has no formula to compare with.
+    programs = programs[programs["equals_task"].notna()] if len(programs) else programs
     if len(programs):
         exact = int(programs["equals_task"].fillna(False).astype(bool).sum())
         share, interval = _interval(exact, len(programs))

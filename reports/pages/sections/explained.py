@@ -100,6 +100,7 @@ def _null(network: Network, task: Task) -> FigureView | None:
     for layer, neuron in zip(ordered["layer"].tolist(), ordered["neuron"].tolist(), strict=True):
         try:
             null = analysis.null_of(int(layer), int(neuron))
+            null = replace(null, on=tuple(map(analysis.domain.renamed, null.on)))
         except InputError:
             continue
         figure, (ax,) = blank(*NULL_SIZE)

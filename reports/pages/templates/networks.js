@@ -305,15 +305,18 @@
     element("figcaption", {}, element("b", {}, title), ...(label ? [element("span", { style: `border-color:${colour}` }, label)] : [])),
     drawing,
   );
-  const frame = (box) => {
+  // A name beside an axis or in a disc, as far as there is room.
+  const cut = (words, most) => (words.length > most ? `${words.slice(0, most - 1)}…` : words);
+  const inputNames = (task, n) => Array.from({ length: n }, (_, i) => task.names?.[i] ?? `x${i + 1}`);
+  const frame = (box, names) => {
     const svg = drawn("svg", { viewBox: `-32 -4 ${SIDE + 40} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
     const text = (x, y, anchor, words) => svg.append(drawn("text", { x, y, "text-anchor": anchor }, words));
     text(0, SIDE + 13, "start", tick(box[0][0]));
-    text(SIDE / 2, SIDE + 13, "middle", "x1");
+    text(SIDE / 2, SIDE + 13, "middle", cut(names[0], 12));
     text(SIDE, SIDE + 13, "end", tick(box[0][1]));
     return { svg, text };
   };
-  const curve = (box, values, colour, beside) => {
+  const curve = (box, names, values, colour, beside) => {
     const all = values.concat(beside ?? []);
     let [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
     if (high - low < 1e-9) high = low + 1;
@@ -353,7 +356,7 @@
     }
     return parts.join("");
   };
-  const map = (box, values, kinks) => {
+  const map = (box, names, values, kinks) => {
     const canvas = element("canvas", { width: POINTS, height: POINTS });
     const context = canvas.getContext("2d");
     const image = context.createImageData(POINTS, POINTS);
@@ -367,18 +370,18 @@
     const { svg, text } = frame(box);
     for (const grid of kinks) svg.append(drawn("path", { class: "kink", d: zeros(grid) }));
     text(-3, SIDE, "end", tick(box[1][0]));
-    text(-3, SIDE / 2, "end", "x2");
+    text(-3, SIDE / 2, "end", cut(names[1], 6));
     text(-3, 8, "end", tick(box[1][1]));
     return element("div", { class: "map" }, canvas, svg);
   };
-  const bars = (weights, letter, first) => {
+  const bars = (weights, names) => {
     const largest = Math.max(...weights.map(Math.abs), 1e-12);
     const svg = drawn("svg", { viewBox: `-32 -4 ${SIDE + 40} ${SIDE + 22}`, class: "axes", "aria-hidden": "true" });
     const wide = SIDE / weights.length;
     const middle = SIDE / 2;
     // A letter is six units wide, and a name needs one of space.
-    const name = (i) => `${letter}${i + first}`;
-    const every = Math.ceil((weights.length * 6 * (name(weights.length - 1).length + 1)) / SIDE);
+    const short = names.map((name) => cut(name, 9));
+    const every = Math.ceil((weights.length * 6 * (Math.max(...short.map((name) => name.length)) + 1)) / SIDE);
     weights.forEach((w, i) => {
       const tall = (middle * Math.abs(w)) / largest;
       svg.append(drawn("rect", {
@@ -386,7 +389,7 @@
         class: w > 0 ? "up" : "down",
       }));
       if (i % every === 0) {
-        svg.append(drawn("text", { x: (i + 0.5) * wide, y: SIDE + 13, "text-anchor": "middle" }, name(i)));
+        svg.append(drawn("text", { x: (i + 0.5) * wide, y: SIDE + 13, "text-anchor": "middle" }, short[i]));
       }
     });
     svg.append(drawn("path", { class: "zero", d: `M0 ${middle}H${SIDE}` }));
@@ -399,6 +402,8 @@
     const inputs = net.sizes[0];
     const box = task.box ?? Array.from({ length: inputs }, () => [-1, 1]);
     const several = net.active.length > 1;
+    const names = inputNames(task, inputs);
+    const units = (row) => row.map((_, i) => `v${i}`);
     const plots = [];
     const wanted = net.active.flatMap((block, layer) => net.layers[block].matrix.map((_, j) => ({ block, layer, j })))
       .filter(({ layer, j }) => net.sizes.slice(1, -1).every((size) => size <= 24) || labels.has(`${layer}/${j}`));
@@ -410,10 +415,10 @@
       for (const { block, layer, j } of wanted) {
         const { text, colour } = tag(layer, j);
         const incoming = net.layers[block].matrix[j];
-        plots.push(plot(name(layer, j), text, colour, bars(incoming, block ? "v" : "x", block ? 0 : 1), `incoming weights ${incoming.map(weight).join(", ")}`));
+        plots.push(plot(name(layer, j), text, colour, bars(incoming, block ? units(incoming) : names), `incoming weights ${incoming.map(weight).join(", ")}`));
       }
       net.layers.at(-1).matrix.forEach((row, j) => plots.push(
-        plot(output(j), "", "", bars(row, net.layers.length > 1 ? "v" : "x", 0), `incoming weights ${row.map(weight).join(", ")}`)));
+        plot(output(j), "", "", bars(row, net.layers.length > 1 ? units(row) : names), `incoming weights ${row.map(weight).join(", ")}`)));
       return { plots, caption: "Each neuron's incoming weights; negative ones hollow." };
     }
     const axis = (k) => Array.from({ length: POINTS }, (_, i) => box[k][0] + ((box[k][1] - box[k][0]) * i) / (POINTS - 1));
@@ -426,7 +431,7 @@
       const { text, colour } = tag(layer, j);
       const values = runs.map((r) => r.post[block][j]);
       const bent = net.activations[block] !== "tanh";
-      const picture = inputs === 1 ? curve(box, values, colour) : map(box, values, bent ? [runs.map((r) => r.pre[block][j])] : []);
+      const picture = inputs === 1 ? curve(box, names, values, colour) : map(box, names, values, bent ? [runs.map((r) => r.pre[block][j])] : []);
       plots.push(plot(name(layer, j), text, colour, picture, ends(values)));
     }
     const last = net.layers.length - 1;
@@ -434,7 +439,7 @@
       const values = runs.map((r) => r.post[last][j]);
       const lines = net.active.filter((block) => net.activations[block] !== "tanh")
         .flatMap((block) => net.layers[block].matrix.map((_, i) => runs.map((r) => r.pre[block][i])));
-      const picture = inputs === 1 ? curve(box, values, "var(--ink)", task.curve?.[j]) : map(box, values, lines);
+      const picture = inputs === 1 ? curve(box, names, values, "var(--ink)", task.curve?.[j]) : map(box, names, values, lines);
       plots.push(plot(output(j), "", "", picture, ends(values)));
     }
     const caption = inputs === 1
@@ -486,7 +491,7 @@
   };
 
   // The graph: inputs at the left, outputs at the right.
-  const graph = (net, labels, name) => {
+  const graph = (net, labels, name, task) => {
     const { crowded, units } = shownUnits(net, labels);
     const most = Math.max(...units.map((layer) => layer.length));
     if (most > GRAPH_MOST) return null;
@@ -543,9 +548,13 @@
       group.addEventListener("pointerleave", show(false));
       svg.append(group);
     };
-    const disc = (key, [x, y], words) => unit(key, drawn("circle", { cx: x, cy: y, r: 16 }), drawn("text", { x, y: y + 4, "text-anchor": "middle" }, words));
+    // Longer names than a disc holds stand above it.
+    const disc = (key, [x, y], words) => unit(key, drawn("circle", { cx: x, cy: y, r: 16 }), words.length > 4
+      ? drawn("text", { x: x - 36, y: y - 20 }, cut(words, 20), drawn("title", {}, words))
+      : drawn("text", { x, y: y + 4, "text-anchor": "middle" }, words));
     const biased = ([x, y], b) => { if (b) svg.append(drawn("text", { x, y, "text-anchor": "middle", class: "bias" }, `bias ${weight(b)}`)); };
-    place[0].forEach((at, i) => disc(`0/${i}`, at, `x${i + 1}`));
+    const names = inputNames(task, net.sizes[0]);
+    place[0].forEach((at, i) => disc(`0/${i}`, at, names[i]));
     net.activations.forEach((_, l) => place[l + 1].forEach((at, j) => {
       const parts = [];
       const [x, y] = at;
@@ -682,10 +691,11 @@
     steps.append(element("a", { href: "#each" }, "all networks"));
     if (k + 1 < count) steps.append(" ", link(k + 1, "next →"));
     const parts = [element("h3", {}, id), steps, facts(k)];
+    const task = data.tasks[of("task", k)] ?? {};
     if (net && net.drawn) {
-      const picture = graph(net, labels, id);
+      const picture = graph(net, labels, id, task);
       if (picture) parts.push(picture);
-      const { plots, caption } = responses(net, labels, data.tasks[of("task", k)] ?? {});
+      const { plots, caption } = responses(net, labels, task);
       const weights = net.layers.flatMap(({ matrix, bias }, l) => matrix.flatMap((row, j) => [
         ...row.map((w, i) => [l, j, i, w]), [l, j, "bias", bias[j]]]));
       const about = element("p", { class: "about" }, `${caption} `, download(`${name}-weights.csv`, () => csv(["matrix", "to", "from", "weight"], weights), "Weights (CSV)"));

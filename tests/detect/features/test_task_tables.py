@@ -80,3 +80,12 @@ def test_refusals(table: dict[str, Any], problem: str) -> None:
     assert problem in str(caught.value)
     with pytest.raises(InputError, match="give a list of tables"):
         define_tasks(["minimum"])
+
+
+def test_the_error_that_counts_as_solved(houses: Path) -> None:
+    noisy = {"name": "noisy", "data": "houses.csv", "target": "price", "solved": 0.01}
+    assert task_of_table(noisy, houses.parent).solved == 0.01
+    assert task_of_table({"name": "bent", "formula": "relu(x1)", "solved": 1e-4}).solved == 1e-4
+    for given in (0, -1.0, True, "small", float("nan")):
+        with pytest.raises(InputError, match=r"solved = .*, give a positive mean squared error"):
+            task_of_table({**noisy, "solved": given}, houses.parent)
