@@ -75,7 +75,7 @@ class NamedTables(Mapping[str, "pd.DataFrame"]):
             for column in ways:
                 # In the census classes stand beside ways: they are formulas over the inputs.
                 classes = frame["level"] == "class" if "level" in frame else rows & False
-                way = renamed if by_circuit is None else _looked_up(by_circuit)
+                way: Callable[[str], str] = renamed if by_circuit is None else _looked_up(by_circuit)
                 own = _changed(frame[column], rows & ~classes, way)
                 changed[column] = _changed(own, rows & classes, renamed)
             frame = frame.assign(**changed)
