@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ..wording import at_most, number, percent, thousands
-from .palette import FAINT, GROUND, INK, MUTED, NEGATIVE, POSITIVE, colour_of
+from .palette import FAINT, FORMS, GROUND, INK, NEGATIVE, POSITIVE, colour_of
 from .rendering import on_hover
 
 #: Shapes tell tasks apart, so that the figure reads in grey; further tasks go through the list again.
@@ -88,16 +88,17 @@ def complexity(
     keys = [table["task"], table["formula"].notna(), table["bits"].astype(float).round(1), tenth]
     for _, together in table.groupby(keys, sort=False):
         row = together.iloc[0]
-        marker = _MARKERS[list(tasks).index(row["task"]) % len(_MARKERS)]
+        k = list(tasks).index(row["task"])
+        marker, colour = _MARKERS[k % len(_MARKERS)], FORMS[k % len(FORMS)].light
         named = isinstance(row["formula"], str)
         (dot,) = ax.plot(
             row["bits"],
             max(float(row["error"]), _FLOOR),
             marker,
             markersize=5,
-            color=POSITIVE.light,
-            markerfacecolor=POSITIVE.light if named else "none",
-            markeredgecolor=GROUND.light if named else NEGATIVE.light,
+            color=colour,
+            markerfacecolor=colour if named else "none",
+            markeredgecolor=GROUND.light if named else colour,
             markeredgewidth=0.5 if named else 1.0,
             alpha=0.8,
             zorder=3 if named else 2,
@@ -106,7 +107,8 @@ def complexity(
         error = at_most(float(together["error"].max()))
         on_hover(dot, f"{row['network']}{others}: {row['bits']:.0f} bits, off by at most {error}")
     for k, task in enumerate(tasks):
-        ax.plot([], [], _MARKERS[k % len(_MARKERS)], markersize=5, color=MUTED.light, label=task)
+        colour = FORMS[k % len(FORMS)].light
+        ax.plot([], [], _MARKERS[k % len(_MARKERS)], markersize=5, color=colour, label=task)
     if tolerance is not None:
         ax.axhline(tolerance, color=INK.light, linewidth=0.8, linestyle=(0, (1, 1.5)))
     ax.set(yscale="log", xlabel="bits of the formula", ylabel="off by at most (certified)")

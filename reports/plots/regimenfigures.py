@@ -122,8 +122,8 @@ def success_by_cost(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -
                 # Points of one regimen that lie together share a label, which the first has.
                 continue
             together = [
-                other["width"]
-                for other in part.to_dict("records")
+                (place, other["width"])
+                for other, place in zip(part.to_dict("records"), costs, strict=True)
                 if abs(math.log(other["cost"] / row["cost"])) < _NEAR
                 and abs(other["value"] - row["value"]) < _NEAR
             ]
@@ -132,8 +132,10 @@ def success_by_cost(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -
             later = table[table["regimen"].map(list(regimens).index) > k]
             beside = later[(later["cost"] / row["cost"]).between(0.9, 1.3)]
             left = len(beside) > 0
+            # One label of several points stands beyond the last of them.
+            end = (min if left else max)(place for place, _ in together)
             ax.annotate(
-                ", ".join(map(str, together)), (cost, row["value"]), xytext=(-7 if left else 7, 0),
+                ", ".join(str(width) for _, width in together), (end, row["value"]), xytext=(-7 if left else 7, 0),
                 textcoords="offset points", fontsize=8, color=INK.light, ha="right" if left else "left",
                 va="center_baseline",
             )  # fmt: skip

@@ -14,8 +14,10 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation
 
 from ..studies.storage import atomic
+from ..wording import number
 from .palette import FAINT, GROUND, INK, MUTED, every_colour
 
 #: Dots per inch of a PNG: what journals ask of line drawings at their printed size.
@@ -163,8 +165,22 @@ def write_svg(figure: Figure, out: Path) -> None:
         figure.savefig(out, format="svg", facecolor=GROUND.light, metadata={"Date": None})
 
 
+class _PlainPowers(LogFormatterSciNotation):
+    """Labels the ticks that matplotlib's own would, in plain text."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return number(x) if super().__call__(x, pos) else ""
+
+
 def _take_names_literally(figure: Figure) -> None:
     """Draw every text as it stands: two dollars in a name are not mathematics, and `$_$` could not even be drawn."""
+    # A logarithmic axis writes its powers of ten as mathematics, whose source would then be read.
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                axis.set_major_formatter(_PlainPowers())
+            if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                axis.set_minor_formatter(_PlainPowers())
     for text in figure.findobj(Text):
         text.set_parse_math(False)
 

@@ -12,6 +12,8 @@ from .palette import OTHER
 
 #: Units of the drawing, which are pixels where a tile is as wide as it.
 _WIDTH, _HEIGHT, _MARGIN = 240, 124, 20
+#: Room above and below for the names of the outermost units.
+_NAMES = 8
 #: Weights below this share of their layer's largest are left out: at this size they hide those that matter.
 LEAST_SHARE = 0.1
 #: Of more neurons in a layer the names would overprint each other.
@@ -79,6 +81,6 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
             up = y + radius + 10 if below else y - radius - 4
             parts.append(f'<text x="{x:.0f}" y="{up:.0f}" text-anchor="middle">{html.escape(name)}</text>')
     return (
-        f'<svg class="small" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(words)}">'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="small" viewBox="0 {-_NAMES} {_WIDTH} {_HEIGHT + 2 * _NAMES}" role="img" '
+        f'aria-label="{html.escape(words)}">{"".join(parts)}</svg>'
     )

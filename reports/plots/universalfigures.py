@@ -196,8 +196,8 @@ def transplants(table: pd.DataFrame, ax: Axes, *, tasks: Sequence[str]) -> Axes:
                 f"(medians of {thousands(int(row['done']))} of {thousands(int(row['pairs']))} pairs)"
             )
             on_hover(tile, text)
-            ax.text(x, y - 0.13, f"{value:.2f}".replace("-", "−"), fontsize=7.5, ha="center", va="center")
-            ax.text(x, y + 0.25, f"{decoy:.2f}".replace("-", "−"), fontsize=5.5, ha="center", va="center")
+            ax.text(x, y - 0.16, f"{value:.2f}".replace("-", "−"), fontsize=7.5, ha="center", va="center")
+            ax.text(x, y + 0.25, f"{decoy:.2f}".replace("-", "−"), fontsize=6.5, ha="center", va="center")
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(tasks) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=7.5)
     ax.set_yticks(range(len(tasks)), tasks, fontsize=7.5)
@@ -310,9 +310,14 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(circuits) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=8)
     ax.set_yticks(range(len(circuits)), circuits, fontsize=8.5)
-    families = {family_of(circuit): colour_of(circuit) for circuit in circuits}
+    # Families of one colour share a line of the legend: two like patches would tell nothing apart.
+    families: dict[str, list[str]] = {}
+    for circuit in circuits:
+        names = families.setdefault(colour_of(circuit).light, [])
+        if family_of(circuit) not in names:
+            names.append(family_of(circuit))
     ax.legend(
-        handles=[Patch(color=colour.light, alpha=0.55, label=name) for name, colour in families.items()],
+        handles=[Patch(color=light, alpha=0.55, label=", ".join(names)) for light, names in families.items()],
         title="family", fontsize=8, title_fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False,
     )  # fmt: skip
     ax.xaxis.tick_top()

@@ -121,10 +121,16 @@ def _ways(tables: Tables) -> Iterator[Finding]:
         own = ways[task]
         share, interval = _interval(int(own.max()), int(own.sum()))
         text = (
-            f"{task.capitalize()} is computed in {several.max()} ways; {share} of its solved networks use the most "
-            f"frequent {interval}."
+            f"{task.capitalize()} is computed in {_in_words(int(several.max()))} ways; {share} of its "
+            f"solved networks use the most frequent {interval}."
         )
         yield Finding("Ways", text, "census", f"={task} gauge")
+
+
+def _in_words(n: int) -> str:
+    """A small count as a word, which a reader takes in beside figures; a larger one in digits."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[n] if n < len(words) else str(n)
 
 
 def _failure(tables: Tables) -> Iterator[Finding]:

@@ -114,7 +114,8 @@ def _form(tables: Tables, task: str) -> str:
     names = census.groupby("name", sort=False)["found"].sum().sort_values(ascending=False, kind="stable")
     usual, share = str(names.index[0]), percent(float(names.iloc[0] / names.sum()))
     named = not usual.startswith(("unnamed", "not known", "no formula"))
-    return f"{_cut(usual)} ({share})" if named else f"without a name ({share})"
+    # The share stands first: where a tile is narrow, its line is cut at the end.
+    return f"{share} as {_cut(usual)}" if named else f"{share} in a form without a name"
 
 
 def _cut(text: str) -> str:

@@ -57,7 +57,7 @@ def lambda_figure(tables: Tables) -> FigureView | None:
     )
     words = f"Where solved networks lie between two forms, for {', '.join(parts)}."
     caption = (
-        "Every dot is a network. At 0 and 1 the kink is made by neurons on one side of it, which needs fewest of "
+        "Every dot is a network. At 0 and 100% the kink is made by neurons on one side of it, which needs fewest of "
         "them; between, neurons on both sides share it."
     )
     return figure_view(figure, words, caption, data, "between-forms")

@@ -37,3 +37,12 @@ def test_two_figures_share_no_ids() -> None:
 
     assert ids(1.0)
     assert not ids(1.0) & ids(2.0)
+
+
+def test_a_logarithmic_axis_is_labelled_in_plain_text() -> None:
+    figure, (ax,) = blank(3, 2)
+    ax.plot([1, 10_000], [1e-10, 1.0])
+    ax.set(xscale="symlog", yscale="log")
+    text = inline_svg(figure, "a line")
+    assert "mathdefault" not in text
+    assert ">1e-09<" in text or ">1e-08<" in text or ">1e-10<" in text

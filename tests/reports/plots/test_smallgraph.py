@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from mathcircuits.detect import Network
@@ -23,3 +25,12 @@ def test_small_weights_and_unused_neurons_are_left_out() -> None:
 def test_a_narrow_layer_is_drawn_whole() -> None:
     labels = {(0, 1): NeuronLabel("positiveness", "x1", "matched", used=False)}
     assert small_graph(Network([[[1.0], [1.0]], [[1.0, 1.0]]]), labels, "two").count("<circle") == 4
+
+
+def test_the_names_of_four_inputs_lie_in_the_drawing() -> None:
+    text = small_graph(Network([np.ones((1, 4)), np.ones((1, 1))]), {}, "four")
+    _, top, _, height = map(float, re.search(r'viewBox="([^"]+)"', text)[1].split())
+    lines = [float(y) for y in re.findall(r'<text x="\d+" y="([\d.]+)"', text)]
+    # Letters of 9.5 rise by about 8 above their line, and reach 3 below it.
+    assert len(lines) == 5
+    assert all(top + 8 <= y <= top + height - 3 for y in lines)

@@ -22,7 +22,7 @@ def test_a_tile_shows_the_best_network(study: FakeStudy) -> None:
     networks = study.tables["networks"].set_index("network")
     assert bool(networks.loc[solved.network, "solved"].all())
     assert (solved.formula, solved.note) == ("min(x1, x2)", "")
-    assert "%)" in solved.form
+    assert "% as " in solved.form
     assert ">greaterness<" in solved.graph
     # Nobody trained the other: the tile says so and shows the derived network.
     assert (unsolved.note, unsolved.share) == ("none solved; derived by hand", 0.0)
