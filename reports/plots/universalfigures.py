@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
 from ..wording import labelled, number, percent, thousands
@@ -22,6 +23,8 @@ Row = Mapping[Any, Any]
 _MAP = "cividis"
 #: A tile of a smaller share is smaller than its number.
 _SMALL = 0.15
+#: Colours whose channels, of 0 to 1, differ by less look alike in a small patch: the palette's greys do.
+_ALIKE = 0.1
 #: Features of one family share its colour; these tell them apart, and all of them in grey.
 _STYLES: Any = (
     "-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.5, 1)), (0, (4, 1.2, 1, 1.2, 1, 1.2)),
@@ -282,6 +285,10 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
         >>> ax = circuit_tiles(pd.DataFrame([row]), ax, circuits=["minimum"], tasks=["minimum", "addition"])
         >>> [text.get_text() for text in ax.texts]
         ['75', '·']
+        >>> rows = ["identity", "minimum", "minimum-of-4"]
+        >>> ax = circuit_tiles(pd.DataFrame([row]), ax, circuits=rows, tasks=["minimum"])
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['linear, other', 'order']
     """
     known = {(row["circuit"], row["task"]): row for row in table.to_dict("records")}
     for y, circuit in enumerate(circuits):
@@ -310,10 +317,13 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(circuits) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=8)
     ax.set_yticks(range(len(circuits)), circuits, fontsize=8.5)
-    # Families of one colour share a line of the legend: two like patches would tell nothing apart.
+    # Greys that no eye tells apart share a line of the legend.
     families: dict[str, list[str]] = {}
     for circuit in circuits:
-        names = families.setdefault(colour_of(circuit).light, [])
+        colour = colour_of(circuit).light
+        names = families.setdefault(
+            next((known for known in families if _look_alike(known, colour)), colour), []
+        )
         if family_of(circuit) not in names:
             names.append(family_of(circuit))
     ax.legend(
@@ -324,6 +334,10 @@ def circuit_tiles(table: pd.DataFrame, ax: Axes, *, circuits: Sequence[str], tas
     ax.tick_params(length=0, pad=2)
     _no_frame(ax)
     return ax
+
+
+def _look_alike(one: str, other: str) -> bool:
+    return max(abs(a - b) for a, b in zip(to_rgb(one), to_rgb(other), strict=True)) < _ALIKE
 
 
 def _square(x: float, y: float, share: float, **look: Any) -> Rectangle:
