@@ -133,7 +133,8 @@ def success_by_cost(table: pd.DataFrame, ax: Axes, *, regimens: Sequence[str]) -
             beside = later[(later["cost"] / row["cost"]).between(0.9, 1.3)]
             left = len(beside) > 0
             # One label of several points stands beyond the last of them.
-            end = (min if left else max)(place for place, _ in together)
+            places = [float(place) for place, _ in together]
+            end = min(places) if left else max(places)
             ax.annotate(
                 ", ".join(str(width) for _, width in together), (end, row["value"]), xytext=(-7 if left else 7, 0),
                 textcoords="offset points", fontsize=8, color=INK.light, ha="right" if left else "left",

@@ -29,7 +29,9 @@ def test_a_narrow_layer_is_drawn_whole() -> None:
 
 def test_the_names_of_four_inputs_lie_in_the_drawing() -> None:
     text = small_graph(Network([np.ones((1, 4)), np.ones((1, 1))]), {}, "four")
-    _, top, _, height = map(float, re.search(r'viewBox="([^"]+)"', text)[1].split())
+    box = re.search(r'viewBox="([^"]+)"', text)
+    assert box is not None
+    _, top, _, height = map(float, box[1].split())
     lines = [float(y) for y in re.findall(r'<text x="\d+" y="([\d.]+)"', text)]
     # Letters of 9.5 rise by about 8 above their line, and reach 3 below it.
     assert len(lines) == 5
