@@ -323,7 +323,7 @@
     const across = (i, n) => (SIDE * i) / (n - 1);
     const up = (y) => SIDE - (SIDE * (y - low)) / (high - low);
     const path = (ys) => ys.map((y, i) => `${i ? "L" : "M"}${across(i, ys.length).toFixed(1)} ${up(y).toFixed(1)}`).join("");
-    const { svg, text } = frame(box);
+    const { svg, text } = frame(box, names);
     svg.append(drawn("path", { class: "zero", d: `M0 ${up(0)}H${SIDE}` }));
     if (box[0][0] < 0 && box[0][1] > 0) {
       const x = (-SIDE * box[0][0]) / (box[0][1] - box[0][0]);
@@ -367,7 +367,7 @@
       image.data.set([...shade((y - low) / range), 255], 4 * ((POINTS - 1 - j) * POINTS + i));
     });
     context.putImageData(image, 0, 0);
-    const { svg, text } = frame(box);
+    const { svg, text } = frame(box, names);
     for (const grid of kinks) svg.append(drawn("path", { class: "kink", d: zeros(grid) }));
     text(-3, SIDE, "end", tick(box[1][0]));
     text(-3, SIDE / 2, "end", cut(names[1], 6));
