@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -103,6 +104,7 @@ def plot_null(analysis: Analysis, layer: int, neuron: int, *, ax: Axes | None = 
         'neurons of the null'
     """
     null = analysis.null_of(layer, neuron)
+    null = replace(null, on=tuple(map(analysis.domain.renamed, null.on)))
     return null_histogram(null, _axes(ax, *NULL_SIZE))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -253,7 +254,7 @@ def null_figure(analysis: Analysis, name: str, most: int = RESPONSES) -> FigureV
     several = len(analysis.network.architecture.active) > 1
     renamed = analysis.domain.renamed
     for null, ax in zip(nulls, axes, strict=False):
-        null_histogram(null, ax, small=True)
+        null_histogram(replace(null, on=tuple(map(renamed, null.on))), ax, small=True)
         label = NeuronLabel(null.feature, renamed(", ".join(null.on)), null.status)
         small_title(f"v{null.neuron}{f', layer {null.layer}' if several else ''}, {null.status}", label, ax)
     for ax in axes[len(nulls) :]:
