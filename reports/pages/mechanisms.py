@@ -282,6 +282,7 @@ def share_rows(tables: Tables, task: str) -> pd.DataFrame:
 def share_meaning(task: str) -> str:
     """What lambda says for a task, in words."""
     known = tasks.get(task)
-    two = known is not None and known.arity == 2
-    side = known.domain.renamed("where x1 is the larger") if two else "on its positive side"
+    side = "on its positive side"
+    if known is not None and known.arity == 2:
+        side = known.domain.renamed("where x1 is the larger")
     return f"share of the kink that sits {side}"
