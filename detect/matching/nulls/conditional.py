@@ -10,7 +10,8 @@ the gated minimum T over classes; p = P(T <= t | offset).
   per cent at any depth; nothing is extrapolated. b is taken at the point of the box that is nearest to the origin.
 - *Behind another layer.* The variables are the layer below's own activations, each divided by its standard deviation,
   so that rescaling a neuron changes nothing. Directions are plain draws, with a generalised Pareto tail; no q rests
-  on a p below 1 / (draws + 1).
+  on a p below 1 / (draws + 1). The larger of this p and the simulated null's counts: of untrained networks with one
+  input and two hidden layers of 64 neurons two thirds had a match in the second by this p alone.
 
 Dead and affine draws leave the null as they leave the test. A first layer without biases and with a homogeneous
 activation has offset 0 and no scale: there both nulls are one law, and the simulated one is used.
@@ -72,8 +73,12 @@ def evidence(
         upstream = upstream_of(architecture, block)
         parts = deep_layer(nulls, laws, unexplained, asked, incoming, activation, probes, upstream)
     for at, part in parts:
-        found.p[at], found.winner[at] = part.p, part.winner
-        found.exact[at], found.draws[at] = part.exact, part.draws
+        # Behind another layer the draws spread alike over variables that an untrained neuron reads unevenly, and so
+        # resemble fewer features than it does where the variables are many and the inputs few: the simulated null's p
+        # counts as well, where it is larger.
+        found.p[at] = part.p if incoming.variables is None else np.maximum(part.p, found.p[at])
+        found.winner[at], found.exact[at] = part.winner, part.exact
+        found.draws[at] = part.draws
     return found
 
 
