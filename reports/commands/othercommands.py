@@ -1,4 +1,4 @@
-"""The other commands: look-ups, pages, benchmarks, groups, figures, the user's own entries, the doctor."""
+"""The other commands: look-ups, pages, benchmarks, the zoo, groups, figures, the user's own entries, the doctor."""
 
 from __future__ import annotations
 
@@ -99,6 +99,59 @@ def benchmark(
 
         print_benchmark(found)
     return 0 if found.passed else 1
+
+
+@app.command()
+def zoo(
+    out: Annotated[Path, typer.Option("--out", help="A new folder for its weights, labels and datasheet.")],
+    small: Annotated[bool, typer.Option("--small", help="A few networks of each kind: seconds.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the held-out part has another.")] = 0,
+) -> int:
+    """Write a data set of networks whose features, circuits and formulas are known."""
+    from ..zoo.zoocommands import make_zoo
+
+    return make_zoo(out, small=small, seed=seed)
+
+
+@app.command()
+def score(
+    predictions: Annotated[
+        Path | None,
+        typer.Argument(metavar="PREDICTIONS.parquet", help="A method's claims (docs/howto/zoo.md, Schema)."),
+    ] = None,
+    zoo: Annotated[
+        Path | None, typer.Option("--zoo", metavar="DIR", help="The zoo that they are about.")
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="A method that comes with the program, scored in their place; all for every one."),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Baselines with their rules.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The table as Markdown, or a baseline's claims as .parquet."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Score a method's claims about the networks of a zoo: precision, recall, false discoveries, calibration."""
+    import json
+
+    from ..zoo.baselines import BASELINES
+    from ..zoo.zoocommands import PRINTED, printed_rows, score_file
+    from .console import print_json, print_table
+
+    if listed:
+        print_table(["name", "kind", "rule"], [[name, b.kind, b.rule] for name, b in BASELINES.items()])
+        return 0
+    if zoo is None:
+        raise typer.BadParameter("name the zoo: --zoo DIR (mathcircuits zoo --out DIR writes one)")
+    scores, bins = score_file(predictions, zoo, baselines=baseline or (), out=out)
+    if as_json:
+        frames = {"scores": scores, "reliability": bins}
+        print_json({name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()})
+    else:
+        print_table(PRINTED, printed_rows(scores))
+    return 0
 
 
 @app.command()
