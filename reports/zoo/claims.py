@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mathcircuits.detect import FileError
 from mathcircuits.detect.untrusted import damaged
 
@@ -115,12 +117,8 @@ def _check(path: Path, claims: pd.DataFrame, zoo: Zoo) -> None:
     _refuse(path, claims, pairs & ~claims["other"].isin(zoo.places.keys()), "other", "is not in the zoo")
     here = claims["kind"].isin(["neuron", "unit"])
     places = set(zip(zoo.neurons["network"], zoo.neurons["layer"], zoo.neurons["neuron"], strict=True))
-    missing = [
-        place not in places
-        for place in zip(
-            claims["network"], claims["layer"].fillna(-1), claims["neuron"].fillna(-1), strict=True
-        )
-    ]
+    at = zip(claims["network"], claims["layer"].fillna(-1), claims["neuron"].fillna(-1), strict=True)
+    missing = np.array([place not in places for place in at], dtype=bool)
     _refuse(path, claims, here & missing, "neuron", "is not in that layer of the network")
     _known_features(path, claims)
     twice = claims.duplicated(subset=[name for name in COLUMNS if name != "score"])
