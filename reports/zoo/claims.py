@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ SECONDS = "seconds"
 _REMEDY = "see docs/howto/zoo.md, Schema"
 
 
-def claims_frame(rows: list[dict[str, object]]) -> pd.DataFrame:
+def claims_frame(rows: Sequence[Mapping[Any, object]]) -> pd.DataFrame:
     """Claims as a table with all columns of the schema; what a row does not give is empty.
 
     Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mathcircuits.detect import MathCircuitsError, prevalence
 from mathcircuits.detect.features import as_task
 
 from .claims import KINDS, SECONDS
-from .parts import CONSTRUCTION
+from .parts import CONSTRUCTION, Array
 from .trainedparts import SHARE
 from .zoofiles import Zoo, check_points
 
@@ -42,7 +43,7 @@ def score_claims(claims: pd.DataFrame, zoo: Zoo) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for kind in KINDS:
         own = claims[claims["kind"] == kind]
         if len(own):
@@ -75,7 +76,7 @@ def reliability(claims: pd.DataFrame, zoo: Zoo) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kind", "low", "high", "claims", "score", "right"])
 
 
-def _bins(scores: np.ndarray, among: np.ndarray) -> list[tuple[float, float, np.ndarray]]:
+def _bins(scores: Array, among: Array) -> list[tuple[float, float, Array]]:
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
     found = []
     for k in range(BINS):
@@ -186,7 +187,7 @@ def _pair_truth(zoo: Zoo, split: str) -> tuple[set[Any], set[Any]]:
     )
 
 
-def _judge_by_truth(kind: str, claims: pd.DataFrame, zoo: Zoo) -> np.ndarray:
+def _judge_by_truth(kind: str, claims: pd.DataFrame, zoo: Zoo) -> Array:
     """1 where a claim is right, 0 where it is wrong, NaN where nobody knows."""
     there: set[Any] = set()
     places: set[Any] = set()
@@ -200,7 +201,7 @@ def _judge_by_truth(kind: str, claims: pd.DataFrame, zoo: Zoo) -> np.ndarray:
     )
 
 
-def _judge_formulas(claims: pd.DataFrame, zoo: Zoo) -> np.ndarray:
+def _judge_formulas(claims: pd.DataFrame, zoo: Zoo) -> Array:
     """A formula is right where it is within the share of the network's range, output by output, at all points."""
     return np.array(
         [
@@ -229,11 +230,7 @@ _TRUTHS: dict[str, Callable[[Zoo, str], tuple[set[Any], set[Any]]]] = {
     "neuron": _neuron_truth, "unit": _unit_truth, "circuit": _circuit_truth, "formula": _formula_truth,
     "pair": _pair_truth,
 }  # fmt: skip
-_JUDGES: dict[str, Callable[[Any, Zoo], np.ndarray]] = {
-    **{
-        kind: (lambda claims, zoo, kind=kind: _judge_by_truth(kind, claims, zoo))
-        for kind in KINDS
-        if kind != "formula"
-    },
+_JUDGES: dict[str, Callable[[Any, Zoo], Array]] = {
+    **{kind: partial(_judge_by_truth, kind) for kind in KINDS if kind != "formula"},
     "formula": _judge_formulas,
 }

@@ -67,7 +67,10 @@ def _derived(
 ) -> ZooPart:
     sizes = made[0][1].architecture.sizes
     part = f"derived-{'-'.join(map(str, sizes))}"
-    rows, neurons, found, held = [], [], [], []
+    rows: list[Row] = []
+    neurons: list[Row] = []
+    found: list[Row] = []
+    held: list[Network] = []
     for gauge, network, sources in made:
         formula = "; ".join(str(f) for f in gauge.formula)
         bound = certify(network, [str(f) for f in gauge.formula]).upper
@@ -81,7 +84,8 @@ def _derived(
         rows.append(row)
         held.append(network)
         roles = [["derived" if isinstance(s, int) else s for s in layer] for layer in sources]
-        features = [_first_layer(network, roles[0]), *([None] * len(layer) for layer in roles[1:])]
+        deeper: list[list[BoundFeature | None]] = [[None] * len(layer) for layer in roles[1:]]
+        features = [_first_layer(network, roles[0]), *deeper]
         # Of the other units of the circuit only the role is known: relu(x1 - 0.5) or a deeper unit may hold a feature.
         neurons.extend(
             {**label, "evidence": ROLE_ALONE}

@@ -58,7 +58,7 @@ def probed_neurons(zoo: Zoo) -> list[Row]:
     """Linear probes: a feature that the layer reads at R2 above 0.95 is claimed of the neuron with the most weight."""
     from sklearn.linear_model import Ridge
 
-    rows = []
+    rows: list[Row] = []
     for split, part in zoo.parts:
         stack = zoo.stack(split, part)
         names = zoo.names(split, part)
@@ -85,7 +85,7 @@ def probed_neurons(zoo: Zoo) -> list[Row]:
 
 def our_neurons(zoo: Zoo) -> list[Row]:
     """This library's matches: q at most 0.05 per network against the conditional null, the law not known."""
-    rows = []
+    rows: list[Row] = []
     for split, part in zoo.parts:
         names = zoo.names(split, part)
         found = declare(zoo.stack(split, part), known_laws(None))

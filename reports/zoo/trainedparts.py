@@ -66,11 +66,12 @@ def _trained(split: str, kind: TrainedKind, count: int, first_seed: int) -> ZooP
     read = analyse_many(networks, task=kind.task).neurons
     neurons = [
         {
-            "network": rows[n.network]["network"], "split": split, "layer": int(n.layer), "neuron": int(n.neuron),
-            "role": "trained", "feature": n.feature if n.status == "matched" else None,
-            "on": ", ".join(n.on) if n.status == "matched" else None, "evidence": JUDGED,
+            "network": rows[n["network"]]["network"], "split": split, "layer": int(n["layer"]),
+            "neuron": int(n["neuron"]),
+            "role": "trained", "feature": n["feature"] if n["status"] == "matched" else None,
+            "on": ", ".join(n["on"]) if n["status"] == "matched" else None, "evidence": JUDGED,
         }
-        for n in read.itertuples()
+        for n in read.to_dict("records")
     ]  # fmt: skip
     return ZooPart(part, split, Stack.of(networks), tuple(rows), tuple(neurons))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -75,8 +76,8 @@ def our_units(zoo: Zoo) -> list[Row]:
         stack = zoo.stack(split, part)
         found = analyse_many([stack.network(k) for k in range(len(stack))]).neurons
         rows.extend(
-            _unit(names[n.network], int(n.layer), int(n.neuron), 1.0)
-            for n in found[found["contribution"] > _MATTERS**2].itertuples()
+            _unit(names[n["network"]], int(n["layer"]), int(n["neuron"]), 1.0)
+            for n in found[found["contribution"] > _MATTERS**2].to_dict("records")
         )
     return rows
 
@@ -110,7 +111,10 @@ def fitted_formulas(zoo: Zoo) -> list[Row]:
         terms, fits = [], []
         for wanted in network(X).T:
             model = OrthogonalMatchingPursuit(n_nonzero_coefs=min(_MOST_TERMS, len(alive)))
-            model.fit(table[:, alive] / scale[alive], wanted)
+            with warnings.catch_warnings():
+                # The catalogue's features depend on one another, so the pursuit may end with fewer terms.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                model.fit(table[:, alive] / scale[alive], wanted)
             fits.append(float(model.score(table[:, alive] / scale[alive], wanted)))
             weights = model.coef_ / scale[alive]
             chosen = [

@@ -178,7 +178,7 @@ def read_zoo(folder: Path) -> Zoo:
         lacking = [column for column in columns if column not in frames[name]]
         if lacking:
             raise FileError(path, f"lacks {', '.join(lacking)}", _REMEDY)
-    return Zoo(Path(folder), **frames)
+    return Zoo(Path(folder), frames["networks"], frames["neurons"], frames["circuits"], frames["pairs"])
 
 
 def checksums(folder: Path) -> dict[str, str]:
