@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .console import number, print_table
+from .terminal.console import number, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -236,11 +236,11 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """What a network computes: its formula with a proved error, its circuits, what each neuron holds."""
-    from .waiting import working
+    from .terminal.waiting import working
 
     with working(f"reading {file}"):
         from .inspecting import inspect_file
-        from .screen import ScreenLayout
+        from .terminal.screen import ScreenLayout
 
     inspect_file(
         file, box=box or (), data=data, points=points, task=task, target=target, activation=activation, as_json=as_json,
@@ -288,7 +288,7 @@ def compress(
     as_json: Json = False,
 ) -> int:
     """Make a network as small as its function allows; exit code 1 where the tolerance is not met."""
-    from .waiting import working
+    from .terminal.waiting import working
 
     with working(f"reading {file}"):
         from .compresscommand import compress_file
@@ -330,7 +330,7 @@ def train(
     as_json: Json = False,
 ) -> int:
     """Train networks of a task and write each to a file; exit code 1 where one diverged."""
-    from .waiting import working
+    from .terminal.waiting import working
 
     with working("loading torch"):
         from .traincommand import train_to_files

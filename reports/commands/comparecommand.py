@@ -12,8 +12,8 @@ from mathcircuits.detect.universality import Pairing, pair_up
 
 from ..studies.populations.functions import group_functions, of_task
 from ..studies.populations.listing import TABLE, list_networks
-from .console import number, print_json
 from .domains import domain_of
+from .terminal.console import number, print_json
 
 #: A name that is longer is cut in the table, whose lines have 80 columns.
 _LONGEST = 24

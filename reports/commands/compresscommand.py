@@ -10,11 +10,11 @@ from mathcircuits.models import compress, save
 from mathcircuits.models.files import read_network
 
 from ..wording import at_most
-from .console import number, print_fields, print_json
 from .domains import domain_of
 from .inspecting import of_study
-from .outputs import check_free, check_network_file
-from .waiting import working
+from .terminal.console import number, print_fields, print_json
+from .terminal.outputs import check_free, check_network_file
+from .terminal.waiting import working
 
 if TYPE_CHECKING:
     from mathcircuits.models import Compressed

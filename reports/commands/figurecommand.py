@@ -19,7 +19,7 @@ def list_figures(as_json: bool = False) -> None:
     """Print the figures' names, what they show, and whose folder they need."""
     from dataclasses import asdict
 
-    from .console import print_json, print_table
+    from .terminal.console import print_json, print_table
 
     if as_json:
         print_json([asdict(kind) for kind in KINDS.values()])

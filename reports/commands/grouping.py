@@ -41,7 +41,7 @@ def study_group(
 
     from ..group_page import write_group
     from ..groupstudies import group_study, group_study_of, networks_of
-    from .console import print_json
+    from .terminal.console import print_json
 
     if networks is not None:
         found = group_study_of(networks_of(networks, summed=summed), name)

@@ -14,10 +14,10 @@ from mathcircuits.models import Regimen, as_regimen, taught_like
 from mathcircuits.models.files import read_network
 
 from .analysisdata import analysis_data, gauge_within, ranks_of
-from .console import print_json
 from .domains import domain_of, task_of
-from .screen import ScreenLayout, print_analysis
-from .waiting import working
+from .terminal.console import print_json
+from .terminal.screen import ScreenLayout, print_analysis
+from .terminal.waiting import working
 
 if TYPE_CHECKING:
     from mathcircuits.detect import Analysis

@@ -11,7 +11,7 @@ from mathcircuits.detect import tasks as known_tasks
 from mathcircuits.detect.features import user_catalogue_folder
 from mathcircuits.detect.untrusted import read_toml
 
-from .console import print_fields, print_json, print_table
+from .terminal.console import print_fields, print_json, print_table
 
 
 def print_features(query: str | None, as_json: bool) -> None:

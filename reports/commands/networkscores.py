@@ -28,7 +28,7 @@ def score_networks(name: str, networks: Path, out: Path | None, against: Path | 
     """
     from ..benchmark.public.benchmark import run_public
     from ..benchmark.universality.benchmark import score_folder
-    from .console import print_json
+    from .terminal.console import print_json
 
     if name == "public":
         found = run_public(networks)

@@ -79,7 +79,7 @@ def benchmark(
 ) -> int:
     """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
     from ..benchmark import BENCHMARKS, run
-    from .console import print_json, print_table
+    from .terminal.console import print_json, print_table
 
     if name is None:
         if as_json:
@@ -138,7 +138,7 @@ def score(
 
     from ..zoo.baselines import BASELINES
     from ..zoo.zoocommands import PRINTED, printed_rows, score_file
-    from .console import print_json, print_table
+    from .terminal.console import print_json, print_table
 
     if listed:
         print_table(["name", "kind", "rule"], [[name, b.kind, b.rule] for name, b in BASELINES.items()])
@@ -166,7 +166,7 @@ def modular(
     from mathcircuits.models import ModularRegimen
 
     from ..modular import modular_study, write_modular
-    from .console import print_json
+    from .terminal.console import print_json
 
     regimen = None if steps is None else ModularRegimen(steps=steps)
     found = modular_study(p, seeds=range(seeds), regimen=regimen)
@@ -286,8 +286,8 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Look whether this machine has what is needed; exit code 1 where something is wrong."""
-    from .console import print_json, print_table
     from .doctor import conclusion, examine, healthy, report_record
+    from .terminal.console import print_json, print_table
 
     if folder is None:
         found = examine()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from .console import text_width
+from .terminal.console import text_width
 
 if TYPE_CHECKING:
     from ..studies.folder import Study

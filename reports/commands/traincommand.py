@@ -11,8 +11,8 @@ from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.models import save, train
 
 from ..studies.storage import atomic
-from .console import number, print_json, print_table
-from .outputs import NETWORK_ENDINGS, check_free, check_network_file
+from .terminal.console import number, print_json, print_table
+from .terminal.outputs import NETWORK_ENDINGS, check_free, check_network_file
 
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble

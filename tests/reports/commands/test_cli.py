@@ -20,9 +20,9 @@ from mathcircuits.detect import Network, hand_derived
 from mathcircuits.models import save
 from mathcircuits.reports import StudyConfig
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.commands import console
 from mathcircuits.reports.commands.cli import command
 from mathcircuits.reports.commands.domains import domain_of
+from mathcircuits.reports.commands.terminal import console
 
 HEAVY = {"torch", "transformer_lens", "pandas", "sklearn", "sympy", "seaborn"}
 TINY = 'tasks = ["absolute"]\nwidths = ["1x"]\nseeds = 2\nregimens = ["adam"]\nsteps = 5\n'

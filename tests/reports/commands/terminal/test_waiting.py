@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mathcircuits.reports.commands import waiting
+from mathcircuits.reports.commands.terminal import waiting
 
 
 class Terminal(io.StringIO):

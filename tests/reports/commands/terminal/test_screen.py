@@ -13,8 +13,8 @@ from mathcircuits.detect import Analysis, Network, analyse, hand_derived
 from mathcircuits.detect.matching import group_neurons, neuron_shares
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.commands import screen
-from mathcircuits.reports.commands.screen import ScreenLayout, print_analysis
+from mathcircuits.reports.commands.terminal import screen
+from mathcircuits.reports.commands.terminal.screen import ScreenLayout, print_analysis
 
 
 def lines_of(

@@ -18,8 +18,8 @@ from mathcircuits.detect.errors import printable
 from mathcircuits.detect.matching import neuron_shares
 from mathcircuits.detect.networks import sobol_points
 
-from ..wording import at_most, counted, several_readings, told
-from .analysisdata import gauge_within, ranks_of
+from ...wording import at_most, counted, several_readings, told
+from ..analysisdata import gauge_within, ranks_of
 from .console import clipped, fitted_table, number, p_value, text_width
 from .waiting import working
 
