@@ -315,6 +315,12 @@ def group_study(
 
     Raises:
         InputError: as `train_group` and `group_null` do.
+
+    Examples:
+        >>> group_study("X7")
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: group 'X7': give C, D, S or A with a number, Q8, or a product ...
     """
     runs = train_group(group, seeds=seeds, regimen=regimen, progress=progress)
     networks = dict(zip(map(str, runs.seeds), runs.networks(), strict=True))

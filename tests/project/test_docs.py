@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from packaging.requirements import Requirement
 from test_fences import DOCS, fences
@@ -49,6 +50,18 @@ def test_what_was_found_is_written_from_its_tables() -> None:
     assert found.page() == (ROOT / "docs" / "found.md").read_text("utf-8")
     with pytest.raises(ValueError, match="says what the tables no longer do"):
         found.must(False)
+
+
+def test_what_decides_is_written_from_its_tables() -> None:
+    selected = docs_module("selected")
+    assert selected.page() == (ROOT / "docs" / "results" / "selected.md").read_text("utf-8")
+    forms = pd.DataFrame(
+        {"level": "gauge", "task": "minimum", "width": ["4x", "4x", "1x"], "regimen": "a", "name": ["f", "g", "f"],
+         "found": [3, 1, 4], "n": 4, "factor_optimiser": "adam", "factor_init_scale": 1.0, "factor_decay": 0.0}
+    )  # fmt: skip
+    # narrow networks have no choice, and do not count
+    assert selected.frequent(forms)[["form", "found", "n"]].values.tolist() == [["f", 3, 4], ["g", 1, 4]]
+    assert selected.cell("1/2 - 1/2 |x1 - x2|") == "`1/2 - 1/2 abs(x1 - x2)`"
 
 
 def docs_module(name: str) -> Any:
