@@ -36,7 +36,7 @@ class NamedTables(Mapping[str, "pd.DataFrame"]):
     Examples:
         >>> import pandas as pd
         >>> from mathcircuits.detect import Task
-        >>> bought = tasks.add(Task("bought", 2, ("min(x1, x2)",), names=("price", "limit")), replace=True)
+        >>> bought = tasks.add(Task("bought", 2, ("3*min(x1, x2) - x2",), names=("price", "limit")), replace=True)
         >>> rows = {"task": ["bought", "minimum"], "feature": "greaterness", "on": "x1, x2"}
         >>> NamedTables({"prevalence": pd.DataFrame(rows)})["prevalence"]["on"].tolist()
         ['price, limit', 'x1, x2']

@@ -181,7 +181,7 @@ def read_group(
     neurons = _neurons_table(group, tables, power, written, active, null)
     layer = _Layer(group, tables, hidden, tables.logits(hidden), neurons)
     irreps = _irreps_table(layer, power, active, ablations)
-    strongest = irreps[irreps["used"]].sort_values("contribution", ascending=False)["irrep"].tolist()
+    strongest = irreps[irreps["used"]].sort_values("embedding", ascending=False)["irrep"].tolist()
     removal = _removal_table(layer, strongest)
     return GroupReading(
         group=group,

@@ -99,7 +99,7 @@ def _sections(found: Pairing, lines: Mapping[str, str]) -> Iterator[PageSection]
     facts = tuple((name, text, "") for name, text in lines.items())
     yield PageSection("ladder", "Where do they part?", facts=facts, tables=(table,))
     rows = sum(max(len(left), len(right)) + 1.5 for _, _, left, right in pair_rows(found))
-    figure, (ax,) = blank(ACROSS, max(1.2, ROW * rows))
+    figure, (ax,) = blank(ACROSS, max(2.0, ROW * rows))
     matched_units(found, ax)
     units = pd.DataFrame(found.to_dict()["units"])
     view = figure_view(figure, pair_in_words(found), _UNITS, units, "units")
