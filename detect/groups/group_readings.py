@@ -94,7 +94,8 @@ class GroupReading:
         accuracy_used: with only the used irreps' neurons left, the others at their means; accuracy_others: with
             those ablated instead.
         explained: the share of the logits' variance that is a character of a b c^-1 of any irrep.
-        removal: used irreps ablated one after the other, the strongest first: `removed, irrep, accuracy, loss`.
+        removal: used irreps ablated one after the other, that of the largest contribution first: `removed, irrep,
+            accuracy, loss`.
 
     Examples:
         >>> from .group_truths import planted_irreps
@@ -181,7 +182,7 @@ def read_group(
     neurons = _neurons_table(group, tables, power, written, active, null)
     layer = _Layer(group, tables, hidden, tables.logits(hidden), neurons)
     irreps = _irreps_table(layer, power, active, ablations)
-    strongest = irreps[irreps["used"]].sort_values("embedding", ascending=False)["irrep"].tolist()
+    strongest = irreps[irreps["used"]].sort_values("contribution", ascending=False)["irrep"].tolist()
     removal = _removal_table(layer, strongest)
     return GroupReading(
         group=group,

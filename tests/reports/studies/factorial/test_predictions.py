@@ -168,5 +168,7 @@ def test_a_crossing_says_its_size_first_and_its_outcomes_last(
     assert said.startswith(
         "decay (2) = 2 conditions, at 1 width of 1 task: 2 cells, 4 networks, under a minute"
     )
+    # what was found follows, and where the page lies
     assert "\n1 of 1 predictions hold, 0 refuted, 0 open\n" in printed
+    assert printed.rstrip().endswith("/index.html")
     assert (out / "predictions.csv").read_text().startswith("name,task,form,bound,found,n,")
