@@ -333,12 +333,16 @@ def test_recurring_circuits_have_a_section() -> None:
 )  # fmt: skip
 def test_a_missing_or_lone_table_is_no_trouble(name: str) -> None:
     small = made_up(("absolute",), seeds=2)
-    without = Elements(page(small.without(name)))
-    alone = Elements(page(FakeStudy({name: small.tables[name]}, small.known)))
-    for elements in (without, alone):
+    without = page(small.without(name))
+    alone = page(FakeStudy({name: small.tables[name]}, small.known))
+    for text in (without, alone):
+        elements = Elements(text)
         links = {link[1:] for link in elements.values("href") if link.startswith("#")}
-        # a network's card is made by the page's script
-        assert {link for link in links if not link.startswith("network=")} <= set(elements.values("id"))
+        # a network's card is made by the page's script, from its data
+        cards = {link for link in links if link.startswith("network=")}
+        assert links - cards <= set(elements.values("id"))
+        data = text.partition('id="network-data"')[2]
+        assert all(card.removeprefix("network=") in data for card in cards)
         assert {"explained", "reference"} <= links
 
 
