@@ -27,6 +27,17 @@ def joined(parts: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most `most` characters, cut in its middle: of a path its beginning and its file stay.
+
+    Examples:
+        >>> shortened("networks/of/fifty/seeds/7.pt", 16), shortened("7.pt", 16)
+        ('network…ds/7.pt', '7.pt')
+    """
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
 def counted(n: int, noun: str, plural: str = "") -> str:
     """A count with its noun; thousands are set apart by a thin space.
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,11 +20,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation
 
 from ..studies.storage import atomic
-from ..wording import number
+from ..wording import number, shortened
 from .palette import FAINT, GROUND, INK, MUTED, every_colour
 
 #: Dots per inch of a PNG: what journals ask of line drawings at their printed size.
 DPI = 300
+#: Letters that a text in a figure has at most: a longer one would leave the figure no room.
+_LONGEST = 72
 #: An artist whose gid starts with this carries a text that is shown when the pointer rests on it.
 _HOVER = "hover:"
 #: One whose gid starts with this is seen while the pointer rests on the figure alone.
@@ -148,7 +153,7 @@ def write_figure(figure: Figure, out: Path) -> Path:
     # Type 42 keeps letters of a PDF as letters; an SVG for a paper has outlines, since its reader lacks the font.
     style = {**STYLE, "svg.fonttype": "path", "pdf.fonttype": 42}
     _take_names_literally(figure)
-    with atomic(out) as file, mpl.rc_context(style):
+    with atomic(out) as file, mpl.rc_context(style), _however_narrow():
         figure.savefig(
             file, format=suffix, dpi=DPI, facecolor=GROUND.light, bbox_inches="tight", pad_inches=0.04,
             metadata=metadata,
@@ -161,7 +166,7 @@ def write_figure(figure: Figure, out: Path) -> Path:
 def write_svg(figure: Figure, out: Path) -> None:
     """Write a figure of the house's style as a file of its own: the same drawing gives the same bytes."""
     _take_names_literally(figure)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), _however_narrow():
         figure.savefig(out, format="svg", facecolor=GROUND.light, metadata={"Date": None})
 
 
@@ -183,6 +188,16 @@ def _take_names_literally(figure: Figure) -> None:
                 axis.set_minor_formatter(_PlainPowers())
     for text in figure.findobj(Text):
         text.set_parse_math(False)
+        # A name may be a whole path; the tables beside the figure have it whole.
+        text.set_text("\n".join(shortened(line, _LONGEST) for line in text.get_text().split("\n")))
+
+
+@contextmanager
+def _however_narrow() -> Iterator[None]:
+    """Draw although names leave the axes no room in the figure: what is drawn is cut to its own size."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
+        yield
 
 
 def _written(figure: Figure) -> str:
@@ -193,7 +208,7 @@ def _written(figure: Figure) -> str:
     _take_names_literally(figure)
     buffer = StringIO()
     layout = figure.get_layout_engine()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), _however_narrow():
         # SVG counts in points.
         figure.dpi = 72
         if layout is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from mathcircuits.reports.plots.palette import (
     POSITIVE,
 )
-from mathcircuits.reports.plots.rendering import blank, inline_svg, on_hover
+from mathcircuits.reports.plots.rendering import blank, inline_svg, on_hover, write_figure
 
 
 def test_an_inline_figure_follows_the_theme_and_keeps_its_numbers() -> None:
@@ -46,3 +49,18 @@ def test_a_logarithmic_axis_is_labelled_in_plain_text() -> None:
     text = inline_svg(figure, "a line")
     assert "mathdefault" not in text
     assert ">1e-09<" in text or ">1e-08<" in text or ">1e-10<" in text
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_path_for_a_name_leaves_the_figure_drawn(suffix: str, tmp_path: Path) -> None:
+    # What made it fail: warnings are errors here, and the layout warns where names take all the room.
+    name = "/a folder/" * 12 + "network.npz"
+    figure, (left, right) = blank(2, 1, columns=2)
+    for ax in (left, right):
+        ax.text(0, 0, name, ha="right")
+        ax.set_yticks([0.5], [name])
+        ax.set_ylabel(name)
+    text = inline_svg(figure, name)
+    assert "…" in text
+    assert text.count("network.npz") > 3
+    assert write_figure(figure, tmp_path / f"figure.{suffix}").stat().st_size > 1000
