@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, product
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..networks.box import Box
 from .cells import rounding_bounds
-from .criteria import DEPENDENT_NORMALS, INDEPENDENT_NORMALS
+from .criteria import DEPENDENT_NORMALS, INDEPENDENT_NORMALS, MANY_VERTICES, MOST_VERTEX_PAIRS, SAME_VERTEX
 from .piecewise import PiecewiseLinear
 
 Array = npt.NDArray[np.float64]
@@ -63,6 +63,7 @@ class _Node:
         known: [columns, d + 1], the affine rows of the inputs and of the units of earlier layers.
         level: the current layer.
         rows, mixed: [h, d + 1], its pre-activations, and which of them still change sign.
+        merged: how far, in half-widths, points on the way to it were merged, all mergers added up.
     """
 
     vertices: Array
@@ -72,6 +73,7 @@ class _Node:
     level: int
     rows: Array
     mixed: Index
+    merged: float = 0.0
 
     @property
     def size(self) -> int:
@@ -104,6 +106,9 @@ def branch_and_bound(
     deadline = time.monotonic() + time_limit
     rounding = rounding_bounds(f, box)
     influence, half, d = _influence(f), np.diff(np.array(box), axis=1)[:, 0] / 2, f.inputs
+    # Every point of a part is as near to the points that are left of it, on which its bound holds.
+    steepest = max([1.0, *(float(np.abs(layer.slope).max(initial=0)) for layer in f.layers)])
+    apart = float(influence[:d] @ half) * steepest ** len(f.layers)
     # Bounds this close to the best value are rounding, and cutting on would not end.
     gap = float(rounding.slack.max())
     corners = np.array(list(product(*box)))
@@ -111,6 +116,7 @@ def branch_and_bound(
     facets = np.stack([touched == 0, touched == 1], axis=2).reshape(len(corners), 2 * d)
     root = _open(f, corners, facets, np.repeat(np.eye(d), 2, axis=0), np.eye(d, d + 1), 0, rounding.tau)
     lower, witness, settled, nodes = 0.0, corners[0], 0.0, 0
+    stuck = 0.0  # bound of the parts that are not cut on
     ticket = count()
     queue: list[tuple[float, int, _Node]] = []
     held = 0  # bytes of the queue
@@ -123,7 +129,7 @@ def branch_and_bound(
         if values[best] > lower:
             lower, witness = float(values[best]), node.vertices[best]
         # Lines around a smaller range need not be tighter everywhere; what bounds the whole bounds the part.
-        bound = min(_bound(f, node), most)
+        bound = min(_bound(f, node) + apart * node.merged, most)
         if bound <= lower + gap or node.level == len(f.layers):
             settled = max(settled, bound)
         else:
@@ -132,7 +138,7 @@ def branch_and_bound(
 
     weigh(root, np.inf)
     while queue:
-        upper = max(lower, settled, -queue[0][0])
+        upper = max(lower, settled, stuck, -queue[0][0])
         decided = tolerance is not None and (lower > tolerance or upper <= tolerance)
         if decided or nodes >= node_limit or held > _MEMORY or time.monotonic() > deadline:
             return Search(lower, upper, witness, nodes, False)
@@ -141,9 +147,13 @@ def branch_and_bound(
         if -bound <= lower + gap:
             settled = max(settled, -bound)
             continue
-        for part in _branch(f, node, influence, half, rounding.tau):
+        parts = _branch(f, node, influence, half, rounding.tau)
+        if parts is None:
+            stuck = max(stuck, -bound)
+            continue
+        for part in parts:
             weigh(part, -bound)
-    return Search(lower, max(lower, settled), witness, nodes, True)
+    return Search(lower, max(lower, settled, stuck), witness, nodes, stuck <= lower + gap)
 
 
 def _influence(f: PiecewiseLinear) -> Array:
@@ -184,8 +194,12 @@ def _open(
 
 def _branch(
     f: PiecewiseLinear, node: _Node, influence: Array, half: Array, tau: tuple[Array, ...]
-) -> list[_Node]:
-    """Both sides of the cut by the unit whose relaxation costs most; half [d] are the box's half-widths."""
+) -> list[_Node] | None:
+    """Both sides of the cut by the unit whose relaxation costs most; half [d] are the box's half-widths.
+
+    None where the part has more pairs of vertices than are looked through: units whose hyperplanes agree to the last
+    digits make points that are hardly apart, more of them at each cut.
+    """
     d = f.inputs
     rows = node.rows[node.mixed]
     z = node.vertices @ rows[:, :d].T + rows[:, d]
@@ -196,6 +210,8 @@ def _branch(
     unit = int(node.mixed[k])
     values = np.where(np.abs(z[:, k]) <= tau[node.level][unit], 0.0, z[:, k])
     positive, negative = np.flatnonzero(values > 0), np.flatnonzero(values < 0)
+    if len(positive) * len(negative) > MOST_VERTEX_PAIRS:
+        return None
     normal = rows[k, :d] * half
     normal = normal / np.abs(normal).max()  # squares of tiny weights would underflow
     normal = normal / np.linalg.norm(normal)
@@ -210,11 +226,44 @@ def _branch(
     touched = np.concatenate([node.touched, (values == 0)[:, None]], axis=1)
     parts = []
     for side in (values >= 0, values <= 0):
-        vertices = np.concatenate([node.vertices[side], points])
-        parts.append(
-            _open(f, vertices, np.concatenate([touched[side], fresh]), normals, node.known, node.level, tau)
-        )
+        joined = np.concatenate([node.vertices[side], points]), np.concatenate([touched[side], fresh])
+        vertices, on, apart = _distinct(*joined, half)
+        part = _open(f, vertices, on, normals, node.known, node.level, tau)
+        parts.append(replace(part, merged=node.merged + apart))
     return parts
+
+
+def _distinct(
+    vertices: Array, touched: npt.NDArray[np.bool_], half: Array
+) -> tuple[Array, npt.NDArray[np.bool_], float]:
+    """One of the points that agree, in their order, on what any of them lies on; and how far from it others were.
+
+    Those of the very same coordinates agree. Of many, those do that are within the first of `SAME_VERTEX`, in
+    half-widths, that leaves few.
+    """
+    vertices, touched = _one_of_each(vertices, touched, vertices)
+    kept, on, apart = vertices, touched, 0.0
+    for distance in SAME_VERTEX:
+        if len(kept) <= MANY_VERTICES:
+            break
+        kept, on = _one_of_each(vertices, touched, np.round(vertices / (half * distance)))
+        apart = distance if len(kept) < len(vertices) else 0.0
+    return kept, on, apart
+
+
+def _one_of_each(
+    vertices: Array, touched: npt.NDArray[np.bool_], keys: Array
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """The first vertex of each key, in their order, on what any vertex of that key lies on."""
+    _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    if len(first) == len(vertices):
+        return vertices, touched
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    on = np.zeros((len(first), touched.shape[1]), dtype=bool)
+    np.logical_or.at(on, place[which.ravel()], touched)
+    return vertices[first[order]], on
 
 
 def _edges(node: _Node, positive: Index, negative: Index) -> tuple[Index, Index]:

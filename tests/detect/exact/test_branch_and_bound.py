@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathcircuits.detect.errors import InputError
+from mathcircuits.detect.exact import branch_and_bound
 from mathcircuits.detect.exact.certificates import certify
 from mathcircuits.detect.networks.network import Network
 
@@ -107,6 +111,41 @@ NETWORKS = st.integers(1, 6).flatmap(
 def test_no_adversarial_certificate_is_unsound(drawn: tuple[int, list, int, bool, float]) -> None:
     *description, width = drawn
     assert_sound(adversarial(*description), width)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_merged_vertices_raise_the_bound_by_what_they_may_hide(seed: int) -> None:
+    """Prediction: without that, half of the pyramids lose their top to a point at a third of the box from it."""
+    with patch.multiple(branch_and_bound, MANY_VERTICES=0, SAME_VERTEX=(0.3,)):
+        proof = certify(pyramid(4, 0.5, np.random.default_rng(seed), True), "0*x1")
+    assert proof.upper >= 1 - 1e-9
+
+
+@given(drawn=NETWORKS)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_parts_that_are_not_cut_on_stay_in_the_bound(drawn: tuple[int, list, int, bool, float]) -> None:
+    """Prediction: with a dozen pairs of vertices at most, and those parts forgotten, bounds are below the maximum."""
+    *description, width = drawn
+    with patch.object(branch_and_bound, "MOST_VERTEX_PAIRS", 12):
+        assert_sound(adversarial(*description), width)
+
+
+def test_hyperplanes_that_agree_to_the_last_digits_leave_few_vertices() -> None:
+    """A trained minimum of four has five pairs of hyperplanes that agree to 13 digits: its polytopes took 18 GB.
+
+    Prediction: it is proved to be the minimum; where no vertices are merged the search ends at a limit, above 1e-3.
+    """
+    weights = json.loads(Path(__file__).with_name("near_copies.json").read_text("utf-8"))
+    network = Network([np.array(W) for W in weights])
+    proof = certify(network, "min(x1, x2, x3, x4)", time_limit=60)
+    assert proof.complete
+    assert (
+        proof.upper <= 1e-7
+    )  # mergers within 1e-10, times the steepest slope that the weights allow, about 150
+    with patch.object(branch_and_bound, "MANY_VERTICES", 10**9):
+        proof = certify(network, "min(x1, x2, x3, x4)", time_limit=1)
+    assert not proof.complete
+    assert proof.upper > 1e-3
 
 
 @pytest.mark.long
