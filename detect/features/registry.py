@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import EntryPoint
 from inspect import isfunction
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from ..errors import InputError, MathCircuitsError, UnknownNameError
 Item = TypeVar("Item")
 #: Names that the repr of a registry gives.
 _NAMED = 12
+#: Names whose folded form is kept: a lookup folds every name that a registry holds.
+_FOLDED = 4096
 
 
 class PluginError(InputError):
@@ -162,6 +165,7 @@ class Registry(Mapping[str, Item]):
         return len(self._held())
 
 
+@lru_cache(maxsize=_FOLDED)
 def fold_name(name: str) -> str:
     """A name in the form in which names are compared: any case, words joined by a space, `-` or `_`.
 

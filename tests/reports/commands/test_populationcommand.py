@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,9 +83,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]
     return code, captured.out, captured.err
 
 
-@pytest.mark.long
 def test_fifty_networks_against_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nets, out = trained(tmp_path / "nets"), tmp_path / "out"
+    nets, out = trained(tmp_path / "nets", steps=600), tmp_path / "out"
     code, printed, _ = run(capsys, "study", "--networks", nets, "--out", out)
     assert code == 0
     assert printed.splitlines() == [
@@ -107,10 +110,6 @@ def test_fifty_networks_against_the_truth(tmp_path: Path, capsys: pytest.Capture
     assert [ladder[one, "b", "circuit"] for one in ("a", "again")] == ["different", "different"]
     page = study.page.read_text()
     assert "abs(x1 - 2 * x2)" in page
-    # A second run does nothing but look, and the page can be written in a process that has not seen the files.
-    cells = [cell["status"] for cell in study.manifest["cells"]]
-    again = study_of(nets, out, progress=False)
-    assert (cells, [cell["status"] for cell in again.manifest["cells"]]) == (["read"] * 3, ["kept"] * 3)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +156,37 @@ def test_the_page_is_written_again_without_the_files(small: Study, tmp_path: Pat
     assert "abs(x1 - 2 * x2)" in write_report(out).read_text()
     assert len(Study.load(out).networks("abs(x1 - 2 * x2)/5/a")) == 3
     assert repr(Study.load(out)).endswith("1 tasks, 6 networks)")
+
+
+def test_a_second_run_does_nothing_but_look(small: Study, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(small.out, tmp_path / "out"))
+    again = study_of(small.manifest["config"]["networks"], out, progress=False)
+    assert {cell["status"] for cell in small.manifest["cells"]} == {"read"}
+    assert {cell["status"] for cell in again.manifest["cells"]} == {"kept"}
+
+
+#: The command in a process of its own, which can be killed.
+COMMAND = "import sys; from mathcircuits.reports.__main__ import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.mark.long
+def test_a_killed_run_goes_on_with_two_workers(small: Study, tmp_path: Path) -> None:
+    nets, out = small.manifest["config"]["networks"], tmp_path / "out"
+    words = ["study", "--networks", nets, "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen([sys.executable, "-c", COMMAND, *words], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while not list(out.glob("networks/*.neurons.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    kept = {file: file.stat().st_mtime_ns for file in out.glob("networks/*.neurons.parquet")}
+    assert kept
+    again = study_of(nets, out, workers=2, progress=False)
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+    assert again.failures == {}
+    for table in small.tables:
+        pd.testing.assert_frame_equal(again.tables[table], small.tables[table])
 
 
 def test_a_folder_of_another_study_is_refused(small: Study, capsys: pytest.CaptureFixture[str]) -> None:
