@@ -14,6 +14,7 @@ from .stopping import end_workers
 from .studies.cell import Cell
 from .studies.cells import Outcome, study_cells
 from .studies.config import StudyConfig, as_config
+from .studies.factors import AnyFactors
 from .studies.folder import Study
 from .studies.manifest import check_compiler, claim, record
 from .studies.populations.gathering import DomainOf, gather, write_population
@@ -72,7 +73,7 @@ def run_study(
     cells = study_cells(checked)
     started = claim(folder, checked)
     check_compiler(folder, cells)
-    return _run(checked, cells, folder, started, workers, scheduler, progress)
+    return _run(checked, cells, folder, started, workers, scheduler, progress, factors=checked.factors)
 
 
 def study_of(
@@ -151,7 +152,9 @@ def study_of(
     if workers is None:
         worth = scheduler is None and len(found.cells) >= _WORTH
         workers = min(usable_cores(), len(found.cells)) if worth else 1
-    return _run(config, list(found.cells), folder, started, workers, scheduler, progress)
+    return _run(
+        config, list(found.cells), folder, started, workers, scheduler, progress, factors=found.factors
+    )
 
 
 def _run(
@@ -162,6 +165,8 @@ def _run(
     workers: int,
     scheduler: str | None,
     progress: bool | None,
+    *,
+    factors: AnyFactors | None,
 ) -> Study:
     """Work on the cells of a study, then write its tables and its page."""
     from .pages.page import write_report
@@ -192,9 +197,7 @@ def _run(
             )
         display.stage("tables")
         clock = time.perf_counter()
-        write_tables(
-            finished, folder, display.stage, config.factors, config.fibre, sequential=config.sequential
-        )
+        write_tables(finished, folder, display.stage, factors, config.fibre, sequential=config.sequential)
         seconds["tables"] = time.perf_counter() - clock
         record(folder, cells, outcomes, seconds, started)
         display.stage("page")

@@ -10,6 +10,7 @@ from pathlib import Path
 from mathcircuits.detect import Domain, InputError, tasks
 
 from ..studies.folder import Study
+from ..wording import at_most
 from .domains import domain_of
 
 #: Files that are named where several could not be read.
@@ -116,13 +117,26 @@ def summary(study: Study) -> list[str]:
         conditions = f"{len(own)} condition{'s' * (len(own) > 1)}"
         solved, of = int(own["solved"].sum()), int(own["n"].sum())
         lines.append(f"{name}: computed by {solved} of {of} networks in {conditions}")
-        if not solved:
-            best = min(
+        proved = [
+            file.difference
+            for file in study.files
+            if file.solved and file.certified and file.difference and file.network.startswith(f"{name}/")
+        ]
+        if proved:
+            lines.append(
+                f"  certified for {len(proved)} of these: off by at most {at_most(max(proved))} at every input"
+            )
+        if solved <= of / 2:
+            own_losses = sorted(
                 file.loss
                 for file in study.files
-                if file.loss is not None and file.network.startswith(f"{name}/")
+                if file.loss is not None and not file.solved and file.network.startswith(f"{name}/")
             )
-            lines.append(f"  the smallest mean squared error is {best:.2g}: --threshold sets what counts")
+            middle = own_losses[len(own_losses) // 2]
+            lines.append(
+                f"  mean squared errors of the others: {own_losses[0]:.2g} at least, {middle:.2g} in the middle; "
+                "--threshold sets what counts"
+            )
     turned = sum(bool(file.turned) for file in study.files)
     if turned:
         lines.append(f"{turned} compute their function after a change of inputs: see population.json")

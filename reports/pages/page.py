@@ -15,7 +15,7 @@ from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
 from ..studies.selecting.candidaterows import candidates_toml
 from ..studies.storage import atomic
-from .factorpage import factor_page, factor_tables, norm_figure
+from .factorpage import effect_sentences, factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
 from .networks.data import BUDGET, dumped, network_data, shown_networks
 from .opening.headlines import headlines, title
@@ -25,6 +25,7 @@ from .regimensection import cause_figure, cause_words, success_figure, width_fig
 from .sections.computing import forms_figure, lambda_figure, length_figure
 from .sections.configuration import config_toml
 from .sections.explained import explained
+from .sections.filetable import file_table
 from .sections.laddermatrix import ladder_html
 from .sections.periodic import periodic_html
 from .sections.solving import cost_figure, loss_figure
@@ -101,6 +102,7 @@ def page(study: StudyLike) -> str:
     # Where the data of its networks will stand: a text that no name in a table can be.
     place = f"@{secrets.token_hex(16)}@"
     made = tiles(study, tables)
+    files = getattr(study, "files", ())
     text = render(
         "page.html",
         colours=every_colour(),
@@ -117,6 +119,7 @@ def page(study: StudyLike) -> str:
         losses=loss_figure(study) if "success" in tables else None,
         costs=cost_figure(tables),
         forms=forms_figure(tables),
+        decides=list(effect_sentences(tables)) if "effects" in tables else [],
         lambdas=lambda_figure(tables),
         lengths=length_figure(tables),
         circuits=circuit_figure(tables),
@@ -135,8 +138,11 @@ def page(study: StudyLike) -> str:
         transplants=list(transplant_figures(tables)),
         readouts=readout_figure(tables),
         entries=candidates_toml(tables["candidates"]) if "candidates" in tables else "",
-        views={view.id: view for view in (*table_views(tables), *factor_tables(tables))},
+        views={view.id: view for view in (*table_views(tables), *factor_tables(tables), *file_table(files))},
         config=config_toml(study.manifest.get("config") or {}),
+        read_from=(study.manifest.get("config") or {}).get("networks", ""),
+        files=len(files),
+        unread=[file for file in files if file.status == "unread"],
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
         networks_json="" if shown_networks(tables).empty else place,

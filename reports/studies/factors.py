@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What stands in front of a factor's name in the tables, which have columns `steps` and `threshold` of their own.
 PREFIX = "factor_"
+#: The factor that every study crosses.
+WIDTH = "width"
 #: The key of `[factors]` that is no factor, and the key of a level's table that names the level.
 BASE, LEVEL = "base", "level"
 #: Fields of a regimen that no factor sets: they say what it is called and where it came from.
@@ -188,6 +191,79 @@ class Factors(BaseModel):
             seen[key] = regimen.name
 
 
+@dataclass(frozen=True)
+class GivenFactors:
+    """Factors that a table of networks names: the columns that tell its conditions apart.
+
+    They need not be crossed in full: what has no network has no row.
+
+    Attributes:
+        by_regimen: by the name of every condition: its level of each factor, a number where all levels are numbers.
+
+    Examples:
+        >>> given = GivenFactors.of({"decay=0": {"decay": "0"}, "decay=0.01": {"decay": "0.01"}})
+        >>> given.names, given.texts, given.kinds
+        (('decay',), {'decay': ('0', '0.01')}, {'decay': 'float'})
+    """
+
+    by_regimen: Mapping[str, Mapping[str, Scalar]]
+
+    @classmethod
+    def of(cls, conditions: Mapping[str, Mapping[str, str]]) -> GivenFactors:
+        """Of the texts that stand in the table.
+
+        Args:
+            conditions: by the name of every condition: its level of each factor; what only some name, or all alike, is
+                no factor.
+        """
+        first = next(iter(conditions.values()), {})
+        names = [name for name in first if len({levels.get(name) for levels in conditions.values()}) > 1]
+        names = [name for name in names if all(name in levels for levels in conditions.values())]
+        numeric = {name: all(_is_number(levels[name]) for levels in conditions.values()) for name in names}
+        return cls(
+            {
+                condition: {name: float(levels[name]) if numeric[name] else levels[name] for name in names}
+                for condition, levels in conditions.items()
+            }
+        )
+
+    @property
+    def levels(self) -> dict[str, tuple[Scalar, ...]]:
+        """The factors' levels, numbers in order, texts in the order of the table."""
+        names = next(iter(self.by_regimen.values()), {})
+        found: dict[str, tuple[Scalar, ...]] = {}
+        for name in names:
+            own = tuple(dict.fromkeys(levels[name] for levels in self.by_regimen.values()))
+            found[name] = tuple(sorted(own, key=float)) if _numeric(own) else own
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The factors."""
+        return tuple(self.levels)
+
+    @property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """The factors' levels as texts."""
+        return {name: tuple(map(level_text, levels)) for name, levels in self.levels.items()}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each factor's column: numbers where all levels are numbers, else texts."""
+        return {name: "float" if _numeric(levels) else "text" for name, levels in self.levels.items()}
+
+
+#: What gives a study's tables their columns of factors: what a configuration crosses, or a table of networks names.
+AnyFactors = Factors | GivenFactors
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def level_text(level: FactorLevel) -> str:
     """A level as names and tables have it.
 
@@ -202,7 +278,7 @@ def level_text(level: FactorLevel) -> str:
     return level if isinstance(level, str) else f"{level:.12g}"
 
 
-def factor_columns(factors: Factors | None, table: str) -> dict[str, Kind]:
+def factor_columns(factors: AnyFactors | None, table: str) -> dict[str, Kind]:
     """The columns that the factors add to a table that names regimens: one a factor, one a side in a table of pairs.
 
     Examples:
@@ -215,7 +291,7 @@ def factor_columns(factors: Factors | None, table: str) -> dict[str, Kind]:
     return {f"{PREFIX}{name}{side}": kind for side in sides for name, kind in factors.kinds.items()}
 
 
-def with_factors(frame: pd.DataFrame, factors: Factors | None, table: str) -> pd.DataFrame:
+def with_factors(frame: pd.DataFrame, factors: AnyFactors | None, table: str) -> pd.DataFrame:
     """The frame with the columns of `factor_columns`; missing for a hand-derived network.
 
     Examples:

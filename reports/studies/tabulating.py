@@ -21,7 +21,7 @@ from .storage import atomic, sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .factors import Factors
+    from .factors import AnyFactors
     from .tables import Condition
 
 #: Adds rows to the table of a name.
@@ -32,7 +32,7 @@ def write_tables(
     cells: Iterable[Cell],
     out: Path,
     stage: Callable[[str], None] | None = None,
-    factors: Factors | None = None,
+    factors: AnyFactors | None = None,
     fibre: int | None = None,
     *,
     sequential: bool = False,
@@ -77,7 +77,7 @@ def write_tables(
 
 
 @contextmanager
-def _writers(out: Path, factors: Factors | None) -> Iterator[Add]:
+def _writers(out: Path, factors: AnyFactors | None) -> Iterator[Add]:
     """What adds rows to a table; the files of all tables are there when the block ends well."""
     import pyarrow as pa
     import pyarrow.parquet as pq

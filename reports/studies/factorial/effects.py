@@ -15,7 +15,7 @@ from mathcircuits.detect import prevalence
 from mathcircuits.detect.statistics import Prevalence, benjamini_hochberg
 
 from ..config import width_order
-from ..factors import PREFIX, Factors, level_text
+from ..factors import PREFIX, WIDTH, AnyFactors, level_text
 from ..schema import empty, typed
 from .multinomial import Comparison, Crossing, Fit, Term, compared, fit
 
@@ -24,11 +24,11 @@ Codes = npt.NDArray[np.int64]
 #: What a task's networks have of a form below this share is counted together under `OTHER_FORMS`: fewer say nothing of
 #: five levels of a factor.
 RARE = 0.01
-#: The form that stands for the rare ones together, and the factor that every study crosses.
-OTHER_FORMS, WIDTH = "other", "width"
+#: The form that stands for the rare ones together.
+OTHER_FORMS = "other"
 
 
-def effects_table(networks: pd.DataFrame, factors: Factors) -> pd.DataFrame:
+def effects_table(networks: pd.DataFrame, factors: AnyFactors) -> pd.DataFrame:
     """One row per task, term, level and form: the share, and what the level changes against the first one.
 
     A term is a factor (the width among them) or a pair. `found`, `n`, `value`, `low`, `high` are the share of the
@@ -74,7 +74,7 @@ class _Task:
     forms: tuple[str, ...]
 
 
-def _rows_of(task: str, frame: pd.DataFrame, factors: Factors) -> list[dict[str, Any]]:
+def _rows_of(task: str, frame: pd.DataFrame, factors: AnyFactors) -> list[dict[str, Any]]:
     levels, codes = _levels_of(frame, factors)
     forms, outcomes = forms_of(frame["form"].astype(str).tolist())
     names = tuple(levels)
@@ -100,7 +100,7 @@ def _rows_of(task: str, frame: pd.DataFrame, factors: Factors) -> list[dict[str,
     return rows
 
 
-def _levels_of(frame: pd.DataFrame, factors: Factors) -> tuple[dict[str, tuple[str, ...]], Codes]:
+def _levels_of(frame: pd.DataFrame, factors: AnyFactors) -> tuple[dict[str, tuple[str, ...]], Codes]:
     """The factors' levels as texts, the width's as solved networks have them, and every network's, [net, factor]."""
     widths = frame["width"].astype(str).where(frame["width"].fillna("") != "", frame["hidden"].astype(str))
     sizes = dict(zip(widths, frame["hidden"].astype(str), strict=True))

@@ -23,8 +23,17 @@ from mathcircuits.models import Regimen
 
 from ..cell import Cell
 from ..ensemblefiles import save_ensemble
+from ..factors import WIDTH, GivenFactors
 from ..storage import read_json, write_checksums, write_json
-from .functions import MADE, Function, group_functions, made_of_formula, of_task, points_of
+from .functions import (
+    MADE,
+    Function,
+    group_functions,
+    largest_difference,
+    made_of_formula,
+    of_task,
+    points_of,
+)
 from .listing import Listed
 
 if TYPE_CHECKING:
@@ -49,8 +58,10 @@ class Taken:
         reason: why it was not read.
         network: the id of its network in the study.
         step: of a checkpoint.
-        loss: the mean squared error to its function.
+        loss: the mean squared error to its function, on the points that functions are compared on.
         solved: whether it computes the function.
+        difference: the largest difference to the function on the domain.
+        certified: whether that is proved for every input, and not the largest on the points.
         turned: the change of its inputs after which it does, such as `x2, x1`; empty where there is none.
     """
 
@@ -61,6 +72,8 @@ class Taken:
     step: int | None = None
     loss: float | None = None
     solved: bool | None = None
+    difference: float | None = None
+    certified: bool | None = None
     turned: str = ""
 
 
@@ -72,12 +85,14 @@ class Gathered:
         tasks: its functions, those of the registry among them.
         cells: the units of work; ensembles: their networks, by key.
         files: every file.
+        factors: the columns that tell the conditions apart; None where there are none.
     """
 
     tasks: tuple[Task, ...]
     cells: tuple[Cell, ...]
     ensembles: Mapping[str, Ensemble]
     files: tuple[Taken, ...]
+    factors: GivenFactors | None = None
 
     @property
     def unread(self) -> dict[str, str]:
@@ -135,22 +150,26 @@ def gather(
         path, reason = next(iter(unread.items()))
         raise FileError(path, reason, f"none of {len(listed)} files holds a network that can be read")
     _check_shapes(networks)
-    runs = _runs(networks)
+    runs = _without_sizes(_runs(networks))
     functions = _functions(runs, task, domain, threshold)
     cells, ensembles, files = [], {}, []
+    conditions: dict[str, dict[str, str]] = {}
     for function, own in functions:
         register(function.task)
-        for cell, ensemble, taken in _cells(function, own):
+        for cell, ensemble, taken, groups in _cells(function, own):
             cells.append(cell)
             ensembles[cell.key] = ensemble
             files += taken
+            conditions[cell.regimen.name] = groups
     files += [Taken(path, "unread", reason) for path, reason in unread.items()]
     places = {one.path: k for k, one in enumerate(listed)}
+    factors = GivenFactors.of(conditions)
     return Gathered(
         tuple(function.task for function, _ in functions),
         tuple(cells),
         ensembles,
         tuple(sorted(files, key=lambda file: places[file.path])),
+        factors if factors.names else None,
     )
 
 
@@ -164,7 +183,7 @@ def _read(
         try:
             network = read_network(one.source, activation=activation)
         except MathCircuitsError as error:
-            unread[one.path] = str(error).splitlines()[0]
+            unread[one.path] = str(error).splitlines()[0].removeprefix(f"{one.source}: ")
             continue
         if len(network.sizes) < 3:
             unread[one.path] = "has no hidden layer, so that there is no circuit to read"
@@ -204,6 +223,26 @@ def _runs(networks: Sequence[tuple[Listed, Network]]) -> list[_Run]:
     return runs
 
 
+def _without_sizes(runs: list[_Run]) -> list[_Run]:
+    """Leave out the columns that repeat the hidden layers' sizes, which conditions have anyway."""
+    repeats = {
+        name
+        for name, _ in runs[0].listed.groups
+        if all(
+            dict(run.listed.groups).get(name) == "-".join(map(str, run.network.sizes[1:-1])) for run in runs
+        )
+    }
+    return [
+        replace(
+            run,
+            listed=replace(
+                run.listed, groups=tuple(pair for pair in run.listed.groups if pair[0] not in repeats)
+            ),
+        )
+        for run in runs
+    ]
+
+
 def _functions(
     runs: Sequence[_Run], task: Task | None, domain: DomainOf | None, threshold: float | None
 ) -> list[tuple[Function, list[_Run]]]:
@@ -238,8 +277,13 @@ def _functions(
     return found
 
 
-def _cells(function: Function, runs: Sequence[_Run]) -> list[tuple[Cell, Ensemble, list[Taken]]]:
-    """The cells of a function: networks of one size, recipe, kind and schedule of checkpoints, in blocks."""
+def _cells(
+    function: Function, runs: Sequence[_Run]
+) -> list[tuple[Cell, Ensemble, list[Taken], dict[str, str]]]:
+    """The cells of a function: networks of one size, recipe, kind and schedule of checkpoints, in blocks.
+
+    Beside each its networks, its files, and the levels of the columns that tell its condition from others.
+    """
     members: dict[tuple[Any, ...], list[int]] = {}
     kinds: dict[tuple[tuple[int, ...], str], set[str]] = {}
     for k in function.members:
@@ -256,7 +300,12 @@ def _cells(function: Function, runs: Sequence[_Run]) -> list[tuple[Cell, Ensembl
         positions.sort(key=lambda k: runs[k].listed.seed)
         for start in range(0, len(positions), FOUND_BLOCK):
             block = positions[start : start + FOUND_BLOCK]
-            found.append(_cell(function, [runs[k] for k in block], block, name))
+            groups = {
+                # The tables have a column of this name.
+                f"{column} given" if column == WIDTH else column: level
+                for column, level in runs[block[0]].listed.groups
+            }
+            found.append((*_cell(function, [runs[k] for k in block], block, name), groups))
     return found
 
 
@@ -313,7 +362,8 @@ def _cell(
         task.name, shape.sizes[1:-1], regimen, seeds, ensemble.steps, found=digest, solved=function.threshold
     )
     files = []
-    for run, turn, loss in zip(runs, turns, losses.tolist(), strict=True):
+    for run, turn, loss, network in zip(runs, turns, losses.tolist(), networks, strict=True):
+        difference, certified = largest_difference(network, task)
         same = turn == Symmetry(tuple(range(task.arity)), (1,) * task.arity)
         last = Taken(
             run.listed.path,
@@ -322,10 +372,21 @@ def _cell(
             step=run.listed.step,
             loss=loss,
             solved=loss < function.threshold,
+            difference=difference,
+            certified=certified,
             turned="" if same else ", ".join(turn.images),
         )
         files += [
-            replace(last, path=one.path, step=one.step, loss=None, solved=None) for one, _ in run.before
+            replace(
+                last,
+                path=one.path,
+                step=one.step,
+                loss=None,
+                solved=None,
+                difference=None,
+                certified=None,
+            )
+            for one, _ in run.before
         ]
         files.append(last)
     return cell, ensemble, files

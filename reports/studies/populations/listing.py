@@ -66,10 +66,13 @@ class Listed:
             'recipe=adam, decay=0.01'
             >>> Listed("a.pt", "a.pt", 0, groups=(("recipe", "adam"),)).recipe
             'adam'
+            >>> Listed("a.pt", "a.pt", 0, groups=(("decay", "0.01"),)).recipe
+            'decay=0.01'
         """
         if not self.groups:
             return ONE
-        if len(self.groups) == 1:
+        # A word says by itself what it is, a number does not.
+        if len(self.groups) == 1 and not re.fullmatch(r"[-+.\deE]+", self.groups[0][1]):
             return self.groups[0][1]
         return ", ".join(f"{name}={value}" for name, value in self.groups)
 

@@ -87,11 +87,13 @@ def test_fifty_networks_against_the_truth(tmp_path: Path, capsys: pytest.Capture
     nets, out = trained(tmp_path / "nets", steps=600), tmp_path / "out"
     code, printed, _ = run(capsys, "study", "--networks", nets, "--out", out)
     assert code == 0
-    assert printed.splitlines() == [
+    lines = printed.splitlines()
+    assert lines[:2] == [
         "50 files: 50 read",
         "abs(x1 - 2 * x2): computed by 50 of 50 networks in 3 conditions",
-        str(out / "report" / "index.html"),
     ]
+    assert lines[2].startswith("  certified for 50 of these: off by at most 0.0")
+    assert lines[3:] == [str(out / "report" / "index.html")]
     study = Study.load(out)
     census = study.tables["census"]
     classes = census[census["level"] == "class"].set_index("regimen")
@@ -108,8 +110,15 @@ def test_fifty_networks_against_the_truth(tmp_path: Path, capsys: pytest.Capture
     assert [ladder["a", "again", rung] for rung in ("function", "circuit")] == ["same", "same"]
     assert [ladder[one, "b", "function"] for one in ("a", "again")] == ["same", "same"]
     assert [ladder[one, "b", "circuit"] for one in ("a", "again")] == ["different", "different"]
+    # The recipe decides the form, and is a factor in the tables.
+    effects = study.tables["effects"]
+    changed = effects[(effects["level"] == "b") & (effects["factor"] == "recipe")].set_index("form")
+    assert set(changed["effect"]) == {1.0, -1.0}
+    assert (changed["q"] < 1e-6).all()
+    assert (study.tables["networks"]["factor_recipe"] == study.tables["networks"]["regimen"]).all()
     page = study.page.read_text()
     assert "abs(x1 - 2 * x2)" in page
+    assert "recipe changes the form most" in page
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +156,9 @@ def test_a_damaged_file_is_named(small: Study) -> None:
     assert (unread.path, bool(unread.reason)) == ("b-2-400.pt", True)
     # What is left of its run are the checkpoints before.
     assert {file.step for file in small.files if file.network.endswith("/b/2")} == {0, 200}
+    page = small.page.read_text()
+    assert "<b>1 of 18 files could not be read</b>" in page
+    assert f"<code>b-2-400.pt</code> ({unread.reason})" in page
 
 
 def test_the_page_is_written_again_without_the_files(small: Study, tmp_path: Path) -> None:
@@ -226,7 +238,7 @@ def test_networks_that_fail_their_task_say_what_they_reach(
     )
     assert code == 0
     assert (
-        "absolute-difference: computed by 0 of 2 networks in 1 condition\n  the smallest mean squared"
+        "absolute-difference: computed by 0 of 2 networks in 1 condition\n  mean squared errors of the others: "
         in printed
     )
     assert pd.read_parquet(tmp_path / "o" / "tables" / "success.parquet")["solved"].tolist() == [0]

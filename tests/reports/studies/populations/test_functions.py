@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Domain, InputError, Network, hand_derived, tasks
+from mathcircuits.detect import Domain, InputError, Network, Task, hand_derived, tasks
 from mathcircuits.detect.features import mirrored
 from mathcircuits.reports.studies.populations.functions import (
     ONE_FUNCTION,
     allowed,
     group_functions,
+    largest_difference,
     of_task,
     points_of,
 )
@@ -115,3 +116,22 @@ def test_dead_networks_alone() -> None:
     dead = Network([[[0.0]], [[1.0]]])
     with pytest.raises(InputError, match="all 2 networks are constant"):
         group_functions([dead, dead], Domain.of(None, 1))
+
+
+def test_the_largest_difference_is_proved_where_the_network_is_small() -> None:
+    off = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1]]], [None, [0.25]])
+    bound, proved = largest_difference(off, tasks["minimum"])
+    assert (round(bound, 9), proved) == (0.25, True)
+    # A kink between the points: the proof sees what they do not.
+    step = 1e4
+    spike = Network(
+        [[[step], [step], [step]], [[1.0, -2.0, 1.0]]], [[-step / 3 + 1, -step / 3, -step / 3 - 1], None]
+    )
+    flat = Task.of_formula("0 * x1", name="flat", arity=1, box=((-1.0, 1.0),))
+    seen = float(np.abs(spike(points_of(flat.domain))).max())
+    assert (largest_difference(spike, flat)[0], seen < 0.9) == (pytest.approx(1.0), True)
+    # Of curves the points alone are looked at.
+    curve = Network([[[1.0, -2.0]], [[1.0]]], activation="tanh")
+    X = points_of(tasks["minimum"].domain)
+    seen = float(np.abs(curve(X) - tasks["minimum"](X)).max())
+    assert largest_difference(curve, tasks["minimum"]) == (seen, False)

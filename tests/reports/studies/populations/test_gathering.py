@@ -56,6 +56,29 @@ def test_networks_of_several_kinds_are_conditions_of_their_own() -> None:
     assert [cell.regimen.name for cell in found.cells] == ["a, relu, no bias", "a, relu, bias"]
 
 
+def test_columns_are_factors_but_for_those_that_repeat_the_sizes() -> None:
+    wide = Network([[[1.0, -3.0], [-1.0, 3.0], [0.0, 0.0]], [[1.0, 1.0, 0.0]]])
+    rows = [
+        (network, len(network.weights[0]), decay, seed)
+        for network in (tilted(3.0), wide)
+        for decay in ("0.0", "1e-2")
+        for seed in range(2)
+    ]
+    table = pd.DataFrame(rows, columns=["path", "width", "decay", "seed"])
+    found = gather(list_networks(table))
+    assert [cell.condition for cell in found.cells] == [
+        f"abs(x1 - 3 * x2)/{width}/decay={decay}" for width in (2, 3) for decay in ("0.0", "1e-2")
+    ]
+    assert found.factors is not None
+    assert (found.factors.texts, found.factors.kinds) == ({"decay": ("0", "0.01")}, {"decay": "float"})
+    # What is called a width and is none stays.
+    table["width"] = ["a"] * 4 + ["b"] * 4
+    other = gather(list_networks(table)).factors
+    assert other is not None
+    assert other.texts == {"width given": ("a", "b"), "decay": ("0", "0.01")}
+    assert gather(list_networks({"one": [tilted(3.0)] * 2})).factors is None
+
+
 def test_what_decides_a_cell_is_in_its_key() -> None:
     def key(networks: list[Network], **settings: float) -> str:
         return gather(list_networks({"a": networks}), task=tasks["minimum"], **settings).cells[0].key  # type: ignore[arg-type]  # one of several settings
