@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathcircuits.detect import FileError, InputError, Network, Task, tasks
+from mathcircuits.detect import InputError, Network, Task, tasks
 from mathcircuits.detect.features import SOLVED
 
 from ...studies.cell import Cell
@@ -27,6 +27,7 @@ from ...studies.circuitry import (
     program_frame,
     read_circuitry,
 )
+from ...studies.populations.listing import TABLE, list_networks
 from ...studies.reading import by_shape, fresh_loss, read_features
 from .verdictresults import VerdictResult
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 #: What the condition of somebody's networks is called where a study has the regimen.
 THEIRS = "networks"
-#: Files that hold a network.
-SUFFIXES = (".safetensors", ".onnx", ".pt", ".pth", ".npz")
 #: Untrained networks of a condition whose circuits are looked for: beside 3 of 20, what 72 of 72 solved networks hold
 #: has a Fisher p of 1e-15.
 UNTRAINED_READ = 20
@@ -122,32 +121,40 @@ def score(
 
 
 def networks_in(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
-    """The files of networks in a folder of folders, each named after a task.
+    """The files of networks in a folder, listed as `study --networks` does, by their tasks.
+
+    Args:
+        folder: one folder per task, such as minimum/0.onnx, or a `networks.csv` with a column `task`; of checkpoints of
+            one run the last one counts.
 
     Raises:
         FileError: where there are none.
-        UnknownTask: for a folder that no task is named after.
+        InputError: where a network's task is not said.
+        UnknownTask: for a task that is not registered.
 
     Examples:
         >>> networks_in("no/such/folder")
         Traceback (most recent call last):
         ...
-        mathcircuits.detect.errors.FileError: no/such/folder: holds no networks; ...
+        mathcircuits.detect.errors.FileError: no/such/folder: is not there; give a folder of networks, or a table ...
     """
-    root = Path(folder)
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    found = {
-        path.name: sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-        for path in folders
-        if not path.name.startswith(".")
+    last = {
+        (one.task, one.groups, one.seed): one
+        for one in sorted(list_networks(folder), key=lambda one: -1 if one.step is None else one.step)
     }
-    if not any(found.values()):
-        raise FileError(
-            root,
-            "holds no networks",
-            f"give a folder with one folder per task, such as minimum/0.onnx ({', '.join(SUFFIXES)})",
-        )
-    return {tasks[name].name: files for name, files in found.items() if files}
+    found: dict[str, list[Path]] = {}
+    for one in last.values():
+        if not one.task:
+            for parts in (Path(other.path).parts for other in last.values()):
+                if len(parts) > 1 and parts[0] not in tasks:
+                    # One folder that is no task keeps the others from being tasks; this names it.
+                    assert tasks[parts[0]]
+            raise InputError(
+                f"{one.path}: its task is not said: give a folder with one folder per task, such as minimum/0.onnx, or "
+                f"a {TABLE} with a column task; `mathcircuits study --networks` finds out what networks compute"
+            )
+        found.setdefault(one.task, []).append(Path(one.source))
+    return found
 
 
 def untrained_circuits(networks: Iterable[Network], task: Task) -> tuple[Counter[str], int]:

@@ -384,6 +384,17 @@ def test_a_folder_of_networks_on_the_command_line(
         networks_in(theirs)
 
 
+def test_a_folder_is_listed_as_a_population(tmp_path: Path) -> None:
+    for step in (0, 10):
+        save(X1_FORM, tmp_path / f"a-{step}.npz")
+    table = tmp_path / "networks.csv"
+    table.write_text("path,seed,step,task\na-0.npz,1,0,min\na-10.npz,1,10,min\n")
+    assert networks_in(tmp_path) == {"minimum": [tmp_path / "a-10.npz"]}
+    table.write_text("path,seed\na-0.npz,1\n")
+    with pytest.raises(InputError, match="its task is not said"):
+        networks_in(tmp_path)
+
+
 def test_options_that_belong_to_universality(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'detection' knows no workers: it belongs to 'universality'"):
         run("detection", workers=2)
@@ -391,7 +402,7 @@ def test_options_that_belong_to_universality(capsys: pytest.CaptureFixture[str],
         run("training", against=tmp_path)
     assert main(["benchmark", "training", "--networks", str(tmp_path)]) == 2
     assert "knows no --networks" in capsys.readouterr().err
-    with pytest.raises(FileError, match="holds no networks; give a folder with one folder per task"):
+    with pytest.raises(FileError, match="holds no networks; give a folder of files"):
         networks_in(tmp_path)
 
 

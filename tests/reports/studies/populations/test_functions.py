@@ -135,3 +135,14 @@ def test_the_largest_difference_is_proved_where_the_network_is_small() -> None:
     X = points_of(tasks["minimum"].domain)
     seen = float(np.abs(curve(X) - tasks["minimum"](X)).max())
     assert largest_difference(curve, tasks["minimum"]) == (seen, False)
+
+
+def test_networks_that_are_somewhat_off_have_the_formula_of_their_function() -> None:
+    rng = np.random.default_rng(0)
+    spoilt = [
+        Network([tilted(2.0).weights[0] + 0.02 * rng.normal(size=(2, 2)), *tilted(2.0).weights[1:]])
+        for _ in range(3)
+    ]
+    (found,) = group_functions(spoilt, SQUARE, threshold=0.002)
+    assert found.task.name == "abs(x1 - 2 * x2)"
+    assert all(0 < loss < 0.002 for loss in found.losses.values())
