@@ -23,6 +23,14 @@ def test_a_small_network_learns_s3_by_its_irreps() -> None:
     assert read_group(runs.networks()[0], runs.group, draws=20).accuracy == 1
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["C7", "D5", "S3", "S4", "A5"])
+def test_nine_of_ten_seeds_learn_the_group(name: str) -> None:
+    runs = train_group(name, progress=False)
+    assert len(runs) == 10
+    assert runs.grokked.sum() >= 9
+
+
 def test_a_cyclic_group_is_modular_addition() -> None:
     how = {"embedding": 4, "width": 6, "steps": 20}
     one = train_group("C7", seeds=[3], regimen=CompositionRegimen(**how))
