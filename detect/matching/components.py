@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
@@ -37,7 +37,7 @@ from ..networks.network import Activations
 from ..networks.stacks import Stack
 from ..statistics.multiple_testing import benjamini_hochberg
 from ..statistics.null_cache import Unkeyed, kept_draws
-from .correlations import Scores, class_scores, unit_vectors
+from .correlations import class_scores, unit_vectors
 from .criteria import GATE, TRAINED_RANK
 from .nulls.neuron_nulls import NeuronNull, fit_null, largest_p
 from .probes import Probes, probes_for
@@ -388,15 +388,11 @@ def _cached_null(
         return untrained_components(prefix, block, law, probes, method, seed)
 
     unexplained = kept_draws(f"components{_VERSION}|{prefix!r}|{block}|{law}|{method}|{key}", draw)
-    every = np.ones(len(unexplained), dtype=bool)
-    scores: Iterator[Scores] = iter(
-        [Scores(unexplained, np.zeros(unexplained.shape, dtype=np.intp), every, every)]
-    )
     # Components compete over the probes' classes alone, so the shape that is named here has no layer below,
     # whose variables would be a class more, and no bias, with which single neurons of one input are all
     # thresholds.
     plain = Architecture((probes.inputs, 1, 1), ("relu",), (False, False))
-    return fit_null(scores, plain, 0, probes)
+    return fit_null(iter([unexplained]), plain, 0, probes)
 
 
 def untrained_components(

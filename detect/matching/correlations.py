@@ -11,12 +11,14 @@ import numpy.typing as npt
 from ..features.binding import BoundFeature
 from ..features.catalogues import catalogue
 from ..features.formulas import Formula
+from ..networks.architecture import Architecture
 from ..networks.nonlinearities import clip_range, leaky_slope, unit_slopes
 from ..statistics.criteria import FLOOR, ROUNDING, TINY
 from .criteria import SPREAD
 from .probes import Probes
 
 Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 #: Layers wider than this offer no upstream features: their pairs outnumber the catalogue.
 MAX_UPSTREAM = 8
 #: The class that features of the previous layer's variables compete in.
@@ -108,6 +110,21 @@ def class_scores(unit: Array, probes: Probes) -> tuple[Array, npt.NDArray[np.int
     return np.where(top > 0.0, np.clip(1.0 - top**2, FLOOR, 1.0), 1.0), best
 
 
+def norms(values: Array) -> tuple[Array, Bools]:
+    """Centre the rows of values [N, n] in place: their norms [N], and which of them vary."""
+    size = np.abs(values).max(axis=1)
+    values -= values.mean(axis=1, keepdims=True)
+    norm = np.sqrt(np.einsum("ij,ij->i", values, values))
+    varies = norm > ROUNDING * np.sqrt(values.shape[1]) * np.maximum(size, TINY)
+    return np.where(varies, norm, 1.0), varies
+
+
+def unexplained_by(product: Array, norm: Array) -> Array:
+    """1 - r^2 from products with unit vectors [N, ...]; 1 where they are not positive."""
+    r = product / norm.reshape(-1, *(1,) * (product.ndim - 1))
+    return np.where(r > 0.0, np.clip(1.0 - r**2, FLOOR, 1.0), 1.0)
+
+
 def upstream_features(width: int, signed: bool) -> tuple[BoundFeature, ...]:
     """Ridge features over the variables of the previous layer, standardised, `v0`, `v1`, ...
 
@@ -137,6 +154,13 @@ def upstream_features(width: int, signed: bool) -> tuple[BoundFeature, ...]:
     return tuple(found)
 
 
+def upstream_of(architecture: Architecture, block: int) -> tuple[BoundFeature, ...]:
+    """The upstream features that a block's neurons are compared with; empty for the first block."""
+    if block == 0:
+        return ()
+    return upstream_features(architecture.sizes[block], signed=architecture.activations[block - 1] != "relu")
+
+
 def upstream_scores(
     unit: Array, variables: Array, features: tuple[BoundFeature, ...]
 ) -> tuple[Array, npt.NDArray[np.intp]]:
@@ -146,15 +170,19 @@ def upstream_scores(
     changes nothing in the function, then changes nothing here) and keep their mean.
     """
     table = upstream_table(variables, features)
-    n = table.shape[2]
     # The unit vectors are centred, so the table need not be.
-    spread = np.einsum("Nkn,Nkn->Nk", table, table) - n * table.mean(axis=2) ** 2
-    norm = np.sqrt(np.maximum(spread, 0.0))
     r = np.swapaxes(unit, 1, 2) @ np.swapaxes(table, 1, 2)
-    r *= np.where(norm > SPREAD, 1.0 / np.maximum(norm, SPREAD), 0.0)[:, None, :]
+    r *= inverse_norms(table)[:, None, :]
     best = np.round(r, 12).argmax(axis=2)
     top = np.take_along_axis(r, best[..., None], axis=2)[..., 0]
     return np.where(top > 0.0, np.clip(1.0 - top**2, FLOOR, 1.0), 1.0), best
+
+
+def inverse_norms(table: Array) -> Array:
+    """1 / norm of upstream features [N, K, n] after centring, [N, K]; 0 where they do not vary."""
+    spread = np.einsum("Nkn,Nkn->Nk", table, table) - table.shape[2] * table.mean(axis=2) ** 2
+    norm = np.sqrt(np.maximum(spread, 0.0))
+    return np.where(norm > SPREAD, 1.0 / np.maximum(norm, SPREAD), 0.0)
 
 
 def upstream_table(variables: Array, features: tuple[BoundFeature, ...]) -> Array:

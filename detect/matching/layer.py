@@ -14,9 +14,8 @@ from ..networks.architecture import Architecture
 from ..networks.stacks import Forward, Stack
 from ..statistics.criteria import TINY
 from .ablation import mean_ablation, one_feature, substitution
-from .correlations import UPSTREAM, Scores, box_bounds, upstream_table
+from .correlations import UPSTREAM, Scores, box_bounds, upstream_of, upstream_table
 from .criteria import COPY
-from .nulls.neuron_nulls import upstream_of
 from .probes import DEEP_CHOICES, MAX_INPUTS, Probes
 
 Array = npt.NDArray[np.float64]

@@ -25,13 +25,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ...networks.architecture import Architecture
+from ..correlations import upstream_of
 from ..probes import Probes
 from .deep_layer import deep_layer, deep_layer_draws
 from .draws import Draws
 from .first_layer import attained, first_layer, first_layer_draws, homogeneous
 from .incoming import Evidence, Incoming
 from .names import NullName
-from .neuron_nulls import NeuronNull, atoms_of, largest_p, upstream_of
+from .neuron_nulls import NeuronNull, atoms_of, largest_p
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

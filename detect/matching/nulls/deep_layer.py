@@ -17,13 +17,13 @@ import numpy.typing as npt
 from ...features.binding import BoundFeature
 from ...networks.nonlinearities import apply_nonlinearity
 from ...statistics.criteria import ROUNDING, TINY
-from ..correlations import live_and_bent, upstream_table
+from ..correlations import live_and_bent, norms, unexplained_by, upstream_table
 from ..probes import Probes
 from .draws import Draws
 from .first_layer import homogeneous
 from .incoming import Evidence, Incoming, largest
 from .neuron_nulls import NeuronNull
-from .resemblance import Compared, norms, ranked, unexplained_by
+from .resemblance import Compared, ranked
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

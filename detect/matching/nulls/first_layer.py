@@ -18,13 +18,13 @@ from ...features.binding import BoundFeature
 from ...networks.nonlinearities import apply_nonlinearity, leaky_slope
 from ...statistics.criteria import EQUAL, TINY
 from ...statistics.null_cache import Unkeyed
-from ..correlations import live_and_bent
+from ..correlations import live_and_bent, norms, unexplained_by
 from ..criteria import GATE, REACHED
 from ..probes import Probes
 from .draws import Draws
 from .incoming import Evidence, Incoming, largest
 from .neuron_nulls import NeuronNull
-from .resemblance import Compared, norms, ranked, unexplained_by
+from .resemblance import Compared, ranked
 from .sphere import Directions, directions_around
 
 Array = npt.NDArray[np.float64]

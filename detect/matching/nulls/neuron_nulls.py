@@ -15,8 +15,6 @@ catalogue taken inside the null:
 
 from __future__ import annotations
 
-import itertools
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,40 +23,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...features.binding import BoundFeature
 from ...networks.architecture import Architecture
-from ...networks.initialisation import untrained
-from ...networks.nonlinearities import apply_nonlinearity, leaky_slope
-from ...networks.stacks import Stack
+from ...networks.nonlinearities import leaky_slope
 from ...statistics.criteria import TINY
 from ...statistics.null_cache import Arrays, Unkeyed, kept_arrays
 from ...statistics.tails import Tail
 from ..correlations import (
     UPSTREAM,
     Scores,
-    box_bounds,
     class_scores,
-    live_and_bent,
-    unit_vectors,
-    upstream_features,
+    upstream_of,
     upstream_scores,
 )
 from ..criteria import GATE, REACHED
 from ..probes import Probes
+from .simulated import simulate
 
 Array = npt.NDArray[np.float64]
-#: Untrained neurons simulated for a null. The p that a width-8 layer needs is 0.05 / 8; of 160 000 draws
-#: 1 000 lie below it, which fixes it to 3%.
-_FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
-_NEURONS_PER_NETWORK = 8
-#: Multiply-adds that a null may cost, three seconds on one core: networks of many inputs or wide layers are then drawn
-#: fewer times, down to `_LEAST`. `null_frame` says how many draws there were. From the third layer on, of which a deep
-#: network has many, it is a third.
-_BUDGET, _LATER_BUDGET = 3e10, 1e10
-#: First-layer neurons, and deep networks, that are drawn whatever they cost: 20 000 still leave 125 below the 0.05 / 8
-#: of a layer of eight.
-_LEAST = 20_000, 500
-_VERSION = 5
+_VERSION = 6
 #: Shares of the draws at which the tail of T is read off, with at least so many draws below each; T is empirical above
 #: the last.
 _TAIL_SHARES, _LEAST_DRAWS = (0.001, 0.002, 0.005, 0.01), 50
@@ -169,53 +151,6 @@ def _cached_null(prefix: Architecture, block: int, law: str, key: str, carried: 
     return _from_arrays(kept_arrays(f"neurons {_VERSION}|{prefix!r}|{block}|{law}|{key}", make))
 
 
-def simulate(
-    architecture: Architecture, block: int, law: str, probes: Probes, seed: int, neurons: int | None = None
-) -> Iterator[Scores]:
-    """Scores of untrained neurons of one block, in chunks.
-
-    Args:
-        architecture: sizes up to and with the block's; for block 0 its width does not matter.
-        neurons: how many to draw (before the dead and the affine ones are left out).
-    """
-    rng = np.random.default_rng([seed, block, zlib.crc32(law.encode())])
-    n, d = probes.X.shape
-    wanted = neurons or (_FIRST_LAYER_DRAWS if block == 0 else _DEEP_DRAWS)
-    if block == 0:
-        wanted = int(min(wanted, max(_LEAST[0], _BUDGET / (n * len(probes.features)))))
-        chunk = max(100, int(2e6 / n))
-        for start in range(0, wanted, chunk):
-            count = min(chunk, wanted - start)
-            shape = Architecture((d, count, 1), architecture.activations[:1], (architecture.bias[0], False))
-            yield score_block(untrained(shape, 1, law, rng), 0, probes)
-        return
-    sizes = (*architecture.sizes[: block + 1], _NEURONS_PER_NETWORK, 1)
-    shape = Architecture(
-        sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
-    )
-    cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
-    budget = _BUDGET if block == 1 else _LATER_BUDGET
-    networks = int(min(wanted / _NEURONS_PER_NETWORK, max(_LEAST[1], budget / cost)))
-    chunk = max(1, int(2e6 / (n * max(sizes))))
-    for start in range(0, networks, chunk):
-        yield score_block(untrained(shape, min(chunk, networks - start), law, rng), block, probes)
-
-
-def score_block(stack: Stack, block: int, probes: Probes) -> Scores:
-    """Scores of all neurons of one block of stacked networks, flattened to [networks * width]."""
-    h: Array = np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
-    previous = h
-    for k in range(block + 1):
-        previous, pre = h, h @ stack.weights[k].transpose(0, 2, 1) + stack.biases[k][:, None, :]
-        h = apply_nonlinearity(stack.architecture.activations[k], pre)
-    bounds = box_bounds(stack.weights[0], stack.biases[0], probes) if block == 0 else None
-    live, bent = live_and_bent(pre, h, stack.architecture.activations[block], bounds)
-    _, sd, unit = unit_vectors(h)
-    # Alive by its exact bounds and flat on the probes: there is nothing to compare, here as in the test.
-    live &= sd > 0
-    return scores_of(unit, previous if block else None, stack.architecture, block, live, bent, probes)
-
-
 def scores_of(
     unit: Array,
     previous: Array | None,
@@ -241,16 +176,9 @@ def scores_of(
     return Scores(unexplained, best, live.ravel(), bent.ravel())
 
 
-def upstream_of(architecture: Architecture, block: int) -> tuple[BoundFeature, ...]:
-    """The upstream features that a block's neurons are compared with; empty for the first block."""
-    if block == 0:
-        return ()
-    return upstream_features(architecture.sizes[block], signed=architecture.activations[block - 1] != "relu")
-
-
-def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, probes: Probes) -> NeuronNull:
-    """The null law from scores of untrained neurons; dead and affine ones leave the null as they leave the test."""
-    unexplained = np.concatenate([s.unexplained[s.live & s.bent] for s in scores])
+def fit_null(parts: Iterator[Array], architecture: Architecture, block: int, probes: Probes) -> NeuronNull:
+    """The null law from 1 - r^2 of live, bent untrained neurons, in parts [., C]."""
+    unexplained = np.concatenate(list(parts))
     classes = (*probes.classes, UPSTREAM) if upstream_of(architecture, block) else probes.classes
     activation = architecture.activations[block]
     silent = NeuronNull(
@@ -273,8 +201,10 @@ def fit_null(scores: Iterator[Scores], architecture: Architecture, block: int, p
         tail = Tail.fit(unexplained[:, c])
         tails.append(replace(tail, atom=1.0) if certain and name == "threshold" else tail)
     fitted = replace(silent, tails=tuple(tails), at_gate=(unexplained <= GATE).mean(axis=0))
-    t, _ = fitted.gated(unexplained, fitted.class_p(unexplained))
-    return _calibrated(fitted, np.sort(t[t < 1.0]), len(t))
+    # Most draws pass no gate, and need no p.
+    near = unexplained[((unexplained <= GATE) & fitted.competes).any(axis=1)]
+    t, _ = fitted.gated(near, fitted.class_p(near))
+    return _calibrated(fitted, np.sort(t[t < 1.0]), len(unexplained))
 
 
 def _every_neuron_is_a_threshold(architecture: Architecture, block: int) -> bool:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...statistics.criteria import FLOOR, ROUNDING, TINY
-from ..correlations import unit_vectors
+from ..correlations import norms, unexplained_by, unit_vectors
 from ..criteria import GATE
 from ..probes import Probes
 from .neuron_nulls import NeuronNull
@@ -57,21 +56,6 @@ class Compared:
             best = np.maximum.reduceat(values @ self.unit, self.starts, axis=1)
             found[:, self.at] = unexplained_by(best, norm)
         return found, norm, varies
-
-
-def norms(values: Array) -> tuple[Array, Bools]:
-    """Centre the rows of values [N, n] in place: their norms [N], and which of them vary."""
-    size = np.abs(values).max(axis=1)
-    values -= values.mean(axis=1, keepdims=True)
-    norm = np.sqrt(np.einsum("ij,ij->i", values, values))
-    varies = norm > ROUNDING * np.sqrt(values.shape[1]) * np.maximum(size, TINY)
-    return np.where(varies, norm, 1.0), varies
-
-
-def unexplained_by(product: Array, norm: Array) -> Array:
-    """1 - r^2 from products with unit vectors [N, ...]; 1 where they are not positive."""
-    r = product / norm.reshape(-1, *(1,) * (product.ndim - 1))
-    return np.where(r > 0.0, np.clip(1.0 - r**2, FLOOR, 1.0), 1.0)
 
 
 def ranked(null: NeuronNull, unexplained: Array) -> tuple[Array, Indices]:

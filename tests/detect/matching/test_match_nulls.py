@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mathcircuits.detect import Analysis, InputError, MatchNull, Network, analyse, hand_derived
-from mathcircuits.detect.matching.nulls import neuron_nulls
+from mathcircuits.detect.matching.nulls import neuron_nulls, simulated
 
 #: An exact ridge, one that is near, one that is not, and a neuron that never switches off.
 MIXED = Network(
@@ -22,8 +22,8 @@ def _few_draws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The simulated null only ranks classes here: an eighth of its draws do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MATHCIRCUITS_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(neuron_nulls, "_FIRST_LAYER_DRAWS", 20_000)
-        patch.setattr(neuron_nulls, "_DEEP_DRAWS", 10_000)
+        patch.setattr(simulated, "_FIRST_LAYER_DRAWS", 20_000)
+        patch.setattr(simulated, "_DEEP_DRAWS", 10_000)
         neuron_nulls._cached_null.cache_clear()
         yield
     neuron_nulls._cached_null.cache_clear()

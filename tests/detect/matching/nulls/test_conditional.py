@@ -11,10 +11,11 @@ from scipy import stats
 from mathcircuits.detect import Network, UnknownNameError, match_neurons
 from mathcircuits.detect.matching.correlations import class_scores, unit_vectors
 from mathcircuits.detect.matching.neurons import null_frame, read_stack
-from mathcircuits.detect.matching.nulls import neuron_nulls
+from mathcircuits.detect.matching.nulls import neuron_nulls, simulated
 from mathcircuits.detect.matching.nulls.conditional import evidence
 from mathcircuits.detect.matching.nulls.incoming import Incoming
-from mathcircuits.detect.matching.nulls.neuron_nulls import fit_null, largest_p, simulate
+from mathcircuits.detect.matching.nulls.neuron_nulls import fit_null, largest_p
+from mathcircuits.detect.matching.nulls.simulated import simulate
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.networks.initialisation import untrained
@@ -28,8 +29,8 @@ def _few_draws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The simulated null only ranks classes here: an eighth of its draws do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MATHCIRCUITS_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(neuron_nulls, "_FIRST_LAYER_DRAWS", 20_000)
-        patch.setattr(neuron_nulls, "_DEEP_DRAWS", 10_000)
+        patch.setattr(simulated, "_FIRST_LAYER_DRAWS", 20_000)
+        patch.setattr(simulated, "_DEEP_DRAWS", 10_000)
         neuron_nulls._cached_null.cache_clear()
         yield
     neuron_nulls._cached_null.cache_clear()

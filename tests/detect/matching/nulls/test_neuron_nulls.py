@@ -13,8 +13,8 @@ from mathcircuits.detect.matching.nulls.neuron_nulls import (
     fit_null,
     largest_p,
     neuron_null,
-    simulate,
 )
+from mathcircuits.detect.matching.nulls.simulated import simulate
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.statistics.null_cache import null_folder
@@ -22,9 +22,7 @@ from mathcircuits.detect.statistics.null_cache import null_folder
 
 def fresh(architecture: Architecture, block: int, law: str, neurons: int):
     probes = probes_for(architecture.sizes[0], depth=1 if block == 0 else 2)
-    scores = list(simulate(architecture, block, law, probes, seed=99, neurons=neurons))
-    keep = np.concatenate([s.live & s.bent for s in scores])
-    return np.concatenate([s.unexplained for s in scores])[keep]
+    return np.concatenate(list(simulate(architecture, block, law, probes, seed=99, neurons=neurons)))
 
 
 @pytest.mark.parametrize(("inputs", "bias"), [(2, False), (2, True), (3, False)])
@@ -86,9 +84,10 @@ def test_the_null_is_kept_on_disk_and_a_damaged_file_is_simulated_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
+    from mathcircuits.detect.matching.nulls import simulated
 
     monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path))
-    monkeypatch.setattr(nulls, "_FIRST_LAYER_DRAWS", 2000)
+    monkeypatch.setattr(simulated, "_FIRST_LAYER_DRAWS", 2000)
     architecture, probes = Architecture((3, 1, 1), ("relu",), (True, False)), probes_for(3)
     u = np.full((1, len(probes.classes)), 1e-3)
 

@@ -15,6 +15,7 @@ import pytest
 from mathcircuits.detect import InputError, UnknownNameError, analyse_many, hand_derived
 from mathcircuits.detect.matching.correlations import live_and_bent, unit_vectors
 from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
+from mathcircuits.detect.matching.nulls import simulated
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks import known_laws
 from mathcircuits.detect.networks.initialisation import untrained
@@ -53,8 +54,8 @@ def small_nulls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nulls of a tenth of the draws, in a home and a memory of their own: calibration is the benchmark's business."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MATHCIRCUITS_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(nulls, "_FIRST_LAYER_DRAWS", 16_000)
-        patch.setattr(nulls, "_DEEP_DRAWS", 8_000)
+        patch.setattr(simulated, "_FIRST_LAYER_DRAWS", 16_000)
+        patch.setattr(simulated, "_DEEP_DRAWS", 8_000)
         nulls._cached_null.cache_clear()
         yield
         nulls._cached_null.cache_clear()
@@ -314,8 +315,8 @@ def test_the_closed_form_is_the_stated_one(inputs: int, bias: bool, u: float, ex
 )
 def test_the_closed_form_agrees_with_simulation(inputs: int, bias: bool, u: float) -> None:
     probes = probes_for(inputs)
-    simulated = nulls.simulate(shape(inputs, 1, 1, bias), 0, "uniform", probes, seed=5, neurons=40_000)
-    ridge = np.concatenate([s.unexplained[s.live & s.bent, probes.classes.index("ridge")] for s in simulated])
+    drawn = simulated.simulate(shape(inputs, 1, 1, bias), 0, "uniform", probes, seed=5, neurons=40_000)
+    ridge = np.concatenate(list(drawn))[:, probes.classes.index("ridge")]
     share_below = (ridge <= u).mean()
     # Within three standard errors and the 10% by which a quadratic form and 512 probes may be off.
     error = 3 * math.sqrt(share_below / len(ridge)) + 0.1 * share_below

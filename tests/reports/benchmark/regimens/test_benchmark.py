@@ -16,6 +16,7 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError, Network, hand_derived, tasks
 from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
+from mathcircuits.detect.matching.nulls import simulated
 from mathcircuits.models import PRESETS, as_regimen
 from mathcircuits.reports.benchmark.pieces import Done, Piece, cores, work_off
 from mathcircuits.reports.benchmark.regimens import ablation, prediction
@@ -56,8 +57,8 @@ def small_nulls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nulls of a tenth of the draws, in a home and a memory of their own: labels do not depend on their tails."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MATHCIRCUITS_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(nulls, "_FIRST_LAYER_DRAWS", 16_000)
-        patch.setattr(nulls, "_DEEP_DRAWS", 8_000)
+        patch.setattr(simulated, "_FIRST_LAYER_DRAWS", 16_000)
+        patch.setattr(simulated, "_DEEP_DRAWS", 8_000)
         nulls._cached_null.cache_clear()
         yield
         nulls._cached_null.cache_clear()
