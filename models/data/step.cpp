@@ -550,3 +550,110 @@ extern "C" void mathcircuits_gradient(const KernelCall *given, int64_t begin, in
         std::copy(worker.gradient.begin(), worker.gradient.end(), job.first + net * job.size);
     }
 }
+
+// Uniform numbers of many generators, what `torch.rand` gives in single precision, scaled and sorted by value.
+extern "C" struct DrawCall {
+    uint32_t *states;        // [nets, 624], of Mersenne Twisters; left as torch would leave them
+    int64_t *used;           // [nets], numbers of each state that are read
+    int64_t nets, batches, samples, values;
+    const float *width, *low;  // [values]
+    float *out;              // [values, batches, nets, samples]
+};
+
+namespace {
+
+constexpr int64_t WORDS = 624, AHEAD = 397;  // MT19937's state, and its lag (Matsumoto & Nishimura 1998)
+typedef uint32_t Word __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+template <typename T>
+INLINE T twisted(T here, T next, T ahead) {
+    const T mixed = (here & 0x80000000u) | (next & 0x7fffffffu);
+    return ahead ^ (mixed >> 1) ^ ((T{} - (next & 1u)) & 0x9908b0dfu);
+}
+
+INLINE Word words(const uint32_t *at) { return *reinterpret_cast<const Word *>(at); }
+
+// The next state, in place: each word is made of itself, the next, and one `offset` on, which lies LANES apart or more.
+INLINE int64_t twist_run(uint32_t *s, int64_t from, int64_t to, int64_t offset) {
+    for (; from + LANES <= to; from += LANES) {
+        const Word made = twisted(words(s + from), words(s + from + 1), words(s + from + offset));
+        *reinterpret_cast<Word *>(s + from) = made;
+    }
+    for (; from < to; ++from) s[from] = twisted(s[from], s[from + 1], s[from + offset]);
+    return from;
+}
+
+void twist(uint32_t *s) {
+    const int64_t half = twist_run(s, 0, WORDS - AHEAD, AHEAD);
+    twist_run(s, half, WORDS - 1, AHEAD - WORDS);
+    s[WORDS - 1] = twisted(s[WORDS - 1], s[0], s[AHEAD - 1]);
+}
+
+// The 24 lowest bits of a number, as a share of 2^24.
+template <typename T>
+INLINE T tempered(T y) {
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    y ^= y >> 18;
+    return y & 0xffffffu;
+}
+
+void shares(const uint32_t *from, float *to, int64_t count) {
+    int64_t k = 0;
+    for (; k + LANES <= count; k += LANES)
+        store(to + k, __builtin_convertvector((Int)tempered(words(from + k)), Vec) * 5.9604644775390625e-8f);
+    for (; k < count; ++k) to[k] = float(int32_t(tempered(from[k]))) * 5.9604644775390625e-8f;
+}
+
+// Apart from the sum, so that no compiler makes one rounding of the two.
+__attribute__((noinline)) void scale(const float *from, int64_t stride, float width, float *to, int64_t count) {
+    if (stride == 2) {
+        typedef uint64_t Pairs __attribute__((vector_size(LANES * 8), aligned(4), may_alias));
+        int64_t k = 0;
+        for (; k + LANES <= count; k += LANES) {
+            const Pairs both = *reinterpret_cast<const Pairs *>(from + 2 * k);
+            store(to + k, (Vec)__builtin_convertvector(both, Word) * width);
+        }
+        for (; k < count; ++k) to[k] = from[2 * k] * width;
+        return;
+    }
+    for (int64_t k = 0; k < count; ++k) to[k] = from[k * stride] * width;
+}
+
+__attribute__((noinline)) void shift(float *row, float low, int64_t count) {
+    int64_t k = 0;
+    for (; k + LANES <= count; k += LANES) store(row + k, load(row + k) + low);
+    for (; k < count; ++k) row[k] += low;
+}
+
+}  // namespace
+
+// Draws for networks `begin` to `end`.
+extern "C" void mathcircuits_uniform(const DrawCall *given, int64_t begin, int64_t end) {
+    const DrawCall &job = *given;
+    const int64_t wanted = job.samples * job.values;
+    Floats drawn(wanted + LANES);  // a vector of pairs may begin at the last but one
+    for (int64_t net = begin; net < end; ++net) {
+        uint32_t *state = job.states + net * WORDS;
+        int64_t used = job.used[net];
+        for (int64_t batch = 0; batch < job.batches; ++batch) {
+            for (int64_t have = 0; have < wanted;) {
+                if (used == WORDS) {
+                    twist(state);
+                    used = 0;
+                }
+                const int64_t count = std::min(WORDS - used, wanted - have);
+                shares(state + used, drawn.data() + have, count);
+                used += count;
+                have += count;
+            }
+            for (int64_t value = 0; value < job.values; ++value) {
+                float *row = job.out + ((value * job.batches + batch) * job.nets + net) * job.samples;
+                scale(drawn.data() + value, job.values, job.width[value], row, job.samples);
+                shift(row, job.low[value], job.samples);
+            }
+        }
+        job.used[net] = used;
+    }
+}

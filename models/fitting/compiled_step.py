@@ -84,6 +84,22 @@ class KernelCall(ctypes.Structure):
     )
 
 
+class DrawCall(ctypes.Structure):
+    """The arguments of a draw, as data/step.cpp has them."""
+
+    _fields_ = (
+        ("states", _POINTER),
+        ("used", _POINTER),
+        ("nets", _INT),
+        ("batches", _INT),
+        ("samples", _INT),
+        ("values", _INT),
+        ("width", _POINTER),
+        ("low", _POINTER),
+        ("out", _POINTER),
+    )
+
+
 @dataclass(frozen=True)
 class UpdateRule:
     """The constants of an update rule; `first` and `second` of `FusedStep.train` decide which it is."""
@@ -109,8 +125,13 @@ class FusedStep:
         self.library = library
         loaded = ctypes.CDLL(str(library))
         self._train, self._gradient = loaded.mathcircuits_train, loaded.mathcircuits_gradient
-        for function in (self._train, self._gradient):
-            function.argtypes, function.restype = (ctypes.POINTER(KernelCall), _INT, _INT), None
+        self._uniform = loaded.mathcircuits_uniform
+        for function, call in (
+            (self._train, KernelCall),
+            (self._gradient, KernelCall),
+            (self._uniform, DrawCall),
+        ):
+            function.argtypes, function.restype = (ctypes.POINTER(call), _INT, _INT), None
 
     def train(
         self,
@@ -179,6 +200,37 @@ class FusedStep:
         job.first = gradient.data_ptr()
         _share_out(self._gradient, job, len(parameters))
         return torch.from_numpy(losses[0]), gradient
+
+    def uniform(
+        self,
+        states: npt.NDArray[np.uint32],
+        used: npt.NDArray[np.int64],
+        batches: int,
+        samples: int,
+        low: Tensor,
+        width: Tensor,
+        pool: ThreadPoolExecutor | None = None,
+    ) -> Tensor:
+        """The next numbers of MT19937 streams as `torch.rand` gives them, times `width`, plus `low`.
+
+        Args:
+            states: of the streams [net, 624], and how many numbers of each are used [net], both changed in place.
+            batches, samples: of each stream, one batch after the other.
+            low, width: of each value of a sample, contiguous float32 [value].
+            pool: as for `train`.
+
+        Returns:
+            [value, batches * nets * samples].
+        """
+        nets, values = len(states), len(low)
+        _check_plain("low", low, (values,))
+        _check_plain("width", width, (values,))
+        drawn = torch.empty(values, batches * nets * samples)
+        job = DrawCall(nets=nets, batches=batches, samples=samples, values=values)
+        job.states, job.used, job.out = states.ctypes.data, used.ctypes.data, drawn.data_ptr()
+        job.width, job.low = width.data_ptr(), low.data_ptr()
+        _share_out(self._uniform, job, nets, pool)
+        return drawn
 
     def _job(
         self, config: MLPConfig, parameters: Tensor, x: Tensor, y: Tensor, losses: npt.NDArray[np.float32]
@@ -299,7 +351,10 @@ def _notice(reason: str) -> None:
 
 
 def _share_out(
-    function: Callable[..., None], job: KernelCall, nets: int, pool: ThreadPoolExecutor | None = None
+    function: Callable[..., None],
+    job: KernelCall | DrawCall,
+    nets: int,
+    pool: ThreadPoolExecutor | None = None,
 ) -> None:
     """Run a call's networks on torch's number of threads (ctypes lets go of the interpreter)."""
     threads = min(torch.get_num_threads(), nets)

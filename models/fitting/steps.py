@@ -188,7 +188,7 @@ def fit(
     """
     regimen, steps, fused = settings.regimen, settings.steps, settings.fused
     logged, nets = settings.logged_steps, len(parameters)
-    batches = Batches(settings.task, regimen, streams, parameters.device, settings.targets)
+    batches = Batches(settings.task, regimen, streams, parameters.device, settings.targets, fused)
     optimiser = Optimiser(regimen, parameters, steps)
     ahead = max(1, min(batches.ahead, BLOCK_LOSSES // nets))
     size = parameters.shape[1]
@@ -207,7 +207,7 @@ def fit(
             count = end - start
             if snapshots is not None and start in settings.moments:
                 snapshots.append(parameters.cpu().clone())
-            x, y = batches.block(count)
+            x, y = batches.block(count, pool)
             added = None if noise is None else noise.take(count)
             moved = None if jitter is None else jitter.take(count).mul_(optimiser.shares(start, count))
             if fused is None:
@@ -230,6 +230,7 @@ def fit(
             losses[rows] = found[logged[rows] - start]
             if settings.bar is not None:
                 settings.bar.update(count * nets)
+    batches.hand_back()
     return losses
 
 

@@ -243,7 +243,8 @@ def test_a_compiler_that_says_nothing_readable(
 
 
 IDLE = "\n".join(
-    f'extern "C" void mathcircuits_{name}(void*, long, long) {{}}' for name in ("train", "gradient")
+    f'extern "C" void mathcircuits_{name}(void*, long, long) {{}}'
+    for name in ("train", "gradient", "uniform")
 )
 
 
