@@ -187,12 +187,21 @@ def inverse_norms(table: Array) -> Array:
 
 def upstream_table(variables: Array, features: tuple[BoundFeature, ...]) -> Array:
     """The values of upstream features, ridges all, on variables [N, n, width]: [N, K, n]."""
-    rows = np.ascontiguousarray(np.swapaxes(variables, 1, 2))
-    sd = rows.std(axis=2, keepdims=True)
-    rows /= np.where(sd > ROUNDING, sd, 1.0)
-    directions = np.zeros((len(features), rows.shape[1]))
-    for k, bound in enumerate(features):
+    return ridges(np.swapaxes(variables, 1, 2), upstream_directions(features, variables.shape[2]))
+
+
+def upstream_directions(features: tuple[BoundFeature, ...], width: int) -> Array:
+    """The directions of upstream features over the layer below's variables [K, width]."""
+    directions = np.zeros((len(features), width))
+    for row, bound in zip(directions, features, strict=True):
         for weight, name in zip(bound.feature.direction or (), bound.on, strict=True):
-            directions[k, int(name[1:])] = weight
-    table = directions @ rows
+            row[int(name[1:])] = weight
+    return directions
+
+
+def ridges(rows: Array, directions: Array) -> Array:
+    """The positive parts of directions [K, width] of variables [N, width, n], each over its standard deviation."""
+    sd = rows.std(axis=2, keepdims=True)
+    # Samples side by side, whatever the order that came in.
+    table = directions @ np.ascontiguousarray(rows / np.where(sd > ROUNDING, sd, 1.0))
     return np.maximum(table, 0.0, out=table)

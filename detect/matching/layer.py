@@ -16,7 +16,7 @@ from ..statistics.criteria import TINY
 from .ablation import mean_ablation, one_feature, substitution
 from .correlations import UPSTREAM, Scores, box_bounds, upstream_of, upstream_table
 from .criteria import COPY
-from .probes import DEEP_CHOICES, MAX_INPUTS, Probes
+from .probes import DEEP_CHOICES, MAX_INPUTS, MOST_LAYERS, Probes, too_far
 
 Array = npt.NDArray[np.float64]
 #: Multiply-adds that the causal checks of one layer may cost.
@@ -101,11 +101,25 @@ class Layer:
         if self.probes.features:
             reasons = {"too many arguments": left_out, "infinite or NaN on the box": self.probes.infinite}
             return tuple(f"{self.title}: features {', '.join(n)} ({why})" for why, n in reasons.items() if n)
+        if too_far(self.architecture, self.block):
+            return self._far
         if self.block == 0:
             return (f"{self.title}: features that are not ReLU of one to three inputs ({size})",)
         return (
             f"{self.title}: features of the inputs, and mixtures ({size}; deep=True compares with those that have "
             f"at most {DEEP_CHOICES} choices of arguments)",
+        )
+
+    @property
+    def _far(self) -> tuple[str, ...]:
+        """What the layers behind many others are not compared with; the first of them says it for all."""
+        first, last = MOST_LAYERS, len(self.architecture.active) - 1
+        if self.block != self.architecture.active[first]:
+            return ()
+        layers = f"layers {first} to {last}" if last > first else self.title
+        return (
+            f"{layers}: features of the inputs, and mixtures (behind {MOST_LAYERS} other layers; deep=True compares "
+            "with them)",
         )
 
     def label(

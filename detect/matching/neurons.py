@@ -29,7 +29,7 @@ from .mixtures import skipped as skipped_mixtures
 from .nulls.conditional import smallest_p
 from .nulls.names import NullName, known_null
 from .nulls.taught_null import TaughtNull
-from .probes import DEEP_CHOICES, MAX_INPUTS, Probes, depth_of, points_for, probes_for
+from .probes import DEEP_CHOICES, MAX_INPUTS, Probes, depth_of, points_for, probes_for, too_far
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,6 +201,8 @@ def _probes(
 ) -> Probes:
     """The features that a block is compared with; none where it is read by its weights alone."""
     inputs, depth = architecture.sizes[0], depth_of(architecture, block)
+    if by_weights and not deep and too_far(architecture, block):
+        return points_for(inputs, box=box, X=X)
     if inputs <= MAX_INPUTS or not by_weights:
         return probes_for(inputs, box=box, X=X, depth=depth, catalogue=catalogue)
     if deep and block and inputs <= DEEP_CHOICES:

@@ -28,6 +28,9 @@ LOG2_PROBES = 9
 #: 54 061): layers are then read by their weights, and deeper ones compared with the features that have at most so many
 #: choices of arguments where that is asked for (deep=True).
 MAX_INPUTS, DEEP_CHOICES = 8, 400
+#: Layers whose neurons are compared with features of the inputs, unless more are asked for (deep=True): each null of a
+#: further one takes up to a second, and so a network of two hundred layers minutes.
+MOST_LAYERS = 8
 #: Given inputs beyond this many rows are thinned evenly; more points change no correlation visibly.
 MAX_PROBES = 10_000
 
@@ -155,6 +158,17 @@ def _build(X: Array, box: Box, depth: int, known: Catalogue, limit: int, *, samp
         X, box, features, mean, sd, unit, classes, starts, binding.skipped, sampled, digest.hexdigest()[:24],
         binding.infinite,
     )  # fmt: skip
+
+
+def too_far(architecture: Architecture, block: int) -> bool:
+    """Whether a block lies behind so many others that it is read by its weights alone.
+
+    Examples:
+        >>> deep = Architecture((2, *[4] * 12, 1), ("relu",) * 12, (True,) * 13)
+        >>> [block for block in deep.active if too_far(deep, block)]
+        [8, 9, 10, 11]
+    """
+    return architecture.active.index(block) >= MOST_LAYERS
 
 
 def depth_of(architecture: Architecture, block: int) -> int:

@@ -31,6 +31,7 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
         for entry in (
             Entry("detection", "precision, recall and false discoveries on networks with planted features"),
             Entry("training", "time per network-step against the plain loop and torch.func.vmap"),
+            Entry("reading", "seconds of `inspect` with an empty cache of nulls and with a full one"),
             Entry("regimens", "ways of training: success, width reached, cost, prediction, diagnosis"),
             Entry("universality", "verdicts over tasks, widths, seeds and regimens"),
             Entry(
@@ -60,7 +61,7 @@ def run(
     `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
     the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
     `universality` takes about half an hour, `quick` a minute and a half, and resumes likewise. `fibre` and
-    `forced` take some minutes on one core, `quick` half a minute.
+    `forced` take some minutes on one core, `quick` half a minute. `reading` takes about three minutes.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -82,7 +83,7 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, regimens, universality, fibre, public, forced)
+        did you mean 'detection'? (known: detection, training, reading, regimens, universality, fibre, public, forced)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -109,6 +110,10 @@ def run(
         from .training.benchmark import run_training
 
         found = run_training(quick=quick, seed=seed, progress=progress)
+    elif name == "reading":
+        from .reading.benchmark import run_reading
+
+        found = run_reading(quick=quick, seed=seed, progress=progress)
     elif name == "regimens":
         from .regimens.benchmark import run_regimens
 

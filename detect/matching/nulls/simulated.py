@@ -18,9 +18,10 @@ from ..correlations import (
     inverse_norms,
     live_and_bent,
     norms,
+    ridges,
     unexplained_by,
+    upstream_directions,
     upstream_of,
-    upstream_table,
 )
 from ..probes import Probes
 
@@ -31,8 +32,8 @@ _FIRST_LAYER_DRAWS, _DEEP_DRAWS = 160_000, 80_000
 _NEURONS_PER_NETWORK = 8
 #: Multiply-adds that a null may cost, three seconds on one core: networks of many inputs or wide layers are then drawn
 #: fewer times, down to `_LEAST`. `null_frame` says how many draws there were. From the third layer on, of which a deep
-#: network has many, it is a third.
-_BUDGET, _LATER_BUDGET = 3e10, 1e10
+#: network has many, it is a sixth, a twelfth, an eighteenth, ...
+_BUDGET, _LATER_BUDGET = 3e10, 5e9
 #: First-layer neurons, and deep networks, that are drawn whatever they cost: 20 000 still leave 125 below the 0.05 / 8
 #: of a layer of eight.
 _LEAST = 20_000, 500
@@ -64,15 +65,18 @@ def simulate(
     shape = Architecture(
         sizes, architecture.activations[: block + 1], (*architecture.bias[: block + 1], False)
     )
-    cost = n * sum(a * b for a, b in itertools.pairwise(sizes)) + n * len(probes.features) * 8
-    budget = _BUDGET if block == 1 else _LATER_BUDGET
+    upstream = upstream_of(shape, block)
+    features = len(probes.features) + len(upstream)
+    cost = n * (sum(a * b for a, b in itertools.pairwise(sizes)) + features * _NEURONS_PER_NETWORK)
+    budget = _BUDGET if block == 1 else _LATER_BUDGET / (block - 1)
     networks = int(min(wanted / _NEURONS_PER_NETWORK, max(_LEAST[1], budget / cost)))
     chunk = max(1, int(2e6 / (n * max(sizes))))
     step = max(1, int(_AT_ONCE / (n * max(sizes))))
+    directions = upstream_directions(upstream, sizes[block])
     for start in range(0, networks, chunk):
         drawn = untrained(shape, min(chunk, networks - start), law, rng)
         for part in range(0, len(drawn), step):
-            yield _deep_layer(drawn[part : part + step], block, probes)
+            yield _deep_layer(drawn[part : part + step], block, probes, directions)
 
 
 def _first_layer(stack: Stack, probes: Probes) -> Iterator[Array]:
@@ -92,17 +96,18 @@ def _first_layer(stack: Stack, probes: Probes) -> Iterator[Array]:
         yield _unexplained(pre, activation, probes, exact)
 
 
-def _deep_layer(stack: Stack, block: int, probes: Probes) -> Array:
-    """Those of all neurons of one block of stacked networks; the samples come last throughout."""
+def _deep_layer(stack: Stack, block: int, probes: Probes, directions: Array) -> Array:
+    """Those of all neurons of one block of stacked networks; the samples come last throughout.
+
+    Args:
+        directions: of the features of the layer below [K, width].
+    """
     h: Array = np.broadcast_to(probes.X.T, (len(stack), *probes.X.T.shape))
     for k in range(block):
         pre = stack.weights[k] @ h + stack.biases[k][:, :, None]
         h = apply_nonlinearity(stack.architecture.activations[k], pre)
     pre = stack.weights[block] @ h + stack.biases[block][:, :, None]
-    features = upstream_of(stack.architecture, block)
-    upstream = None
-    if features:
-        upstream = upstream_table(np.swapaxes(h, 1, 2).copy(), features)
+    upstream = ridges(h, directions) if len(directions) else None
     flat = pre.reshape(-1, pre.shape[2])
     return _unexplained(flat, stack.architecture.activations[block], probes, upstream=upstream)
 

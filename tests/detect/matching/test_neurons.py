@@ -13,6 +13,8 @@ from mathcircuits.detect import (
     hand_derived,
     match_neurons,
 )
+from mathcircuits.detect.matching import layer as layer_module
+from mathcircuits.detect.matching import probes as probes_module
 from mathcircuits.detect.matching.neurons import NEURON_COLUMNS, neuron_frame, read_stack
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.networks.initialisation import untrained
@@ -227,3 +229,21 @@ def test_the_null_frame_says_what_is_vacuous_and_what_could_have_been_reached() 
     assert plane.loc["ridge", "exact"] == 0.0
     assert plane.loc["ridge", "attainable"] < 0.01
     assert plane.loc["ridge", "at_gate"] == pytest.approx(0.235, abs=0.02)  # closed form: 2.42 sqrt(0.01)
+
+
+def test_layers_behind_many_others_are_read_by_their_weights_and_named_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (probes_module, layer_module):
+        monkeypatch.setattr(module, "MOST_LAYERS", 1)
+    shape = Architecture((2, 3, 3, 3, 1), ("relu",) * 3, (True,) * 4)
+    stack = untrained(shape, 1, "normal", np.random.default_rng(1))
+    blocks, _, _ = read_stack(stack, laws=("uniform",))
+    assert [bool(block.nulls) for block in blocks] == [True, False, False]
+    named = [text for block in blocks for text in block.skipped if "other layers" in text]
+    assert len(named) == 1
+    assert named[0].startswith("layers 1 to 2: features of the inputs")
+    assert blocks[2].weight_nulls
+    # Where more is asked for, they are compared.
+    whole, _, _ = read_stack(stack, laws=("uniform",), deep=True)
+    assert all(block.nulls for block in whole)
