@@ -61,6 +61,8 @@ def work_off(
     workers: int = 1,
     progress: bool | None = None,
     title: str = "pieces",
+    in_order: bool = False,
+    each: Callable[[str, dict[str, Done]], None] | None = None,
 ) -> dict[str, Done]:
     """What every piece gives, by its key.
 
@@ -71,6 +73,8 @@ def work_off(
         workers: processes of this machine; 1 works in this one.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
         title: what the bar is called.
+        in_order: whether pieces start in the order given, not the longest first.
+        each: called after every piece that was worked on, with its key and all that is done so far.
 
     Raises:
         InputError: for a number of workers below 1.
@@ -96,7 +100,9 @@ def work_off(
             kept = read_json(file)
             found[key] = Done(kept["result"], kept["seconds"])
     # The longest first, or the last to end would keep one worker busy and the others waiting.
-    left = sorted((p for k, p in by_key.items() if k not in found), key=lambda p: -p.weight)
+    left = [by_key[key] for key in dict.fromkeys(piece.key for piece in pieces) if key not in found]
+    if not in_order:
+        left.sort(key=lambda p: -p.weight)
     # tqdm's disable=None means: no bar where the output is no terminal
     with tqdm(
         total=round(sum(p.weight for p in by_key.values()), 1),
@@ -111,6 +117,8 @@ def work_off(
                 write_json(files[key], {"key": key, "seconds": done.seconds, "result": done.result})
             bar.set_postfix_str(f" {key[:40]}")
             bar.update(by_key[key].weight)
+            if each is not None:
+                each(key, found)
     return found
 
 

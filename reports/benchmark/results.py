@@ -29,7 +29,7 @@ class Benchmark:
         name: which one; quick: whether it ran at reduced size, where a bound fails only if the interval excludes it.
         seed: of all that was drawn.
         scores: every measured number, in the order of the run.
-        seconds: wall clock by part.
+        seconds: by part, of the wall clock, or of processors where processes work on several parts at once.
         about: versions and sizes, for the JSON.
         draw: makes a figure of the table; None where there is none.
 

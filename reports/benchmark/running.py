@@ -43,12 +43,20 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
         )
     }
 )
+#: The benchmarks that know an option which others do not.
+_KNOWS: Mapping[str, tuple[str, ...]] = {
+    "full": ("detection",),
+    "workers": ("detection", "universality"),
+    "scheduler": ("universality",),
+    "against": ("universality",),
+}
 
 
 def run(
     name: str,
     *,
     quick: bool = False,
+    full: bool = False,
     out: str | os.PathLike[str] | None = None,
     seed: int = 0,
     progress: bool | None = None,
@@ -58,23 +66,25 @@ def run(
 ) -> Benchmark | Universality:
     """Run a benchmark.
 
-    `detection` takes about half an hour on two cores, `quick` about two minutes; the nulls that it draws stay in
-    the cache. `regimens` takes about 25 minutes, `quick` about two; killed, it resumes in its folder.
-    `universality` takes about half an hour, `quick` a minute and a half, and resumes likewise. `fibre` and
-    `forced` take some minutes on one core, `quick` half a minute. `reading` takes about three minutes.
+    `detection` takes about half an hour on two cores, `quick` about two minutes, `full` hours; killed, it resumes
+    in its folder, and the nulls that it draws stay in the cache. `regimens` takes about 25 minutes, `quick` about
+    two; killed, it resumes in its folder. `universality` takes about half an hour, `quick` a minute and a half, and
+    resumes likewise. `fibre` and `forced` take some minutes on one core, `quick` half a minute. `reading`
+    takes about three minutes.
 
     Args:
         name: a key of `BENCHMARKS`.
         quick: fewer and smaller cells; its bounds are shown, though they are stated for the full size.
+        full: for `detection`, the largest sizes: intervals half as wide.
         out: a folder to write into (see `Benchmark.write`); None writes nothing.
         seed: of what is drawn.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
-        workers: processes of `universality`; None for one per core.
+        workers: processes of `universality` (None for one per core) and of `detection` (None for one).
         scheduler: for `universality`, a dask scheduler whose workers do it instead.
         against: for `universality`, a result of before to compare with.
 
     Raises:
-        InputError: for `workers`, `scheduler` or `against` with another benchmark.
+        InputError: for `full`, `workers`, `scheduler` or `against` with a benchmark that does not know it.
         UnknownNameError: for a name that there is not.
         FileError: where `out` cannot be written.
 
@@ -87,10 +97,11 @@ def run(
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
-    only = {"workers": workers, "scheduler": scheduler, "against": against}
-    given = [option for option, value in only.items() if value is not None]
-    if name != "universality" and given:
-        raise InputError(f"benchmark {name!r} knows no {given[0]}: it belongs to 'universality'")
+    only = {"full": full or None, "workers": workers, "scheduler": scheduler, "against": against}
+    for option, value in only.items():
+        if value is not None and name not in _KNOWS[option]:
+            owners = " and ".join(map(repr, _KNOWS[option]))
+            raise InputError(f"benchmark {name!r} knows no {option}: it belongs to {owners}")
     if name == "universality":
         from .universality.benchmark import run_universality
 
@@ -130,7 +141,10 @@ def run(
     else:
         from .detection.benchmark import run_detection
 
-        found = run_detection(quick=quick, seed=seed, progress=progress)
+        # writes itself: its finished cells are kept in the same folder
+        return run_detection(
+            quick=quick, full=full, seed=seed, progress=progress, out=out, workers=workers or 1
+        )
     if out is not None:
         found.write(out)
     return found

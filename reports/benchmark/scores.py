@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,6 +124,20 @@ class Score:
         interval = "" if math.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]"
         counts = "" if self.n is None or self.found is None else f", {self.found:g} of {self.n}"
         return f"Score({self.measure} {self.value:.3g}{interval}{counts})"
+
+
+def from_data(data: Mapping[str, Any]) -> Score:
+    """The inverse of `dataclasses.asdict`, for scores that were kept as JSON.
+
+    Examples:
+        >>> score = share("demo", Setting("coins"), "heads", 3, 4, Bound("heads in at most half", 0.5))
+        >>> from_data(asdict(score)) == score
+        True
+    """
+    bound = data["bound"]
+    return Score(
+        **{**data, "setting": Setting(**data["setting"]), "bound": None if bound is None else Bound(**bound)}
+    )
 
 
 def share(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 from mathcircuits.detect import Network, Task
 from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.models import Ensemble, train
@@ -23,6 +26,10 @@ class Trainings:
         self.seeds, self.steps = seeds, steps
         self._done: dict[tuple[str, int, bool], Ensemble] = {}
 
+    def __reduce__(self) -> tuple[Callable[[int, int], Trainings], tuple[int, int]]:
+        """In another process, that process's own: what one cell there trained is there for the next."""
+        return shared_trainings, (self.seeds, self.steps)
+
     def ensemble(self, task: Task | str, width: int, *, bias: bool) -> Ensemble:
         """The networks of all seeds that did not diverge, trained by the preset `adam`."""
         known = as_task(task)
@@ -38,3 +45,14 @@ class Trainings:
         """Those whose loss on fresh points is below 1e-8."""
         runs = self.ensemble(task, width, bias=bias)
         return [network for network, loss in zip(runs.networks(), runs.losses, strict=True) if loss < SOLVED]
+
+
+@lru_cache(maxsize=4)
+def shared_trainings(seeds: int, steps: int) -> Trainings:
+    """This process's trainings of that many seeds and steps.
+
+    Examples:
+        >>> shared_trainings(2, 5) is shared_trainings(2, 5)
+        True
+    """
+    return Trainings(seeds, steps)

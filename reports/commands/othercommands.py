@@ -50,13 +50,18 @@ def benchmark(
         str | None, typer.Argument(help="Name of the benchmark (default: a list of them).")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="detection: more networks in each cell: hours.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     workers: Annotated[
         int | None,
-        typer.Option(help="universality: processes that work in parallel (default: one per core)."),
+        typer.Option(
+            help="universality, detection: parallel processes (default: one per core; detection: one)."
+        ),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -91,7 +96,16 @@ def benchmark(
         from .networkscores import score_networks
 
         return score_networks(name, networks, out, against, as_json)
-    found = run(name, quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, against=against)
+    found = run(
+        name,
+        quick=quick,
+        full=full,
+        out=out,
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        against=against,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

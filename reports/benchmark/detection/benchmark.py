@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from mathcircuits.detect import InputError
 
+from ...studies.storage import write_csv
+from ..pieces import FOLDER, Done, Piece, work_off
 from ..results import Benchmark
-from ..scores import Measurement, Score
+from ..scores import Measurement, Score, from_data, score_table
 from ..trainings import Trainings
 from . import bends, discoveries, readouts, recovery, studies, timings, wholetables
-from .effort import FULL, QUICK, Effort
+from .effort import FULL, QUICK, STANDARD, Effort
 
 NAME = "detection"
 
@@ -23,56 +28,106 @@ def detection_measurements(effort: Effort, seed: int) -> dict[str, list[Measurem
 
     Examples:
         >>> list(detection_measurements(QUICK, 0))
-        ['null networks', 'planted neurons', 'ensemble test', 'directions', 'kink criterion', 'tables of verdicts',
+        ['ensemble test', 'directions', 'kink criterion', 'tables of verdicts', 'null networks', 'planted neurons',
         'reading time']
     """
     trainings = Trainings(effort.seeds, effort.steps)
     taught = Trainings(effort.seeds, effort.blank_steps)
     return {
-        discoveries.PART: discoveries.measurements(effort, seed, trainings, taught),
-        recovery.PART: recovery.measurements(effort, seed),
         studies.PART: studies.measurements(effort, seed, trainings, taught),
         readouts.PART: readouts.measurements(effort, seed, trainings, taught),
         bends.PART: bends.measurements(effort, seed, trainings),
         wholetables.PART: wholetables.measurements(effort, seed),
+        discoveries.PART: discoveries.measurements(effort, seed, trainings, taught),
+        recovery.PART: recovery.measurements(effort, seed),
         timings.PART: timings.measurements(effort, seed),
     }
 
 
 def run_detection(
-    *, quick: bool = False, seed: int = 0, progress: bool | None = None, effort: Effort | None = None
+    *,
+    quick: bool = False,
+    full: bool = False,
+    seed: int = 0,
+    progress: bool | None = None,
+    effort: Effort | None = None,
+    out: str | os.PathLike[str] | None = None,
+    workers: int = 1,
 ) -> Benchmark:
     """Run every part; the nulls come from the cache, and are drawn where they are not there yet.
 
     Args:
-        quick: `effort.QUICK` in place of `effort.FULL`.
+        quick: `effort.QUICK` in place of `effort.STANDARD`; full: `effort.FULL`.
         seed: of all draws but the nulls' (which are fixed) and the trainings' (seeds 0, 1, ...).
-        progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
+        progress: whether to print a line on stderr for each cell as it is done; None prints.
         effort: sizes of one's own.
+        out: a folder. Each cell is kept there when it is done, in `pieces` and as rows of `table.csv`: a killed run
+            leaves its rows, and the same call resumes it. None writes nothing.
+        workers: processes.
+
+    Raises:
+        InputError: for `quick` and `full` at once, and a number of workers below 1.
+        FileError: where `out` cannot be written.
     """
     from .charts import detection_figure
 
-    sizes = effort or (QUICK if quick else FULL)
+    if quick and full:
+        raise InputError("quick = True and full = True: give one of them")
+    sizes = effort or (QUICK if quick else FULL if full else STANDARD)
+    folder = None if out is None else Path(out)
     parts = detection_measurements(sizes, seed)
-    scores: list[Score] = []
-    seconds: dict[str, float] = {}
-    # tqdm's disable=None means: no bar where the output is no terminal
-    with tqdm(
-        total=sum(map(len, parts.values())),
-        desc=NAME,
-        unit="cell",
-        disable=None if progress is None else not progress,
-    ) as bar:
-        for part, measurements in parts.items():
-            clock = time.perf_counter()
-            for measurement in measurements:
-                bar.set_postfix_str(measurement.text)
-                scores.extend(measurement.run())
-                bar.update()
-            seconds[part] = time.perf_counter() - clock
-    if sizes.lenient:
-        scores = [score.lenient() for score in scores]
-    return Benchmark(NAME, sizes.lenient, seed, tuple(scores), seconds, _about(sizes), detection_figure)
+    cells = {
+        f"{part}: {measurement.text}; seed {seed}, {sizes}": (part, measurement)
+        for part, measurements in parts.items()
+        for measurement in measurements
+    }
+
+    def scores_of(done: Mapping[str, Done]) -> list[Score]:
+        scores = [from_data(data) for key in cells if key in done for data in done[key].result]
+        return [score.lenient() for score in scores] if sizes.lenient else scores
+
+    def each(key: str, done: Mapping[str, Done]) -> None:
+        if folder is not None:
+            write_csv(folder / "table.csv", score_table(scores_of(done)))
+        if progress is not False:
+            print(
+                f"{len(done)} of {len(cells)}: {_in_words(*cells[key], done[key])}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    done = work_off(
+        [Piece(key, partial(_kept, measurement)) for key, (_, measurement) in cells.items()],
+        folder=None if folder is None else folder / FOLDER,
+        sources=sorted(Path(__file__).parents[1].glob("*.py")) + sorted(Path(__file__).parent.glob("*.py")),
+        workers=workers,
+        progress=False,
+        in_order=True,
+        each=each,
+    )
+    seconds = dict.fromkeys(parts, 0.0)
+    for key, (part, _) in cells.items():
+        seconds[part] += done[key].seconds
+    about = _about(sizes)
+    found = Benchmark(NAME, sizes.lenient, seed, tuple(scores_of(done)), seconds, about, detection_figure)
+    if folder is not None:
+        found.write(folder)
+    return found
+
+
+def _kept(measurement: Measurement) -> list[dict[str, Any]]:
+    """The scores of a cell as JSON holds them."""
+    return [asdict(score) for score in measurement.run()]
+
+
+def _in_words(part: str, measurement: Measurement, done: Done) -> str:
+    """What a cell measured, its first score that has a bound, and how long it took."""
+    scores = [from_data(data) for data in done.result]
+    judged = [score for score in scores if score.bound is not None]
+    broken = sum(not score.passed for score in judged)
+    text = measurement.text if measurement.text.startswith(part[:5]) else f"{part}, {measurement.text}"
+    first = f"; {(judged or scores)[0]!r}" if scores else ""
+    return f"{text}{first}{f'; {broken} FAIL' if broken else ''}; {done.seconds:.0f} s"
 
 
 def _about(effort: Effort) -> Mapping[str, Any]:

@@ -55,6 +55,8 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
             for bias in (False, True):
                 for layers, width in effort.null_layouts:
                     count = effort.wide if width >= 64 else effort.untrained
+                    if layers > 1:
+                        count = min(count, effort.twice)
                     s = Setting("untrained", inputs=inputs, bias=bias, layers=layers, width=width, law=law)
                     found.append(Measurement(describe(s), partial(on_untrained, s, count, seed)))
     for bias in (False, True):

@@ -12,10 +12,11 @@ Layouts = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Effort:
-    """Sizes of the detection benchmark; `FULL` is what its bounds are stated for, `QUICK` shows that all of it runs.
+    """Sizes of the detection benchmark: `STANDARD` decides its bounds, `FULL` halves the intervals in most cells, and
+    `QUICK` shows that all of it runs.
 
     Attributes:
-        untrained: null networks per cell; wide: at width 64.
+        untrained: null networks per cell; wide: at width 64; twice: of two hidden layers, at most.
         null_inputs, null_layouts, null_laws: the cells; a layout is (hidden layers, width).
         planted: planted networks per cell; angles: degrees of noise.
         planted_inputs: d; layouts: (width, planted) beside the stated 8 and 3.
@@ -23,7 +24,8 @@ class Effort:
         seeds: networks per training; teachers: teacher tasks per cell; as many networks learn shuffled labels.
         other: networks per cell of other init laws and of training on other targets; other_steps: of their training;
             input_laws: of the inputs that they are trained and read on.
-        copies: of each trained network among the rotated and the permuted ones.
+        copies: of each trained network among the rotated and the permuted ones, and networks of each law whose
+            directions are read.
         widths: of the trained networks.
         studies: untrained studies per cell of the ensemble test.
         tables: tables of verdicts per cell.
@@ -32,11 +34,13 @@ class Effort:
             every width); blank_steps: of those that hold nothing.
         read_tasks, multiples: tasks and multiples of their smallest width whose reading is timed: the default study's.
         rows, units: of the one wide layer whose reading is timed.
+        shown: of the networks and studies of a law, one in so many where they are shown and not judged.
         lenient: whether a bound fails only where the interval excludes it, for sizes too small to do better.
     """
 
     untrained: int = 20_000
     wide: int = 5_000
+    twice: int = 20_000
     null_inputs: tuple[int, ...] = (1, 2, 3, 4)
     null_layouts: Layouts = ((1, 3), (1, 8), (1, 64), (2, 3), (2, 8), (2, 64))
     null_laws: tuple[str, ...] = ("uniform", "normal")
@@ -64,10 +68,25 @@ class Effort:
     multiples: tuple[int, ...] = (1, 2, 4)
     rows: int = 10_000
     units: int = 4_096
+    shown: int = 1
     lenient: bool = False
 
 
 FULL = Effort()
+#: About half an hour on two cores. The half-widths that it leaves stand in docs/results/measurements.md.
+STANDARD = Effort(
+    untrained=4_000,
+    wide=1_000,
+    twice=1_000,
+    planted=1_000,
+    deep=100,
+    teachers=30,
+    other=2_000,
+    studies=100,
+    tables=500,
+    lazy=100,
+    shown=5,
+)
 QUICK = Effort(
     untrained=4_000,
     wide=1_000,

@@ -45,7 +45,8 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
                 found.append(Measurement("directions: " + describe(s), partial(on_trained, s, trainings)))
     for population in (*LAWS, *MADE):
         s = Setting(population, inputs=2, bias=True, layers=1, width=BLANK_WIDTH, law="unknown")
-        found.append(Measurement("directions: " + describe(s), partial(on_drawn, s, effort.copies, seed)))
+        count = effort.copies // (1 if population in LAWS else effort.shown)
+        found.append(Measurement("directions: " + describe(s), partial(on_drawn, s, count, seed)))
     for bias in (False, True):
         s = Setting("teacher", inputs=2, bias=bias, layers=1, width=BLANK_WIDTH, law="unknown")
         found.append(

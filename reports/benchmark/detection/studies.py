@@ -50,7 +50,7 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
     studies = effort.studies // _PER_LAW
     for population in (*LAWS, *MADE) if studies else ():
         s = Setting(population, inputs=2, bias=True, layers=1, width=TAUGHT_WIDTH, law="unknown")
-        part = partial(on_drawn, s, studies, seed)
+        part = partial(on_drawn, s, max(1, studies // (1 if population in LAWS else effort.shown)), seed)
         found.append(Measurement("ensemble test: " + describe(s), part))
     return found
 

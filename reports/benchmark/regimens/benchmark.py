@@ -24,7 +24,7 @@ from mathcircuits.models import as_regimen
 from ...studies.cell import SOLVED_OSIER
 from ..pieces import FOLDER, Done, Piece, cores, work_off
 from ..results import Benchmark
-from ..scores import Bound, Score, Setting, mean_share, share
+from ..scores import Bound, Score, Setting, from_data, mean_share, share
 from . import ablation, prediction
 from .ablation import VARIANTS, WIDE
 from .failures import confusion, plant_failures
@@ -191,7 +191,7 @@ def run_regimens(
     for section in _SECTIONS.values():
         scores += section.scores(chosen, seed, frames)
     for piece in predictions:
-        scores += [_from_data(data) for data in done[piece.key].result]
+        scores += [from_data(data) for data in done[piece.key].result]
     if failures:
         scores += diagnosis_scores([done[piece.key] for piece in failures])
     if chosen != FULL:
@@ -449,14 +449,6 @@ def predicted(
     """The scores of one cell as plain data."""
     scores: Iterator[Score] = prediction.cell_scores(part, cell, size, seed)
     return [asdict(replace(score, part=f"{PREDICTION} {score.part}")) for score in scores]
-
-
-def _from_data(data: Mapping[str, Any]) -> Score:
-    """The inverse of `dataclasses.asdict`."""
-    bound = data["bound"]
-    return Score(
-        **{**data, "setting": Setting(**data["setting"]), "bound": None if bound is None else Bound(**bound)}
-    )
 
 
 def failure_pieces(count: int, seed: int) -> list[Piece]:

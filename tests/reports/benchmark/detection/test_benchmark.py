@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from mathcircuits.detect.networks.stacks import Stack
 from mathcircuits.detect.statistics.multiple_testing import benjamini_hochberg
 from mathcircuits.reports import benchmark
 from mathcircuits.reports.benchmark import Benchmark, Score, Setting, run
+from mathcircuits.reports.benchmark.detection import benchmark as detection
+from mathcircuits.reports.benchmark.detection import charts
 from mathcircuits.reports.benchmark.detection.allowance import allowed, closed_p, gated_p
 from mathcircuits.reports.benchmark.detection.benchmark import run_detection
 from mathcircuits.reports.benchmark.detection.blanks import APART, permuted, rotated, shuffled, teacher
@@ -46,7 +49,7 @@ from mathcircuits.reports.benchmark.detection.recovery import (
     recovered,
     true_unexplained,
 )
-from mathcircuits.reports.benchmark.scores import Bound, mean_share, score_table, share, sum_up
+from mathcircuits.reports.benchmark.scores import Bound, Measurement, mean_share, score_table, share, sum_up
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -473,6 +476,41 @@ def test_the_whole_run_measures_every_part(tiny: Benchmark) -> None:
     assert tiny.summary[-1].endswith("s)")
     assert len(tiny.summary) == len(tiny.requirements) + 1
     assert tiny.passed == all(requirement.passed for requirement in tiny.requirements)
+
+
+def test_a_killed_run_leaves_its_rows_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[str] = []
+    bound = Bound("heads in at most half", 0.5)
+
+    def toss(name: str) -> list[Score]:
+        calls.append(name)
+        if calls == ["a", "b", "c"]:
+            raise KeyboardInterrupt
+        return [share("toss", Setting(name), "heads", 1, 4, bound), Score("toss", Setting(name), "sum", 7.0)]
+
+    def cells(*_: object) -> dict[str, list[Measurement]]:
+        return {"toss": [Measurement(name, partial(toss, name)) for name in "abcd"]}
+
+    monkeypatch.setattr(detection, "detection_measurements", cells)
+    monkeypatch.setattr(charts, "detection_figure", None)
+    with pytest.raises(KeyboardInterrupt):
+        run_detection(effort=TINY, out=tmp_path)
+    assert pd.read_csv(tmp_path / "table.csv")["population"].tolist() == ["a", "a", "b", "b"]
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[1].startswith("2 of 4: toss, b; Score(heads 0.25 [0.00631, 0.806], 1 of 4); ")
+    found = run_detection(effort=TINY, out=tmp_path, progress=False)
+    assert calls == [*"abc", *"cd"]
+    assert found.table["population"].tolist() == [*"aabbccdd"]
+    assert math.isnan(found.scores[1].low)
+    assert found.seconds.keys() == {"toss"}
+    assert capsys.readouterr().err == ""
+    # another seed is another run
+    run_detection(effort=TINY, out=tmp_path, seed=1, progress=False)
+    assert len(calls) == 9
+    with pytest.raises(InputError, match="quick = True and full = True"):
+        run_detection(quick=True, full=True)
 
 
 def test_a_run_is_written_whole(tiny: Benchmark, tmp_path: Path) -> None:

@@ -396,8 +396,10 @@ def test_a_folder_is_listed_as_a_population(tmp_path: Path) -> None:
 
 
 def test_options_that_belong_to_universality(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'detection' knows no workers: it belongs to 'universality'"):
-        run("detection", workers=2)
+    with pytest.raises(
+        InputError, match="'training' knows no workers: it belongs to 'detection' and 'universality'"
+    ):
+        run("training", workers=2)
     with pytest.raises(InputError, match="'training' knows no against"):
         run("training", against=tmp_path)
     assert main(["benchmark", "training", "--networks", str(tmp_path)]) == 2
