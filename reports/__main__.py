@@ -6,7 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from mathcircuits.detect import MathCircuitsError
+from mathcircuits.detect.untrusted import shown
 
+#: Of torch's RuntimeError where memory is short, and of numpy's MemoryError's.
+_NO_MEMORY = "can't allocate memory"
+#: Characters of a path that a refusal repeats.
+_SHOWN = 300
 #: What typer makes of a KeyboardInterrupt.
 _INTERRUPTED = 130
 
@@ -35,7 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
     except MathCircuitsError as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(system_refusal(error))
     except Exception as error:
+        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+            return _refuse(
+                "this takes more memory than there is; give smaller networks or fewer, or less data"
+            )
         # Typer's own errors (an unknown option, a missing argument); it has changed the module that they live in.
         if not (hasattr(error, "exit_code") and hasattr(error, "format_message")):
             raise
@@ -44,6 +55,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mathcircuits: stopped by {stop.word}", file=sys.stderr)
         return 128 + stop.number
     return code if isinstance(code, int) else 0
+
+
+def system_refusal(error: OSError) -> str:
+    """What the system refused, and on which file, in a line: a full disk, a name that is too long, a missing right.
+
+    Examples:
+        >>> system_refusal(OSError(36, "File name too long", "runs/aaaa"))
+        'runs/aaaa: the system refuses (File name too long); give another path, or mend that one'
+        >>> system_refusal(OSError(28, "No space left on device"))
+        'the system refuses (No space left on device); mend that and run the command again'
+    """
+    words = shown(error)
+    if error.filename is None:
+        return f"the system refuses ({words}); mend that and run the command again"
+    return (
+        f"{str(error.filename)[:_SHOWN]}: the system refuses ({words}); give another path, or mend that one"
+    )
 
 
 def _refuse(message: str) -> int:

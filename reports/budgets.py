@@ -15,10 +15,10 @@ MAX_WIDTH = 4096
 #: for each of four bytes.
 MAX_WEIGHTS = 20_000_000
 
-_LIFT = "or set large = true, where time and memory are there"
+LIFT = "or set large = true, where time and memory are there"
 
 
-def check_size(networks: int, cells: int, *, large: bool = False) -> None:
+def check_size(networks: int, cells: int, *, large: bool = False, lift: str = LIFT) -> None:
     """Refuse a study of too many networks or cells.
 
     Raises:
@@ -35,16 +35,18 @@ def check_size(networks: int, cells: int, *, large: bool = False) -> None:
         return
     if networks > MAX_NETWORKS:
         raise InputError(
-            f"{networks} networks: at most {MAX_NETWORKS} are trained in one study; give fewer seeds, {_LIFT}"
+            f"{networks} networks: at most {MAX_NETWORKS} are trained in one study; give fewer seeds, {lift}"
         )
     if cells > MAX_CELLS:
         raise InputError(
             f"{cells} conditions and blocks of seeds: at most {MAX_CELLS} are worked on in one study; split it by "
-            f"tasks or widths, {_LIFT}"
+            f"tasks or widths, {lift}"
         )
 
 
-def check_layers(hidden: tuple[int, ...], weights: int, together: int, *, large: bool = False) -> None:
+def check_layers(
+    hidden: tuple[int, ...], weights: int, together: int, *, large: bool = False, lift: str = LIFT
+) -> None:
     """Refuse hidden sizes whose networks would not fit into memory.
 
     Args:
@@ -52,6 +54,7 @@ def check_layers(hidden: tuple[int, ...], weights: int, together: int, *, large:
         weights: parameters of one network.
         together: networks that are trained at once.
         large: whether this is wanted all the same.
+        lift: how to say that it is, for the error.
 
     Raises:
         InputError: with the number that would do.
@@ -67,10 +70,14 @@ def check_layers(hidden: tuple[int, ...], weights: int, together: int, *, large:
         return
     if max(hidden, default=0) > MAX_WIDTH:
         raise InputError(
-            f"a hidden layer of {max(hidden)} neurons: at most {MAX_WIDTH} are compared in pairs; give fewer, {_LIFT}"
+            f"a hidden layer of {max(hidden)} neurons: at most {MAX_WIDTH} are compared in pairs; give fewer, {lift}"
         )
     if weights * together > MAX_WEIGHTS:
+        if weights > MAX_WEIGHTS:
+            raise InputError(
+                f"a network of {weights} weights: at most {MAX_WEIGHTS} are trained; give narrower layers, {lift}"
+            )
         raise InputError(
             f"{together} networks of {weights} weights in one cell: at most {MAX_WEIGHTS // weights} of them fit; give "
-            f"fewer seeds or narrower layers, {_LIFT}"
+            f"fewer seeds or narrower layers, {lift}"
         )

@@ -271,6 +271,11 @@ class Formula:
             if node.kind == "name":
                 return sp.pi if node.value == "pi" else sp.Symbol(str(node.value), real=True)
             operands = [convert(child) for child in node.children]
+            # sympy compares constants digit by digit, and exp(exp(exp(100))) has more than there are atoms.
+            if node.kind == "call" and all(operand.is_number for operand in operands):
+                constant = Formula.from_tree(node).evaluate({}, np.zeros(1))
+                if not np.isfinite(constant).all():
+                    raise InputError(f"{self.text}: {print_formula(node)} is too large for sympy")
             if node.kind == "call":
                 return calls[str(node.value)](operands)
             return _OPERATORS[node.kind](*operands)

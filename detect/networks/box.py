@@ -26,11 +26,17 @@ class HasBox(Protocol):
 BoxLike = Pair | Sequence[Pair] | Sequence[float] | npt.NDArray[np.floating] | HasBox
 
 
+#: Bounds of a box, and the inverse of its widths: variances and certificates take fourth powers of the inputs, and
+#: float64 holds 1e-308 to 1e308.
+WIDEST = 1e60
+
+
 def as_box(box: BoxLike, inputs: int) -> Box:
     """One (low, high) pair per input from one pair for all of them, one each, or a domain's.
 
     Raises:
-        InputError: for another shape, a bound that is not finite, or low >= high.
+        InputError: for another shape, a bound that is not finite, low >= high, or bounds so far from 0 or so close to
+            each other that float64 does not hold the squares of what is computed of them.
 
     Examples:
         >>> as_box((-1, 1), 2)
@@ -46,11 +52,13 @@ def as_box(box: BoxLike, inputs: int) -> Box:
         bounds = np.tile(bounds, (inputs, 1))
     if bounds.shape != (inputs, 2):
         raise InputError(f"box {box!r} has shape {bounds.shape}: {remedy}")
-    # A width that overflows would make every sample of the box infinite.
-    with np.errstate(over="ignore"):
-        usable = np.isfinite(bounds).all() and np.isfinite(bounds[:, 1] - bounds[:, 0]).all()
-    if not usable or not (bounds[:, 0] < bounds[:, 1]).all():
+    if not np.isfinite(bounds).all() or not (bounds[:, 0] < bounds[:, 1]).all():
         raise InputError(f"box {box!r}: every low must be finite and below its high")
+    if not ((np.abs(bounds) <= WIDEST).all() and (bounds[:, 1] - bounds[:, 0] >= 1.0 / WIDEST).all()):
+        raise InputError(
+            f"box {box!r}: bounds must be within {WIDEST:g} of 0 and {1.0 / WIDEST:g} apart, or squares of the inputs "
+            "overflow, or vanish; give the inputs in other units"
+        )
     return tuple((float(low), float(high)) for low, high in bounds)
 
 

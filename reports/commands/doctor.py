@@ -16,8 +16,8 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from mathcircuits.detect import MathCircuitsError
-from mathcircuits.detect.folders import home_folder
+from mathcircuits.detect import FileError, MathCircuitsError
+from mathcircuits.detect.folders import home_folder, wanted_folder
 
 Status = Literal["ok", "note", "wrong"]
 #: What each optional package is for; the extra of pyproject.toml bears the same name.
@@ -60,10 +60,8 @@ def examine() -> list[CheckedPart]:
         *package_findings(requires("mathcircuits") or ()),
         *torch_findings(),
         *registry_findings(),
-        folder_finding("cache", home_folder("nulls", cache=True).parent, "nulls and kernels are made anew"),
-        folder_finding(
-            "own catalogue", home_folder("catalogue", cache=False).parent, "`mathcircuits add` fails"
-        ),
+        home_finding("cache", "nulls", "nulls and kernels are made anew", cache=True),
+        home_finding("own catalogue", "catalogue", "`mathcircuits add` fails", cache=False),
         browser_finding(),
     ]
 
@@ -228,6 +226,26 @@ def registry_findings() -> list[CheckedPart]:
             remedy = "mend or remove that file, or uninstall that plug-in"
             found.append(CheckedPart(name, " ".join(str(error).split()), "wrong", remedy))
     return found
+
+
+def home_finding(name: str, kept: str, otherwise: str, *, cache: bool) -> CheckedPart:
+    """Whether a folder outside projects can be looked into and written, see `home_folder`.
+
+    Examples:
+        >>> home_finding("cache", "nulls", "nulls are made anew", cache=True).name
+        'cache'
+    """
+    wanted = wanted_folder(kept, cache=cache)
+    try:
+        usable = home_folder(kept, cache=cache) == wanted
+    except FileError:
+        usable = False
+    if usable:
+        return folder_finding(name, wanted.parent, otherwise)
+    told = f"{wanted}: cannot be looked into"
+    return CheckedPart(
+        name, told, "note", f"{otherwise}; set MATHCIRCUITS_HOME to a folder that can be written"
+    )
 
 
 def folder_finding(name: str, folder: Path, otherwise: str) -> CheckedPart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mathcircuits.detect import FileError, MathCircuitsError
@@ -59,17 +61,55 @@ def study_findings(folder: Path) -> list[CheckedPart]:
     return [*found, *_tables(study.out)]
 
 
+@contextmanager
+def blamed(folder: Path) -> Iterator[None]:
+    """An error of this block that nobody foresaw is the folder's fault where its files are wrong, else it stays.
+
+    Raises:
+        FileError: which names the first part of the folder that is wrong.
+
+    Examples:
+        >>> with blamed(Path("no such folder")):
+        ...     print(1 / 0)
+        Traceback (most recent call last):
+        ...
+        ZeroDivisionError: division by zero
+    """
+    try:
+        yield
+    except MathCircuitsError:
+        raise
+    except Exception as error:
+        wrong = [found for found in _looked_at(folder) if found.status == "wrong"]
+        if not wrong:
+            raise
+        raise FileError(folder, f"is damaged ({wrong[0].name}: {wrong[0].value})", wrong[0].remedy) from error
+
+
+def _looked_at(folder: Path) -> list[CheckedPart]:
+    try:
+        return study_findings(folder)
+    except MathCircuitsError:
+        return []
+
+
 def _tables(folder: Path) -> list[CheckedPart]:
-    """Each table is read whole, with the checksums of its pages."""
+    """Each table is read whole, as it was written and with the columns of a study's table."""
+    from pyarrow.parquet import read_schema
+
     from ..studies.folder import StudyTables
+    from ..studies.schema import misfit_columns
 
     tables = StudyTables(folder / "tables")
     if not len(tables):
         return [CheckedPart("tables", "none yet", "note", "run the study again: it goes on where it was")]
     damaged = []
     for name in tables:
+        path = folder / "tables" / f"{name}.parquet"
         try:
             tables[name]
+            if misfit := misfit_columns(name, read_schema(path)):
+                damaged.append(f"{name} (column {misfit[0]!r})")
         except MathCircuitsError:
             damaged.append(name)
     if damaged:

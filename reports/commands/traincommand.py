@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,16 @@ from mathcircuits.detect import FileError, InputError
 from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.models import save, train
 
+from ..budgets import check_layers, check_size
 from ..studies.storage import atomic
 from .terminal.console import number, print_json, print_table
 from .terminal.outputs import NETWORK_ENDINGS, check_free, check_network_file
 
 if TYPE_CHECKING:
     from mathcircuits.models import Ensemble
+
+#: What a larger training is done by.
+_LIFT = "or train them in Python: mathcircuits.models.train has no limit"
 
 
 def train_to_files(
@@ -53,7 +58,7 @@ def train_to_files(
 
     Raises:
         UnknownTask, UnknownNameError: for a task or a preset that there is not.
-        InputError: for sizes, seeds or steps that cannot be used.
+        InputError: for sizes, seeds or steps that cannot be used, and for what would not fit into memory.
         FileError: where a file is there already or cannot be written.
 
     Examples:
@@ -66,6 +71,10 @@ def train_to_files(
     widths = hidden_sizes(hidden) if hidden is not None else known.hidden_with_bias if bias else known.hidden
     if widths is None:
         raise InputError(f"no smallest network of {known.name!r} is known: give --hidden, such as 8 or 24-12")
+    sizes = (known.arity, *widths, known.outputs)
+    weights = sum((low + 1) * high for low, high in pairwise(sizes))
+    check_size(seeds, 0, lift=_LIFT)
+    check_layers(widths, weights, seeds, lift=_LIFT)
     chosen = range(first, first + seeds)
     paths = files_of(out, chosen)
     table = out / "runs.csv"

@@ -20,6 +20,7 @@ import numpy as np
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, tasks
 from mathcircuits.models import Regimen
 
+from ..locking import locked
 from .cell import Cell
 from .config import BLOCK, DERIVED, StudyConfig, misfit
 from .ensemblefiles import load_ensemble, save_ensemble
@@ -114,25 +115,18 @@ def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
     Raises:
         FileError: where the folder cannot be written, or its file system knows no locks.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     if cell.finished(out):
         return Outcome(cell.key, "kept")
     lock = out / ".locks" / f"{cell.key}.lock"
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
         # A lock's file stays: without one nobody has begun, and nothing can be left.
         begun = lock.is_file()
-        with FileLock(lock, timeout=-1 if wait else 0):
+        with locked(lock, f"works on {cell.condition}", wait=wait):
             return _run_locked(cell, out, begun)
     except Timeout:
         return Outcome(cell.key, "busy")
-    except NotImplementedError:
-        raise FileError(
-            lock,
-            "cannot be locked on this file system",
-            "mount it with locks (Lustre: -o flock), or choose another",
-        ) from None
     except OSError as error:
         raise FileError(
             lock, f"cannot be written ({error.strerror or error})", "choose another folder"

@@ -29,6 +29,7 @@ from .ensemblefiles import load_ensemble
 from .manifest import read_manifest
 from .populations.gathering import Taken, read_population
 from .populations.populationconfig import AnyConfig, PopulationConfig, as_any_config
+from .storage import CHECKSUMS, intact, read_checksums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -291,6 +292,11 @@ class StudyTables(Mapping[str, "pd.DataFrame"]):
                     "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
                 )
             columns, where = self._narrow.get(name, (None, None))
+            sums = read_checksums(self._folder / CHECKSUMS)
+            if path.name in sums and not intact(self._folder / CHECKSUMS, [path]):
+                raise FileError(
+                    path, f"has changed since it was written (its checksum stands in {CHECKSUMS})", _AGAIN
+                )
             with damaged(path, _AGAIN, "is not a Parquet file, or a damaged one"):
                 self._read[name] = pd.read_parquet(
                     path, columns=columns, filters=where, page_checksum_verification=True

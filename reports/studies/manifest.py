@@ -16,6 +16,7 @@ from typing import Any
 from mathcircuits.detect.errors import FileError
 from mathcircuits.detect.features import data_file
 
+from ..locking import locked
 from .cell import Cell, reading_hash
 from .cells import Outcome, peak_memory
 from .config import StudyConfig
@@ -65,16 +66,17 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
 
 def claim(out: Path, config: AnyConfig) -> str:
     """Make the folder the study's own, or check that it is; the time of the claim."""
-    from filelock import FileLock
-
-    if out.exists() and not out.is_dir():
-        raise FileError(out, "is a file", "give a folder for the study, with --out")
+    try:
+        if out.exists() and not out.is_dir():
+            raise FileError(out, "is a file", "give a folder for the study, with --out")
+    except OSError as error:  # a name that is too long, a folder above that cannot be looked into
+        raise FileError(out, f"cannot be used ({error.strerror})", "choose another folder") from None
     now = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         (out / ".locks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(out, f"cannot be made ({error.strerror or error})", "choose another folder") from None
-    with FileLock(out / ".locks" / "manifest.lock"):
+    with locked(out / ".locks" / "manifest.lock", "writes the manifest"):
         sweep(out, "manifest.json")
         if not (out / "manifest.json").is_file():
             if isinstance(config, StudyConfig):
@@ -153,9 +155,7 @@ def record(
 
     `peak_mb` is what the hungriest process that worked on a cell had held (`cells`), and this one (`study`).
     """
-    from filelock import FileLock
-
-    with FileLock(out / ".locks" / "manifest.lock"):
+    with locked(out / ".locks" / "manifest.lock", "writes the manifest"):
         manifest = read_manifest(out)
         before = {cell["key"]: cell for cell in manifest["cells"]}
         records: list[dict[str, Any]] = []

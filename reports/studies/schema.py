@@ -455,3 +455,20 @@ def arrow_schema(table: str, more: Mapping[str, Kind] | None = None) -> pa.Schem
     kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     columns = {**COLUMNS[table], **(more or {})}
     return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+
+
+def misfit_columns(table: str, found: pa.Schema) -> list[str]:
+    """The columns that a table on disk lacks, or has of another type; none for a table that no study has.
+
+    Examples:
+        >>> misfit_columns("ladder", arrow_schema("ladder")), misfit_columns("effects", arrow_schema("ladder"))[:1]
+        ([], ['task'])
+    """
+    if table not in COLUMNS:
+        return []
+    wanted = arrow_schema(table)
+    return [
+        field.name
+        for field in wanted
+        if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type
+    ]

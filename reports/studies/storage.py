@@ -21,6 +21,8 @@ from mathcircuits.detect.untrusted import parse_json
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The file of the checksums of a study's tables, beside them.
+CHECKSUMS = "checksums.sha256"
 #: With these a spreadsheet's formula begins.
 _RUN = ("=", "+", "-", "@", "\t", "\r")
 #: Bytes that are read at a time.

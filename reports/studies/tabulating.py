@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mathcircuits.detect import Network, tasks
 
+from ..locking import locked
 from .cell import READINGS, Cell
 from .ensemblefiles import load_ensemble
 from .factors import factor_columns, with_factors
 from .reading import untrained_of
 from .schema import COLUMNS, FORMED, arrow_schema, empty
-from .storage import atomic, sweep
+from .storage import CHECKSUMS, atomic, sweep, write_checksums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,14 +49,11 @@ def write_tables(
         fibre: particles of the fibres that mechanisms and features are held against; None for none.
         sequential: whether verdicts have to hold at every number of networks (see `verdict_table`).
     """
-    from filelock import FileLock
-
     from .factorial.effects import effects_table
     from .factorial.normshares import norm_share_table
     from .selecting.mechanisms import mechanism_table
 
-    (out / ".locks").mkdir(parents=True, exist_ok=True)
-    with FileLock(out / ".locks" / "tables.lock"):
+    with locked(out / ".locks" / "tables.lock", "writes the tables"):
         sweep(out / "tables")
         listed = list(cells)
         everything = partial(_write_everything, fibre=fibre, sequential=sequential)
@@ -74,6 +72,8 @@ def write_tables(
             if factors is not None:
                 (stage or _unsaid)("tables: effects")
                 add("effects", effects_table(with_factors(networks, factors, "networks"), factors))
+        tables = out / "tables"
+        write_checksums(tables / CHECKSUMS, [tables / f"{name}.parquet" for name in COLUMNS])
 
 
 @contextmanager

@@ -205,3 +205,11 @@ def test_a_substitution_may_not_nest_without_bound() -> None:
 )
 def test_the_key_forgets_names_alone(left: str, right: str, same: bool) -> None:
     assert (Formula(left).key == Formula(right).key) is same
+
+
+@pytest.mark.parametrize("text", ["max(exp(exp(exp(100))), x1)", "x1 * exp(1000)", "sin(exp(exp(50))) + x1"])
+def test_a_constant_that_sympy_would_write_out_is_refused(text: str) -> None:
+    # max(exp(exp(exp(100))), x1) took for ever
+    with pytest.raises(InputError, match="is too large for sympy"):
+        _ = Formula(text).sympy
+    assert str(Formula("max(exp(exp(2)), x1)").sympy) == "Max(x1, exp(exp(2)))"

@@ -513,3 +513,49 @@ def test_numbers_as_they_are_printed() -> None:
     assert console.number(float("nan")) == "-"
     assert console.p_value(0.0) == "< 1e-4"
     assert console.p_value(1e-4) == "0.0001"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["inspect", "FILE", "--html", "LONG.html"],
+        ["compress", "FILE", "--out", "LONG.npz"],
+        ["compare", "LONG", "FILE"],
+        ["train", "absolute", "--steps", "1", "--out", "LONG"],
+        ["study", "--out", "LONG"],
+        ["doctor", "LONG"],
+        ["report", "LONG"],
+        ["zoo", "--small", "--out", "LONG"],
+        ["score", "--zoo", "LONG", "--baseline", "all"],
+        ["inspect", "FILE", "--box", "99999"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_a_name_longer_than_the_system_takes_is_refused_in_a_line(
+    argv: list[str], minimum: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = str(tmp_path / ("f" * 256))
+    words = [
+        word.replace("FILE", str(minimum)).replace("LONG", long).replace("99999", "9" * 5000) for word in argv
+    ]
+    message = refused(capsys, *words)
+    assert len(message) < 1000
+
+
+def test_what_the_system_refuses_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error, told in (
+        (OSError(28, "No space left on device"), "the system refuses (No space left on device)"),
+        (MemoryError("Unable to allocate 74.5 GiB"), "more memory than there is"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 40 GB"), "more memory than there is"),
+    ):
+
+        def fails(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("mathcircuits.reports.commands.lookups.print_tasks", fails)
+        assert told in refused(capsys, "tasks")
+    monkeypatch.setattr("mathcircuits.reports.commands.lookups.print_tasks", lambda _: {}["a"])
+    with pytest.raises(KeyError):  # a fault of the program is shown as one
+        main(["tasks"])

@@ -94,3 +94,22 @@ def test_bad_input(
     assert said.err.count("\n") == 1
     assert words in said.err
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seeds", "told"),
+    [
+        ("100000", "1", "a hidden layer of 100000 neurons: at most 4096"),
+        ("4096-4096", "2", "2 networks of 16793601 weights in one cell: at most 1 of them fit"),
+        ("4096-4096-4096", "1", "a network of 33574913 weights: at most 20000000 are trained; give narrower"),
+        ("2", "1000000000", "1000000000 networks: at most 1000000"),
+    ],
+)
+def test_what_memory_does_not_hold_is_refused_before_it_is_asked_for(
+    sizes: str, seeds: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["train", "absolute", "-o", str(tmp_path / "a"), "--hidden", sizes, "--seeds", seeds]) == 2
+    message = capsys.readouterr().err
+    assert told in message
+    assert "train them in Python" in message
+    assert not (tmp_path / "a").exists()
