@@ -14,6 +14,7 @@ from ..studies.populations.functions import group_functions, of_task
 from ..studies.populations.listing import TABLE, list_networks
 from .domains import domain_of
 from .terminal.console import number, print_json
+from .terminal.waiting import working
 
 #: A name that is longer is cut in the table, whose lines have 80 columns.
 _LONGEST = 24
@@ -54,7 +55,8 @@ def compare_files(
         mathcircuits.detect.errors.FileError: no.pt: is not there; give a network, a folder of them, or a table
     """
     names = _names(first, second)
-    sides = [_networks(path, activation) for path in (first, second)]
+    with working("reading the networks"):
+        sides = [_networks(path, activation) for path in (first, second)]
     known = None if task is None else tasks[task]
     shape = sides[0][0].inputs, sides[0][0].outputs
     for path, side in zip((first, second), sides, strict=True):
@@ -69,7 +71,8 @@ def compare_files(
         raise InputError(
             f"--box or --points beside --task {task}, which has its own inputs: leave one of them out"
         )
-    found, lines = compared(sides[0], sides[1], names, known, given, threshold)
+    with working("comparing"):
+        found, lines = compared(sides[0], sides[1], names, known, given, threshold)
     if html is not None:
         from ..pages.pairs.pairpage import write_pair_page
 

@@ -42,16 +42,19 @@ def study_group(
     from ..group_page import write_group
     from ..groupstudies import group_study, group_study_of, networks_of
     from .terminal.console import print_json
+    from .terminal.waiting import working
 
     if networks is not None:
-        found = group_study_of(networks_of(networks, summed=summed), name)
+        with working("reading the networks"):
+            found = group_study_of(networks_of(networks, summed=summed), name)
     elif name is None:
         raise InputError("no group: name one, such as S4, or give networks to read with --networks")
     else:
         how = group_regimen(name)
         changed = {key: value for key, value in (("steps", steps), ("share", share)) if value is not None}
         found = group_study(name, seeds=range(seeds), regimen=type(how)(**{**how.model_dump(), **changed}))
-    page = write_group(found, out)
+    with working("writing the page"):
+        page = write_group(found, out)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -38,9 +38,11 @@ def report(
     """Write the page of a study again, from its tables."""
     from ..pages.page import write_report
     from .studydoctor import blamed
+    from .terminal.waiting import working
 
-    with blamed(out):
-        print(write_report(out))
+    with blamed(out), working("writing the page"):
+        path = write_report(out)
+    print(path)
 
 
 @app.command()
@@ -152,13 +154,15 @@ def score(
     from ..zoo.baselines import BASELINES
     from ..zoo.zoocommands import PRINTED, printed_rows, score_file
     from .terminal.console import print_json, print_table
+    from .terminal.waiting import working
 
     if listed:
         print_table(["name", "kind", "rule"], [[name, b.kind, b.rule] for name, b in BASELINES.items()])
         return 0
     if zoo is None:
         raise typer.BadParameter("name the zoo: --zoo DIR (mathcircuits zoo --out DIR writes one)")
-    scores, bins = score_file(predictions, zoo, baselines=baseline or (), out=out)
+    with working("scoring claims"):
+        scores, bins = score_file(predictions, zoo, baselines=baseline or (), out=out)
     if as_json:
         frames = {"scores": scores, "reliability": bins}
         print_json({name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()})
@@ -180,10 +184,12 @@ def modular(
 
     from ..modular import modular_study, write_modular
     from .terminal.console import print_json
+    from .terminal.waiting import working
 
     regimen = None if steps is None else ModularRegimen(steps=steps)
     found = modular_study(p, seeds=range(seeds), regimen=regimen)
-    page = write_modular(found, out)
+    with working("writing the page"):
+        page = write_modular(found, out)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -248,6 +254,7 @@ def figure(
     """Make a figure for a paper from a study's folder, or list those that there are."""
     from ..plots.figurekinds import KINDS, Choice
     from .figurecommand import list_figures, make_figure
+    from .terminal.waiting import working
 
     if name is None:
         list_figures(as_json)
@@ -255,7 +262,8 @@ def figure(
     if folder is None and name in KINDS:
         raise typer.BadParameter(f"name the folder: mathcircuits figure {name} DIR -o {name}.svg")
     choice = Choice(network, task, width, regimen)
-    path, caption = make_figure(name, folder or Path(), out or Path(f"{name}.svg"), choice)
+    with working(f"drawing {name}"):
+        path, caption = make_figure(name, folder or Path(), out or Path(f"{name}.svg"), choice)
     print(f"{path}\n{caption}")
 
 
@@ -275,11 +283,13 @@ def add(
 ) -> None:
     """Add a file's features or circuits to your own catalogue, which every look-up and study reads."""
     from .lookups import add_entries, print_own_entries, remove_entries
+    from .terminal.waiting import working
 
     if sum((file is not None, listed, remove is not None)) != 1:
         raise typer.BadParameter("give one of FILE, --list and --remove NAME")
     if file is not None:
-        target, names = add_entries(file)
+        with working("trying every entry"):
+            target, names = add_entries(file)
         print(f"{target}: {', '.join(names)}")
     elif remove is not None:
         for path in remove_entries(remove):
@@ -301,13 +311,15 @@ def doctor(
     """Look whether this machine has what is needed; exit code 1 where something is wrong."""
     from .doctor import conclusion, examine, healthy, report_record
     from .terminal.console import print_json, print_table
+    from .terminal.waiting import working
 
-    if folder is None:
-        found = examine()
-    else:
-        from .studydoctor import study_findings
+    with working("looking at everything"):
+        if folder is None:
+            found = examine()
+        else:
+            from .studydoctor import study_findings
 
-        found = study_findings(folder)
+            found = study_findings(folder)
     if as_json:
         print_json(report_record(found))
     else:

@@ -45,6 +45,8 @@ SQUARE_NOTE = "even targets pull neurons without biases to the diagonals of a sq
 #: Width of the trained networks that hold nothing, and of those that are rotated.
 WIDTH = 8
 _CHUNK = 2_000
+#: Networks of two layers at least, where there are as many: 45 false discoveries among them keep the bound.
+_FEWEST = 1_000
 
 
 def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Trainings) -> list[Measurement]:
@@ -56,7 +58,8 @@ def measurements(effort: Effort, seed: int, trainings: Trainings, taught: Traini
                 for layers, width in effort.null_layouts:
                     count = effort.wide if width >= 64 else effort.untrained
                     if layers > 1:
-                        count = min(count, effort.twice)
+                        # A neuron of a second layer has a null of its own, which is most of the time.
+                        count = min(count, max(_FEWEST, effort.twice * WIDTH // width))
                     s = Setting("untrained", inputs=inputs, bias=bias, layers=layers, width=width, law=law)
                     found.append(Measurement(describe(s), partial(on_untrained, s, count, seed)))
     for bias in (False, True):
