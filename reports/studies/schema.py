@@ -466,9 +466,6 @@ def misfit_columns(table: str, found: pa.Schema) -> list[str]:
     """
     if table not in COLUMNS:
         return []
-    wanted = arrow_schema(table)
-    return [
-        field.name
-        for field in wanted
-        if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type
-    ]
+    # pandas, which somebody may have written the table with again, calls texts large_string
+    types = {field.name: str(field.type).removeprefix("large_") for field in found}
+    return [field.name for field in arrow_schema(table) if types.get(field.name) != str(field.type)]
