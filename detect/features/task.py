@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from importlib.metadata import EntryPoint, entry_points
@@ -22,6 +23,8 @@ from .task_definition import Task as Task
 from .task_definition import derived_table, shipped_tasks
 
 Function = TypeVar("Function", bound=Callable[[Any], Any])
+#: Seconds that a look-up waits for another thread to load the plug-ins.
+_PATIENCE = 30.0
 #: Endings of files that are tables of data.
 TABLES = (".csv", ".tsv", ".parquet")
 #: A text that was meant as a formula, even where it is none: it has an operator, a call or a second output.
@@ -55,8 +58,22 @@ class Tasks(Registry[Task]):
         self._tasks: dict[str, Task] | None = None if initial is None else dict(initial)
         self._broken: MathCircuitsError | None = None
         self._formulas: dict[str, Task] = {}
+        self._loading: threading.RLock | None = threading.RLock() if initial is None else None
 
     def _held(self) -> dict[str, Task]:
+        lock = self._loading
+        if lock is None:
+            return self._loaded()
+        # The thread that loads the plug-ins comes here again when one registers its tasks; the others wait. Not for
+        # ever: a thread that waits may be importing the module that the plug-ins wait for.
+        taken = lock.acquire(timeout=_PATIENCE)
+        try:
+            return self._loaded()
+        finally:
+            if taken:
+                lock.release()
+
+    def _loaded(self) -> dict[str, Task]:
         if self._broken is not None:
             raise self._broken
         if self._tasks is None:
@@ -69,6 +86,7 @@ class Tasks(Registry[Task]):
                 # The same answer every time: without this, the second look-up would go on with half of them.
                 self._broken = error
                 raise
+            self._loading = None
         return self._tasks
 
     def _add_all(self, point: EntryPoint) -> None:

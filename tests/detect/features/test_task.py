@@ -6,6 +6,8 @@ import itertools
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -419,3 +421,26 @@ def test_a_task_on_points_is_about_them_alone() -> None:
     ):
         with pytest.raises(InputError, match=f"task 't': .*{said}"):
             Task("t", 2, ("x1",), points=points)
+
+
+def test_another_thread_waits_while_the_plug_ins_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, found = threading.Event(), []
+
+    def slow() -> Task:
+        begun.set()
+        time.sleep(0.3)
+        return Task(name="late", arity=1, target=lambda X: X[:, 0])
+
+    class Point:
+        name, group, value, dist = "late", "mathcircuits.tasks", "late:slow", None
+
+        def load(self) -> object:
+            return slow
+
+    monkeypatch.setattr("mathcircuits.detect.features.task.entry_points", lambda **_: [Point()])
+    registry = Tasks()
+    other = threading.Thread(target=lambda: (begun.wait(), found.append(registry["late"].name)))
+    other.start()
+    assert "late" in registry
+    other.join()
+    assert found == ["late"]
