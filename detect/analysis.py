@@ -314,6 +314,7 @@ class Analysis(NetworkPlots):
             "task": self.task.name if self.task else None,
             "box": [list(pair) for pair in self.box],
             "inputs": list(self.domain.names),
+            "outputs": list(self.network.output_names),
             "domain": {
                 "text": self.domain.text,
                 "assumed": self.domain.assumed,
@@ -341,8 +342,11 @@ class Analysis(NetworkPlots):
         return _within_reach(self.network)
 
     def _named(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
-        """The frame's rows as plain data, the inputs by their own names."""
+        """The frame's rows as plain data, inputs and outputs by their own names."""
         renamed, rows = self.domain.renamed, _records(frame)
+        for row in rows:
+            if isinstance(row.get("output"), str):
+                row["output"] = self.network.outputs_renamed(row["output"])
         for row in rows if self.domain.named else ():
             for text in ("form", "text"):
                 if row.get(text):

@@ -50,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Typer's own errors (an unknown option, a missing argument); it has changed the module that they live in.
         if not (hasattr(error, "exit_code") and hasattr(error, "format_message")):
             raise
-        return _refuse(error.format_message())
+        # "Invalid value" says nothing that a message of our own does not.
+        said = error.format_message().removeprefix("Invalid value: ").rstrip(".")
+        command_path = getattr(getattr(error, "ctx", None), "command_path", "mathcircuits")
+        between = " " if said.endswith("?") else "; "
+        return _refuse(f"{said}{between}`{command_path} --help` shows the usage")
     if code == _INTERRUPTED:
         print(f"mathcircuits: stopped by {stop.word}", file=sys.stderr)
         return 128 + stop.number

@@ -1,11 +1,12 @@
-"""Input names: the tables of a study in the words of its data, the columns' names in place of x1, x2, ..."""
+"""Input names: the tables of a study in the words of its data, its columns' names in place of x1, x2, ..., y1, ..."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mathcircuits.detect import Domain, tasks
+from mathcircuits.detect import Domain, Task, tasks
+from mathcircuits.detect.networks import renumbered
 
 from .studies.evidence import split_arguments
 
@@ -64,7 +65,7 @@ class NamedTables(Mapping[str, "pd.DataFrame"]):
             return frame
         for name in frame[key].dropna().unique().tolist():
             task = tasks.get(name)
-            if task is None or not task.domain.named:
+            if task is None or not (task.domain.named or task.output_names):
                 continue
             rows = frame[key].eq(name).fillna(False).astype(bool)
             ways = [column for column in _WAYS.get(table, ()) if column in frame]
@@ -72,6 +73,8 @@ class NamedTables(Mapping[str, "pd.DataFrame"]):
             renamed = task.domain.renamed
             by_circuit = self._ways_of_circuits(name, task.domain) if ways and task.points else None
             changed = {column: _changed(frame[column], rows, renamed) for column in texts}
+            if "output" in frame:
+                changed["output"] = _changed(frame["output"], rows, _outputs(task))
             for column in ways:
                 # In the census classes stand beside ways: they are formulas over the inputs.
                 classes = frame["level"] == "class" if "level" in frame else rows & False
@@ -103,6 +106,10 @@ class NamedTables(Mapping[str, "pd.DataFrame"]):
             for way, on in ways.items()
             if len(on) == 1
         }
+
+
+def _outputs(task: Task) -> Callable[[str], str]:
+    return lambda text: renumbered(text, "y", task.output_names)
 
 
 def _looked_up(known: Mapping[str, str]) -> Callable[[str], str]:

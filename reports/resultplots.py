@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mathcircuits.detect import Analysis, InputError
-from mathcircuits.detect.features import SOLVED
 
 from .pages.networks.figures import analysis_labels, responses_on, shown_neurons
 from .plots import figures, learningfigures
@@ -123,10 +122,10 @@ def plot_losses(ensemble: Ensemble, *, ax: Axes | None = None) -> Axes:
         >>> len(plot_losses(runs, ax=ax).lines)
         4
     """
-    solved = dict(zip(ensemble.seeds, (ensemble.losses < SOLVED).tolist(), strict=True))
+    solved = dict(zip(ensemble.seeds, ensemble.solved.tolist(), strict=True))
     history = ensemble.history
     drawn = history.assign(solved=history["seed"].map(solved))
-    made = learningfigures.training(drawn, _axes(ax, *_LOSSES), threshold=SOLVED)
+    made = learningfigures.training(drawn, _axes(ax, *_LOSSES), threshold=ensemble.threshold)
     made.set_title(f"{ensemble.task}, {sum(solved.values())} of {len(solved)} solved", fontsize=9)
     return made
 

@@ -21,3 +21,12 @@ MOST_ROWS = 50_000
 #: Largest value beyond which data should be scaled, in the data's units: initial weights and learning rates are made
 #: for values near 1, and a loss of values near 1000 starts at 1e6. Used by features (rows).
 FAR_FROM_ONE = 100.0
+#: Nearest rows from which the noise of data is estimated, as in Jones (2004), "New tools in non-linear modelling and
+#: prediction" (ten is his choice), and the fewest rows of which that says anything. Used by features (rows).
+NOISE_NEIGHBOURS, NOISE_ROWS = 10, 20
+#: Shares of the targets' variance between which the threshold of data lies: a network that explains 0.9999 has solved
+#: them however little noise there is, and one that explains less than half has not. Used by features (rows).
+SOLVED_SHARE, MOST_NOISE = 1e-4, 0.5
+#: Standard deviations that the mean square of the noise is allowed above its estimate: with three the function itself
+#: counts as solved in 98% of 1000 draws (docs/understand/evidence.md, Criteria). Used by features (rows).
+NOISE_MARGIN = 3.0

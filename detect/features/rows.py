@@ -16,7 +16,15 @@ import numpy.typing as npt
 
 from ..errors import AssumptionWarning, FileError, InputError, UnknownNameError
 from ..networks.tables import numbers_of, read_frame
-from .criteria import FAR_FROM_ONE, MOST_ROWS
+from .criteria import (
+    FAR_FROM_ONE,
+    MOST_NOISE,
+    MOST_ROWS,
+    NOISE_MARGIN,
+    NOISE_NEIGHBOURS,
+    NOISE_ROWS,
+    SOLVED_SHARE,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +75,58 @@ class Rows:
         from scipy.spatial import cKDTree
 
         return cKDTree(self.X / self._ranges)
+
+    @cached_property
+    def noise(self) -> float:
+        """The variance of the targets that their inputs do not explain, mean over the outputs, by the Gamma test.
+
+        Half the mean squared difference of a row's target from that of its k-th nearest row, against the mean squared
+        distance between the two, extrapolated to distance 0 (Stefansson, Koncar and Jones 1997). With many inputs and
+        few rows it also counts what neighbours are too far away to explain. NaN for fewer than twenty rows.
+
+        Examples:
+            >>> rng = np.random.default_rng(0)
+            >>> X = rng.uniform(-1, 1, (1000, 2))
+            >>> noisy = rows_of((X, X.min(axis=1) + 0.1 * rng.standard_normal(1000)))
+            >>> bool(0.008 < noisy.noise < 0.012), bool(rows_of((X, X.min(axis=1))).noise < 1e-4)
+            (True, True)
+        """
+        if len(self.X) < NOISE_ROWS:
+            return float("nan")
+        scaled = self.X / self._ranges
+        near = self._nearest.query(scaled, k=NOISE_NEIGHBOURS + 1)[1][:, 1:]
+        apart = ((scaled[near] - scaled[:, None]) ** 2).sum(axis=2).mean(axis=0)
+        differ = ((self.Y[near] - self.Y[:, None]) ** 2).mean(axis=(0, 2)) / 2
+        line = np.linalg.lstsq(np.column_stack([np.ones(len(apart)), apart]), differ, rcond=None)[0]
+        return max(float(line[0]), 0.0)
+
+    @cached_property
+    def solved(self) -> float:
+        """The mean squared error below which a network has solved the data: their noise, within three deviations.
+
+        At least 1e-4 of the targets' variance, and at most half of it.
+
+        Examples:
+            >>> rows_of(([[0.0, 1.0], [1.0, 0.0]], [5.0, 7.0])).solved
+            0.0001
+        """
+        variance = float(self.Y.var(axis=0).mean())
+        noise = 0.0 if np.isnan(self.noise) else self.noise
+        # The mean square of n normal errors has the relative standard deviation sqrt(2 / n).
+        allowed = noise * (1 + NOISE_MARGIN * (2 / len(self.X)) ** 0.5)
+        return min(max(allowed, SOLVED_SHARE * variance), MOST_NOISE * variance)
+
+    @property
+    def solved_as(self) -> str:
+        """Where `solved` comes from, in words.
+
+        Examples:
+            >>> rows_of(([[0.0, 1.0], [1.0, 0.0]], [5.0, 7.0])).solved_as
+            '0.0001 of their variance'
+        """
+        share = self.solved / float(self.Y.var(axis=0).mean())
+        bounds = {SOLVED_SHARE: f"{SOLVED_SHARE:g} of their variance", MOST_NOISE: "half of their variance"}
+        return next((text for bound, text in bounds.items() if np.isclose(share, bound)), "their noise")
 
     @cached_property
     def digest(self) -> str:

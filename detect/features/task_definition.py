@@ -21,7 +21,7 @@ from ..networks.box import Box, as_box, check_inputs, comparison_points
 from ..networks.domain import DEFAULT, Domain
 from ..networks.network import Network
 from ..statistics.criteria import EQUAL
-from .criteria import TRIALS
+from .criteria import SOLVED, TRIALS
 from .formula_traits import MOST_INPUTS, breaks_rays, needs_biases, same_function, symmetries_of
 from .formulas import Formula, as_columns
 from .rows import Rows, rows_of
@@ -48,8 +48,8 @@ class Task:
         derived: the name of its hand-derived network, if any.
         circuits: names of the circuits that a network of this task is expected to hold.
         steps: training steps per regimen, where the task needs other than the regimen's own.
-        solved: the mean squared error below which a network has solved it, where that of all tasks, 1e-8, cannot be
-            reached: data have noise that no network should learn.
+        solved: the mean squared error below which a network has solved it, where that is not 1e-8, nor the noise of
+            its data (`Rows.solved`); `threshold` is the one that holds.
         names: what the inputs are called, and `output_names` the outputs; empty where they have no names.
 
     Examples:
@@ -178,6 +178,19 @@ class Task:
     def rows(self) -> Rows | None:
         """The data of a task on data; None for a function."""
         return self.target if isinstance(self.target, Rows) else None
+
+    @property
+    def threshold(self) -> float:
+        """The mean squared error below which a network has solved it: `solved`, else the data's noise, else 1e-8.
+
+        Examples:
+            >>> from .task import tasks
+            >>> tasks["minimum"].threshold
+            1e-08
+        """
+        if self.solved is not None:
+            return self.solved
+        return SOLVED if self.rows is None else self.rows.solved
 
     @property
     def default_bias(self) -> bool:

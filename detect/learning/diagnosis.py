@@ -47,7 +47,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..features.criteria import SOLVED
 from ..features.task import Task, as_task
 from ..networks.architecture import Architecture
 from ..networks.box import as_floats
@@ -123,7 +122,7 @@ def diagnose(
     task: Task | str,
     *,
     loss: float | None = None,
-    threshold: float = SOLVED,
+    threshold: float | None = None,
 ) -> Diagnosis:
     """Why a network did not solve its task.
 
@@ -131,7 +130,8 @@ def diagnose(
         network: the network, or None for one whose weights are not finite.
         task: the task, or the name of a registered one.
         loss: its mean squared error on fresh points; None: measured here, on 256 points or four per parameter.
-        threshold: the loss below which the task counts as solved (docs/understand/evidence.md, Criteria).
+        threshold: the loss below which the task counts as solved; None for the task's own
+            (docs/understand/evidence.md, Criteria).
 
     Raises:
         UnknownTask: for a task that is not registered.
@@ -152,7 +152,7 @@ def diagnose_many(
     task: Task | str,
     *,
     losses: Sequence[float] | npt.NDArray[np.floating] | None = None,
-    threshold: float = SOLVED,
+    threshold: float | None = None,
 ) -> list[Diagnosis]:
     """`diagnose` for many networks of any shapes; those of one shape are followed down together, which is faster.
 
@@ -160,7 +160,7 @@ def diagnose_many(
         networks: the networks, None for those whose weights are not finite.
         task: the task, or its name.
         losses: one per network, NaN for those that diverged; None: measured here.
-        threshold: the loss below which the task counts as solved.
+        threshold: the loss below which the task counts as solved; None for the task's own.
 
     Raises:
         InputError: as `diagnose`, and where there are not as many losses as networks.
@@ -171,6 +171,7 @@ def diagnose_many(
         ['solved', 'not converged', 'same side', 'diverged']
     """
     task = as_task(task)
+    threshold = task.threshold if threshold is None else threshold
     nets = _checked(networks, task, threshold)
     given = [None] * len(nets) if losses is None else _numbers(losses)
     if len(given) != len(nets):
@@ -191,7 +192,7 @@ def diagnose_many(
         known = [m if given[k] is None else given[k] for k, m in zip(places, measured, strict=True)]
         final = np.array(known, dtype=float)
         stuck = np.flatnonzero(final >= threshold)
-        reached = _reach(stack, stuck, X, Y, threshold)
+        reached = _reach(stack, stuck, task, X, Y, threshold)
         for row, k in enumerate(places):
             net, loss = nets[k], float(final[row])
             assert net is not None
@@ -215,7 +216,7 @@ def lost_at(
     networks: Sequence[Network | HasNetwork | None],
     task: Task | str,
     *,
-    threshold: float = SOLVED,
+    threshold: float | None = None,
 ) -> int | None:
     """The step at which a network was lost: the first from which on local steps no longer lead to a solution.
 
@@ -227,7 +228,7 @@ def lost_at(
         steps: the steps of the checkpoints, in order; the last is the end of training.
         networks: the network at each of them, None where its weights were not finite.
         task: the task, or its name.
-        threshold: the loss below which the task counts as solved.
+        threshold: the loss below which the task counts as solved; None for the task's own.
 
     Raises:
         InputError: as `diagnose`, and where there are not as many steps as networks, or none.
@@ -245,13 +246,14 @@ def lost_at_many(
     runs: Iterable[Sequence[Network | HasNetwork | None]],
     task: Task | str,
     *,
-    threshold: float = SOLVED,
+    threshold: float | None = None,
 ) -> list[int | None]:
     """`lost_at` for many runs with checkpoints at the same steps.
 
     Args:
         steps: the steps of the checkpoints; runs: per run the network at each of them.
-        task: the task, or its name; threshold: the loss below which the task counts as solved.
+        task: the task, or its name.
+        threshold: the loss below which the task counts as solved; None for the task's own.
 
     Raises:
         InputError: as `lost_at`.
@@ -262,6 +264,7 @@ def lost_at_many(
         [10, None]
     """
     task, marks = as_task(task), training_steps(steps)
+    threshold = task.threshold if threshold is None else threshold
     listed = [_checked(run, task, threshold) for run in several(runs)]
     for k, run in enumerate(listed):
         if len(run) != len(marks):
@@ -289,7 +292,7 @@ def _lost(nets: list[Network | None], task: Task, threshold: float) -> list[bool
     for architecture, places in shapes.items():
         X, Y = _points(task, architecture)
         stack = Stack.of([net for k in places if (net := nets[k]) is not None])
-        reached = _reach(stack, np.arange(len(stack)), X, Y, threshold)
+        reached = _reach(stack, np.arange(len(stack)), task, X, Y, threshold)
         if reached is not None:
             for k, loss in zip(places, reached, strict=True):
                 lost[k] = bool(loss >= threshold)
@@ -327,7 +330,9 @@ def _points(task: Task, architecture: Architecture) -> tuple[Array, Array]:
     return X, np.asarray(task(X), dtype=np.float64)
 
 
-def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, threshold: float) -> Array | None:
+def _reach(
+    stack: Stack, rows: npt.NDArray[np.intp], task: Task, X: Array, Y: Array, threshold: float
+) -> Array | None:
     """The losses [networks] that local steps reach from these rows, infinite elsewhere; None where none is tried."""
     size = stack.architecture.parameters
     if slopes_of(stack.architecture.activations) is None or size > LARGEST:
@@ -339,8 +344,10 @@ def _reach(stack: Stack, rows: npt.NDArray[np.intp], X: Array, Y: Array, thresho
         own = Stack(
             stack.architecture, tuple(w[part] for w in stack.weights), tuple(b[part] for b in stack.biases)
         )
-        # A tenth of the threshold: other points than these may say a little more.
-        reached[part] = descend(own, X, Y, 0.1 * threshold, TRIES).losses
+        # A tenth of the threshold: other points than these may say a little more. Of data there are no others, and a
+        # tenth of their noise is out of reach.
+        goal = threshold if task.rows is not None else 0.1 * threshold
+        reached[part] = descend(own, X, Y, goal, TRIES).losses
     return reached
 
 

@@ -1,5 +1,6 @@
 from .about import LINKS as LINKS
 from .about import About as About
+from .about import renumbered as renumbered
 from .architecture import HOOK_INPUT as HOOK_INPUT
 from .architecture import HOOK_OUTPUT as HOOK_OUTPUT
 from .architecture import Architecture as Architecture

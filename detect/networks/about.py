@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +79,20 @@ class About:
             for name, value in vars(self).items()
             if value not in ((), None)
         }
+
+
+def renumbered(text: str, letter: str, names: Sequence[str]) -> str:
+    """A text with the names of inputs or outputs in place of their letter and number, x1 or y2.
+
+    Examples:
+        >>> renumbered("x1 + x2 + x3 - max1", "x", ("price", "x1"))
+        'price + x1 + x3 - max1'
+    """
+    return re.sub(
+        rf"\b{letter}([1-9][0-9]*)\b",
+        lambda m: names[int(m[1]) - 1] if int(m[1]) <= len(names) else m[0],
+        text,
+    )
 
 
 def _texts(values: Any, what: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, UnknownNameError
+from .about import renumbered
 from .box import Box, BoxLike, Pair, as_box, check_inputs
 
 Array = npt.NDArray[np.float64]
@@ -174,11 +175,8 @@ class Domain:
         """
         if not self.named:
             return text
-        names = self.names if on is None else [self.renamed(argument) for argument in on]
-        return re.sub(
-            r"\bx([1-9][0-9]*)\b",
-            lambda m: names[int(m[1]) - 1] if int(m[1]) <= len(names) else m[0],
-            text,
+        return renumbered(
+            text, "x", self.names if on is None else [self.renamed(argument) for argument in on]
         )
 
     def _parts(self) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, UnknownNameError
-from .about import About
+from .about import About, renumbered
 from .architecture import HOOK_INPUT, HOOK_OUTPUT, Architecture, hook_names, hook_post, hook_pre
 from .box import as_floats, check_inputs
 from .nonlinearities import apply_nonlinearity, check_nonlinearity
@@ -334,6 +334,21 @@ class Network:
     def output_names(self) -> tuple[str, ...]:
         """One name per output: `y1`, `y2`, ... where nothing else is known."""
         return self.about.output_names or tuple(f"y{k + 1}" for k in range(self.outputs))
+
+    @property
+    def output_labels(self) -> tuple[str, ...]:
+        """What figures call the outputs: their names, and a single one without a name `y`."""
+        return ("y",) if self.outputs == 1 and not self.about.output_names else self.output_names
+
+    def outputs_renamed(self, text: str) -> str:
+        """A text over y1, y2, ... with the outputs' own names, where they have any.
+
+        Examples:
+            >>> net = Network([[[1.0], [-1.0]]], about=About(output_names=("paid", "tax")))
+            >>> net.outputs_renamed("part of y2"), net.output_labels
+            ('part of tax', ('paid', 'tax'))
+        """
+        return renumbered(text, "y", self.about.output_names or ())
 
     def __call__(self, X: npt.ArrayLike) -> Array:
         """The outputs [n, outputs] for inputs [n, d]."""

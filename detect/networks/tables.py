@@ -52,7 +52,9 @@ def read_frame(path: Path) -> pd.DataFrame:
             if headed:
                 # pandas numbers repeated names; ours are refused where they matter.
                 frame.columns = [name.strip() for name in cells]
-    except (OSError, ValueError, TypeError, EOFError) as error:
+    except OSError as error:
+        raise FileError(path, f"cannot be read ({error.strerror or error})", TABLE) from None
+    except (ValueError, TypeError, EOFError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise FileError(path, f"holds no inputs ({first})", TABLE) from None
     if not frame.size:

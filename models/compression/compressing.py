@@ -18,7 +18,7 @@ import torch
 from tqdm.auto import tqdm
 
 from mathcircuits.detect import InputError, Network, Task
-from mathcircuits.detect.features import SOLVED, as_task
+from mathcircuits.detect.features import as_task
 from mathcircuits.detect.networks import (
     BoxLike,
     HasNetwork,
@@ -45,7 +45,7 @@ def compress(
     network: Network | HasNetwork,
     target: Task | str | tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     *,
-    tolerance: float = SOLVED,
+    tolerance: float | None = None,
     box: BoxLike | None = None,
     seed: int = 0,
     settings: Compression | None = None,
@@ -55,10 +55,10 @@ def compress(
 
     Args:
         network: a Network or anything with `to_network()`, of any depth, width and activation.
-        target: a Task or the name of a registered one; data `(X [n, d], y [n] or [n, outputs])`, a part of
-            which is held out; or None (or `"self"`): the network's own function on the box.
+        target: a Task or the name of a registered one; data `(X [n, d], y [n] or [n, outputs])` or a task on
+            data, a part of which is held out; or None (or `"self"`): the network's own function on the box.
         tolerance: the mean squared error allowed, in the output's units squared, measured on points that
-            nothing was fitted to.
+            nothing was fitted to; None for that of a solved task: 1e-8, and of a task on data their noise.
         box: (low, high) for all inputs or one pair per input; None is the task's own, the range of the data
             (at least (-1, 1)), or (-1, 1).
         seed: of the points and of the kicks.
@@ -84,7 +84,9 @@ def compress(
     if settings is not None and not isinstance(settings, Compression):
         raise InputError(f"settings of type {type(settings).__name__}: give a Compression, or None")
     points = points_of_target(network, target, box, check_seed(seed))
-    return _all([network], points, settings or Compression(), _tolerance(tolerance), [seed], progress)[0]
+    return _all(
+        [network], points, settings or Compression(), _tolerance(tolerance, points), [seed], progress
+    )[0]
 
 
 def compress_many(
@@ -93,7 +95,7 @@ def compress_many(
     *,
     settings: Compression | None = None,
     seeds: Sequence[int] | None = None,
-    tolerance: float = SOLVED,
+    tolerance: float | None = None,
     progress: bool | None = None,
 ) -> list[Compressed]:
     """Compress many networks of a task at once, each on its own.
@@ -130,13 +132,14 @@ def compress_many(
     for start in range(0, len(given), TOGETHER):
         part = slice(start, start + TOGETHER)
         points = TaskPoints(task, task.box, numbers[part])
-        done += _all(
-            given[part], points, settings or Compression(), _tolerance(tolerance), numbers[part], progress
-        )
+        allowed = _tolerance(tolerance, points)
+        done += _all(given[part], points, settings or Compression(), allowed, numbers[part], progress)
     return done
 
 
-def _tolerance(given: float) -> float:
+def _tolerance(given: float | None, points: TargetPoints) -> float:
+    if given is None:
+        return points.solved
     if not (isinstance(given, (int, float)) and given > 0 and math.isfinite(given)):
         raise InputError(f"tolerance {given!r}: give a positive mean squared error")
     return float(given)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mathcircuits.detect import InputError, Network, Task
-from mathcircuits.detect.features import as_task
+from mathcircuits.detect.features import SOLVED, as_task
 from mathcircuits.detect.networks import Box, BoxLike, as_box, as_floats, box_of, check_inputs
 
 from ..fitting.batches import generator_of, targets_of
@@ -38,6 +38,11 @@ class TargetPoints(Protocol):
         """Where they lie."""
         ...
 
+    @property
+    def solved(self) -> float:
+        """The mean squared error below which they count as computed."""
+        ...
+
     def draw(self, purpose: str, rows: Sequence[int], count: int) -> tuple[Tensor, Tensor]:
         """x [row, d, point] and y [row, outputs, point], float64; purposes are streams of their own."""
         ...
@@ -59,7 +64,7 @@ class TaskPoints:
     seeds: Sequence[int]
 
     def __post_init__(self) -> None:
-        self.name = self.task.name
+        self.name, self.solved = self.task.name, self.task.threshold
 
     def draw(self, purpose: str, rows: Sequence[int], count: int) -> tuple[Tensor, Tensor]:
         # What a check finds wanting is fitted next, so the points are the same.
@@ -85,6 +90,7 @@ class _OwnPoints:
     box: Box
     seed: int
     name: str = "itself"
+    solved: float = SOLVED
 
     def draw(self, purpose: str, rows: Sequence[int], count: int) -> tuple[Tensor, Tensor]:
         x = _uniform(self.box, count, purpose.replace("check", "fresh"), "itself", self.seed)
@@ -103,6 +109,7 @@ class _DataPoints:
     box: Box
     seed: int
     name: str = "data"
+    solved: float = SOLVED
 
     def __post_init__(self) -> None:
         order = np.random.default_rng(self.seed).permutation(len(self.X))
@@ -126,7 +133,11 @@ def points_of_target(network: Network, target: Any, box: BoxLike | None, seed: i
     if isinstance(target, (Task, str)):
         task = as_task(target)
         check_fit(network, task)
-        return TaskPoints(task, bounds or task.box, [seed])
+        if task.rows is None:
+            return TaskPoints(task, bounds or task.box, [seed])
+        rows = task.rows
+        _enough(len(rows.X))
+        return _DataPoints(rows.X, rows.Y, bounds or task.box, seed, task.name, task.threshold)
     try:
         given, wanted = target
     except (TypeError, ValueError):
@@ -142,9 +153,13 @@ def points_of_target(network: Network, target: Any, box: BoxLike | None, seed: i
         found = "no numeric array" if y is None else f"shape {y.shape}"
         raise InputError(f"targets y: {found}, expected [{len(X)}, {network.outputs}], one row per input")
     check_inputs(y, network.outputs, "targets")
-    if len(X) < FEWEST_ROWS:
-        raise InputError(f"data of {len(X)} rows: give at least {FEWEST_ROWS}, a part of which is held out")
+    _enough(len(X))
     return _DataPoints(X, y, bounds or box_of(X), seed)
+
+
+def _enough(rows: int) -> None:
+    if rows < FEWEST_ROWS:
+        raise InputError(f"data of {rows} rows: give at least {FEWEST_ROWS}, a part of which is held out")
 
 
 def check_fit(network: Network, task: Task) -> None:

@@ -381,6 +381,8 @@ def _read_file(path: Path, asked: Asked) -> Reading:
         data = path.read_bytes()
     except FileNotFoundError:
         raise FileError(path, "does not exist", "check the path") from None
+    except FileError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise FileError(
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})", "check the path"

@@ -66,6 +66,7 @@ class Ensemble:
             in the precision of the gradient steps.
         checkpoint_biases: the biases, one array [m, net, out] or None per linear layer.
         about: what its networks know beside their weights: the names of inputs and outputs.
+        threshold: the loss below which a network has solved the task.
 
     Examples:
         >>> from ..training.training import train
@@ -92,6 +93,7 @@ class Ensemble:
     checkpoints: tuple[Array, ...] | None = None
     checkpoint_biases: tuple[Array | None, ...] | None = None
     about: About = field(default_factory=About)
+    threshold: float = SOLVED
 
     def __post_init__(self) -> None:
         n, sizes = len(self.seeds), self.config.sizes
@@ -335,6 +337,17 @@ class Ensemble:
         return f"Ensemble({self.task}, {shape}, {ended}{self.regimen.name}, {_counted(len(self), 'seed')})"
 
     @property
+    def solved(self) -> npt.NDArray[np.bool_]:
+        """Which networks have solved the task, [net]: those with a loss below `threshold`.
+
+        Examples:
+            >>> from ..training.training import train
+            >>> train("identity", hidden=(2,), seeds=range(3), steps=1).solved.tolist()
+            [False, False, False]
+        """
+        return np.asarray(self.losses < self.threshold)
+
+    @property
     def _ended(self) -> str:
         """The widths that the networks ended with, where they did not all keep their own."""
         if self.widths is None or not self.widths.size:
@@ -343,7 +356,6 @@ class Ensemble:
         return f"ending with {least}" if least == most else f"ending with {least} to {most}"
 
     def _repr_html_(self) -> str:
-        solved = int((self.losses < SOLVED).sum())
         typical: list[float] = np.quantile(self.finite.losses, [0, 0.5]).tolist() if len(self.finite) else []
         rows = {
             "task": self.task,
@@ -351,7 +363,7 @@ class Ensemble:
             **({"hidden": self._ended} if self._ended else {}),
             "regimen": f"{self.regimen.name}, {self.steps} steps",
             "network-steps": f"{np.median(self.cost):.4g} (median)" if len(self) else "none",
-            f"loss below {SOLVED:g}": f"{solved} of {len(self)}",
+            f"loss below {self.threshold:.2g}": f"{int(self.solved.sum())} of {len(self)}",
             "smallest, median loss": ", ".join(f"{loss:.3g}" for loss in typical) or "none is finite",
             "diverged": str(len(self.diverged)),
         }

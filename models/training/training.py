@@ -180,6 +180,7 @@ def train(
             checkpoints=kept,
             checkpoint_biases=kept_biases,
             about=About(input_names=task.names or None, output_names=task.output_names or None),
+            threshold=task.threshold,
         ),
         task,
     )

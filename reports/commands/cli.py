@@ -8,7 +8,25 @@ from typing import Annotated, Any
 
 import typer
 
-from .program import BoundedCommand, Json, app
+from .options import (
+    Activation,
+    Box,
+    Data,
+    FilesActivation,
+    Force,
+    Json,
+    OneHot,
+    Part,
+    Points,
+    Scheduler,
+    Seed,
+    Steps,
+    StudyNetwork,
+    Target,
+    Threshold,
+    Workers,
+)
+from .program import BoundedCommand, app
 
 
 def command() -> Any:
@@ -29,17 +47,8 @@ def study(
     out: Annotated[
         Path | None, typer.Option("--out", help="The study's folder; an interrupted run resumes in it.")
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Processes that work in parallel (default: one per core, 1 for few cells)."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address of a dask scheduler, tcp://HOST:8786, or its --scheduler-file (default: this machine).",
-        ),
-    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds (default: the configuration's).")] = None,
     predictions: Annotated[
         Path | None,
@@ -87,10 +96,7 @@ def study(
             help="Mean squared error of one function of the --networks (default: 0.0001 of its variance)."
         ),
     ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(help="Activation between the layers of --networks whose files do not say it."),
-    ] = None,
+    activation: FilesActivation = None,
     fibre: Annotated[
         int | None, typer.Option(help="Particles for the verdicts selected and free, of the --networks.")
     ] = None,
@@ -152,24 +158,9 @@ def inspect(
             "study's folder, with --network."
         ),
     ],
-    box: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Bounds: LOW HIGH, NAME=LOW:HIGH ..., or a file (default: the data's range, the task's box, -1 1)."
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", "--inputs", help="Samples to read it on: .csv, .parquet or .npy; a header names them."
-        ),
-    ] = None,
-    points: Annotated[
-        str | None,
-        typer.Option(
-            help="A finite domain: the values of every input (0,1), one-hot:SIZE,SIZE, or a file of points."
-        ),
-    ] = None,
+    box: Box = None,
+    data: Data = None,
+    points: Points = None,
     names: Annotated[
         str | None,
         typer.Option(
@@ -182,9 +173,7 @@ def inspect(
             help="Task that the network was trained on: a name, a formula, or a table of data (.csv)."
         ),
     ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of the data to learn (default: the last).")
-    ] = None,
+    target: Target = None,
     tolerance: Annotated[
         float | None,
         typer.Option(help="Largest error of a formula, as a share of the output's range (default: 0.005)."),
@@ -201,16 +190,9 @@ def inspect(
             min=1, metavar="N", help="Most used neurons to list (default: all of up to 12, else 10)."
         ),
     ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(help="Activation between the layers (default: the file's; relu where it names none)."),
-    ] = None,
-    part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of several networks in the file.")
-    ] = None,
-    one_hot: Annotated[
-        bool, typer.Option("--one-hot", help="Embedding tables as the first layer of one-hot inputs.")
-    ] = False,
+    activation: Activation = None,
+    part: Part = None,
+    one_hot: OneHot = False,
     deep: Annotated[
         bool, typer.Option("--deep", help="Also what takes minutes in a network of this size.")
     ] = False,
@@ -227,9 +209,7 @@ def inspect(
     directions: Annotated[
         bool, typer.Option("--directions", help="Features that can be read as a direction.")
     ] = False,
-    network: Annotated[
-        str | None, typer.Option(metavar="ID", help="One network of a study, such as minimum/3/adam/17.")
-    ] = None,
+    network: StudyNetwork = None,
     html: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Page to write, with all tables and figures.")
     ] = None,
@@ -258,33 +238,25 @@ def compress(
         Path, typer.Option("-o", "--out", help="The smaller network's file: .safetensors or .npz.")
     ],
     task: Annotated[
-        str | None, typer.Option(help="Task to compute, by name (default: what the network computes).")
+        str | None,
+        typer.Option(
+            help="Task to compute: a name, a formula or a table (default: what the network computes)."
+        ),
     ] = None,
+    target: Target = None,
     tolerance: Annotated[
         float | None,
         typer.Option(
-            help="Mean squared error allowed, on unseen points (default: 1e-8, as of a solved task)."
+            help="Mean squared error allowed on unseen points (default: 1e-8, or the noise of the data)."
         ),
     ] = None,
-    box: Annotated[
-        list[str] | None,
-        typer.Option(help="Bounds of the inputs, as for inspect (default: the task's, or -1 1)."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    network: Annotated[
-        str | None, typer.Option(metavar="ID", help="One network of a study, such as minimum/3/adam/17.")
-    ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(help="Activation between the layers (default: the file's; relu where it names none)."),
-    ] = None,
-    part: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of several networks in the file.")
-    ] = None,
-    one_hot: Annotated[
-        bool, typer.Option("--one-hot", help="Embedding tables as the first layer of one-hot inputs.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replacement of a file that is there.")] = False,
+    box: Box = None,
+    seed: Seed = 0,
+    network: StudyNetwork = None,
+    activation: Activation = None,
+    part: Part = None,
+    one_hot: OneHot = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> int:
     """Make a network as small as its function allows; exit code 1 where the tolerance is not met."""
@@ -294,7 +266,7 @@ def compress(
         from .compresscommand import compress_file
 
     return compress_file(
-        file, out, task=task, tolerance=tolerance, box=box or (), seed=seed, network=network,
+        file, out, task=task, target=target, tolerance=tolerance, box=box or (), seed=seed, network=network,
         activation=activation, part=part, one_hot=one_hot, force=force, as_json=as_json,
     )  # fmt: skip
 
@@ -315,18 +287,13 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, help="Number of networks.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the first network.")] = 0,
     regimen: Annotated[str, typer.Option(help="Preset of the training.")] = "adam",
-    steps: Annotated[
-        int | None, typer.Option(help="Training steps (default: the task's, or the regimen's).")
-    ] = None,
+    steps: Steps = None,
     bias: Annotated[
         bool | None, typer.Option("--bias/--no-bias", help="Biases (default: where the task needs them).")
     ] = None,
     activation: Annotated[str, typer.Option(help="Activation of the hidden layers.")] = "relu",
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN,...", help="Columns of a table to learn (default: the last one)."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replacement of files that are there.")] = False,
+    target: Target = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> int:
     """Train networks of a task and write each to a file; exit code 1 where one diverged."""
@@ -348,15 +315,10 @@ def compare(
     task: Annotated[
         str | None, typer.Option(help="Task of both: a name, or a formula (default: it is found).")
     ] = None,
-    box: Annotated[list[str] | None, typer.Option(help="Bounds of the inputs, as of inspect.")] = None,
-    points: Annotated[str | None, typer.Option(help="A finite domain, as of inspect.")] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(help="Mean squared error of one function (default: 0.0001 of its variance)."),
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="Activation between the layers of files that name none.")
-    ] = None,
+    box: Box = None,
+    points: Points = None,
+    threshold: Threshold = None,
+    activation: FilesActivation = None,
     html: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Page to write, with the matched units drawn.")
     ] = None,

@@ -10,7 +10,7 @@ from mathcircuits.models import compress, save
 from mathcircuits.models.files import read_network
 
 from ..wording import at_most
-from .domains import domain_of
+from .domains import domain_of, task_of
 from .inspecting import of_study
 from .terminal.console import number, print_fields, print_json
 from .terminal.outputs import check_free, check_network_file
@@ -25,6 +25,7 @@ def compress_file(
     out: Path,
     *,
     task: str | None = None,
+    target: str | None = None,
     tolerance: float | None = None,
     box: Sequence[str] = (),
     seed: int = 0,
@@ -40,8 +41,9 @@ def compress_file(
     Args:
         file: a network's file, or the folder of a study with `network`.
         out: where to write, .safetensors or .npz.
-        task: what to compute; None for what the network computes.
-        tolerance: the mean squared error allowed; None for that of a solved task.
+        task: what to compute, a name, a formula or a file of data; None for what the network computes.
+        target: of a file of data, the columns to learn, separated by commas; by default the last one.
+        tolerance: the mean squared error allowed; None for that of a solved task, and of data their noise.
         box: bounds of the inputs (see `domains.py`); by default the task's, or -1 and 1.
         seed: of the points and of the deletions.
         network: which network of a study.
@@ -68,10 +70,15 @@ def compress_file(
     else:
         net = read_network(file, activation=activation, part=part, one_hot=one_hot)
     domain = domain_of(net.inputs, box=box, names=net.about.input_names)
-    chosen: dict[str, Any] = {} if tolerance is None else {"tolerance": tolerance}
+    wanted = None if task is None or task == "self" else task_of(task, net, target)
     with working("removing neurons"):
         found = compress(
-            net, task, box=None if domain is None else domain.box, seed=seed, progress=False, **chosen
+            net,
+            wanted,
+            box=None if domain is None else domain.box,
+            seed=seed,
+            progress=False,
+            tolerance=tolerance,
         )
     with working("proving the difference"):
         record = compressed_record(found, out)
@@ -121,7 +128,7 @@ def compressed_fields(record: dict[str, Any]) -> dict[str, str]:
     before, after = ("-".join(map(str, record[key])) for key in ("before", "after"))
     proved = record["difference_proved"]
     error = f"{number(record['mean_squared_error'], 2)} on unseen points"
-    allowed = f"{record['tolerance']:g}"
+    allowed = f"{record['tolerance']:.3g}"
     target = "the network itself" if record["target"] == "itself" else record["target"]
     return {
         "network": f"{before} to {after}" if before != after else f"{before}: no smaller one was found",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .program import Json, app
+from .options import Folder, Json, Seed, Seeds, Steps
+from .program import app
 
 
 @app.command()
@@ -57,7 +58,7 @@ def benchmark(
     out: Annotated[
         Path | None, typer.Option(help="A folder for the table, the figure, the summary and the JSON.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    seed: Seed = 0,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -86,6 +87,7 @@ def benchmark(
     """Run a benchmark, or list them; exit code 1 where a stated bound does not hold."""
     from ..benchmark import BENCHMARKS, run
     from .terminal.console import print_json, print_table
+    from .terminal.outputs import check_folder
 
     if name is None:
         if as_json:
@@ -93,6 +95,8 @@ def benchmark(
         else:
             print_table(["name", "measures"], [[e.name, e.measures] for e in BENCHMARKS.values()])
         return 0
+    if out is not None:
+        check_folder(out)
     if networks is not None:
         from .networkscores import score_networks
 
@@ -124,7 +128,9 @@ def zoo(
 ) -> int:
     """Write a data set of networks whose features, circuits and formulas are known."""
     from ..zoo.zoocommands import make_zoo
+    from .terminal.outputs import check_folder
 
+    check_folder(out)
     return make_zoo(out, small=small, seed=seed)
 
 
@@ -173,10 +179,10 @@ def score(
 
 @app.command()
 def modular(
-    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
+    out: Folder,
     p: Annotated[int, typer.Option("--p", help="The modulus, an odd prime.")] = 31,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
+    seeds: Seeds = 10,
+    steps: Steps = None,
     as_json: Json = False,
 ) -> int:
     """Addition modulo p: the frequencies it is learned by; exit code 1 where of p = 31 too few grok or are Fourier."""
@@ -184,8 +190,10 @@ def modular(
 
     from ..modular import modular_study, write_modular
     from .terminal.console import print_json
+    from .terminal.outputs import check_folder
     from .terminal.waiting import working
 
+    check_folder(out)
     regimen = None if steps is None else ModularRegimen(steps=steps)
     found = modular_study(p, seeds=range(seeds), regimen=regimen)
     with working("writing the page"):
@@ -202,7 +210,7 @@ def modular(
 
 @app.command()
 def group(
-    out: Annotated[Path, typer.Option("--out", help="The folder of its page, tables and figures.")],
+    out: Folder,
     name: Annotated[
         str | None,
         typer.Argument(
@@ -213,8 +221,8 @@ def group(
         Path | None,
         typer.Option(metavar="DIR", help="Your own networks, a file or a folder, in place of trained ones."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of networks; verdicts take 72.")] = 10,
-    steps: Annotated[int | None, typer.Option(help="Training steps (default: the regimen's).")] = None,
+    seeds: Seeds = 10,
+    steps: Steps = None,
     share: Annotated[
         float | None, typer.Option(help="Share of pairs trained on (default: the regimen's).")
     ] = None,
@@ -225,7 +233,9 @@ def group(
 ) -> int:
     """Composition in a finite group: the irreps it is learned by; exit code 1 where too few networks learn it."""
     from .grouping import study_group
+    from .terminal.outputs import check_folder
 
+    check_folder(out)
     return study_group(
         name, networks, out, seeds=seeds, steps=steps, share=share, summed=summed, as_json=as_json
     )

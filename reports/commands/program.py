@@ -25,9 +25,6 @@ class BoundedCommand(typer.core.TyperCommand):
         return super().parse_args(ctx, gathered(args))
 
 
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version

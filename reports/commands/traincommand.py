@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathcircuits.detect import FileError, InputError
-from mathcircuits.detect.features import SOLVED, as_task
+from mathcircuits.detect.features import as_task
 from mathcircuits.models import save, train
 
 from ..budgets import check_layers, check_size
 from ..studies.storage import atomic
 from .terminal.console import number, print_json, print_table
-from .terminal.outputs import NETWORK_ENDINGS, check_free, check_network_file
+from .terminal.outputs import NETWORK_ENDINGS, check_folder, check_free, check_network_file
 
 if TYPE_CHECKING:
+    from mathcircuits.detect import Task
     from mathcircuits.models import Ensemble
 
 #: What a larger training is done by.
@@ -93,7 +94,7 @@ def train_to_files(
     if as_json:
         print_json(records)
     else:
-        _print(runs, records)
+        _print(runs, records, known)
     return 1 if runs.diverged else 0
 
 
@@ -126,9 +127,7 @@ def files_of(out: Path, seeds: range) -> list[Path]:
         if len(seeds) > 1:
             raise FileError(out, f"is one file for {len(seeds)} networks", "give a folder")
         return [check_network_file(out)]
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise FileError(there, "is a file", f"give a folder, or a name that ends in {NETWORK_ENDINGS[0]}")
+    check_folder(out, f"give a folder, or a name that ends in {NETWORK_ENDINGS[0]}")
     return [out / f"seed-{seed}.safetensors" for seed in seeds]
 
 
@@ -151,14 +150,14 @@ def _written(runs: Ensemble, paths: list[Path]) -> list[dict[str, Any]]:
                 "seed": seed,
                 "network": "-".join(map(str, runs.sizes[position])),
                 "loss": None if diverged else loss,
-                "solved": bool(loss < SOLVED),
+                "solved": bool(runs.solved[position]),
                 "file": None if diverged else str(path),
             }
         )
     return records
 
 
-def _print(runs: Ensemble, records: list[dict[str, Any]]) -> None:
+def _print(runs: Ensemble, records: list[dict[str, Any]], task: Task) -> None:
     rows = [
         [
             str(record["seed"]), record["network"], number(record["loss"], 2), "yes" if record["solved"] else "no",
@@ -168,4 +167,22 @@ def _print(runs: Ensemble, records: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     print_table(["seed", "network", "mean squared error", "solved", "file"], rows)
     solved = sum(record["solved"] for record in records)
-    print(f"{solved} of {len(records)} solved {runs.task} (mean squared error below {SOLVED:g})")
+    print(f"{solved} of {len(records)} solved {runs.task} (mean squared error below {threshold_text(task)})")
+
+
+def threshold_text(task: Task) -> str:
+    """The mean squared error below which a network has solved the task, and of data where it comes from.
+
+    Examples:
+        >>> threshold_text(as_task("minimum"))
+        '1e-08'
+        >>> x = [[k / 30] for k in range(30)]
+        >>> threshold_text(as_task((x, [k % 2 for k in range(30)])))
+        '0.12, half of their variance'
+        >>> threshold_text(as_task((x, [k / 30 for k in range(30)])))
+        '8.3e-06, 0.0001 of their variance'
+    """
+    bar = f"{task.threshold:.2g}"
+    if task.solved is not None or task.rows is None:
+        return bar
+    return f"{bar}, {task.rows.solved_as}"

@@ -161,7 +161,7 @@ def network_graph(network: Network, labels: Labels, ax: Axes) -> Axes:
             label = labels.get((layer, i)) if layer is not None else None
             _neuron(x, y, f"v{i}", label or NeuronLabel(), network.bias_vectors[block][i], ax)
     for i, (x, y) in enumerate(places[-1]):
-        _disc(x, y, "y" if sizes[-1] == 1 else f"y{i + 1}", ax)
+        _disc(x, y, network.output_labels[i], ax)
         _bias(x, y - _RADIUS - 0.13, network.bias_vectors[-1][i], ax)
     width, height = _extent(places)
     ax.set(xlim=width, ylim=height, aspect="equal")
@@ -182,8 +182,7 @@ def in_words(network: Network, labels: Labels) -> str:
         width = network.sizes[block + 1]
         names = (f"v{i} {labels.get((layer, i), NeuronLabel()).text}" for i in range(width))
         parts.append(f"Hidden layer {layer}: {'; '.join(names)}.")
-    for i, row in enumerate(network.weights[-1]):
-        name = "y" if network.outputs == 1 else f"y{i + 1}"
+    for name, row in zip(network.output_labels, network.weights[-1], strict=True):
         sources = [f"v{j}" for j in range(len(row))] if len(network.weights) > 1 else network.input_names
         terms = ", ".join(f"{weight(w)} {source}" for w, source in zip(row, sources, strict=True))
         parts.append(f"Read-out {name}: {terms}.")

@@ -75,7 +75,7 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
         parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.1f}"{style}>{title}</circle>')
         name, below = (label.feature or "", y > 0.6 * _HEIGHT) if label else ("", False)
         if k == 0 or k == len(kept) - 1:
-            name = network.input_names[i] if k == 0 else "y" if network.outputs == 1 else f"y{i + 1}"
+            name = network.input_names[i] if k == 0 else network.output_labels[i]
         if name and len(kept[k]) <= _NAMED and (not inside or len(kept) == 3):
             # The lower half's names stand below: above, edges that come from the middle would cross them.
             up = y + radius + 10 if below else y - radius - 4

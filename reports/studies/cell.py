@@ -23,7 +23,6 @@ from typing import Any, Literal
 import numpy as np
 
 from mathcircuits.detect import Circuit, Feature, catalogue, circuits, tasks
-from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, INIT, relative_width
@@ -51,7 +50,7 @@ _TRIALS = 64
 #: Characters of each part of a cell's key: with the longest ending and the temporary name 255 bytes are not reached.
 _PART = 40
 #: Where Osier's own training is repeated, which stops earlier, a network has solved its task below this mean squared
-#: error instead of `SOLVED`.
+#: error instead of 1e-8.
 SOLVED_OSIER = 1e-4
 
 
@@ -110,10 +109,11 @@ class Cell:
     @property
     def threshold(self) -> float:
         """The loss below which one of its networks has solved the task."""
-        for bar in (self.solved, tasks[self.task].solved):
-            if bar is not None:
-                return bar
-        return SOLVED_OSIER if self.regimen.preset == "osier" else SOLVED
+        if self.solved is not None:
+            return self.solved
+        task = tasks[self.task]
+        loose = self.regimen.preset == "osier" and task.solved is None and task.rows is None
+        return SOLVED_OSIER if loose else task.threshold
 
     @property
     def width(self) -> str:

@@ -109,9 +109,8 @@ def sample_of(condition: Condition) -> Sample:
             for seed, network in list(zip(condition.seeds, condition.untrained, strict=False))[:COMPARED]
         },
         condition.init,
-        # Osier's networks are held to what the others are; of networks from elsewhere, and where the task says what
-        # can be reached, nothing better is known.
-        condition.threshold if condition.init is None or condition.task.solved is not None else SOLVED,
+        # Osier's networks are held to what the others are; of networks from elsewhere nothing better is known.
+        condition.threshold if condition.init is None else condition.task.threshold,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathcircuits.detect import About, FileError
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.detect.untrusted import damaged
 
 from .cell import regimen_fields, regimen_of
@@ -63,6 +64,7 @@ def save_ensemble(path: Path, ensemble: Ensemble) -> None:
         "steps": ensemble.steps,
         "seeds": ensemble.seeds,
         **({"names": names} if any(names) else {}),
+        **({"threshold": ensemble.threshold} if ensemble.threshold != SOLVED else {}),
         # JSON has no NaN: a network that diverged has no loss.
         "losses": [float(loss) if np.isfinite(loss) else None for loss in ensemble.losses],
     }
@@ -126,6 +128,7 @@ def _ensemble(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) 
         if moments is None
         else tuple(arrays.get(f"checkpoint_biases.{k}") for k in range(layers)),
         about=About((), None, *about.get("names", ())),
+        threshold=about.get("threshold", SOLVED),
     )
 
 

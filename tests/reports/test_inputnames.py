@@ -61,6 +61,7 @@ def test_ways_of_circuits_are_over_their_arguments() -> None:
     assert made["circuits"]["gauge"].iloc[0] == "limit - relu(limit - price)"
     assert made["circuits"]["gauge"].iloc[4] == "min(price, limit) + price"
     assert made["circuits"]["form"].iloc[0] == "min(price, limit)"
+    assert made["circuits"]["output"].tolist() == ["paid", "paid", "paid", "paid", "y2"]
     # two networks hold one of them over different arguments: it has no names that are right for both
     assert made["census"]["name"].tolist() == ["limit - relu(limit - price)", way, both, "min(price, limit)"]
 
@@ -71,17 +72,25 @@ def test_on_data_without_circuits_a_way_keeps_its_numbers() -> None:
 
 
 def test_a_page_says_the_names_throughout() -> None:
-    task = Task(SHOP, 2, ("min(x1, x2)",), names=("price", "limit"), hidden=(3,), derived="minimum")
+    task = Task(
+        SHOP,
+        2,
+        ("min(x1, x2)",),
+        names=("price", "limit"),
+        output_names=("paid",),
+        hidden=(3,),
+        derived="minimum",
+    )
     tasks.add(task, replace=True)
     made = made_up((SHOP,), seeds=4)
     about = About(input_names=("price", "limit"))
     text = page(replace(made, known={name: net.with_about(about) for name, net in made.known.items()}))
     assert "greaterness(price, limit)" in text
     assert "min(price, limit)" in text
-    assert '"names":["price","limit"]' in text
+    assert '"names":["price","limit"],"outputs":["paid"]' in text
     # beside the glossary, numbers are left as the coordinates of lines and as names in scripts
     said = re.sub(r"<script.*?</script>|<dd>.*?</dd>|<line[^>]*>", "", text, flags=re.DOTALL)
-    assert re.findall(r".{30}\bx[12]\b.{20}", said) == []
+    assert re.findall(r".{30}\b[xy][12]\b.{20}", said) == []
 
 
 def test_data_that_no_network_reproduces_say_how_near_one_came() -> None:

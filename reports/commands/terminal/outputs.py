@@ -44,3 +44,19 @@ def check_free(paths: Iterable[Path], force: bool) -> None:
     for path in paths:
         if path.exists() and not force:
             raise FileError(path, "is there already", "give --force to replace it, or another name")
+
+
+def check_folder(path: Path, remedy: str = "give a folder") -> Path:
+    """The path of a folder to write into, where no file stands in its place or that of a folder above it.
+
+    Raises:
+        FileError: for the file that does.
+
+    Examples:
+        >>> check_folder(Path("runs/new")).as_posix()
+        'runs/new'
+    """
+    there = next(above for above in (path, *path.absolute().parents) if above.exists())
+    if not there.is_dir():
+        raise FileError(there, "is a file", remedy)
+    return path

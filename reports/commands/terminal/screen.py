@@ -26,7 +26,7 @@ from .waiting import working
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mathcircuits.detect import Analysis
+    from mathcircuits.detect import Analysis, Task
 
 #: Lines of the whole, unless more is asked for: a terminal's, less what stays above and below.
 _LINES = 40
@@ -157,8 +157,10 @@ def _outputs(analysis: Analysis) -> str:
     X = sobol_points(analysis.box, _LOG2_LOOK) if data is None else data
     y = analysis.network(X).reshape(len(X), -1)
     ranges = [
-        f"y{k + 1} from {number(low)} to {number(high)}"
-        for k, (low, high) in enumerate(zip(y.min(axis=0).tolist(), y.max(axis=0).tolist(), strict=True))
+        f"{name} from {number(low)} to {number(high)}"
+        for name, low, high in zip(
+            analysis.network.output_names, y.min(axis=0).tolist(), y.max(axis=0).tolist(), strict=True
+        )
     ]
     text = f"{', '.join(ranges[:3])}{', ...' if len(ranges) > 3 else ''}"
     if analysis.task is None:
@@ -258,10 +260,11 @@ def gauge_fields(analysis: Analysis) -> dict[str, str]:
 
 
 def _circuits(screen: _Screen, analysis: Analysis, circuits: pd.DataFrame) -> None:
-    named = analysis.domain.renamed
+    named, output_named = analysis.domain.renamed, analysis.network.outputs_renamed
     rows = [
         [
-            str(row["circuit"]), named(", ".join(row["on"])), str(row["output"]), number(row["distance"], 2),
+            str(row["circuit"]), named(", ".join(row["on"])), output_named(str(row["output"])),
+            number(row["distance"], 2),
             at_most(float(row["certified"])).replace("–", "-"), named(str(row["form"])),
         ]
         for row in circuits.to_dict("records")
@@ -281,16 +284,16 @@ def _readings(screen: _Screen, analysis: Analysis, readings: pd.DataFrame) -> No
     words = several_readings(readings)
     if not words:
         return
-    named = analysis.domain.renamed
+    named, output_named = analysis.domain.renamed, analysis.network.outputs_renamed
     rows = [
         [
-            str(row["output"]), str(row["reading"]), named(str(row["text"])), number(row["distance"], 2),
+            output_named(str(row["output"])), str(row["reading"]), named(str(row["text"])), number(row["distance"], 2),
             at_most(float(row["certified"])).replace("–", "-"), str(row["function"]),
         ]
         for row in analysis.further_readings.to_dict("records")
     ]  # fmt: skip
     screen.put([""])
-    screen.say(words)
+    screen.say(output_named(words))
     columns = ("output", "reading", "as circuits", "distance", "certified", "function")
     shown = rows if screen.layout.everything else rows[:_CIRCUITS]
     if shown:
@@ -351,7 +354,16 @@ def _null(analysis: Analysis) -> str:
     )
     if analysis.taught:
         return f"{first}, and {len(analysis.taught)} networks that were taught something else; a match needs both"
-    return f"{first}; no networks that were taught something else (--task trains them)"
+    return f"{first}; no networks that were taught something else ({_untaught(analysis.task)})"
+
+
+def _untaught(task: Task | None) -> str:
+    """Why there are no networks that were taught something else than this task."""
+    if task is None:
+        return "--task trains them"
+    if task.points:
+        return f"none can be for {'data' if task.rows else 'a task on points'}"
+    return "training them takes too long"
 
 
 def _groups(screen: _Screen, analysis: Analysis, groups: pd.DataFrame, most: int) -> None:
@@ -458,9 +470,10 @@ def weights_text(weights: npt.NDArray[np.float64], names: Sequence[str], bias: f
 
 
 def _targets(network: Network, block: int) -> list[str]:
-    """What the next layer's units are called: outputs `y1`, ..., or the next variables `v0`, ..."""
-    first, letter = (1, "y") if block + 2 == len(network.weights) else (0, "v")
-    return [f"{letter}{k + first}" for k in range(network.sizes[block + 2])]
+    """What the next layer's units are called: the outputs by their names, or the next variables `v0`, ..."""
+    if block + 2 == len(network.weights):
+        return list(network.output_names)
+    return [f"v{k}" for k in range(network.sizes[block + 2])]
 
 
 def _directions(screen: _Screen, analysis: Analysis, tested: pd.DataFrame, ranks: pd.DataFrame) -> None:

@@ -411,6 +411,8 @@ def _task(name: str) -> dict[str, Any]:
     }
     if task.domain.named:
         found["names"] = list(task.domain.names)
+    if task.output_names:
+        found["outputs"] = list(task.output_names)
     if task.arity == 1:
         ((low, high),) = task.box
         values = task(np.linspace(low, high, _CURVE)[:, None])

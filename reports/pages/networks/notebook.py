@@ -172,9 +172,11 @@ def _folded(analysis: Analysis) -> list[str]:
 
 
 def _table(analysis: Analysis, frame: pd.DataFrame) -> str:
-    """A frame as a table whose texts are escaped, inputs by their own names."""
+    """A frame as a table whose texts are escaped, inputs and outputs by their own names."""
     if "on" in frame:
         frame = frame.assign(on=frame["on"].map(lambda on: analysis.domain.renamed(", ".join(on))))
+    if "output" in frame:
+        frame = frame.assign(output=frame["output"].map(analysis.network.outputs_renamed))
     text: str = frame.to_html(index=False, border=0, float_format=number, na_rep="–")
     return f"<div style='overflow-x:auto'>{text}</div>"
 

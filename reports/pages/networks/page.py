@@ -253,8 +253,8 @@ def _normal_form(analysis: Analysis) -> PageSection:
     except InputError as error:
         return PageSection("normal-form", heading, empty=f"It has none here: {error}.")
     lines = [
-        (f"y{k + 1}" if form.outputs > 1 else "y", _short(analysis.domain.renamed(text)), "")
-        for k, text in enumerate(form.text())
+        (name, _short(analysis.domain.renamed(text)), "")
+        for name, text in zip(analysis.network.output_labels, form.text(), strict=True)
     ]
     words = (
         f"What is left when the choice of neurons is removed: a straight part and {counted(form.kinks, 'kink')}. "
@@ -412,13 +412,15 @@ def _directions(analysis: Analysis, ranks: pd.DataFrame | None) -> PageSection:
 
 
 def _texts(analysis: Analysis, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with tuples of names as texts, inputs by their own names."""
+    """The frame with tuples of names as texts, inputs and outputs by their own names."""
     if not len(frame):
         return frame
     renamed = analysis.domain.renamed
     named = frame.assign(**{text: frame[text].map(renamed) for text in ("form", "text") if text in frame})
     if "on" in frame:
         named["on"] = frame["on"].map(lambda on: renamed(", ".join(on)))
+    if "output" in frame:
+        named["output"] = frame["output"].map(analysis.network.outputs_renamed)
     if "gauge" in frame:
         gauges = zip(frame["gauge"], frame["on"] if "on" in frame else itertools.repeat(None), strict=False)
         named["gauge"] = [renamed(text, on) if isinstance(text, str) else text for text, on in gauges]

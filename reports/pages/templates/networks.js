@@ -410,7 +410,7 @@
     const outputs = net.sizes.at(-1);
     const name = (layer, j) => `v${j}${several ? `, layer ${layer}` : ""}`;
     const tag = (layer, j) => labels.get(`${layer}/${j}`) ?? { text: "", colour: "var(--ink)" };
-    const output = (j) => (outputs === 1 ? "output" : `output ${j + 1}`);
+    const output = (j) => task.outputs?.[j] ?? (outputs === 1 ? "output" : `output ${j + 1}`);
     if (inputs > 2) {
       for (const { block, layer, j } of wanted) {
         const { text, colour } = tag(layer, j);
@@ -549,8 +549,8 @@
       svg.append(group);
     };
     // Longer names than a disc holds stand above it.
-    const disc = (key, [x, y], words) => unit(key, drawn("circle", { cx: x, cy: y, r: 16 }), words.length > 4
-      ? drawn("text", { x: x - 36, y: y - 20 }, cut(words, 20), drawn("title", {}, words))
+    const disc = (key, [x, y], words, last) => unit(key, drawn("circle", { cx: x, cy: y, r: 16 }), words.length > 4
+      ? drawn("text", { x: last ? x + 36 : x - 36, y: y - 20, ...(last && { "text-anchor": "end" }) }, cut(words, 20), drawn("title", {}, words))
       : drawn("text", { x, y: y + 4, "text-anchor": "middle" }, words));
     const biased = ([x, y], b) => { if (b) svg.append(drawn("text", { x, y, "text-anchor": "middle", class: "bias" }, `bias ${weight(b)}`)); };
     const names = inputNames(task, net.sizes[0]);
@@ -575,7 +575,7 @@
       biased([x, y + TALL / 2 + 10], net.layers[l].bias[j]);
     }));
     place.at(-1).forEach((at, i) => {
-      disc(`${net.sizes.length - 1}/${i}`, at, net.sizes.at(-1) === 1 ? "y" : `y${i + 1}`);
+      disc(`${net.sizes.length - 1}/${i}`, at, task.outputs?.[i] ?? (net.sizes.at(-1) === 1 ? "y" : `y${i + 1}`), true);
       biased([at[0], at[1] + 28], net.layers.at(-1).bias[i]);
     });
     return element("figure", {}, element("div", { class: "drawing" }, svg), element("figcaption", {},

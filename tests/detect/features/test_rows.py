@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text("rooms,town\n3,York\n5,Bath\n")
     with pytest.raises(FileError, match=r"houses\.csv: column 'town' holds text .* pandas.get_dummies"):
         rows_of(path)
-    with pytest.raises(FileError, match=r"none\.csv: holds no inputs"):
+    with pytest.raises(FileError, match=r"none\.csv: cannot be read \(No such file"):
         rows_of(tmp_path / "none.csv")
 
 
@@ -132,3 +133,37 @@ def test_a_task_on_data(tmp_path: Path) -> None:
     assert as_task(([[0.0], [1.0]], [1.0, 2.0])).needs_bias
     with pytest.raises(InputError, match="target='price' of a task that is no data"):
         as_task("minimum", target="price")
+
+
+def test_the_noise_of_data_is_estimated_and_bounded() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.uniform(-1, 1, (800, 2))
+    clean = X.min(axis=1)
+    found = []
+    for deviation in (0.05, 0.1, 0.2):
+        noisy = rows_of((X, clean + deviation * rng.standard_normal(800)))
+        found.append(noisy.noise / deviation**2)
+        # The function itself has solved its data; one that is off by as much again has not.
+        errors = noisy.Y.ravel() - noisy.X.min(axis=1)
+        assert float((errors**2).mean()) < noisy.solved < 2 * deviation**2
+        assert noisy.solved_as == "their noise"
+    # About 0.08 of it is the estimate's own deviation for so many rows.
+    np.testing.assert_allclose(found, 1, atol=0.3)
+    # Without noise a share of the variance is left; of noise alone not more than half is allowed.
+    exact = rows_of((X, clean))
+    assert exact.solved == 1e-4 * exact.Y.var()
+    alone = rows_of((X, rng.standard_normal(800)))
+    assert alone.solved == 0.5 * alone.Y.var()
+    assert alone.solved_as == "half of their variance"
+    # Units cancel out.
+    scaled = rows_of((3 * X, 7 * (clean + 0.1)))
+    np.testing.assert_allclose(scaled.noise, 49 * exact.noise, rtol=1e-9)
+    assert np.isnan(rows_of((X[:19], clean[:19])).noise)
+
+
+def test_the_threshold_of_a_task_is_its_own_else_that_of_its_data() -> None:
+    assert as_task("minimum").threshold == 1e-8
+    data = as_task(FRAME, target="price")
+    assert data.rows is not None
+    assert data.threshold == data.rows.solved == 1e-4 * data.rows.Y.var()
+    assert replace(data, solved=0.5).threshold == 0.5

@@ -71,7 +71,7 @@ def test_a_table_may_take_the_place_of_another_and_of_nothing_else() -> None:
         ({"name": "a", "formula": "y"}, "[[task]] 'a': formula 'y': name 'y' is not in the grammar"),
         ({"name": "a", "formula": 5}, "[[task]] 'a': "),
         ({"name": "a", "formulas": "x1"}, "unknown key 'formulas': did you mean 'formula'"),
-        ({"name": "a", "data": "none.csv"}, "none.csv: holds no inputs"),
+        ({"name": "a", "data": "none.csv"}, "none.csv: cannot be read (No such file"),
     ],
 )
 def test_refusals(table: dict[str, Any], problem: str) -> None:

@@ -88,6 +88,31 @@ def test_a_heavy_command_is_noticed() -> None:
     assert "torch" in loaded_by(["inspect", "no/such/file.pt"], 2) & HEAVY
 
 
+# What it refuses
+
+
+def test_a_wrong_call_names_the_help_of_its_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    usage = "`mathcircuits inspect --help` shows the usage"
+    assert refused(capsys, "inspect") == f"mathcircuits: Missing argument 'file'; {usage}\n"
+    assert usage in refused(capsys, "inspect", "net.pt", "--bax", "1")
+    assert "`mathcircuits --help` shows the usage" in refused(capsys, "inspekt")
+    assert refused(capsys, "study").startswith("mathcircuits: name the study's folder: --out DIR")
+    assert refused(capsys, "inspect", tmp_path).endswith("is a folder; give the path of a file\n")
+
+
+@pytest.mark.parametrize(
+    "argv", [["modular"], ["group", "S3"], ["benchmark", "forced"], ["zoo"], ["study"], ["train", "minimum"]]
+)
+def test_a_file_in_the_place_of_a_folder_is_refused_before_the_work(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: list[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "runs"):
+        assert f"{tmp_path / 'taken'}: is a file; give a folder" in refused(capsys, *argv, "--out", out)
+
+
 # Look-ups
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from mathcircuits.detect import Network, certify
+from mathcircuits.detect import About, Network, certify
 from mathcircuits.models import save
 from mathcircuits.models.files import read_network
 from mathcircuits.reports.__main__ import main
@@ -83,3 +86,24 @@ def test_bad_input(
     assert said.err.count("\n") == 1
     assert words in said.err or words == "split"
     assert [path.name for path in split.parent.iterdir()] == ["split.npz"]
+
+
+def test_a_network_is_made_as_small_as_data_allow(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (300, 2))
+    frame = pd.DataFrame({"price": X[:, 0], "limit": X[:, 1], "paid": X.min(axis=1)})
+    frame["paid"] += 0.05 * rng.standard_normal(300)
+    frame["fee"] = frame["price"] * 2
+    table = tmp_path / "sales.csv"
+    frame[["price", "limit", "paid", "fee"]].to_csv(table, index=False)
+    named = save(
+        dataclasses.replace(SPLIT, about=About(input_names=("price", "limit"))), tmp_path / "named.npz"
+    )
+    options = ["-o", str(tmp_path / "small.npz"), "--task", str(table), "--target", "paid", "--json"]
+    assert main(["compress", str(named), *options]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["target"] == "sales.csv"
+    assert record["after"] in ([2, 2, 1], [2, 3, 1])
+    assert 0.0025 < record["tolerance"] < 0.005
+    assert main(["compress", str(named), *options[:4], "--target", "none", "--force"]) == 2
+    assert "no column named 'none'" in capsys.readouterr().err

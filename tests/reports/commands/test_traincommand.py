@@ -113,3 +113,17 @@ def test_what_memory_does_not_hold_is_refused_before_it_is_asked_for(
     assert told in message
     assert "train them in Python" in message
     assert not (tmp_path / "a").exists()
+
+
+def test_networks_of_data_are_held_to_their_noise(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, 400)
+    frame = pd.DataFrame({"rate": x, "gain": np.abs(x) + 0.05 * rng.standard_normal(400)})
+    frame.to_csv(tmp_path / "gains.csv", index=False)
+    options = ["--hidden", "8", "--seeds", "2", "--steps", "2000", "--json"]
+    assert main(["train", str(tmp_path / "gains.csv"), "-o", str(tmp_path / "runs"), *options]) == 0
+    assert all(record["solved"] for record in json.loads(capsys.readouterr().out))
+    options = ["--hidden", "8", "--steps", "0", "--force"]
+    assert main(["train", str(tmp_path / "gains.csv"), "-o", str(tmp_path / "runs"), *options]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("0 of 1 solved gains.csv (mean squared error below 0.0032, their noise)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from mathcircuits.detect import Network, hand_derived
+from mathcircuits.detect import About, Network, hand_derived
 from mathcircuits.reports.plots.drawing import (
     LABELS_PER_LAYER,
     NeuronLabel,
@@ -66,6 +66,12 @@ def test_the_graph_names_neurons_and_signs_weights() -> None:
     assert (len(solid), len(dashed), len(ax.lines)) == (3, 4, 9)
     assert {line.get_linestyle() for line in solid} == {"-"}
     assert {line.get_linestyle() for line in dashed} == {"--"}
+
+
+def test_the_outputs_of_a_graph_have_their_names() -> None:
+    net = Network([[[1.0], [-1.0]]], about=About(output_names=("paid", "kept")))
+    assert {"paid", "kept"} <= set(texts(network_graph(net, {}, axes())))
+    assert in_words(net, {}).endswith("Read-out paid: +1.00 x1. Read-out kept: −1.00 x1.")
 
 
 def test_a_crowded_graph_leaves_weak_weights_to_the_pointer() -> None:

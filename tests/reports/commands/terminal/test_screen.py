@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mathcircuits.detect import Analysis, Network, analyse, hand_derived
+from mathcircuits.detect import About, Analysis, Network, analyse, hand_derived
 from mathcircuits.detect.matching import group_neurons, neuron_shares
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
@@ -133,3 +133,26 @@ def test_shares_of_neurons_and_of_their_groups() -> None:
 def test_share_texts_never_round_to_nothing() -> None:
     assert screen.share_text(1e-9) == "<.1%"
     assert screen.share_text(0.0).strip() == "0%"
+
+
+def test_outputs_have_their_own_names(capsys: pytest.CaptureFixture[str]) -> None:
+    about = About(input_names=("price", "limit"), output_names=("paid", "kept"))
+    net = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1], [1, 0, 0]]], about=about)
+    said = "\n".join(lines_of(capsys, analyse(net), ScreenLayout(everything=True, weights=True)))
+    assert "paid from -1 to 0.94, kept from 0 to 1.91 at" in " ".join(said.split())
+    assert "-1 paid, 1 kept" in said
+    assert re.findall(r"\b[xy][12]\b", said) == []
+    assert analyse(net).to_dict()["circuits"][0]["output"] in {"paid", "kept"}
+    assert analyse(net).to_dict()["outputs"] == ["paid", "kept"]
+
+
+def test_why_no_network_was_taught_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    net = hand_derived("minimum")
+    X = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    for task, reason in (
+        (None, "--task trains them"),
+        ((X, X.min(axis=1)), "none can be for data"),
+        ("minimum", "training them takes too long"),
+    ):
+        said = " ".join(" ".join(lines_of(capsys, analyse(net, task=task))).split())
+        assert f"no networks that were taught something else ({reason})" in said
