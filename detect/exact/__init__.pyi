@@ -6,6 +6,7 @@ from .certificates import certify as certify
 from .class_certificates import ClassCertificate as ClassCertificate
 from .class_certificates import certify_classes as certify_classes
 from .class_certificates import classes_of as classes_of
+from .class_certificates import wrong_share as wrong_share
 from .criteria import SAME_GAUGE as SAME_GAUGE
 from .exact_vertices import Check as Check
 from .layerwise import normalise_layers as normalise_layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,9 +12,13 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..features.task import Task, as_task
 from ..networks.network import HasNetwork, Network, as_network
+from .float_error import float_error
 from .piecewise import from_network, is_piecewise_linear
 
 Array = npt.NDArray[np.float64]
+
+#: Points of a box at which a class is looked at: a share of 1e-4 is told from none.
+SAMPLED = 10_000
 
 
 @dataclass(frozen=True)
@@ -80,16 +85,58 @@ def certify_classes(network: Network | HasNetwork, task: Task | str) -> ClassCer
         raise InputError(f"{net!r}: is not piecewise linear, so that its outputs have no exact values")
     X = known.sample(0)
     right = classes_of(known, X)
-    exact = np.array([[Fraction(value) for value in row] for row in X.tolist()], dtype=object)
-    values = from_network(net, exact=True)(exact)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rough = _leads(net(X), right)
+    bound = float_error(net, known.box)
+    # A difference of two outputs is off by twice as much, and its own rounding is less than that again.
+    off = np.inf if bound is None else 4 * bound.float64
+    # Rational arithmetic is for the points that rounding leaves open: about 0, and about the least lead.
+    sure = np.isfinite(rough) & (np.abs(rough) > off) & (rough > rough.min() + 2 * off)
+    open_at = np.flatnonzero(~sure)
+    exact = np.array([[Fraction(value) for value in row] for row in X[open_at].tolist()], dtype=object)
     leads = [
         min(row[c] - other for k, other in enumerate(row) if k != c)
-        for row, c in zip(values, right.tolist(), strict=True)
+        for row, c in zip(from_network(net, exact=True)(exact), right[open_at].tolist(), strict=True)
     ]
     at = min(range(len(leads)), key=lambda k: leads[k])
-    return ClassCertificate(
-        len(leads), sum(lead <= 0 for lead in leads), float(leads[at]), tuple(X[at].tolist())
-    )
+    wrong = int((rough[sure] <= 0).sum()) + sum(lead <= 0 for lead in leads)
+    return ClassCertificate(len(X), wrong, float(leads[at]), tuple(X[open_at[at]].tolist()))
+
+
+def wrong_share(networks: Sequence[Network], task: Task) -> Array:
+    """The share [network] of a task's points (of a box, of a sample) with a wrong class; NaN for values not finite.
+
+    Of a piecewise linear network on points `certify_classes` decides, else the outputs in floating point.
+
+    Args:
+        networks: with an output for each class; task: with classes.
+
+    Examples:
+        >>> nets = [Network([[[1.0, -1.0], [-1.0, 1.0]]]), Network([[[1.0, 0.0], [0.0, 0.0]]])]
+        >>> wrong_share(nets, as_task("larger-of-2")).tolist()
+        [0.0, 0.5]
+    """
+    X = task.sample(SAMPLED)
+    right = classes_of(task, X)
+    shares = []
+    for network in networks:
+        with np.errstate(over="ignore", invalid="ignore"):
+            leads = _leads(network(X), right)
+        if not np.isfinite(leads).all():
+            shares.append(np.nan)
+        elif task.points and is_piecewise_linear(network):
+            shares.append(certify_classes(network, task).wrong / len(X))
+        else:
+            shares.append(float((leads <= 0).mean()))
+    return np.array(shares, dtype=float)
+
+
+def _leads(values: Array, right: npt.NDArray[np.intp]) -> Array:
+    """How far the right class's output is above all others [n]."""
+    own = np.arange(len(values)), right
+    others = values.copy()
+    others[own] = -np.inf
+    return np.asarray(values[own] - others.max(axis=1))
 
 
 def classes_of(task: Task, X: Array) -> npt.NDArray[np.intp]:

@@ -27,6 +27,7 @@ NOISE_NEIGHBOURS, NOISE_ROWS = 10, 20
 #: Shares of the targets' variance between which the threshold of data lies: a network that explains 0.9999 has solved
 #: them however little noise there is, and one that explains less than half has not. Used by features (rows).
 SOLVED_SHARE, MOST_NOISE = 1e-4, 0.5
-#: Standard deviations that the mean square of the noise is allowed above its estimate: with three the function itself
-#: counts as solved in 98% of 1000 draws (docs/understand/evidence.md, Criteria). Used by features (rows).
+#: Standard deviations that the mean square of the noise is allowed above its estimate: with three, of 300 data sets of
+#: 300 rows (three functions of two inputs, noise of 0.1) the function itself counted as solved on 98%. Used by features
+#: (rows).
 NOISE_MARGIN = 3.0

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mathcircuits.detect import Task
+from mathcircuits.detect.exact import wrong_share
 
 from ..networks.config import MLPConfig
 from .batches import uniform_points
@@ -64,17 +65,23 @@ def measured(ensemble: Ensemble, task: Task) -> Ensemble:
     per_chunk = max(1, CHUNK_VALUES // (max(ensemble.config.sizes) * TEST_POINTS))
     for start in range(0, len(ensemble), per_chunk):
         part = bare.take(range(start, min(start + per_chunk, len(ensemble))))
-        with np.errstate(over="ignore", invalid="ignore"):
-            output = part.activations(X)["hook_output"]
-            if ensemble.regimen.loss == "cross-entropy":
-                lead = np.where(y == 1, output, np.inf).min(axis=2) - np.where(y == 1, -np.inf, output).max(
-                    axis=2
-                )
-                # A network that diverged leads nowhere, and is no classifier.
-                found = np.where(np.isnan(lead), np.nan, lead <= 0).mean(axis=1)
-            else:
-                found = ((output - y) ** 2).mean(axis=(1, 2))
+        if ensemble.regimen.loss == "cross-entropy":
+            found = _wrong(part, task)
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = ((part.activations(X)["hook_output"] - y) ** 2).mean(axis=(1, 2))
         losses[start : start + per_chunk] = np.where(np.isfinite(found), found, np.nan)
     logged = ensemble.logged_losses.copy()
     logged[-1] = losses
     return replace(ensemble, losses=losses, logged_losses=logged)
+
+
+def _wrong(ensemble: Ensemble, task: Task) -> npt.NDArray[np.float64]:
+    """The share of points with a wrong class, NaN where a network diverged."""
+    arrays = [array for array in (*ensemble.weights, *ensemble.biases) if array is not None]
+    sound = [k for k in range(len(ensemble)) if all(np.isfinite(array[k]).all() for array in arrays)]
+    found = np.full(len(ensemble), np.nan)
+    if sound:
+        known = replace(ensemble.take(sound), losses=np.zeros(len(sound)))
+        found[sound] = wrong_share(known.networks(), task)
+    return found

@@ -87,7 +87,9 @@ def norm_figure(tables: Tables) -> FigureView | None:
         own = rows[rows["task"] == name]
         factorfigures.form_by_norm(own, ax)
         ax.set_title(name)
-        ax.legend(fontsize=5.5, loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=1, handlelength=1.5)
+        ax.legend(
+            fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.28), handlelength=1.5, frameon=False
+        )
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     caption = (

@@ -317,7 +317,7 @@ def emergence_figure(tables: Tables) -> FigureView | None:
         where = cell_name(*first[CELL])
         ax.set_title(f"{name}\n{where}, {int(first['n'])} seeds", fontsize=8)
         ax.legend(
-            fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.3), handlelength=2.4, frameon=False
+            fontsize=6.8, loc="upper center", bbox_to_anchor=(0.5, -0.3), handlelength=2.4, frameon=False
         )
         ax.set_xlabel("step", fontsize=8, labelpad=0)
         ax.tick_params(labelsize=8)

@@ -354,7 +354,7 @@ def _neuron(x: float, y: float, name: str, label: NeuronLabel, bias: float, ax: 
             x - width / 2 + 0.06,
             y + height / 2 + 0.02,
             name,
-            fontsize=6.5,
+            fontsize=6.8,
             color=MUTED.light,
             ha="left",
             va="bottom",
@@ -371,7 +371,7 @@ def _third_line(label: NeuronLabel) -> str:
 def _bias(x: float, y: float, bias: float, ax: Axes) -> None:
     if bias:
         ax.text(
-            x, y, f"bias {weight(bias)}", fontsize=6.5, color=MUTED.light, ha="center", va="center", zorder=7
+            x, y, f"bias {weight(bias)}", fontsize=6.8, color=MUTED.light, ha="center", va="center", zorder=7
         )
 
 

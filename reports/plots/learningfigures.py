@@ -158,7 +158,7 @@ def feature_matrix(table: pd.DataFrame, ax: Axes) -> Axes:
         if share >= _WRITTEN:
             text = percent(round(share, 2))
             weight = "bold" if chosen else "normal"
-            ax.text(x, y, text, fontsize=6.5, fontweight=weight, ha="center", va="center_baseline")
+            ax.text(x, y, text, fontsize=6.8, fontweight=weight, ha="center", va="center_baseline")
     ax.set(xlim=(-0.55, len(columns) - 0.45), ylim=(len(rows) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(columns)), columns, fontsize=8)
     ax.set_yticks(range(len(rows)), rows, fontsize=8)

@@ -99,7 +99,7 @@ def similarity_grid(
                 ax.add_patch(frame)
             else:
                 _image(matrix, left, top, 1.0, ax)
-            ax.text(left + 0.5, top + 1.03, notes[y][x], fontsize=6.5, ha="center", va="top")
+            ax.text(left + 0.5, top + 1.03, notes[y][x], fontsize=6.8, ha="center", va="top")
     right, bottom = len(columns) * across, len(rows) * down
     ax.set(xlim=(-0.2, right), ylim=(bottom, -0.2), aspect="equal")
     return _bare(ax)
@@ -200,7 +200,7 @@ def transplants(table: pd.DataFrame, ax: Axes, *, tasks: Sequence[str]) -> Axes:
             )
             on_hover(tile, text)
             ax.text(x, y - 0.16, f"{value:.2f}".replace("-", "−"), fontsize=7.5, ha="center", va="center")
-            ax.text(x, y + 0.25, f"{decoy:.2f}".replace("-", "−"), fontsize=6.5, ha="center", va="center")
+            ax.text(x, y + 0.25, f"{decoy:.2f}".replace("-", "−"), fontsize=6.8, ha="center", va="center")
     ax.set(xlim=(-0.55, len(tasks) - 0.45), ylim=(len(tasks) - 0.45, -0.55), aspect="equal")
     ax.set_xticks(range(len(tasks)), tasks, rotation=60, ha="left", rotation_mode="anchor", fontsize=7.5)
     ax.set_yticks(range(len(tasks)), tasks, fontsize=7.5)

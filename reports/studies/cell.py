@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mathcircuits.detect import Circuit, Feature, catalogue, circuits, tasks
+from mathcircuits.detect.features import SOLVED
 from mathcircuits.models import Regimen
 
 from .config import DERIVED, INIT, relative_width
@@ -107,10 +108,17 @@ class Cell:
         return f"{self.task}/{self.sizes}/{self.regimen.name}"
 
     @property
+    def classifies(self) -> bool:
+        """Whether its networks are classifiers: their loss is the share of points with a wrong class."""
+        return self.regimen.loss == "cross-entropy"
+
+    @property
     def threshold(self) -> float:
-        """The loss below which one of its networks has solved the task."""
+        """The loss below which one of its networks has solved the task; of a classifier, below one wrong point."""
         if self.solved is not None:
             return self.solved
+        if self.classifies:
+            return SOLVED
         task = tasks[self.task]
         loose = self.regimen.preset == "osier" and task.solved is None and task.rows is None
         return SOLVED_OSIER if loose else task.threshold

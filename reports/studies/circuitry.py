@@ -81,8 +81,12 @@ def chosen_to_read(losses: Sequence[float], threshold: float, deep: bool) -> lis
     return sorted({*solved, *few})
 
 
-def read_circuitry(network: Network, task: Task) -> Circuitry:
+def read_circuitry(network: Network, task: Task, *, classifies: bool = False) -> Circuitry:
     """The formula, certificates, functional class, gauge and circuits of one network.
+
+    Args:
+        network, task: the network, and what it was trained on.
+        classifies: whether its largest output is its answer, so that the outputs are not the task's values.
 
     Examples:
         >>> from mathcircuits.detect import hand_derived, tasks
@@ -95,7 +99,9 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
     program = decompile(network, box=task.domain, time_limit=PATIENCE)
     # A function that nobody could write down is the network that stands for it.
     spec = task if task.formula else task.target if isinstance(task.target, Network) else None
-    proof = None if spec is None else certify(network, spec, box=task.domain, time_limit=PATIENCE)
+    proof = (
+        None if spec is None or classifies else certify(network, spec, box=task.domain, time_limit=PATIENCE)
+    )
     circuits = circuit_rows(network, task)
     gauge = gauge_in(network, task)
     names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
@@ -106,7 +112,7 @@ def read_circuitry(network: Network, task: Task) -> Circuitry:
         "error": program.certificate.upper,
         "spec_lower": math.nan if proof is None else proof.lower,
         "spec_upper": math.nan if proof is None else proof.upper,
-        "equals_task": equals_task(program, task),
+        "equals_task": None if classifies else equals_task(program, task),
         "complexity": program.complexity,
         "bits": program.bits,
         "raw_bits": program.raw_bits,

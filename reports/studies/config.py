@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mathcircuits.detect import FileError, InputError, MathCircuitsError, Task, tasks
 from mathcircuits.detect.errors import did_you_mean, near_names
+from mathcircuits.detect.exact import classes_of
 from mathcircuits.detect.features import data_file, define_tasks
 from mathcircuits.detect.untrusted import read_toml
 from mathcircuits.models import Regimen, as_regimen
@@ -311,14 +312,17 @@ class StudyConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _networks_have_the_values_of_their_task(self) -> StudyConfig:
-        for width in self.widths:
-            for regimen in self.regimens_at(width):
-                if regimen.loss != "squared":
+    def _classifiers_have_classes_at_points(self) -> StudyConfig:
+        for block in self.blocks:
+            regimens = [regimen for width in block.widths for regimen in block.regimens_at(width)]
+            classes = next((regimen for regimen in regimens if regimen.loss == "cross-entropy"), None)
+            for task in () if classes is None else (tasks[name] for name in block.tasks):
+                if not task.points:
                     raise InputError(
-                        f"regimen {regimen.name!r} has loss {regimen.loss!r}: a study reads networks whose outputs are "
-                        "the task's values; train classifiers with train, and certify them with certify_classes"
+                        f"regimen {classes.name!r} has loss 'cross-entropy' and task {task.name!r} a box: a study "
+                        "certifies classes at every point, give a task on points, such as 'larger-of-2'"
                     )
+                classes_of(task, task.sample(0))
         return self
 
     @model_validator(mode="after")

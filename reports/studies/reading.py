@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ def read_cell(cell: Cell, ensemble: Ensemble) -> dict[str, pd.DataFrame]:
     known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
     chosen = chosen_to_read(ensemble.losses.tolist(), cell.threshold, deep=len(cell.hidden) > 1)
     seeds = [seed for seed in (ensemble.seeds[k] for k in chosen) if seed in known]
-    found = [(seed, read_circuitry(known[seed], task)) for seed in seeds]
+    found = [(seed, read_circuitry(known[seed], task, classifies=cell.classifies)) for seed in seeds]
     untrained = {} if cell.derived else untrained_of(cell, ensemble)
     parts = []
     for group in by_shape({**untrained, **known}):
@@ -251,7 +251,6 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
 
     Of large networks only some are diagnosed, in the order of their seeds; the others have no row.
     """
-    import pandas as pd
 
     from mathcircuits.detect import diagnose_many
     from mathcircuits.detect.learning import lost_at_many
@@ -265,6 +264,8 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
     each = 0.03 * (ensemble.config.architecture.parameters / 45) ** 2
     failed = failed[: max(_DIAGNOSED_LEAST, int(_DIAGNOSING / each))]
     losses = dict(zip(ensemble.seeds, ensemble.losses.tolist(), strict=True))
+    if cell.classifies:
+        return _wrong_classes(task, {seed: known.get(seed) for seed in failed})
     found = diagnose_many(
         [known.get(seed) for seed in failed],
         task,
@@ -277,14 +278,36 @@ def _read_failures(cell: Cell, ensemble: Ensemble, known: dict[int, Network]) ->
     if followed:
         steps, paths = checkpoints_of(ensemble, followed)
         lost = dict(zip(followed, lost_at_many(steps, paths, task, threshold=cell.threshold), strict=True))
-    frame = pd.DataFrame(
+    return _failures(
         [
             {"seed": seed, "cause": d.cause, "diagnosis": d.sentence, "lost": lost.get(seed)}
             for seed, d in zip(failed, found, strict=True)
-        ],
-        columns=["seed", "cause", "diagnosis", "lost"],
+        ]
     )
+
+
+def _failures(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=["seed", "cause", "diagnosis", "lost"])
     return frame.astype({"seed": "int64", "cause": "string", "diagnosis": "string", "lost": "Int64"})
+
+
+def _wrong_classes(task: Task, networks: Mapping[int, Network | None]) -> pd.DataFrame:
+    """At how many points classifiers are wrong: the causes of `diagnose` are those of a squared error."""
+    from mathcircuits.detect.exact import certify_classes, is_piecewise_linear
+
+    rows = []
+    for seed, network in networks.items():
+        cause, words = "unknown", "a classifier with smooth activations"
+        if network is None:
+            cause, words = "diverged", "its weights are not finite"
+        elif is_piecewise_linear(network):
+            proof = certify_classes(network, task)
+            at = ", ".join(f"{value:g}" for value in proof.witness)
+            words = f"wrong class at {proof.wrong} of {proof.points} points, such as ({at})"
+        rows.append({"seed": seed, "cause": cause, "diagnosis": words, "lost": None})
+    return _failures(rows)
 
 
 def _read_emergence(cell: Cell, ensemble: Ensemble, neurons: pd.DataFrame) -> pd.DataFrame:

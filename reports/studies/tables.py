@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mathcircuits.detect import Network, Task, catalogue, prevalence, verdict_table
+from mathcircuits.detect.exact import wrong_share
 from mathcircuits.detect.features import Label
 from mathcircuits.detect.matching import HELD, USED
 from mathcircuits.detect.networks import hook_post, sobol_points
@@ -73,6 +74,7 @@ class Condition:
             those of the table of that name.
         taught: what networks hold that were taught something else: the columns hidden, network, feature and on.
         init: the init law of the networks; None where it is not known.
+        classifies: whether they are classifiers, whose losses are shares of points with a wrong class.
     """
 
     task: Task
@@ -98,6 +100,7 @@ class Condition:
     emergence: pd.DataFrame
     taught: pd.DataFrame
     init: str | None = INIT
+    classifies: bool = False
 
     @property
     def sizes(self) -> str:
@@ -165,7 +168,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
     else:
         populations = [
             ("trained", condition.networks, condition.losses),
-            ("untrained", condition.untrained, _losses(condition.untrained, condition.task)),
+            ("untrained", condition.untrained, _losses(condition)),
         ]
     rows = []
     missing: dict[frozenset[Label], str] = {}
@@ -493,7 +496,11 @@ def _axis(label: Label) -> tuple[tuple[str, float], ...] | None:
     return tuple(sorted((name, round(weight / first, 9)) for name, weight in weights.items()))
 
 
-def _losses(networks: Sequence[Network], task: Task) -> Array:
+def _losses(condition: Condition) -> Array:
+    """The losses of its untrained networks."""
+    networks, task = condition.untrained, condition.task
+    if condition.classifies:
+        return wrong_share(networks, task)
     X = task.sample(0) if task.points else sobol_points(task.box, _LOG2_INPUTS)
     target = task(X)
     return np.array([np.mean((network(X) - target) ** 2) for network in networks], dtype=np.float64)

@@ -262,5 +262,6 @@ def read_condition(cells: list[Cell], out: Path) -> Condition:
         networks=tuple(networks),
         untrained=tuple(untrained),
         init=first.init,
+        classifies=first.classifies,
         **{name: reading(name) for name in READINGS},
     )

@@ -72,7 +72,7 @@ def discovery_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     )
     ax.set_yscale("symlog", linthresh=0.06, linscale=2)
     ax.set_yticks([0, 0.02, 0.05, 0.1, 0.5, 1], ["0", "0.02", "0.05", "0.1", "0.5", "1"])
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper left", frameon=False)
     ax.set_title("Networks that hold nothing")
     return ax
 
@@ -94,7 +94,7 @@ def calibration_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xscale="log", yscale="log", xlim=(5e-5, 1), ylim=(2e-5, 1))
     ax.minorticks_off()
     ax.set(xlabel="nominal p", ylabel="share of untrained neurons below")
-    ax.legend(loc="upper left")
+    ax.legend(loc="upper left", frameon=False)
     ax.set_title("Calibration of p")
     return ax
 
@@ -124,7 +124,7 @@ def power_axes(table: pd.DataFrame, ax: Axes, *, bias: bool) -> Axes:
     ax.set_xticks([0, 0.1, 0.2, 0.5, 1, 2, 5, 10], ["0", "0.1", "0.2", "0.5", "1", "2", "5", "10"])
     ax.set(ylim=(-0.03, 1.05), xlabel="noise, degrees", ylabel="planted neurons declared")
     if len(rows):
-        ax.legend(loc="lower left")
+        ax.legend(loc="lower left", frameon=False)
     ax.set_title(f"3 planted among 8, {'biases' if bias else 'no biases'} (dotted: what the null allows)")
     return ax
 

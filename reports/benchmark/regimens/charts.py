@@ -81,7 +81,7 @@ def cost_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     # the costs span a decade, whose minor ticks would be written over each other
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     if len(costs):
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     ax.set_title("Solved at the hand-derived width, against cost")
     return ax
 
@@ -105,7 +105,7 @@ def ablation_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlim=(-0.03, 1.05), ylim=(max(len(variants), 1) - 0.5, -0.5), xlabel="share of seeds")
     ax.grid(axis="x")
     if len(rows):
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     ax.set_title("What each ingredient buys")
     return ax
 
@@ -128,7 +128,7 @@ def prediction_axes(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_yticks(range(len(cells)), cells)
     ax.set(xlim=(0.4, 1.02), ylim=(max(len(cells), 1) - 0.5, -0.5), xlabel="accuracy on held-out seeds")
     if len(rows):
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     ax.set_title("Success predicted from the initial weights")
     return ax
 

@@ -209,9 +209,15 @@ def test_a_fibre_is_for_a_number_of_networks_decided_in_advance() -> None:
         StudyConfig(fibre=100, sequential=True)
 
 
-def test_a_study_reads_values_and_no_classes() -> None:
+def test_classifiers_are_studied_where_their_classes_can_be_certified() -> None:
     classes = {"name": "classes", "loss": "cross-entropy"}
+    assert StudyConfig(tasks=["larger-of-2"], widths=["1x"], regimens=[classes]).tasks == ("larger-of-2",)
     with pytest.raises(
-        InputError, match="regimen 'classes' has loss 'cross-entropy': a study reads networks whose"
+        InputError, match="regimen 'classes' has loss 'cross-entropy' and task 'sort-2' a box"
     ):
-        StudyConfig(tasks=["larger-of-2"], widths=["1x"], regimens=[classes])
+        StudyConfig(tasks=["sort-2"], widths=["1x"], regimens=[classes])
+    with pytest.raises(InputError, match="task 'xor' has no classes: give one with an output for each class"):
+        StudyConfig(tasks=["xor"], widths=["1x"], regimens=["adam", classes])
+    table = {"tasks": ["minimum"], "regimens": [classes]}
+    with pytest.raises(InputError, match="task 'minimum' a box"):
+        StudyConfig(tasks=["larger-of-2"], widths=["1x"], grid=[table])
