@@ -111,12 +111,14 @@ def study(
     from ..studies.workers import worth_workers
     from ..study import run_study
     from .studycommand import EXAMPLE, ending
+    from .terminal.outputs import check_folder
 
     if example:
         print(EXAMPLE, end="")
         return 0
     if out is None:
         raise typer.BadParameter("name the study's folder: --out DIR (--example prints a configuration)")
+    check_folder(out, "give a folder for the study, with --out")
     if networks:
         from .populationcommand import study_networks
 

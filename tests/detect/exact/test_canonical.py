@@ -7,6 +7,7 @@ import json
 import numpy as np
 import numpy.typing as npt
 import pytest
+from made_networks import COUNTS, network_of
 
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.exact.canonical import CanonicalForm, NeuronCount, canonical_form
@@ -310,29 +311,6 @@ def test_classes_modulo_symmetries() -> None:
 
 
 # --- the smallest network ---------------------------------------------------------------------------------
-
-COUNTS = {
-    "identity": (2, 1),
-    "negation": (2, 1),
-    "addition": (2, 1),
-    "subtraction": (2, 1),
-    "sum-of-3": (2, 1),
-    "relu": (1, 1),
-    "absolute": (2, 2),
-    "absolute-difference": (2, 2),
-    "minimum": (3, 2),
-    "maximum": (3, 2),
-    "x1-plus-abs-x2": (3, 2),
-    "clip": (None, 2),
-    "taxicab": (4, 3),
-    "sort-2": (4, 3),
-}
-
-
-def network_of(name: str) -> Network:
-    if name == "taxicab":  # |x1| + |x2|
-        return Network([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]])
-    return hand_derived(name)
 
 
 @pytest.mark.parametrize("name", COUNTS)

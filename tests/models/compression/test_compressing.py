@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from made_networks import inflated, points
 
 from mathcircuits.detect import InputError, Network, UnknownTask, tasks
 from mathcircuits.models import Compression, compress, compress_many, hand_derived, train
@@ -14,34 +15,6 @@ from mathcircuits.models.fitting.regimens import Regimen
 
 #: The form of a minimum that wide networks prefer: half the sum less half the distance, with four neurons.
 HALF_SUM = Network([[[1, 1], [-1, -1], [1, -1], [-1, 1]], [[0.5, -0.5, -0.5, -0.5]]])
-
-
-def inflated(network: Network, seed: int, dead: int = 2) -> Network:
-    """The same function with every neuron split in two, some dead ones, flips, odd scales, another order."""
-    rng = np.random.default_rng(seed)
-    weights = [np.array(w) for w in network.weights]
-    for k in range(len(weights) - 1):
-        w, v = weights[k], weights[k + 1]
-        share = rng.uniform(0.2, 0.8, len(w))
-        w, v = np.concatenate([w, w]), np.concatenate([v * share, v * (1 - share)], axis=1)
-        if not k:
-            # relu(z) = z + relu(-z): the first neuron on its other side, and what that leaves as a pair
-            side = v[:, :1].copy()
-            w = np.concatenate([w, -w[:1], w[:1], -w[:1]])
-            v = np.concatenate([v, side, side, -side], axis=1)
-            v[:, :1] = 0.0
-        if k:  # no activation is ever negative
-            w = np.concatenate([w, -rng.uniform(0.1, 1, (dead, w.shape[1]))])
-            v = np.concatenate([v, rng.normal(size=(len(v), dead))], axis=1)
-        scale = np.exp(rng.normal(size=len(w)))
-        order = rng.permutation(len(w))
-        weights[k], weights[k + 1] = (w * scale[:, None])[order], (v / scale)[:, order]
-    return Network(weights)
-
-
-def points(network: Network, count: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    X = np.random.default_rng(seed).uniform(-1, 1, (count, network.inputs))
-    return X, network(X)
 
 
 def columns(values: np.ndarray) -> torch.Tensor:
