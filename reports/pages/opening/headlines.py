@@ -135,6 +135,8 @@ def _in_words(n: int) -> str:
 
 def _failure(tables: Tables) -> Iterator[Finding]:
     rows = failures(tables)
+    # Of failures that nothing explains there is no cause to state.
+    rows = rows[rows["cause"] != "unknown"]
     if len(rows):
         row = rows.iloc[0]
         share, interval = _interval(int(row["found"]), int(row["n"]))

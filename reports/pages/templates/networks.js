@@ -151,7 +151,7 @@
     { key: "regimen", text: "regimen", more: true },
     { key: "seed", text: "seed", more: true, style: "number", write: (x) => (x < 0 ? "–" : String(x)) },
     { key: "solved", text: "solved", write: yes },
-    { key: "loss", text: "loss", style: "number", help: "mean squared error on fresh inputs" },
+    { key: "loss", text: "loss", style: "number", help: "mean squared error on fresh inputs; of a classifier the share with a wrong class" },
     { key: "final", text: "ends with", more: true, help: "neurons per hidden layer at the end" },
     { key: "formula", text: "formula" },
     { key: "spec_upper", text: "off its task by at most", style: "number", help: "anywhere on the box; proved, rounded up" },
@@ -610,7 +610,11 @@
       add("Certificate", `off ${known.formula ? "its formula" : "the nearest formula"} by at most ${number(known.error)} anywhere on the box`,
         known.spec_upper !== null ? `; off its task by at most ${number(known.spec_upper)}, at least ${number(known.spec_lower)}` : "");
     }
-    if (known.gauge) add("Gauge", ...(known.named ? [code(known.gauge)] : [`not in the catalogue: ${known.gauge}`]));
+    // A gauge bears one name for all its mirror images: the circuit says which of them this network has.
+    const letters = (text) => [...text].sort().join("");
+    const mirrored = known.named && rows("circuits", k).find(({ form }) => form && form !== known.gauge && letters(form) === letters(known.gauge));
+    if (known.gauge) add("Gauge", ...(known.named ? [code(known.gauge)] : [`not in the catalogue: ${known.gauge}`]),
+      ...(mirrored ? [", here as its mirror image ", code(mirrored.form)] : []));
     if (known.class && known.class !== known.formula) add("Class", known.class);
     for (const circuit of rows("circuits", k)) {
       add("Circuit", `${labelled(circuit.circuit, circuit.on)} at ${circuit.output}`, ...(circuit.form ? [", as ", code(circuit.form)] : []),

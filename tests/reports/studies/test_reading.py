@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mathcircuits.detect import analyse_many, hand_derived
-from mathcircuits.models import train
+from mathcircuits.detect import analyse_many, certify_classes, hand_derived
+from mathcircuits.models import Regimen, train
+from mathcircuits.reports.studies.cell import Cell
 from mathcircuits.reports.studies.reading import (
     NULL_EDGES,
     _with_nulls,
     histogram_text,
+    read_cell,
     untrained_networks,
 )
 
@@ -40,3 +42,20 @@ def test_the_first_trained_networks_keep_the_nulls_of_their_matches() -> None:
 
 def test_a_histogram_is_written_so_that_no_draw_is_lost() -> None:
     assert histogram_text(np.array([1e-9, 0.0, 1.0])) == "10z"
+
+
+def test_classifiers_are_judged_by_their_classes() -> None:
+    regimen = Regimen(name="classes", loss="cross-entropy")
+    runs = train("larger-of-2", hidden=(3,), seeds=range(4), regimen=regimen, steps=40, checkpoints="log")
+    cell = Cell("larger-of-2", (3,), regimen, (0, 1, 2, 3), steps=40)
+    wrong = [certify_classes(network, "larger-of-2").wrong for network in runs.networks()]
+    assert runs.losses.tolist() == [count / 20 for count in wrong]
+    assert 0 < sum(count > 0 for count in wrong) < 4
+    assert [loss < cell.threshold for loss in runs.losses] == [not count for count in wrong]
+    found = read_cell(cell, runs)
+    # Logits are not the task's values: nothing is said of how far they are off.
+    assert found["programs"][["spec_lower", "spec_upper", "equals_task"]].isna().all(axis=None)
+    failures = found["failures"]
+    assert failures["cause"].tolist() == ["unknown"] * sum(count > 0 for count in wrong)
+    words = [f"wrong class at {count} of 20 points, such as (" for count in wrong if count]
+    assert all(map(str.startswith, failures["diagnosis"], words))

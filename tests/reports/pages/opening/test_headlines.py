@@ -57,3 +57,14 @@ def test_the_title_counts_tasks_networks_seeds_and_time(study: FakeStudy) -> Non
         "What did 36 networks learn?", "2 tasks, 6 seeds, 2.0 hours",
     )  # fmt: skip
     assert title({}, {}) == ("What have these networks learned?", "0 tasks")
+
+
+def test_failures_without_a_known_cause_are_no_finding() -> None:
+    row = {"task": "larger-of-2", "regimen": "classes", "population": "trained", "solved": False, "lost": None}
+    for causes, stated in (
+        (["unknown"] * 3, []),
+        (["unknown", "unknown", "diverged"], ["33% of the failures have one cause"]),
+    ):
+        networks = pd.DataFrame([{**row, "cause": cause} for cause in causes])
+        said = [finding.text for finding in headlines({"networks": networks}) if finding.head == "Failure"]
+        assert [text[:34] for text in said] == stated
