@@ -474,7 +474,11 @@ def _network_table(tables: Tables) -> TableView | None:
         "network",
         *CONDITION_COLUMNS,
         "seed",
-        Column("loss", "loss", help="mean squared error on fresh inputs; of a classifier the share with a wrong class"),
+        Column(
+            "loss",
+            "loss",
+            help="mean squared error on fresh inputs; of a classifier the share with a wrong class",
+        ),
         Column("threshold", "solved below"),
         "solved",
         Column("missing", "missing features"),

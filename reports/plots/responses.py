@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -102,7 +103,7 @@ def _curve(network: Network, box: Box, values: Array, colour: Colour, ax: Axes) 
         ax.axvline(0, color=FAINT.light, linewidth=0.7)
     ax.plot(np.linspace(low, high, len(values)), values, color=colour.light, linewidth=1.8)
     ax.set(xlim=(low, high), xlabel=network.input_names[0])
-    ax.set_xticks([low, high])
+    ax.set_xticks([low, high], end_labels(low, high))
     ax.locator_params(axis="y", nbins=3)
     return ax
 
@@ -123,12 +124,23 @@ def _map(network: Network, box: Box, values: Array, before: Array | None, ax: Ax
         if column.min() < 0 < column.max():
             ax.contour(*sides, column.reshape(_GRID, _GRID), levels=[0.0], colors=[_KINK], linewidths=1.2)
     ax.set(xlabel=network.input_names[0], ylabel=network.input_names[1])
-    ax.set_xticks([left, right])
-    ax.set_yticks([low, high])
+    ax.set_xticks([left, right], end_labels(left, right))
+    ax.set_yticks([low, high], end_labels(low, high))
     ax.xaxis.labelpad = ax.yaxis.labelpad = -7
     for side in ax.spines.values():
         side.set_visible(False)
     return ax
+
+
+def end_labels(low: float, high: float) -> list[str]:
+    """The two ends of a range, to a hundredth of it: the box of data has more digits than a small plot has room for.
+
+    Examples:
+        >>> end_labels(0.00382, 0.999501), end_labels(-1, 1), end_labels(-0.5, 0.5), end_labels(1200.4, 98000.7)
+        (['0', '1'], ['−1', '1'], ['−0.5', '0.5'], ['1000', '98000'])
+    """
+    digits = 2 - math.ceil(math.log10(high - low)) if high > low else 2
+    return [f"{round(end, digits) + 0.0:.6g}".replace("-", "−") for end in (low, high)]
 
 
 def _weights(row: Array, inputs: Sequence[str] | None, ax: Axes) -> Axes:

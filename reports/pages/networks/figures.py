@@ -176,7 +176,8 @@ def responses_on(
         small_title(f"v{i}" + (f", layer {layer}" if several else ""), _label(labels, at), ax)
     for i, ax in enumerate(axes[len(shown) :]):
         output_response(network, i, box, ax, task=task)
-        small_title("output" if network.outputs == 1 else f"output {i + 1}", NeuronLabel(), ax)
+        unnamed = "output" if network.outputs == 1 else f"output {i + 1}"
+        small_title((network.about.output_names or {i: unnamed})[i], NeuronLabel(), ax)
     for ax in axes if network.inputs > 2 else ():
         # What the bars are stands in the caption: in a grid it would overprint the neighbour.
         ax.set_ylabel("")

@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,9 @@ def _lead(analysis: Analysis) -> str:
 def _made(analysis: Analysis, source: str) -> dict[str, str]:
     from importlib.metadata import version
 
-    task = f" --task {analysis.task.name}" if analysis.task else ""
+    task = f" --task {shlex.quote(analysis.task.name)}" if analysis.task else ""
+    if analysis.task and analysis.task.rows and analysis.task.output_names:
+        task += f" --target {shlex.quote(','.join(analysis.task.output_names))}"
     return {
         "command": f"mathcircuits inspect {source}{task} --html OUT.html",
         "version": version("mathcircuits"),
@@ -306,6 +309,7 @@ def _circuits(analysis: Analysis) -> PageSection:
     ]
     table = table_view(rows, "circuit-rows", "Known circuits inside it, one a row.", columns)
     several, words = analysis.further_readings, several_readings(analysis.readings)
+    words = analysis.network.outputs_renamed(words)
     if several.empty:
         return PageSection("circuits", heading, words=words, tables=(table,))
     columns = [

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mathcircuits.detect import FileError, Network, analyse, hand_derived
+from mathcircuits.detect import About, FileError, Network, Task, analyse, hand_derived
 from mathcircuits.reports.commands import inspecting
 from mathcircuits.reports.pages.networks.page import box_text, network_page, write_network_page
 
@@ -71,6 +71,24 @@ def test_a_page_of_one_network_holds_everything(solved: str) -> None:
     ):
         assert words in said, words
     assert "It does not solve" not in said
+
+
+def test_a_page_of_data_has_the_names_of_their_columns() -> None:
+    X = np.random.default_rng(0).uniform(0.003, 0.999, (60, 2))
+    frame = pd.DataFrame(X, columns=["price", "limit"]).assign(
+        paid=X.min(axis=1), kept=X[:, 0] - X.min(axis=1)
+    )
+    task = Task.of_data(frame, ["paid", "kept"], name="sales 2026.csv")
+    about = About(input_names=("price", "limit"), output_names=("paid", "kept"))
+    net = Network([[[1, -1], [1, 0], [-1, 0]], [[-1, 1, -1], [1, 0, 0]]], about=about)
+    analysis = analyse(net, task=task, init="uniform")
+    page = network_page(analysis, title="net.npz", data={})
+    assert "It does not solve" not in (said := plain(page))
+    assert "mathcircuits inspect net.npz --task 'sales 2026.csv' --target paid,kept --html OUT.html" in said
+    assert "Read-out paid" in page
+    # Python code and LaTeX number them, as names of columns may be neither.
+    said = plain(re.sub(r"<(dd|pre)\b.*?</\1>", "", page, flags=re.DOTALL))
+    assert re.findall(r".{20}\b[xy][12]\b.{20}", said) == []
 
 
 def test_a_page_of_one_network_stands_alone(solved: str) -> None:

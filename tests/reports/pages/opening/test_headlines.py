@@ -60,7 +60,13 @@ def test_the_title_counts_tasks_networks_seeds_and_time(study: FakeStudy) -> Non
 
 
 def test_failures_without_a_known_cause_are_no_finding() -> None:
-    row = {"task": "larger-of-2", "regimen": "classes", "population": "trained", "solved": False, "lost": None}
+    row = {
+        "task": "larger-of-2",
+        "regimen": "classes",
+        "population": "trained",
+        "solved": False,
+        "lost": None,
+    }
     for causes, stated in (
         (["unknown"] * 3, []),
         (["unknown", "unknown", "diverged"], ["33% of the failures have one cause"]),
