@@ -110,10 +110,22 @@ class Rows:
             >>> rows_of(([[0.0, 1.0], [1.0, 0.0]], [5.0, 7.0])).solved
             0.0001
         """
+        return self.solved_on(len(self.X))
+
+    def solved_on(self, count: int) -> float:
+        """The same for an error that is measured on a number of the rows alone: the fewer, the more it scatters.
+
+        Examples:
+            >>> rng = np.random.default_rng(0)
+            >>> X = rng.uniform(-1, 1, (1000, 2))
+            >>> noisy = rows_of((X, X.min(axis=1) + 0.1 * rng.standard_normal(1000)))
+            >>> noisy.solved_on(50) > noisy.solved_on(1000) == noisy.solved
+            True
+        """
         variance = float(self.Y.var(axis=0).mean())
         noise = 0.0 if np.isnan(self.noise) else self.noise
         # The mean square of n normal errors has the relative standard deviation sqrt(2 / n).
-        allowed = noise * (1 + NOISE_MARGIN * (2 / len(self.X)) ** 0.5)
+        allowed = noise * (1 + NOISE_MARGIN * (2 / count) ** 0.5)
         return min(max(allowed, SOLVED_SHARE * variance), MOST_NOISE * variance)
 
     @property

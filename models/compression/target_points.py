@@ -137,7 +137,9 @@ def points_of_target(network: Network, target: Any, box: BoxLike | None, seed: i
             return TaskPoints(task, bounds or task.box, [seed])
         rows = task.rows
         _enough(len(rows.X))
-        return _DataPoints(rows.X, rows.Y, bounds or task.box, seed, task.name, task.threshold)
+        points = _DataPoints(rows.X, rows.Y, bounds or task.box, seed, task.name)
+        points.solved = rows.solved_on(len(points.held_out)) if task.solved is None else task.solved
+        return points
     try:
         given, wanted = target
     except (TypeError, ValueError):

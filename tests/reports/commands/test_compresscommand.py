@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -96,9 +95,7 @@ def test_a_network_is_made_as_small_as_data_allow(capsys: pytest.CaptureFixture[
     frame["fee"] = frame["price"] * 2
     table = tmp_path / "sales.csv"
     frame[["price", "limit", "paid", "fee"]].to_csv(table, index=False)
-    named = save(
-        dataclasses.replace(SPLIT, about=About(input_names=("price", "limit"))), tmp_path / "named.npz"
-    )
+    named = save(SPLIT.with_about(About(input_names=("price", "limit"))), tmp_path / "named.npz")
     options = ["-o", str(tmp_path / "small.npz"), "--task", str(table), "--target", "paid", "--json"]
     assert main(["compress", str(named), *options]) == 0
     record = json.loads(capsys.readouterr().out)
