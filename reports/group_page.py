@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mathcircuits.models.training import CompositionRegimen
 
+from .composition_page import Drawing, grokking_drawing, verdict_views, write_composition
 from .groupstudies import GroupStudy, group_study
-from .pages.htmltables import Column, TableView, csv_uri, table_view
-from .pages.templating import render
+from .pages.htmltables import Column, table_view
 from .plots import groupfigures as figures
-from .plots.modularfigures import grokking_curves
-from .plots.palette import every_colour
-from .plots.rendering import blank, inline_svg, write_figure
-from .studies.storage import atomic, write_json
-from .wording import counted, percent
+from .plots.rendering import blank
+from .wording import counted
 
 #: Tables of a study, each a file of its name.
 _TABLES = ("networks", "irreps", "neurons", "thresholds", "verdicts")
@@ -63,43 +55,38 @@ def group_report(
 
 def write_group(study: GroupStudy, out: str | os.PathLike[str]) -> Path:
     """Write a study's page, summary, tables and figures; see `group_report`."""
-    folder = Path(out)
-    drawn = _drawings(study)
-    for name in _TABLES:
-        with atomic(folder / "tables" / f"{name}.csv") as file:
-            getattr(study, name).to_csv(file, index=False)
+    tables = {name: getattr(study, name) for name in _TABLES}
     if study.runs is not None:
-        with atomic(folder / "tables" / "history.csv") as file:
-            study.runs.history.to_csv(file, index=False)
-    for name, drawing in drawn.items():
-        write_figure(drawing.figure, folder / "figures" / f"{name}.svg")
-    write_json(folder / "summary.json", study.to_dict())
-    with atomic(folder / "index.html") as file:
-        file.write_text(_page(study, drawn), "utf-8")
-    return folder / "index.html"
+        tables["history"] = study.runs.history
+    networks = study.networks.assign(step=study.networks["step"].astype("Int64").astype(object))
+    each = "One row per network and irrep, with its ablation."
+    views = [
+        *verdict_views(study.verdicts, "right"),
+        table_view(networks, "networks", "One row per network.", _NETWORKS, source="tables/networks.csv"),
+        table_view(study.irreps, "byirrep", each, _IRREPS, source="tables/irreps.csv"),
+    ]
+    return write_composition(
+        out,
+        study.to_dict(),
+        tables,
+        _drawings(study),
+        views,
+        "group.html",
+        group=study.group.name,
+        order=study.group.order,
+        n=counted(len(study.readings), "network"),
+        regimen=None if study.runs is None else study.runs.regimen.model_dump(),
+        requirements=[("holds" if kept else "does not hold", text) for text, kept in study.requirements],
+        findings=study.findings,
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _GroupDrawing:
-    """A figure of the page.
-
-    Attributes:
-        figure, heading: the figure, and what stands above it.
-        caption: what is to be seen.
-        data: what is drawn.
-    """
-
-    figure: Figure
-    heading: str
-    caption: str
-    data: pd.DataFrame
-
-
-def _drawings(study: GroupStudy) -> dict[str, _GroupDrawing]:
+def _drawings(study: GroupStudy) -> dict[str, Drawing]:
     """The figures by name, in the order of the page."""
     found = {}
     if study.runs is not None:
-        found["grokking"] = _grokking(study)
+        runs = study.runs
+        found["grokking"] = grokking_drawing(runs.history, runs.regimen.share, "Accuracy over training")
     found["irreps"] = _irreps(study)
     found["thresholds"] = _thresholds(study)
     if study.irreps["coset"].notna().any():
@@ -109,26 +96,11 @@ def _drawings(study: GroupStudy) -> dict[str, _GroupDrawing]:
     return found
 
 
-def _grokking(study: GroupStudy) -> _GroupDrawing:
-    assert study.runs is not None
-    history, share = study.runs.history, study.runs.regimen.share
-    figure, (ax,) = blank(7.0, 2.6)
-    grokking_curves(history, ax)
-    rest = "on the others" if share < 1 else "the same, for no pair is left out"
-    return _GroupDrawing(
-        figure=figure,
-        heading="Accuracy over training",
-        caption=f"Accuracy on the {percent(share)} of pairs trained on (dashed) and {rest}; a thin line per seed, the "
-        "median thick.",
-        data=history,
-    )
-
-
-def _irreps(study: GroupStudy) -> _GroupDrawing:
+def _irreps(study: GroupStudy) -> Drawing:
     names = [irrep.name for irrep in study.group.irreps[1:]]
     figure, (ax,) = blank(7.0, min(8.0, 1.2 + 0.2 * len(study.readings)))
     figures.irrep_map(study.irreps, names, ax)
-    return _GroupDrawing(
+    return Drawing(
         figure=figure,
         heading="Irreps that each network uses",
         caption="A cell is filled where mean-ablating the irrep's neurons costs at least 1% of the logits' variance; "
@@ -137,12 +109,12 @@ def _irreps(study: GroupStudy) -> _GroupDrawing:
     )
 
 
-def _thresholds(study: GroupStudy) -> _GroupDrawing:
+def _thresholds(study: GroupStudy) -> Drawing:
     figure, axes = blank(7.0, 2.8, columns=2)
     figures.threshold_curves(study.thresholds, "single", "share of active neurons", axes[0])
     figures.threshold_curves(study.thresholds, "used", "irreps used (mean)", axes[1])
     axes[1].get_legend().remove()
-    return _GroupDrawing(
+    return Drawing(
         figure=figure,
         heading="Threshold curves",
         caption="How the share that makes a neuron single changes what is counted. Left: active neurons with at least "
@@ -152,10 +124,10 @@ def _thresholds(study: GroupStudy) -> _GroupDrawing:
     )
 
 
-def _cosets(study: GroupStudy) -> _GroupDrawing:
+def _cosets(study: GroupStudy) -> Drawing:
     figure, (ax,) = blank(7.0, 2.8)
     figures.coset_shares(study.irreps[study.irreps["used"]], ax)
-    return _GroupDrawing(
+    return Drawing(
         figure=figure,
         heading="Cosets or blind directions",
         caption="Mean coset share of a network's neurons, a dot per network and used irrep; dashed: the mean of blind "
@@ -164,13 +136,13 @@ def _cosets(study: GroupStudy) -> _GroupDrawing:
     )
 
 
-def _prevalence(study: GroupStudy) -> _GroupDrawing:
+def _prevalence(study: GroupStudy) -> Drawing:
     members = study.verdicts[study.verdicts["kind"] == "irrep"]
     choice = study.choice
     blind = {} if choice is None else dict(zip(members["irrep"], choice.blind, strict=True))
     figure, (ax,) = blank(7.0, 2.6)
     figures.irrep_prevalence(members, blind, ax)
-    return _GroupDrawing(
+    return Drawing(
         figure=figure,
         heading="Prevalence of single irreps",
         caption="The share of networks that use each irrep, its exact interval widened for the number of irreps, and "
@@ -228,51 +200,3 @@ _IRREPS = (
     Column("coset", "coset share", "number"),
     Column("coset_blind", "blind", "number", "coset share of blind directions"),
 )
-_VERDICTS = (
-    Column("feature", "feature"),
-    Column("value", "networks that use it", "interval"),
-    Column("found", "found", "count"),
-    Column("n", "right", "count"),
-    Column("untrained_found", "untrained", "count"),
-    Column("verdict", "verdict", "verdict"),
-    Column("reason", "reason", "long"),
-)
-
-
-def _page(study: GroupStudy, drawn: dict[str, _GroupDrawing]) -> str:
-    tables: list[TableView] = []
-    if len(study.verdicts):
-        verdicts = study.verdicts.assign(
-            untrained_value=study.verdicts["untrained_found"] / study.verdicts["untrained_n"]
-        )
-        tables.append(
-            table_view(verdicts, "verdicts", "One row per feature: the family, then its members.", _VERDICTS)
-        )
-    networks = study.networks.assign(step=study.networks["step"].astype("Int64").astype(object))
-    tables.append(
-        table_view(networks, "networks", "One row per network.", _NETWORKS, source="tables/networks.csv")
-    )
-    caption = "One row per network and irrep, with its ablation."
-    tables.append(table_view(study.irreps, "byirrep", caption, _IRREPS, source="tables/irreps.csv"))
-    views = [
-        {
-            "name": name,
-            "heading": drawing.heading,
-            "svg": Markup(inline_svg(drawing.figure, f"{drawing.heading}. {drawing.caption}")),
-            "caption": drawing.caption,
-            "csv": csv_uri(drawing.data),
-        }
-        for name, drawing in drawn.items()
-    ]
-    return render(
-        "group.html",
-        colours=every_colour(),
-        group=study.group.name,
-        order=study.group.order,
-        n=counted(len(study.readings), "network"),
-        regimen=None if study.runs is None else study.runs.regimen.model_dump(),
-        requirements=study.requirements,
-        findings=study.findings,
-        figures=views,
-        tables=tables,
-    )

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mathcircuits.detect.modular import (
     SINGLE,
@@ -29,15 +27,15 @@ from mathcircuits.detect.modular import (
 from mathcircuits.detect.statistics import prevalence
 from mathcircuits.models.training import GROKKED, ModularRegimen, ModularRuns, train_modular
 
-from .pages.htmltables import Column, TableView, csv_uri, table_view
-from .pages.templating import render
+from .composition_page import Drawing, grokking_drawing, verdict_views, write_composition
+from .pages.htmltables import Column, table_view
 from .plots import modularfigures as figures
-from .plots.palette import every_colour
-from .plots.rendering import blank, inline_svg, write_figure
-from .studies.storage import atomic, write_csv, write_json
+from .plots.rendering import blank
 from .wording import counted, number, percent
 
 FORMAT = "mathcircuits-modular-1"
+#: Tables of a study, each a file of its name.
+_TABLES = ("networks", "frequencies", "neurons", "removal", "verdicts")
 #: Shares that have to be reached: seeds that grok, and active neurons of a single frequency.
 GROK_SHARE, SINGLE_SHARE = 0.9, 0.8
 #: The modulus of which these are asked; smaller ones leave too few pairs to learn from.
@@ -339,39 +337,36 @@ def modular_report(
 
 def write_modular(study: ModularStudy, out: str | os.PathLike[str]) -> Path:
     """Write a study's page, summary, tables and figures; see `modular_report`."""
-    folder = Path(out)
-    drawn = _drawings(study)
-    for name in ("networks", "frequencies", "neurons", "removal", "verdicts"):
-        write_csv(folder / "tables" / f"{name}.csv", getattr(study, name))
-    write_csv(folder / "tables" / "history.csv", study.runs.history)
-    for name, drawing in drawn.items():
-        write_figure(drawing.figure, folder / "figures" / f"{name}.svg")
-    write_json(folder / "summary.json", study.to_dict())
-    with atomic(folder / "index.html") as file:
-        file.write_text(_page(study, drawn), "utf-8")
-    return folder / "index.html"
+    runs = study.runs
+    tables = {name: getattr(study, name) for name in _TABLES} | {"history": runs.history}
+    networks = study.networks.assign(
+        **{name: study.networks[name].astype("Int64").astype(object) for name in ("train_step", "test_step")}
+    )
+    views = [
+        *verdict_views(study.verdicts, "grokked"),
+        table_view(networks, "networks", "One row per network.", _NETWORKS, source="tables/networks.csv"),
+    ]
+    return write_composition(
+        out,
+        study.to_dict(),
+        tables,
+        _drawings(study),
+        views,
+        "modular.html",
+        p=runs.p,
+        n=counted(len(runs), "network"),
+        shape="-".join(map(str, runs.config.sizes)),
+        regimen=runs.regimen.model_dump(),
+        requirements=study.answers,
+        findings=study.findings,
+        orbit=(runs.p - 1) // 2,
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawing:
-    """A figure of the page.
-
-    Attributes:
-        figure, heading: the figure, and what stands above it.
-        caption: what is to be seen.
-        data: what is drawn.
-    """
-
-    figure: Figure
-    heading: str
-    caption: str
-    data: pd.DataFrame
-
-
-def _drawings(study: ModularStudy) -> dict[str, _Drawing]:
+def _drawings(study: ModularStudy) -> dict[str, Drawing]:
     """The figures by name, in the order of the page."""
     found = {
-        "grokking": _grokking(study),
+        "grokking": grokking_drawing(study.runs.history, study.runs.regimen.share, "When they understand"),
         "frequencies": _frequencies(study),
         "power": _powers(study),
         "shares": _shares(study),
@@ -382,23 +377,10 @@ def _drawings(study: ModularStudy) -> dict[str, _Drawing]:
     return found
 
 
-def _grokking(study: ModularStudy) -> _Drawing:
-    runs = study.runs
-    figure, (ax,) = blank(7.0, 2.6)
-    figures.grokking_curves(runs.history, ax)
-    return _Drawing(
-        figure=figure,
-        heading="When they understand",
-        caption=f"Accuracy on the {percent(runs.regimen.share)} of pairs trained on (dashed) and on the others; a thin "
-        "line per seed, the median thick.",
-        data=runs.history,
-    )
-
-
-def _frequencies(study: ModularStudy) -> _Drawing:
+def _frequencies(study: ModularStudy) -> Drawing:
     figure, (ax,) = blank(7.0, min(8.0, 1.0 + 0.2 * len(study.runs)))
     figures.frequency_map(study.frequencies, ax)
-    return _Drawing(
+    return Drawing(
         figure=figure,
         heading="Which frequencies each seed uses",
         caption="A cell is filled where mean-ablating the frequency's neurons costs at least 1% of the logits' "
@@ -407,7 +389,7 @@ def _frequencies(study: ModularStudy) -> _Drawing:
     )
 
 
-def _powers(study: ModularStudy) -> _Drawing:
+def _powers(study: ModularStudy) -> Drawing:
     runs = study.runs
     best = int(np.argmax(runs.test_accuracy[-1]))
     reading, before = study.readings[best], study.untrained[best]
@@ -415,7 +397,7 @@ def _powers(study: ModularStudy) -> _Drawing:
     for one, ax, title in ((before, axes[0], "before training"), (reading, axes[1], "after training")):
         figures.power_map(_power(one), ax)
         ax.set_title(f"seed {runs.seeds[best]}, {title}")
-    return _Drawing(
+    return Drawing(
         figure=figure,
         heading="Neuron by frequency",
         caption="Power of each active neuron's incoming weights by frequency, as shares of the neuron's own; rows "
@@ -424,7 +406,7 @@ def _powers(study: ModularStudy) -> _Drawing:
     )
 
 
-def _shares(study: ModularStudy) -> _Drawing:
+def _shares(study: ModularStudy) -> Drawing:
     active = study.neurons[study.neurons["active"]]
     sides = []
     for side, label in (("share", "input"), ("share_out", "output")):
@@ -436,7 +418,7 @@ def _shares(study: ModularStudy) -> _Drawing:
     for ax, side in zip(axes, ("input", "output"), strict=True):
         label = f"share of {side} power on one frequency"
         figures.share_histogram(shares[shares["side"] == side], ax, label=label, bar=SINGLE)
-    return _Drawing(
+    return Drawing(
         figure=figure,
         heading="One frequency to a neuron",
         caption=f"Active neurons of all seeds, beside those of {study.null.draws} untrained networks; dotted: 90%.",
@@ -444,7 +426,7 @@ def _shares(study: ModularStudy) -> _Drawing:
     )
 
 
-def _causes(study: ModularStudy) -> _Drawing:
+def _causes(study: ModularStudy) -> Drawing:
     used = study.frequencies["used"]
     reads = pd.concat(
         [
@@ -459,7 +441,7 @@ def _causes(study: ModularStudy) -> _Drawing:
     if len(reads):
         figures.share_histogram(reads, axes[0], label="held-out R^2 of cos and sin of a + b")
     figures.removal_curves(study.removal, axes[1])
-    return _Drawing(
+    return Drawing(
         figure=figure,
         heading="As directions, and as causes",
         caption="Left: how well the frequencies in use are read linearly from the hidden layer (below -0.5 drawn "
@@ -468,11 +450,11 @@ def _causes(study: ModularStudy) -> _Drawing:
     )
 
 
-def _prevalence(study: ModularStudy) -> _Drawing:
+def _prevalence(study: ModularStudy) -> Drawing:
     members = study.verdicts[study.verdicts["kind"] == "frequency"]
     figure, (ax,) = blank(7.0, 2.6)
     figures.frequency_prevalence(members, float(members["value"].mean()), ax)
-    return _Drawing(
+    return Drawing(
         figure=figure,
         heading="No frequency is preferred",
         caption="The share of networks that use each frequency, its interval widened for the number of frequencies, "
@@ -526,53 +508,3 @@ _NETWORKS = (
         "accuracy with the used frequencies' neurons at their means",
     ),
 )
-_VERDICTS = (
-    Column("feature", "feature"),
-    Column("value", "networks that use it", "interval"),
-    Column("found", "found", "count"),
-    Column("n", "grokked", "count"),
-    Column("untrained_found", "untrained", "count"),
-    Column("verdict", "verdict", "verdict"),
-    Column("reason", "reason", "long"),
-)
-
-
-def _page(study: ModularStudy, drawn: dict[str, _Drawing]) -> str:
-    runs = study.runs
-    networks = study.networks.assign(
-        **{name: study.networks[name].astype("Int64").astype(object) for name in ("train_step", "test_step")}
-    )
-    tables: list[TableView] = []
-    if len(study.verdicts):
-        verdicts = study.verdicts.assign(
-            untrained_value=study.verdicts["untrained_found"] / study.verdicts["untrained_n"]
-        )
-        tables.append(
-            table_view(verdicts, "verdicts", "One row per feature: the family, then its members.", _VERDICTS)
-        )
-    tables.append(
-        table_view(networks, "networks", "One row per network.", _NETWORKS, source="tables/networks.csv")
-    )
-    views = [
-        {
-            "name": name,
-            "heading": drawing.heading,
-            "svg": Markup(inline_svg(drawing.figure, f"{drawing.heading}. {drawing.caption}")),
-            "caption": drawing.caption,
-            "csv": csv_uri(drawing.data),
-        }
-        for name, drawing in drawn.items()
-    ]
-    return render(
-        "modular.html",
-        colours=every_colour(),
-        p=runs.p,
-        n=counted(len(runs), "network"),
-        shape="-".join(map(str, runs.config.sizes)),
-        regimen=runs.regimen.model_dump(),
-        requirements=study.answers,
-        findings=study.findings,
-        figures=views,
-        tables=tables,
-        orbit=(runs.p - 1) // 2,
-    )
