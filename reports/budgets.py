@@ -15,6 +15,9 @@ MAX_WIDTH = 4096
 #: for each of four bytes.
 MAX_WEIGHTS = 20_000_000
 
+#: Weights of a network that is compressed: removing neurons held 120 bytes for each of 16.8 million, and grows.
+MAX_COMPRESSED = 5_000_000
+
 LIFT = "or set large = true, where time and memory are there"
 
 
@@ -80,4 +83,24 @@ def check_layers(
         raise InputError(
             f"{together} networks of {weights} weights in one cell: at most {MAX_WEIGHTS // weights} of them fit; give "
             f"fewer seeds or narrower layers, {lift}"
+        )
+
+
+def check_compressed(weights: int) -> None:
+    """Refuse to compress a network whose copies would not fit into memory.
+
+    Raises:
+        InputError: with the number that would do.
+
+    Examples:
+        >>> check_compressed(10_000)
+        >>> check_compressed(16_793_601)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: a network of 16793601 weights: at most 5000000 are compressed; give ...
+    """
+    if weights > MAX_COMPRESSED:
+        raise InputError(
+            f"a network of {weights} weights: at most {MAX_COMPRESSED} are compressed; give a narrower one, or "
+            "compress it in Python: mathcircuits.models.compress has no limit"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathcircuits.models import compress, save
 from mathcircuits.models.files import read_network
 
+from ..budgets import check_compressed
 from ..wording import at_most
 from .domains import domain_of, task_of
 from .inspecting import of_study
@@ -56,7 +57,7 @@ def compress_file(
 
     Raises:
         FileError: where the file holds no network, or the other cannot be written or is there already.
-        InputError: for a task, box or tolerance that does not fit.
+        InputError: for a task, box or tolerance that does not fit, or a network that is too large.
 
     Examples:
         >>> compress_file(Path("wide.pt"), Path("small.onnx"))
@@ -69,6 +70,7 @@ def compress_file(
         net = of_study(file, network)
     else:
         net = read_network(file, activation=activation, part=part, one_hot=one_hot)
+    check_compressed(sum(layer.size for layer in net.weights))
     domain = domain_of(net.inputs, box=box, names=net.about.input_names)
     wanted = None if task is None or task == "self" else task_of(task, net, target)
     with working("removing neurons"):

@@ -104,3 +104,16 @@ def test_a_network_is_made_as_small_as_data_allow(capsys: pytest.CaptureFixture[
     assert 0.0025 < record["tolerance"] < 0.005
     assert main(["compress", str(named), *options[:4], "--target", "none", "--force"]) == 2
     assert "no column named 'none'" in capsys.readouterr().err
+
+
+def test_a_network_too_large_for_memory_is_refused(
+    capsys: pytest.CaptureFixture[str], split: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 4096 x 4096 took more than 2 GB
+    monkeypatch.setattr("mathcircuits.reports.budgets.MAX_COMPRESSED", 11)
+    out = split.with_name("small.npz")
+    assert main(["compress", str(split), "-o", str(out)]) == 2
+    assert (
+        "a network of 12 weights: at most 11 are compressed; give a narrower one" in capsys.readouterr().err
+    )
+    assert not out.exists()

@@ -417,6 +417,7 @@ def test_unknown_and_later_benchmarks_say_so() -> None:
     assert list(benchmark.BENCHMARKS) == [
         "detection",
         "training",
+        "reading",
         "regimens",
         "universality",
         "fibre",
