@@ -1,7 +1,7 @@
 """Budgets: what large inputs cost on the command line, each in a process of its own on a terminal of its own.
 
-`python tests/budgets.py [WORDS]` runs the cases whose name holds one of the words, all without one. It prints for each its exit
-code, processor seconds, the longest silence in processor seconds, the largest memory and its last line.
+`python tests/budgets.py [WORDS]` runs the cases whose name holds one of the words, all without one. It prints for each
+its exit code, processor seconds, the longest silence in processor seconds, the largest memory and its last line.
 """
 
 from __future__ import annotations
