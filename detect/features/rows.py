@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import hashlib
 import os
 import sys
@@ -125,7 +126,7 @@ class Rows:
         variance = float(self.Y.var(axis=0).mean())
         noise = 0.0 if np.isnan(self.noise) else self.noise
         # The mean square of n normal errors has the relative standard deviation sqrt(2 / n).
-        allowed = noise * (1 + NOISE_MARGIN * (2 / count) ** 0.5)
+        allowed = noise * (1 + NOISE_MARGIN * math.sqrt(2 / count))
         return min(max(allowed, SOLVED_SHARE * variance), MOST_NOISE * variance)
 
     @property

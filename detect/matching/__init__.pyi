@@ -4,6 +4,7 @@ from .correlations import UPSTREAM as UPSTREAM
 from .correlations import box_bounds as box_bounds
 from .correlations import live_and_bent as live_and_bent
 from .correlations import unit_vectors as unit_vectors
+from .correlations import upstream_of as upstream_of
 from .criteria import ALPHA as ALPHA
 from .criteria import GATE as GATE
 from .criteria import HELD as HELD
@@ -41,7 +42,6 @@ from .nulls.names import NullName as NullName
 from .nulls.names import known_null as known_null
 from .nulls.neuron_nulls import neuron_null as neuron_null
 from .nulls.neuron_nulls import scores_of as scores_of
-from .nulls.neuron_nulls import upstream_of as upstream_of
 from .probes import depth_of as depth_of
 from .probes import probes_for as probes_for
 from .read_outs import targets_for as targets_for

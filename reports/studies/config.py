@@ -316,7 +316,9 @@ class StudyConfig(BaseModel):
         for block in self.blocks:
             regimens = [regimen for width in block.widths for regimen in block.regimens_at(width)]
             classes = next((regimen for regimen in regimens if regimen.loss == "cross-entropy"), None)
-            for task in () if classes is None else (tasks[name] for name in block.tasks):
+            if classes is None:
+                continue
+            for task in (tasks[name] for name in block.tasks):
                 if not task.points:
                     raise InputError(
                         f"regimen {classes.name!r} has loss 'cross-entropy' and task {task.name!r} a box: a study "
