@@ -35,11 +35,12 @@ DEPENDENT_NORMALS = 2.0**-50
 #: Polytopes of a few dozen facets have some thousands in four dimensions; more comes of rounding. Used by exact (branch
 #: and bound).
 MOST_VERTEX_PAIRS = 250_000
-#: Half-widths of the box within which vertices are taken as one, the first that leaves few, where a polytope has more
-#: than so many: hyperplanes that agree to about 1e-13 leave hundreds of points at each true vertex. Bounds are raised
-#: by what it may cost. The number is above what a few dozen hyperplanes make in four dimensions. Used by exact (branch
-#: and bound).
+#: Half-widths of the box within which vertices are taken as one, the first that leaves few: hyperplanes that agree to
+#: about 1e-13 leave hundreds of points at each true vertex. Bounds are raised by what it may cost. Used by exact
+#: (branch and bound).
 SAME_VERTEX = (1e-12, 1e-11, 1e-10)
+#: Vertices of a polytope up to which none are taken as one: more than a few dozen hyperplanes make in four dimensions.
+#: Used by exact (branch and bound).
 MANY_VERTICES = 150
 #: The first entry of a unit normal above this gives the normal its sign: rounding must not choose it. Used by exact
 #: (canonical, reduced).
