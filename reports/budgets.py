@@ -17,6 +17,9 @@ MAX_WEIGHTS = 20_000_000
 
 #: Weights of a network that is compressed: removing neurons held 120 bytes for each of 16.8 million, and grows.
 MAX_COMPRESSED = 5_000_000
+#: Elements of a group whose composition is trained: each pair is an input. 1000 elements took more than 6 GB, which
+#: grows with their square.
+MAX_ORDER = 500
 
 LIFT = "or set large = true, where time and memory are there"
 
@@ -103,4 +106,24 @@ def check_compressed(weights: int) -> None:
         raise InputError(
             f"a network of {weights} weights: at most {MAX_COMPRESSED} are compressed; give a narrower one, or "
             "compress it in Python: mathcircuits.models.compress has no limit"
+        )
+
+
+def check_order(order: int) -> None:
+    """Refuse to train the composition of a group whose pairs would not fit into memory.
+
+    Raises:
+        InputError: with the order that would do.
+
+    Examples:
+        >>> check_order(120)
+        >>> check_order(1000)
+        Traceback (most recent call last):
+        ...
+        mathcircuits.detect.errors.InputError: a group of 1000 elements: networks of at most 500 are trained; give ...
+    """
+    if order > MAX_ORDER:
+        raise InputError(
+            f"a group of {order} elements: networks of at most {MAX_ORDER} are trained; give a smaller group, or train "
+            "in Python: mathcircuits.models.training.train_group has no limit"
         )

@@ -37,8 +37,10 @@ def study_group(
         ...
         mathcircuits.detect.errors.InputError: no group: name one, such as S4, or give networks to read with --networks
     """
+    from mathcircuits.detect.groups import group_named
     from mathcircuits.models.training import group_regimen
 
+    from ..budgets import check_order
     from ..group_page import write_group
     from ..groupstudies import group_study, group_study_of, networks_of
     from .terminal.console import print_json
@@ -50,6 +52,7 @@ def study_group(
     elif name is None:
         raise InputError("no group: name one, such as S4, or give networks to read with --networks")
     else:
+        check_order(group_named(name).order)
         how = group_regimen(name)
         changed = {key: value for key, value in (("steps", steps), ("share", share)) if value is not None}
         found = group_study(name, seeds=range(seeds), regimen=type(how)(**{**how.model_dump(), **changed}))

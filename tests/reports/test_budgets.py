@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mathcircuits.detect import InputError
 from mathcircuits.reports import StudyConfig
+from mathcircuits.reports.__main__ import main
 
 TINY = {"tasks": ["minimum"], "widths": ["1x"], "seeds": 2, "regimens": ["adam"]}
 
@@ -40,3 +43,10 @@ def test_a_large_study_is_allowed_on_request_and_says_so_in_its_manifest() -> No
     large = StudyConfig(**{**TINY, "widths": [5000], "large": True})
     assert large.to_dict()["large"] is True
     assert "large" not in StudyConfig(**TINY).to_dict()
+
+
+def test_a_group_too_large_for_memory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # one network of 1000 elements took more than 6 GB
+    assert main(["group", "C1000", "--seeds", "1", "--out", str(tmp_path / "group")]) == 2
+    assert "a group of 1000 elements: networks of at most 500 are trained" in capsys.readouterr().err
+    assert not (tmp_path / "group").exists()
