@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from .parts import (
     PROVED,
     ROLE_ALONE,
     Array,
+    Job,
     Row,
     ZooPart,
     features_of,
@@ -34,44 +37,62 @@ _EQUAL = 1e-12
 _PROVED = 1e-9
 #: Inputs of circuits in the small zoo; the certificate of four inputs takes seconds.
 _SMALL_INPUTS = 3
+#: Seconds of one core for the certificate of a gauge, by inputs.
+_SECONDS = {1: 0.01, 2: 0.02, 3: 0.2, 4: 5.0}
 
 
-def derived_parts(split: str, count: int, seed: Any, full: bool) -> list[ZooPart]:
-    """Every implementation of every circuit on the box, `count` gauges each, by shape; and copies of untrained ones.
+def derived_jobs(split: str, count: int, seed: Any, full: bool) -> list[Job]:
+    """What makes every implementation of every circuit on the box, `count` gauges each, and copies of untrained ones.
 
     Args:
         split: its name; count: gauges each; seed: the entropy of their generators; full: whether circuits of four
             inputs are among them.
 
     Examples:
-        >>> parts = derived_parts("train", 1, [0, 1], full=False)
-        >>> [part.stack.architecture.sizes for part in parts][:3]
+        >>> jobs = derived_jobs("train", 1, [0, 1], full=False)
+        >>> [part.stack.architecture.sizes for job in jobs[:3] for part in job.make()]
         [(1, 10, 1), (2, 10, 1), (2, 10, 10, 1)]
     """
-    rng = np.random.default_rng(seed)
-    by_sizes: dict[tuple[int, ...], list[tuple[Circuit, Network, list[list[int | str]]]]] = defaultdict(list)
+    held = _implementations(full)
+    jobs = [
+        Job(
+            split,
+            _part_name(sizes),
+            partial(_derived, split, sizes, count, [*seed, number], full),
+            count * len(found) * _SECONDS[min(sizes[0], max(_SECONDS))],
+        )
+        for number, (sizes, found) in enumerate(held.items())
+    ]
+    copies = partial(_copies, split, max(2, count), [*seed, len(held)])
+    return [*jobs, Job(split, "copies", copies, count * _SECONDS[1])]
+
+
+def _implementations(full: bool) -> dict[tuple[int, ...], list[Circuit]]:
+    """The implementations of the circuits on the box, by the sizes of their gauges."""
+    by_sizes: dict[tuple[int, ...], list[Circuit]] = defaultdict(list)
     for name in circuits:
         circuit = circuits[name]
         if circuit.on_points or (circuit.network.inputs > _SMALL_INPUTS and not full):
             continue
         for gauge in circuit.gauges:
-            for _ in range(count):
-                network, sources = regauge(gauge.network, WIDTH, rng)
-                by_sizes[network.architecture.sizes].append((gauge, network, sources))
-    parts = [_derived(split, list(made), rng) for made in by_sizes.values()]
-    return [*(part for part in parts if len(part)), _copies(split, max(2, count), rng)]
+            sizes = gauge.network.architecture.sizes
+            by_sizes[sizes[0], *[WIDTH] * (len(sizes) - 2), sizes[-1]].append(gauge)
+    return by_sizes
 
 
-def _derived(
-    split: str, made: list[tuple[Circuit, Network, list[list[int | str]]]], rng: np.random.Generator
-) -> ZooPart:
-    sizes = made[0][1].architecture.sizes
-    part = f"derived-{'-'.join(map(str, sizes))}"
+def _part_name(sizes: Sequence[int]) -> str:
+    return f"derived-{'-'.join(map(str, sizes))}"
+
+
+def _derived(split: str, sizes: tuple[int, ...], count: int, seed: Any, full: bool) -> list[ZooPart]:
+    rng = np.random.default_rng(seed)
+    part = _part_name(sizes)
     rows: list[Row] = []
     neurons: list[Row] = []
     found: list[Row] = []
     held: list[Network] = []
-    for gauge, network, sources in made:
+    for gauge in (gauge for gauge in _implementations(full)[sizes] for _ in range(count)):
+        network, sources = regauge(gauge.network, WIDTH, rng)
         formula = "; ".join(str(f) for f in gauge.formula)
         bound = certify(network, [str(f) for f in gauge.formula]).upper
         if not bound < _PROVED:
@@ -100,15 +121,10 @@ def _derived(
                 "evidence": PROVED, "certified": float(bound),
             }
         )  # fmt: skip
-    return ZooPart(
-        part,
-        split,
-        Stack.of(held),
-        tuple(rows),
-        tuple(neurons),
-        tuple(found),
-        tuple(_pairs(split, rows, rng)),
-    )
+    if not held:
+        return []
+    pairs = tuple(_pairs(split, rows, rng))
+    return [ZooPart(part, split, Stack.of(held), tuple(rows), tuple(neurons), tuple(found), pairs)]
 
 
 def _first_layer(network: Network, roles: list[str]) -> list[BoundFeature | None]:
@@ -149,8 +165,9 @@ def _pair(split: str, first: Row, second: Row, same: bool, function: bool) -> Ro
     }  # fmt: skip
 
 
-def _copies(split: str, count: int, rng: np.random.Generator) -> ZooPart:
+def _copies(split: str, count: int, seed: Any) -> list[ZooPart]:
     """Untrained networks, a re-gauged copy of each, and pairs of them: a copy is the same mechanism, another is not."""
+    rng = np.random.default_rng(seed)
     part = "copies-2-10-1"
     originals = untrained(shape(2, WIDTH // 2, 1, bias=True), 2 * count, "uniform", rng)
     rows: list[Row] = []
@@ -168,4 +185,4 @@ def _copies(split: str, count: int, rng: np.random.Generator) -> ZooPart:
         pairs.append(_pair(split, rows[-2], rows[-1], same=True, function=True))
         if k:
             pairs.append(_pair(split, rows[-4], rows[-1], same=False, function=False))
-    return ZooPart(part, split, Stack.of(held), tuple(rows), tuple(neurons), (), tuple(pairs))
+    return [ZooPart(part, split, Stack.of(held), tuple(rows), tuple(neurons), (), tuple(pairs))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from mathcircuits.detect.networks import Architecture, Stack
 Array = npt.NDArray[np.float64]
 Row = dict[str, Any]
 #: How a label is known: the network was made so; a certificate proves it; of a neuron the role alone is known; a method
-#: of this library judged it.
-CONSTRUCTION, PROVED, ROLE_ALONE, JUDGED = "construction", "proved", "role alone", "judged"
+#: of this library judged it; nobody looked.
+CONSTRUCTION, PROVED, ROLE_ALONE, JUDGED, UNREAD = "construction", "proved", "role alone", "judged", "unread"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,22 @@ class ZooPart:
         return len(self.stack)
 
 
+@dataclass(frozen=True)
+class Job:
+    """Some parts of a zoo, which can be made anywhere and at any time.
+
+    Attributes:
+        split: their split; name: what tells it from the split's other jobs.
+        make: gives the parts; a partial of a function of a module.
+        seconds: of one core that it is expected to take.
+    """
+
+    split: str
+    name: str
+    make: Callable[[], Sequence[ZooPart]]
+    seconds: float
+
+
 def network_id(split: str, part: str, k: int) -> str:
     """The name of a network.
 
@@ -57,12 +73,14 @@ def network_row(split: str, part: str, k: int, architecture: Architecture, **kno
     """A row of the table of networks; what is not given is None.
 
     Args:
-        known: `made`, `seed`, `circuit`, `gauge`, `task`, `formula`, `certified`, `loss`, `solved`, `cause`, `null`.
+        known: `made`, `seed`, `circuit`, `gauge`, `task`, `regimen`, `step`, `formula`, `certified`, `loss`, `solved`,
+            `cause`, `null`.
     """
     row: Row = {
         "network": network_id(split, part, k), "split": split, "part": part, "position": k,
         "sizes": "-".join(map(str, architecture.sizes)), "made": None, "seed": None, "circuit": None, "gauge": None,
-        "task": None, "formula": None, "certified": None, "loss": None, "solved": None, "cause": None, "null": False,
+        "task": None, "regimen": None, "step": None,
+        "formula": None, "certified": None, "loss": None, "solved": None, "cause": None, "null": False,
     }  # fmt: skip
     return {**row, **known}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..benchmark.detection.planting import (
     shape,
     turned,
 )
-from .parts import CONSTRUCTION, ZooPart, features_of, network_row, neuron_rows
+from .parts import CONSTRUCTION, Job, ZooPart, features_of, network_row, neuron_rows
 
 #: What makes the networks of a part, the role of each neuron and the truth.
 Maker = Callable[[np.random.Generator], tuple[Stack, list[list[str]], Planted]]
@@ -28,20 +29,39 @@ Maker = Callable[[np.random.Generator], tuple[Stack, list[list[str]], Planted]]
 DECOY_DEGREES = (12.0, 20.0)
 #: Degrees of noise up to which the detection benchmark asks for every planted neuron, at 2, 3 and 4 inputs.
 NOISE = {2: 0.2, 3: 2.0, 4: 2.0}
+#: Seconds of one core for a network.
+_SECONDS = 0.001
 
 
-def planted_parts(split: str, count: int, seed: Any, full: bool) -> list[ZooPart]:
-    """The planted and the untrained networks of a split, `count` of each kind.
+def planted_jobs(split: str, count: int, seed: Any, full: bool) -> list[Job]:
+    """What makes the planted and the untrained networks of a split, `count` of each kind.
 
     Args:
         split: its name; count: networks a part; seed: the entropy of their generators; full: whether to add the larger
             shapes.
 
     Examples:
-        >>> parts = planted_parts("train", 4, [0, 0], full=False)
-        >>> [(part.name, len(part)) for part in parts][:2]
-        [('planted-2-8-1', 4), ('planted-3-8-1', 4)]
+        >>> jobs = planted_jobs("train", 4, [0, 0], full=False)
+        >>> [part.name for job in jobs[:2] for part in job.make()]
+        ['planted-2-8-1', 'planted-3-8-1']
     """
+    return [
+        Job(
+            split,
+            name,
+            partial(_planted, split, name, count, [*seed, number], full),
+            _SECONDS * count,
+        )
+        for number, name in enumerate(_makers(count, full))
+    ]
+
+
+def _planted(split: str, name: str, count: int, seed: Any, full: bool) -> list[ZooPart]:
+    stack, roles, made = _makers(count, full)[name](np.random.default_rng(seed))
+    return [_labelled(name, split, stack, roles, made)]
+
+
+def _makers(count: int, full: bool) -> dict[str, Maker]:
     shapes = (2, 3, 4) if full else (2, 3)
     makers: dict[str, Maker] = {
         **{f"planted-{inputs}-8-1": _flat(inputs, 8, count) for inputs in shapes},
@@ -54,11 +74,7 @@ def planted_parts(split: str, count: int, seed: Any, full: bool) -> list[ZooPart
     }
     if full:
         makers |= {"planted-3-24-1": _flat(3, 24, count), "untrained-3-24-1": _untrained(3, 24, count)}
-    parts = []
-    for number, (name, make) in enumerate(makers.items()):
-        stack, roles, made = make(np.random.default_rng([*seed, number]))
-        parts.append(_labelled(name, split, stack, roles, made))
-    return parts
+    return makers
 
 
 def _labelled(name: str, split: str, stack: Stack, roles: list[list[str]], made: Planted) -> ZooPart:

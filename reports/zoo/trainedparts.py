@@ -1,79 +1,194 @@
-"""Trained parts of the zoo: a few tasks and many seeds, solved and failed, each failure with its cause."""
+"""Trained parts of the zoo: tasks, regimens and seeds, solved and failed with the cause, and their checkpoints."""
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
-from mathcircuits.detect import Network, analyse_many, certify, diagnose_many, tasks
-from mathcircuits.detect.networks import Stack
-from mathcircuits.models import train
+from mathcircuits.detect import MathCircuitsError, Network, analyse_many, certify, diagnose_many, tasks
+from mathcircuits.detect.networks import Architecture, Stack
+from mathcircuits.models import PRESETS, Ensemble, train
 
-from .parts import JUDGED, Row, ZooPart, network_row
+from .parts import JUDGED, UNREAD, Job, Row, ZooPart, network_row, neuron_rows
 
 #: A trained network's formula counts as certified where its proved error is at most this share of the output's range.
 SHARE = 0.005
+#: Seconds for one certificate. Networks that miss it have no formula.
+_PROOF_SECONDS = 10.0
+#: Updates after which the weights are kept too, or the logged ones next to them.
+CHECKPOINTS = (0, 30, 300)
+#: The task that is trained by every regimen.
+_BY_ALL = "minimum"
+#: Inputs and hidden layers of the tasks that are trained: a failed network of more takes minutes to diagnose.
+_INPUTS, _LAYERS = 3, 1
+#: Seconds of one core to train and to read a network, by inputs.
+_SECONDS = {1: 0.2, 2: 0.6, 3: 2.0}
 
 
 @dataclass(frozen=True)
 class TrainedKind:
-    """A task, the hidden width and the gradient steps."""
+    """A task, the hidden width, and the regimen."""
 
     task: str
     hidden: int
-    steps: int
+    regimen: str
 
 
-#: Minimal widths, where some seeds fail, and one with room.
-SMALL = (TrainedKind("minimum", 3, 3000),)
-FULL = (
-    TrainedKind("minimum", 3, 6000), TrainedKind("absolute", 2, 3000), TrainedKind("maximum", 6, 6000),
-    TrainedKind("absolute-difference", 2, 6000), TrainedKind("x1-plus-abs-x2", 3, 6000),
-)  # fmt: skip
+#: Minimal widths, where some seeds fail.
+SMALL = (TrainedKind("minimum", 3, "adam"), TrainedKind("absolute", 2, "osier"))
 
 
-def trained_parts(split: str, count: int, first_seed: int, full: bool) -> list[ZooPart]:
-    """`count` networks of each kind, with seeds from `first_seed` on.
+def full_kinds() -> tuple[TrainedKind, ...]:
+    """Every task on the box (-1, 1) with at most three inputs at its smallest width by Adam, one by every regimen.
+
+    Examples:
+        >>> kinds = full_kinds()
+        >>> sorted({kind.regimen for kind in kinds if kind.task == "minimum"})[:3]
+        ['adam', 'balanced-init', 'compress']
+    """
+    found = []
+    for name in tasks:
+        task = tasks[name]
+        on_box = not len(task.points) and task.box == ((-1.0, 1.0),) * task.arity
+        hidden = task.hidden_with_bias if task.needs_bias else task.hidden
+        if on_box and task.arity <= _INPUTS and hidden is not None and len(hidden) == _LAYERS:
+            regimens = PRESETS if name == _BY_ALL else ("adam",)
+            found.extend(TrainedKind(name, int(hidden[0]), regimen) for regimen in regimens)
+    # With room for more than one form.
+    found.append(TrainedKind("minimum", 6, "adam"))
+    return tuple(found)
+
+
+def trained_jobs(split: str, count: int, first_seed: int, full: bool) -> list[Job]:
+    """What makes `count` networks of each kind, with seeds from `first_seed` on, and their checkpoints.
 
     The labels of their neurons are judged by this library, and no score counts them. Their formulas are certified.
 
     Examples:
-        >>> part = trained_parts("train", 2, 0, full=False)[0]
-        >>> part.stack, [row["solved"] for row in part.networks]
-        (Stack(2 x Architecture(2-3-1, relu, no bias)), [..., ...])
+        >>> trained, before = trained_jobs("train", 2, 0, full=False)[0].make()
+        >>> trained.stack, [row["step"] for row in before.networks]
+        (Stack(2 x Architecture(2-3-1, relu, no bias)), [0, 0, 30, 30, 300, 300])
     """
-    return [_trained(split, kind, count, first_seed) for kind in (FULL if full else SMALL)]
+    return [
+        Job(
+            split, f"trained-{kind.task}-{kind.hidden}-{kind.regimen}",
+            partial(_trained, split, kind, count, first_seed),
+            count * _SECONDS[tasks[kind.task].arity],
+        )
+        for kind in (full_kinds() if full else SMALL)
+    ]  # fmt: skip
 
 
-def _trained(split: str, kind: TrainedKind, count: int, first_seed: int) -> ZooPart:
+def _trained(split: str, kind: TrainedKind, count: int, first_seed: int) -> list[ZooPart]:
     seeds = range(first_seed, first_seed + count)
-    ensemble = train(kind.task, hidden=kind.hidden, seeds=seeds, steps=kind.steps, progress=False)
-    networks: list[Network] = ensemble.networks()
-    part = f"trained-{kind.task}-{kind.hidden}"
+    # Diverged networks have no finite weights, so that there is nothing to label.
+    ensemble = train(
+        kind.task, hidden=kind.hidden, seeds=seeds, regimen=kind.regimen, progress=False, checkpoints="log"
+    ).finite
+    networks = ensemble.networks()
+    if not networks:
+        return []
     found = diagnose_many(networks, kind.task, losses=ensemble.losses)
-    formula = "; ".join(str(f) for f in tasks[kind.task].formula)
     rows: list[Row] = []
-    for k, (network, loss, diagnosis) in enumerate(zip(networks, ensemble.losses, found, strict=True)):
-        bound = float(certify(network, kind.task).upper) if math.isfinite(loss) else math.inf
-        proved = bound <= SHARE * _range(network)
+    for k, (network, diagnosis) in enumerate(zip(networks, found, strict=True)):
+        solved = diagnosis.cause == "solved"
         rows.append(
-            network_row(
-                split, part, k, network.architecture, made="trained", seed=seeds[k], task=kind.task,
-                formula=formula if proved else None, certified=bound if proved else None, loss=float(loss),
-                solved=diagnosis.cause == "solved", cause=None if diagnosis.cause == "solved" else diagnosis.cause,
-            )
+            {
+                "seed": ensemble.seeds[k], "step": int(ensemble.steps), "loss": float(ensemble.losses[k]),
+                "solved": solved, "cause": None if solved else diagnosis.cause, **_proved(network, kind.task),
+            }
         )  # fmt: skip
     read = analyse_many(networks, task=kind.task).neurons
+    by_network = read.groupby("network", sort=False)
     neurons = [
-        {
-            "network": rows[n["network"]]["network"], "split": split, "layer": int(n["layer"]),
-            "neuron": int(n["neuron"]),
-            "role": "trained", "feature": n["feature"] if n["status"] == "matched" else None,
-            "on": ", ".join(n["on"]) if n["status"] == "matched" else None, "evidence": JUDGED,
-        }
-        for n in read.to_dict("records")
-    ]  # fmt: skip
-    return ZooPart(part, split, Stack.of(networks), tuple(rows), tuple(neurons))
+        by_network.get_group(k).to_dict("records") if k in by_network.groups else [] for k in range(len(rows))
+    ]
+    return [
+        *_by_architecture(split, kind, "trained", networks, rows, neurons),
+        *_checkpoints(split, kind, ensemble),
+    ]
+
+
+def _proved(network: Network, task: str) -> Row:
+    """The task's formula with its certified error, where the network computes it."""
+    try:
+        bound = float(certify(network, task, time_limit=_PROOF_SECONDS).upper)
+    except MathCircuitsError:
+        return {}
+    if bound > SHARE * _range(network):
+        return {}
+    return {"formula": "; ".join(str(f) for f in tasks[task].formula), "certified": bound}
+
+
+def _by_architecture(
+    split: str,
+    kind: TrainedKind,
+    prefix: str,
+    networks: list[Network],
+    known: list[Row],
+    read: list[list[Row]] | None,
+) -> list[ZooPart]:
+    """Parts of one architecture each: a regimen that compresses ends in several."""
+    groups: dict[Architecture, list[int]] = defaultdict(list)
+    for k, network in enumerate(networks):
+        groups[network.architecture].append(k)
+    parts = []
+    for architecture, members in groups.items():
+        part = (
+            f"{prefix}-{kind.task}-{'-'.join(map(str, architecture.sizes))}-{kind.regimen}-from-{kind.hidden}"
+        )
+        rows, neurons = [], []
+        for position, k in enumerate(members):
+            row = network_row(
+                split,
+                part,
+                position,
+                architecture,
+                made=prefix,
+                task=kind.task,
+                regimen=kind.regimen,
+                **known[k],
+            )
+            rows.append(row)
+            roles = [["trained"] * width for width in architecture.sizes[1:-1]]
+            blank = neuron_rows(row, roles, [[None] * len(layer) for layer in roles], UNREAD)
+            neurons.extend(blank if read is None else _labelled(blank, read[k]))
+        parts.append(
+            ZooPart(part, split, Stack.of([networks[k] for k in members]), tuple(rows), tuple(neurons))
+        )
+    return parts
+
+
+def _labelled(blank: list[Row], read: list[Row]) -> list[Row]:
+    """The neurons of a network with the features that this library matched."""
+    matched = {
+        (int(n["layer"]), int(n["neuron"])): (n["feature"], ", ".join(n["on"]))
+        for n in read
+        if n["status"] == "matched"
+    }
+    found = []
+    for row in blank:
+        feature, on = matched.get((row["layer"], row["neuron"]), (None, None))
+        found.append({**row, "feature": feature, "on": on, "evidence": JUDGED})
+    return found
+
+
+def _checkpoints(split: str, kind: TrainedKind, ensemble: Ensemble) -> list[ZooPart]:
+    """The same networks before the end, with the losses that were logged then; their neurons were not read."""
+    networks: list[Network] = []
+    known: list[Row] = []
+    logged = [] if ensemble.checkpoint_steps is None else ensemble.checkpoint_steps[:-1].tolist()
+    for step in sorted(
+        {min(logged, key=lambda at, wanted=wanted: abs(at - wanted)) for wanted in CHECKPOINTS if logged}
+    ):
+        then = ensemble.at_step(step)
+        networks.extend(then.networks())
+        known.extend(
+            {"seed": seed, "step": step, "loss": float(loss)}
+            for seed, loss in zip(then.seeds, then.losses, strict=True)
+        )
+    return _by_architecture(split, kind, "checkpoint", networks, known, None)
 
 
 def _range(network: Network) -> float:

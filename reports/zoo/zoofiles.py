@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,13 +27,18 @@ _REMEDY = "write the zoo again: mathcircuits zoo --out DIR"
 #: The tables of labels, with the columns of each.
 TABLES: Mapping[str, tuple[str, ...]] = {
     "networks": (
-        "network", "split", "part", "position", "sizes", "made", "seed", "circuit", "gauge", "task", "formula",
-        "certified", "loss", "solved", "cause", "null",
+        "network", "split", "part", "position", "sizes", "made", "seed", "circuit", "gauge", "task", "regimen", "step",
+        "formula", "certified", "loss", "solved", "cause", "null",
     ),
     "neurons": ("network", "split", "layer", "neuron", "role", "feature", "on", "evidence"),
     "circuits": ("network", "split", "circuit", "on", "gauge", "evidence", "certified"),
     "pairs": ("network", "other", "split", "same", "function", "evidence"),
 }  # fmt: skip
+_TYPES = {
+    **dict.fromkeys(("position", "seed", "step", "layer", "neuron"), "int64"),
+    **dict.fromkeys(("certified", "loss"), "float64"),
+    **dict.fromkeys(("solved", "null", "same", "function"), "bool_"),
+}
 #: A claimed formula is compared with its network at 2 to this power points of the box.
 _LOG_POINTS = 11
 
@@ -55,7 +60,7 @@ class Zoo:
     Examples:
         >>> import tempfile
         >>> from .writing import write_zoo
-        >>> zoo = read_zoo(write_zoo(Path(tempfile.mkdtemp()) / "zoo", small=True, trained=False))
+        >>> zoo = read_zoo(write_zoo(Path(tempfile.mkdtemp()) / "zoo", size="small", trained=False))
         >>> zoo.network("train/planted-2-8-1/0000")
         Network(2-8-1, relu, bias)
     """
@@ -151,13 +156,51 @@ def _read_stack(path: Path) -> Stack:
         return Stack(architecture, weights, biases)
 
 
-def write_table(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """Write one of the `TABLES`."""
-    import pandas as pd
+def write_labels(folder: Path, part: ZooPart) -> None:
+    """Write the rows of a part, a file a table, in the folder where parts wait to be joined.
 
-    frame = pd.DataFrame(rows, columns=list(TABLES[name]))
-    with atomic(folder / f"{name}.parquet") as file:
-        frame.to_parquet(file, index=False)
+    Raises:
+        FileError: where a file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in TABLES:
+        schema = _schema(name)
+        rows = getattr(part, name)
+        columns = {column: [row[column] for row in rows] for column in schema.names}
+        with atomic(folder / part.split / part.name / f"{name}.parquet") as file:
+            pq.write_table(pa.table(columns, schema=schema), file)
+
+
+def join_labels(folder: Path, waiting: Path, parts: Sequence[tuple[str, str]]) -> None:
+    """Join the rows of the parts to the tables of a zoo, a part at a time.
+
+    Args:
+        folder: of the zoo; waiting: where `write_labels` wrote; parts: split and name of each, in their order.
+
+    Raises:
+        FileError: where a file of a part is missing, or one cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    for name in TABLES:
+        with (
+            atomic(folder / f"{name}.parquet") as file,
+            pq.ParquetWriter(file, _schema(name)) as writer,
+        ):
+            for split, part in parts:
+                path = waiting / split / part / f"{name}.parquet"
+                if not path.is_file():
+                    raise FileError(path, "is missing", _REMEDY)
+                writer.write_table(pq.read_table(path))
+
+
+def _schema(name: str) -> Any:
+    """The Arrow schema of a table: types by the columns' names, text where none is given."""
+    import pyarrow as pa
+
+    return pa.schema([(column, getattr(pa, _TYPES.get(column, "string"))()) for column in TABLES[name]])
 
 
 def read_zoo(folder: Path) -> Zoo:
