@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -124,14 +125,22 @@ def benchmark(
 def zoo(
     out: Annotated[Path, typer.Option("--out", help="A new folder for its weights, labels and datasheet.")],
     small: Annotated[bool, typer.Option("--small", help="A few networks of each kind: seconds.")] = False,
+    medium: Annotated[
+        bool, typer.Option("--medium", help="Some networks of each kind: enough to tell methods apart.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the held-out part has another.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of this machine.")] = 1,
 ) -> int:
-    """Write a data set of networks whose features, circuits and formulas are known."""
+    """Write a data set of networks whose features, circuits and formulas are known; a stopped run goes on."""
     from ..zoo.zoocommands import make_zoo
     from .terminal.outputs import check_folder
 
     check_folder(out)
-    return make_zoo(out, small=small, seed=seed)
+    if small and medium:
+        raise typer.BadParameter("--small and --medium: give one of the two")
+    return make_zoo(
+        out, size="small" if small else "medium" if medium else "full", seed=seed, workers=workers
+    )
 
 
 @app.command()
@@ -150,12 +159,15 @@ def score(
     listed: Annotated[bool, typer.Option("--list", help="Baselines with their rules.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The table as Markdown, or a baseline's claims as .parquet."),
+        typer.Option(
+            "-o", "--out", help="The table as Markdown or .csv, or a baseline's claims as .parquet."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:
     """Score a method's claims about the networks of a zoo: precision, recall, false discoveries, calibration."""
     import json
+    import sys
 
     from ..zoo.baselines import BASELINES
     from ..zoo.zoocommands import PRINTED, printed_rows, score_file
@@ -167,8 +179,11 @@ def score(
         return 0
     if zoo is None:
         raise typer.BadParameter("name the zoo: --zoo DIR (mathcircuits zoo --out DIR writes one)")
-    with working("scoring claims"):
-        scores, bins = score_file(predictions, zoo, baselines=baseline or (), out=out)
+    with working("scoring claims") if predictions else nullcontext():
+        scores, bins = score_file(
+            predictions, zoo, baselines=baseline or (), out=out,
+            progress=lambda text: print(text, file=sys.stderr),
+        )  # fmt: skip
     if as_json:
         frames = {"scores": scores, "reliability": bins}
         print_json({name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mathcircuits.detect import MathCircuitsError, prevalence
+from mathcircuits.detect import MathCircuitsError, Network, prevalence
 from mathcircuits.detect.features import as_task
 
 from .claims import KINDS, SECONDS
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SCORE_COLUMNS = (
     "kind", "split", "claims", "right", "precision", "precision_low", "precision_high", "there", "found", "recall",
-    "recall_low", "recall_high", "null", "null_claimed", "null_share", "calibration_error", "brier", "unscored",
-    "seconds",
+    "recall_low", "recall_high", "null", "null_claimed", "null_share", "null_low", "null_high", "calibration_error",
+    "brier", "unscored", "seconds",
 )  # fmt: skip
 #: Bins of equal width of the scores, of the calibration error.
 BINS = 10
@@ -31,22 +31,25 @@ BINS = 10
 _WITHOUT, _WITH = ("idle", "cancelling", "dead"), ("derived",)
 
 
-def score_claims(claims: pd.DataFrame, zoo: Zoo) -> pd.DataFrame:
+def score_claims(claims: pd.DataFrame, zoo: Zoo, kinds: Collection[str] = ()) -> pd.DataFrame:
     """Score claims against what a zoo knows by construction or by certificate.
 
+    Args:
+        claims: of the schema; zoo: that they are about; kinds: those that are scored even where nothing is claimed.
+
     Returns:
-        One row per kind that is claimed and split, columns `SCORE_COLUMNS`. `right` of `claims` is the precision,
-        `found` of what is `there` the recall, each with its exact 95% interval. `null` counts what holds nothing and
-        `null_claimed` how much of it is claimed all the same. `calibration_error` is the expected calibration error:
-        the mean distance of score and share right over ten bins, weighted by the claims in them. `unscored` claims are
-        about what nobody proved.
+        One row per kind that is claimed (or asked for) and split, columns `SCORE_COLUMNS`. `right` of `claims` is the
+        precision, `found` of what is `there` the recall. `null` counts what holds nothing and `null_claimed` how much
+        of it is claimed all the same; `null_share` is their ratio. The three have exact 95% intervals.
+        `calibration_error` is the expected calibration error: the mean distance of score and share right over ten
+        bins, weighted by the claims in them. `unscored` claims are about what nobody proved.
     """
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
     for kind in KINDS:
         own = claims[claims["kind"] == kind]
-        if len(own):
+        if len(own) or kind in kinds:
             judged = own.assign(
                 split=[zoo.places[name][0] for name in own["network"]], verdict=_JUDGES[kind](own, zoo)
             )
@@ -96,6 +99,7 @@ def _row(claims: pd.DataFrame, kind: str, split: str, zoo: Zoo) -> dict[str, Any
     found = len({key for key, is_right in zip(keys, verdict, strict=True) if is_right == 1.0} & there)
     recall = prevalence(found, len(there)) if there else None
     claimed = len({_places(kind, key) for key in keys} & null)
+    nothing = _interval("null", prevalence(claimed, len(null)) if null else None)
     error = math.nan
     if len(right):
         error = sum(
@@ -105,7 +109,8 @@ def _row(claims: pd.DataFrame, kind: str, split: str, zoo: Zoo) -> dict[str, Any
     return {
         "claims": len(right), "right": int(right.sum()),
         **_interval("precision", precision), "there": len(there), "found": found, **_interval("recall", recall),
-        "null": len(null), "null_claimed": claimed, "null_share": claimed / len(null) if null else math.nan,
+        "null": len(null), "null_claimed": claimed, "null_share": nothing["null"], "null_low": nothing["null_low"],
+        "null_high": nothing["null_high"],
         "calibration_error": error,
         "brier": float(((scores - right) ** 2).mean()) if len(right) else math.nan,
         "unscored": int((~scored).sum()),
@@ -117,6 +122,16 @@ def _interval(name: str, share: Any) -> dict[str, float]:
     if share is None:
         return {name: math.nan, f"{name}_low": math.nan, f"{name}_high": math.nan}
     return {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+
+
+def judge(kind: str, claims: pd.DataFrame, zoo: Zoo) -> Array:
+    """Of claims of one kind: 1 where one is right, 0 where it is wrong, NaN where nobody knows."""
+    return _JUDGES[kind](claims, zoo)
+
+
+def truth(kind: str, zoo: Zoo, split: str) -> tuple[set[Any], set[Any]]:
+    """What a split holds of a kind, as the claims that are right, and the places that hold nothing."""
+    return _TRUTHS[kind](zoo, split)
 
 
 _KEYS = {
@@ -205,25 +220,38 @@ def _judge_formulas(claims: pd.DataFrame, zoo: Zoo) -> Array:
     """A formula is right where it is within the share of the network's range, output by output, at all points."""
     return np.array(
         [
-            _agrees(str(text), zoo, name)
+            float(agrees(str(text), zoo.network(name)))
             for name, text in zip(claims["network"], claims["formula"], strict=True)
         ]
     )
 
 
-def _agrees(text: str, zoo: Zoo, name: str) -> float:
-    network = zoo.network(name)
+def agrees(text: str, network: Network) -> bool:
+    """Whether a formula is within 0.005 of each output's range of the network, at 2048 points of the box.
+
+    Args:
+        text: outputs separated by `;`; network: with the box (-1, 1).
+
+    Examples:
+        >>> from mathcircuits.detect import hand_derived
+        >>> [agrees(text, hand_derived("minimum")) for text in ("min(x1, x2)", "x1", "no formula")]
+        [True, False, False]
+    """
     X = check_points(network.inputs)
     try:
         task = as_task(text)
         if task.arity > network.inputs or task.outputs != network.outputs:
-            return 0.0
+            return False
         claimed = np.asarray(task(X[:, : task.arity]), dtype=float).reshape(len(X), -1)
     except MathCircuitsError:
-        return 0.0
-    values = network(X)
-    allowed = SHARE * (values.max(axis=0) - values.min(axis=0))
-    return float(bool((np.abs(claimed - values).max(axis=0) <= allowed).all()))
+        return False
+    return bool((np.abs(claimed - network(X)).max(axis=0) <= allowed_errors(network)).all())
+
+
+def allowed_errors(network: Network) -> Array:
+    """The error [out] up to which a formula counts as the network's: 0.005 of each output's range on the box."""
+    values: Array = network(check_points(network.inputs))
+    return SHARE * (values.max(axis=0) - values.min(axis=0))
 
 
 _TRUTHS: dict[str, Callable[[Zoo, str], tuple[set[Any], set[Any]]]] = {

@@ -11,33 +11,35 @@ from mathcircuits.detect.features import BoundFeature
 from mathcircuits.detect.matching import ALPHA, depth_of, probes_for, unit_vectors
 from mathcircuits.detect.networks import Architecture, Stack, known_laws, untrained
 
-from ..benchmark.detection.declaring import NAIVE_R, declare, q_values
+from ..benchmark.detection.declaring import declare, q_values
 from .parts import Array
 from .zoofiles import Zoo
 
 Row = dict[str, object]
-#: As of Gurnee et al. 2024 (Universal Neurons in GPT2 language models): the largest correlation less that of a random
-#: baseline. They ask for more than half; here untrained neurons already reach 0.9.
-_EXCESS = 0.1
+#: Untrained networks whose largest correlations an excess is measured against.
 _UNTRAINED = 32
-#: A probe reads a feature where its R2 is above this; the literature takes 0.9 to 0.99.
-_PROBE_R2 = 0.95
+#: Features that a layer reads at a smaller R2 than this are no candidates; the literature asks for 0.9 to 0.99.
+_FAINT_R2 = 0.5
 #: Networks whose activations are worked on at once.
 _CHUNK = 64
 
 
 def correlation_neurons(zoo: Zoo) -> list[Row]:
-    """The literature's habit: a neuron holds the feature that it correlates with most, above 0.9."""
+    """Every neuron that varies with the feature that it correlates with most."""
     return [
         _row(network, layer, neuron, features[label], float(r[neuron, label]))
         for network, layer, features, r in _correlations(zoo)
         for neuron, label in enumerate(r.argmax(axis=1))
-        if r[neuron, label] > NAIVE_R
+        if r[neuron, label] > 0.0
     ]
 
 
 def excess_neurons(zoo: Zoo) -> list[Row]:
-    """Correlation above 0.9 that exceeds the mean of untrained neurons' largest correlations by a tenth."""
+    """Every neuron with the feature that it correlates with most, scored by what exceeds untrained networks.
+
+    As Gurnee et al. 2024 (Universal Neurons in GPT2 Language Models): the largest correlation less the mean of the
+    largest ones of untrained neurons.
+    """
     usual: dict[tuple[Architecture, int], float] = {}
     rows = []
     for network, layer, features, r in _correlations(zoo):
@@ -49,13 +51,13 @@ def excess_neurons(zoo: Zoo) -> list[Row]:
             usual[architecture, layer] = float(np.mean(highest))
         for neuron, label in enumerate(r.argmax(axis=1)):
             excess = float(r[neuron, label]) - usual[architecture, layer]
-            if r[neuron, label] > NAIVE_R and excess > _EXCESS:
-                rows.append(_row(network, layer, neuron, features[label], float(r[neuron, label])))
+            if excess > 0.0:
+                rows.append(_row(network, layer, neuron, features[label], excess))
     return rows
 
 
 def probed_neurons(zoo: Zoo) -> list[Row]:
-    """Linear probes: a feature that the layer reads at R2 above 0.95 is claimed of the neuron with the most weight."""
+    """Linear probes: every feature that a layer reads, of the neuron with the most weight, scored by the R2."""
     from sklearn.linear_model import Ridge
 
     rows: list[Row] = []
@@ -78,7 +80,7 @@ def probed_neurons(zoo: Zoo) -> list[Row]:
                 heaviest = live[np.abs(np.atleast_2d(model.coef_)).argmax(axis=1)]
                 rows.extend(
                     _row(network, layer, int(heaviest[j]), features[j], float(min(r2[j], 1.0)))
-                    for j in np.flatnonzero(r2 > _PROBE_R2)
+                    for j in np.flatnonzero(r2 > _FAINT_R2)
                 )
     return rows
 

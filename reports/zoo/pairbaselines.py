@@ -9,16 +9,17 @@ from mathcircuits.detect.matching import probes_for
 from mathcircuits.detect.networks import Stack
 from mathcircuits.detect.similarity import circuit_similarity, pairwise
 
+from .watching import watched
 from .zoofiles import Zoo
 
 Row = dict[str, object]
-#: Two networks are called one mechanism from this similarity on; the project's own limit for its circuit similarity
-#: (docs/understand/similarity.md, Circuit similarity), and as high as the literature's.
+#: Two networks are called one mechanism from this circuit similarity on (docs/understand/similarity.md, Circuit
+#: similarity).
 SAME_FROM = 0.9
 
 
 def similar_pairs(zoo: Zoo, measure: str) -> list[Row]:
-    """Pairs whose last hidden layers are similar by a measure of representations.
+    """Every pair, with the similarity of the last hidden layers by a measure of representations.
 
     Args:
         measure: a name of `pairwise`.
@@ -33,16 +34,20 @@ def similar_pairs(zoo: Zoo, measure: str) -> list[Row]:
 
 
 def weight_pairs(zoo: Zoo) -> list[Row]:
-    """Pairs whose weights agree once the units are permuted (Git Re-Basin), by cosine."""
+    """Every pair, with the cosine of the weights once the units are permuted (Git Re-Basin)."""
     return _claimed(zoo, lambda first, second: float(weight_matching(first, second)))
 
 
 def our_pairs(zoo: Zoo) -> list[Row]:
-    """Pairs whose circuit similarity is at least 0.9; networks of more than one hidden layer are left out."""
+    """Every pair of networks with one hidden layer, with their circuit similarity neuron by neuron.
+
+    The labels of the zoo say whether two networks are gauges of one implementation. That is the level of atoms: at the
+    reduced level x1 and relu(x1 + 1) - 1 carry the same affine part, and count as the same.
+    """
 
     def value(first: Network, second: Network) -> float:
         try:
-            return circuit_similarity(first, second)
+            return circuit_similarity(first, second, level="atoms")
         except InputError:
             return 0.0
 
@@ -50,9 +55,10 @@ def our_pairs(zoo: Zoo) -> list[Row]:
 
 
 def _claimed(zoo: Zoo, value: Callable[[Network, Network], float]) -> list[Row]:
-    rows: list[Row] = []
-    for first, second in zoo.pairs[["network", "other"]].itertuples(index=False, name=None):
-        similarity = value(zoo.network(first), zoo.network(second))
-        if similarity >= SAME_FROM:
-            rows.append({"kind": "pair", "network": first, "other": second, "score": min(similarity, 1.0)})
-    return rows
+    return [
+        {
+            "kind": "pair", "network": first, "other": second,
+            "score": min(max(value(zoo.network(first), zoo.network(second)), 0.0), 1.0),
+        }
+        for first, second in zip(watched(zoo.pairs["network"], "pairs"), zoo.pairs["other"], strict=True)
+    ]  # fmt: skip

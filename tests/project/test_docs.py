@@ -64,6 +64,16 @@ def test_what_decides_is_written_from_its_tables() -> None:
     assert selected.cell("1/2 - 1/2 |x1 - x2|") == "`1/2 - 1/2 abs(x1 - x2)`"
 
 
+def test_the_scores_of_methods_are_written_from_their_table() -> None:
+    scores = docs_module("zooscores")
+    assert scores.page() == (ROOT / "docs" / "results" / "zoo.md").read_text("utf-8")
+    assert scores.scores()["method"].nunique() >= 16
+    row = {"precision": 0.5, "precision_low": 0.25, "precision_high": 0.75}
+    assert scores.share(row, "precision", "precision") == "50% (25 to 75)"
+    assert scores.interval(row, "false") == (0.25, 0.5, 0.75)
+    assert scores.share({"precision": float("nan")}, "precision", "precision") == "none"
+
+
 def docs_module(name: str) -> Any:
     """A module that makes pages; docs/ is not a package."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")

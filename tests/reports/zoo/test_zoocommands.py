@@ -10,26 +10,30 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError, certify
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.zoo.baselines import BASELINES, baseline_claims
+from mathcircuits.reports.zoo import writing
+from mathcircuits.reports.zoo.baselines import BASELINES, run_baseline
 from mathcircuits.reports.zoo.claims import claims_frame, read_claims, write_claims
 from mathcircuits.reports.zoo.claimscores import reliability, score_claims
+from mathcircuits.reports.zoo.parts import ZooPart
+from mathcircuits.reports.zoo.thresholds import best_threshold
 from mathcircuits.reports.zoo.writing import write_zoo
-from mathcircuits.reports.zoo.zoofiles import Zoo, checksums, read_zoo
+from mathcircuits.reports.zoo.zoocommands import score_file
+from mathcircuits.reports.zoo.zoofiles import Zoo, checksums, read_zoo, write_part
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    return read_zoo(write_zoo(tmp_path_factory.mktemp("zoo") / "one", small=True))
+    return read_zoo(write_zoo(tmp_path_factory.mktemp("zoo") / "one", size="small"))
 
 
 def test_a_second_run_is_the_same_byte_for_byte(zoo: Zoo, tmp_path: Path) -> None:
-    again = write_zoo(tmp_path / "two", small=True)
+    again = write_zoo(tmp_path / "two", size="small", workers=2)
     assert checksums(again) == checksums(zoo.folder)
     assert (again / "datasheet.md").read_bytes() == (zoo.folder / "datasheet.md").read_bytes()
 
 
 def test_another_seed_makes_other_networks(zoo: Zoo, tmp_path: Path) -> None:
-    other = checksums(write_zoo(tmp_path / "two", small=True, seed=1, trained=False))
+    other = checksums(write_zoo(tmp_path / "two", size="small", seed=1, trained=False))
     ours = checksums(zoo.folder)
     assert [name for name, digest in other.items() if digest == ours[name]] == []
 
@@ -58,8 +62,64 @@ def test_formulas_are_certified(zoo: Zoo) -> None:
 
 def test_failures_have_a_cause(zoo: Zoo) -> None:
     trained = zoo.networks[zoo.networks["made"] == "trained"]
-    assert len(trained) == 6
+    assert len(trained) == 12
+    assert sorted(set(trained["regimen"])) == ["adam", "osier"]
     assert (trained["cause"].notna() == ~trained["solved"].astype(bool)).all()
+
+
+def test_checkpoints_are_the_networks_before_the_end(zoo: Zoo) -> None:
+    made = zoo.networks[(zoo.networks["made"] == "checkpoint") & (zoo.networks["task"] == "minimum")]
+    assert sorted(set(made["step"])) == [0, 32, 316]
+    end = zoo.networks[(zoo.networks["made"] == "trained") & (zoo.networks["task"] == "minimum")]
+    assert sorted(set(made["seed"])) == sorted(set(end["seed"]))
+    # untrained at first; the loss falls
+    assert made.groupby("step")["loss"].mean().is_monotonic_decreasing
+    assert made["formula"].isna().all()
+
+
+def test_a_stopped_run_goes_on(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def stopping(out: Path, part: ZooPart) -> None:
+        if len(made) == 3:
+            made.append("stopped")
+            raise KeyboardInterrupt
+        made.append(part.name)
+        write_part(out, part)
+
+    monkeypatch.setattr(writing, "write_part", stopping)
+    out = tmp_path / "zoo"
+    with pytest.raises(KeyboardInterrupt):
+        write_zoo(out, size="small", trained=False)
+    assert made[3:] == ["stopped"]
+    with pytest.raises(FileError, match="is missing, so this folder is no zoo"):
+        read_zoo(out)
+    with pytest.raises(FileError, match="is there already"):
+        write_zoo(out, size="small", trained=False, seed=1)
+    write_zoo(out, size="small", trained=False)
+    assert len(made) - 1 == len(read_zoo(out).parts)
+    assert not (out / "building").exists()
+    ours = checksums(zoo.folder)
+    weights = {name: digest for name, digest in checksums(out).items() if name.startswith("weights/")}
+    assert weights == {name: ours[name] for name in weights}
+
+
+def test_the_threshold_is_the_best_f1_of_the_public_split(zoo: Zoo) -> None:
+    public = zoo.networks[zoo.networks["formula"].notna() & (zoo.networks["split"] == "train")]
+    held = zoo.networks[zoo.networks["formula"].notna() & (zoo.networks["split"] == "held-out")]
+    null = zoo.networks[zoo.networks["null"] & (zoo.networks["split"] == "train")]
+    right = [
+        {"kind": "formula", "network": n, "formula": f, "score": 0.8}
+        for n, f in public[["network", "formula"]].itertuples(index=False)
+    ]
+    wrong = [{"kind": "formula", "network": n, "formula": "x1", "score": 0.8} for n in null["network"]]
+    lower = [{**row, "score": 0.7} for row in wrong]
+    # What is wrong and lower is cut off; the held-out split is not looked at.
+    above = [{"kind": "formula", "network": n, "formula": "7", "score": 0.9} for n in held["network"]]
+    assert best_threshold(claims_frame([*right, *lower, *above]), "formula", zoo) == 0.8
+    # A tie of scores is not cut: of 0.8 all or none.
+    assert best_threshold(claims_frame([*right, *wrong]), "formula", zoo) == 0.8
+    assert best_threshold(claims_frame(wrong), "formula", zoo) == 1.0
 
 
 def truth(zoo: Zoo) -> pd.DataFrame:
@@ -150,16 +210,18 @@ def test_bad_input_exits_with_2(zoo: Zoo, tmp_path: Path, capsys: pytest.Capture
     assert "did you mean 'correlation'?" in capsys.readouterr().err
     assert main(["zoo", "--out", str(zoo.folder), "--small"]) == 2
     assert "is there already; choose another folder" in capsys.readouterr().err
+    assert main(["zoo", "--out", str(tmp_path / "new"), "--small", "--medium"]) == 2
+    assert "give one of the two" in capsys.readouterr().err
 
 
 def test_a_seed_beyond_range_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="seed -1"):
-        write_zoo(tmp_path / "zoo", small=True, seed=-1)
+        write_zoo(tmp_path / "zoo", size="small", seed=-1)
 
 
 def test_ours_makes_fewer_false_discoveries_than_correlation(zoo: Zoo) -> None:
     rows = {
-        name: score_claims(baseline_claims(name, zoo), zoo).set_index("split").loc["held-out"]
+        name: score_claims(run_baseline(name, zoo).claims, zoo).set_index("split").loc["held-out"]
         for name in ("correlation", "ours-neurons")
     }
     assert rows["correlation"]["null_share"] > 0.5
@@ -169,7 +231,7 @@ def test_ours_makes_fewer_false_discoveries_than_correlation(zoo: Zoo) -> None:
 
 @pytest.mark.parametrize("name", ["excess-correlation", "linear-probe", "magnitude", "ablation", "cka"])
 def test_a_baseline_makes_claims_of_the_schema(name: str, zoo: Zoo, tmp_path: Path) -> None:
-    claims = baseline_claims(name, zoo)
+    claims = run_baseline(name, zoo).claims
     write_claims(tmp_path / "claims.parquet", claims)
     again = read_claims(tmp_path / "claims.parquet", zoo)
     assert set(again["kind"]) == {BASELINES[name].kind}
@@ -194,6 +256,42 @@ def test_score_prints_json_and_writes_a_table(
     assert {row["method"] for row in found["scores"]} == {"magnitude"}
     assert found["reliability"]
     assert (tmp_path / "t.md").read_text("utf-8").count("\n") == 4
+
+
+def test_pairs_of_one_implementation_are_told_from_others(zoo: Zoo) -> None:
+    row = score_claims(run_baseline("ours-pairs", zoo).claims, zoo).set_index("split").loc["held-out"]
+    assert row["null_claimed"] == 0
+    assert row["recall"] > 0.9
+
+
+def test_a_method_without_claims_has_a_row(zoo: Zoo) -> None:
+    assert score_claims(claims_frame([]), zoo).empty
+    scores = score_claims(claims_frame([]), zoo, ["pair"])
+    assert scores["recall"].tolist() == [0.0, 0.0]
+    assert scores["precision"].isna().all()
+
+
+def test_certified_formulas_are_right(zoo: Zoo) -> None:
+    scores = score_claims(run_baseline("linear-regression-certified", zoo).claims, zoo)
+    assert (scores["precision"] == 1.0).all()
+    assert (scores["recall"] > 0.8).all()
+
+
+def test_baselines_are_told_and_the_table_is_kept(
+    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--baseline", "magnitude", "--baseline", "weight-matching", "-o", str(tmp_path / "t.csv")]
+    assert main(["score", "--zoo", str(zoo.folder), *asked]) == 0
+    assert "1 of 2: magnitude," in capsys.readouterr().err
+    kept = pd.read_csv(tmp_path / "t.csv")
+    assert kept["method"].tolist() == ["magnitude"] * 2 + ["weight-matching"] * 2
+    assert kept["chosen"].all()
+    assert kept["seconds"].gt(0).all()
+
+
+def test_claims_of_several_baselines_are_no_file(zoo: Zoo, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a file of claims holds one baseline"):
+        score_file(None, zoo.folder, baselines=["cka", "svcca"], out=tmp_path / "claims.parquet")
 
 
 def test_the_list_of_baselines_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
