@@ -17,7 +17,7 @@ SHARE = 0.005
 #: Seconds for one certificate. Networks that miss it have no formula.
 _PROOF_SECONDS = 10.0
 #: Updates after which the weights are kept too, or the logged ones next to them.
-CHECKPOINTS = (0, 30, 300)
+CHECKPOINTS = (0, 32, 316)
 #: The task that is trained by every regimen.
 _BY_ALL = "minimum"
 #: Inputs and hidden layers of the tasks that are trained: a failed network of more takes minutes to diagnose.
@@ -68,7 +68,7 @@ def trained_jobs(split: str, count: int, first_seed: int, full: bool) -> list[Jo
     Examples:
         >>> trained, before = trained_jobs("train", 2, 0, full=False)[0].make()
         >>> trained.stack, [row["step"] for row in before.networks]
-        (Stack(2 x Architecture(2-3-1, relu, no bias)), [0, 0, 30, 30, 300, 300])
+        (Stack(2 x Architecture(2-3-1, relu, no bias)), [0, 0, 32, 32, 316, 316])
     """
     return [
         Job(
@@ -99,13 +99,8 @@ def _trained(split: str, kind: TrainedKind, count: int, first_seed: int) -> list
                 "solved": solved, "cause": None if solved else diagnosis.cause, **_proved(network, kind.task),
             }
         )  # fmt: skip
-    read = analyse_many(networks, task=kind.task).neurons
-    by_network = read.groupby("network", sort=False)
-    neurons = [
-        by_network.get_group(k).to_dict("records") if k in by_network.groups else [] for k in range(len(rows))
-    ]
     return [
-        *_by_architecture(split, kind, "trained", networks, rows, neurons),
+        *_by_architecture(split, kind, "trained", networks, rows, read=True),
         *_checkpoints(split, kind, ensemble),
     ]
 
@@ -127,7 +122,8 @@ def _by_architecture(
     prefix: str,
     networks: list[Network],
     known: list[Row],
-    read: list[list[Row]] | None,
+    *,
+    read: bool,
 ) -> list[ZooPart]:
     """Parts of one architecture each: a regimen that compresses ends in several."""
     groups: dict[Architecture, list[int]] = defaultdict(list)
@@ -138,7 +134,8 @@ def _by_architecture(
         part = (
             f"{prefix}-{kind.task}-{'-'.join(map(str, architecture.sizes))}-{kind.regimen}-from-{kind.hidden}"
         )
-        rows, neurons = [], []
+        rows: list[Row] = []
+        neurons: list[Row] = []
         for position, k in enumerate(members):
             row = network_row(
                 split,
@@ -152,26 +149,26 @@ def _by_architecture(
             )
             rows.append(row)
             roles = [["trained"] * width for width in architecture.sizes[1:-1]]
-            blank = neuron_rows(row, roles, [[None] * len(layer) for layer in roles], UNREAD)
-            neurons.extend(blank if read is None else _labelled(blank, read[k]))
-        parts.append(
-            ZooPart(part, split, Stack.of([networks[k] for k in members]), tuple(rows), tuple(neurons))
-        )
+            neurons.extend(neuron_rows(row, roles, [[None] * len(layer) for layer in roles], UNREAD))
+        own = [networks[k] for k in members]
+        if read:
+            neurons = _read(neurons, rows, own, kind.task)
+        parts.append(ZooPart(part, split, Stack.of(own), tuple(rows), tuple(neurons)))
     return parts
 
 
-def _labelled(blank: list[Row], read: list[Row]) -> list[Row]:
-    """The neurons of a network with the features that this library matched."""
+def _read(blank: list[Row], rows: list[Row], networks: list[Network], task: str) -> list[Row]:
+    """The neurons of networks of one architecture with the features that this library matched."""
+    found = analyse_many(networks, task=task).neurons
     matched = {
-        (int(n["layer"]), int(n["neuron"])): (n["feature"], ", ".join(n["on"]))
-        for n in read
-        if n["status"] == "matched"
+        (rows[n["network"]]["network"], int(n["layer"]), int(n["neuron"])): (n["feature"], ", ".join(n["on"]))
+        for n in found[found["status"] == "matched"].to_dict("records")
     }
-    found = []
+    labelled = []
     for row in blank:
-        feature, on = matched.get((row["layer"], row["neuron"]), (None, None))
-        found.append({**row, "feature": feature, "on": on, "evidence": JUDGED})
-    return found
+        feature, on = matched.get((row["network"], row["layer"], row["neuron"]), (None, None))
+        labelled.append({**row, "feature": feature, "on": on, "evidence": JUDGED})
+    return labelled
 
 
 def _checkpoints(split: str, kind: TrainedKind, ensemble: Ensemble) -> list[ZooPart]:
@@ -188,7 +185,7 @@ def _checkpoints(split: str, kind: TrainedKind, ensemble: Ensemble) -> list[ZooP
             {"seed": seed, "step": step, "loss": float(loss)}
             for seed, loss in zip(then.seeds, then.losses, strict=True)
         )
-    return _by_architecture(split, kind, "checkpoint", networks, known, None)
+    return _by_architecture(split, kind, "checkpoint", networks, known, read=False)
 
 
 def _range(network: Network) -> float:
