@@ -43,7 +43,7 @@ class Baseline:
         kind: of its claims.
         rule: in words.
         candidates: makes them, with their scores.
-        threshold: the score above which a candidate is claimed; None: the one of the largest F1 on the public split.
+        threshold: the score from which on a candidate is claimed; None: that of the largest F1 on the public split.
         needs: a library that is an extra.
     """
 

@@ -35,10 +35,10 @@ WIDTH = 10
 _EQUAL = 1e-12
 #: A circuit's formula holds on the zoo's box where its certified error is below this; rounding alone stays below 1e-10.
 _PROVED = 1e-9
-#: Inputs of circuits in the small zoo; the certificate of four inputs takes seconds.
+#: Inputs of circuits in the small zoo; with more its certificates would take most of the time.
 _SMALL_INPUTS = 3
 #: Seconds of one core for the certificate of a gauge, by inputs.
-_SECONDS = {1: 0.01, 2: 0.02, 3: 0.2, 4: 5.0}
+_SECONDS = {1: 0.002, 2: 0.005, 3: 0.02, 4: 0.1}
 
 
 def derived_jobs(split: str, count: int, seed: Any, full: bool) -> list[Job]:

@@ -143,7 +143,7 @@ def _shown(row: dict[Any, Any], name: str, intervals: bool) -> str:
     if math.isnan(value):
         return ""
     if name == "threshold" and value == 0.0:
-        return "its own"
+        return "none"
     if intervals and name in _SHARES:
         low, high = (row[f"{_SHARES[name]}_{end}"] for end in ("low", "high"))
         return f"{value:.3f} ({low:.3f} to {high:.3f})"
