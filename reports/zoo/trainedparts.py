@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from mathcircuits.detect import MathCircuitsError, Network, analyse_many, certify, diagnose_many, tasks
 from mathcircuits.detect.networks import Architecture, Stack
 from mathcircuits.models import PRESETS, Ensemble, train
@@ -47,13 +49,13 @@ def full_kinds() -> tuple[TrainedKind, ...]:
         >>> sorted({kind.regimen for kind in kinds if kind.task == "minimum"})[:3]
         ['adam', 'balanced-init', 'compress']
     """
-    found = []
+    found: list[TrainedKind] = []
     for name in tasks:
         task = tasks[name]
         on_box = not len(task.points) and task.box == ((-1.0, 1.0),) * task.arity
         hidden = task.hidden_with_bias if task.needs_bias else task.hidden
         if on_box and task.arity <= _INPUTS and hidden is not None and len(hidden) == _LAYERS:
-            regimens = PRESETS if name == _BY_ALL else ("adam",)
+            regimens = tuple(PRESETS) if name == _BY_ALL else ("adam",)
             found.extend(TrainedKind(name, int(hidden[0]), regimen) for regimen in regimens)
     # With room for more than one form.
     found.append(TrainedKind("minimum", 6, "adam"))
@@ -175,10 +177,7 @@ def _checkpoints(split: str, kind: TrainedKind, ensemble: Ensemble) -> list[ZooP
     """The same networks before the end, with the losses that were logged then; their neurons were not read."""
     networks: list[Network] = []
     known: list[Row] = []
-    logged = [] if ensemble.checkpoint_steps is None else ensemble.checkpoint_steps[:-1].tolist()
-    for step in sorted(
-        {min(logged, key=lambda at, wanted=wanted: abs(at - wanted)) for wanted in CHECKPOINTS if logged}
-    ):
+    for step in _kept_steps(ensemble):
         then = ensemble.at_step(step)
         networks.extend(then.networks())
         known.extend(
@@ -186,6 +185,14 @@ def _checkpoints(split: str, kind: TrainedKind, ensemble: Ensemble) -> list[ZooP
             for seed, loss in zip(then.seeds, then.losses, strict=True)
         )
     return _by_architecture(split, kind, "checkpoint", networks, known, read=False)
+
+
+def _kept_steps(ensemble: Ensemble) -> list[int]:
+    """The logged steps before the end that are nearest to `CHECKPOINTS`."""
+    if ensemble.checkpoint_steps is None:
+        return []
+    logged = ensemble.checkpoint_steps[:-1]
+    return sorted({int(logged[np.abs(logged - wanted).argmin()]) for wanted in CHECKPOINTS if len(logged)})
 
 
 def _range(network: Network) -> float:

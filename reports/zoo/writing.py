@@ -97,7 +97,7 @@ def write_zoo(
 def _jobs(size: Size, seed: int, trained: bool) -> list[Job]:
     planted, gauges, seeds = _COUNTS[size]
     full = size == "full"
-    jobs = []
+    jobs: list[Job] = []
     for split, number in SPLITS.items():
         jobs += planted_jobs(split, planted, [seed, number, 0], full)
         jobs += derived_jobs(split, gauges, [seed, number, 1], full)
@@ -109,7 +109,7 @@ def _jobs(size: Size, seed: int, trained: bool) -> list[Job]:
 
 def _make(job: Job, out: Path) -> dict[str, int]:
     """Make and write the parts of a job; the networks of each."""
-    counts = {}
+    counts: dict[str, int] = {}
     for part in job.make():
         write_part(out, part)
         write_labels(out / _WAITING, part)

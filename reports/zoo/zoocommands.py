@@ -91,9 +91,9 @@ def score_file(
     tables: list[pd.DataFrame] = []
     bins: list[pd.DataFrame] = []
     for position, name in enumerate(names, 1):
-        lacking = name in BASELINES and BASELINES[name].needs
-        if lacking and "all" in baselines and find_spec(lacking) is None:
-            tell(f"{position} of {len(names)}: {name} is left out, it needs {lacking}")
+        needs = BASELINES[name].needs if name in BASELINES else ""
+        if needs and "all" in baselines and find_spec(needs) is None:
+            tell(f"{position} of {len(names)}: {name} is left out, it needs {needs}")
             continue
         entry = run_baseline(name, zoo)
         scores = score_claims(entry.claims, zoo, [BASELINES[name].kind])

@@ -10,7 +10,7 @@ import pytest
 
 from mathcircuits.detect import FileError, InputError, certify
 from mathcircuits.reports.__main__ import main
-from mathcircuits.reports.zoo import writing
+from mathcircuits.reports.zoo import writing, zoocommands
 from mathcircuits.reports.zoo.baselines import BASELINES, run_baseline
 from mathcircuits.reports.zoo.claims import claims_frame, read_claims, write_claims
 from mathcircuits.reports.zoo.claimscores import reliability, score_claims
@@ -287,6 +287,16 @@ def test_baselines_are_told_and_the_table_is_kept(
     assert kept["method"].tolist() == ["magnitude"] * 2 + ["weight-matching"] * 2
     assert kept["chosen"].all()
     assert kept["seconds"].gt(0).all()
+
+
+def test_of_all_those_without_their_library_are_left_out(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: BASELINES[name] for name in ("pyoperon", "magnitude")}
+    monkeypatch.setattr(zoocommands, "BASELINES", few)
+    monkeypatch.setattr(zoocommands, "find_spec", lambda _name: None)
+    told: list[str] = []
+    table, _ = score_file(None, zoo.folder, baselines=["all"], progress=told.append)
+    assert set(table["method"]) == {"magnitude"}
+    assert told[0] == "1 of 2: pyoperon is left out, it needs pyoperon"
 
 
 def test_claims_of_several_baselines_are_no_file(zoo: Zoo, tmp_path: Path) -> None:
