@@ -1,5 +1,5 @@
 from .baselines import BASELINES as BASELINES
-from .baselines import baseline_claims as baseline_claims
+from .baselines import run_baseline as run_baseline
 from .claims import read_claims as read_claims
 from .claims import write_claims as write_claims
 from .claimscores import score_claims as score_claims
