@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mathcircuits.detect import MathCircuitsError, Network, prevalence
 from mathcircuits.detect.features import as_task
@@ -20,6 +21,7 @@ from .zoofiles import Zoo, check_points
 if TYPE_CHECKING:
     import pandas as pd
 
+Mask = npt.NDArray[np.bool_]
 SCORE_COLUMNS = (
     "kind", "split", "claims", "right", "precision", "precision_low", "precision_high", "there", "found", "recall",
     "recall_low", "recall_high", "null", "null_claimed", "null_share", "null_low", "null_high", "calibration_error",
@@ -79,7 +81,7 @@ def reliability(claims: pd.DataFrame, zoo: Zoo) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kind", "low", "high", "claims", "score", "right"])
 
 
-def _bins(scores: Array, among: Array) -> list[tuple[float, float, Array]]:
+def _bins(scores: Array, among: Mask) -> list[tuple[float, float, Mask]]:
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
     found = []
     for k in range(BINS):
