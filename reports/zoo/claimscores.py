@@ -253,7 +253,8 @@ def agrees(text: str, network: Network) -> bool:
 def allowed_errors(network: Network) -> Array:
     """The error [out] up to which a formula counts as the network's: 0.005 of each output's range on the box."""
     values: Array = network(check_points(network.inputs))
-    return SHARE * (values.max(axis=0) - values.min(axis=0))
+    allowed: Array = SHARE * (values.max(axis=0) - values.min(axis=0))
+    return allowed
 
 
 _TRUTHS: dict[str, Callable[[Zoo, str], tuple[set[Any], set[Any]]]] = {
