@@ -106,7 +106,7 @@ class Formula:
             >>> Formula("Min(x2,x1)*2").text
             'min(x2, x1) * 2'
         """
-        return print_formula(self.root)
+        return self.root.text
 
     @cached_property
     def variables(self) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def print_formula(node: Node, outer: int = 0, right: bool = False) -> str:
     elif node.kind == "name":
         return str(node.value)
     elif node.kind == "call":
-        return f"{node.value}({', '.join(print_formula(child) for child in node.children)})"
+        return f"{node.value}({', '.join(child.text for child in node.children)})"
     elif node.kind == "neg":
         text, level = f"-{print_formula(node.children[0], 3)}", 3
     else:

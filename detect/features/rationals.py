@@ -47,10 +47,10 @@ def simplest_fraction(low: float, high: float) -> Fraction:
     while (least := -(-n // d)) * e > m:
         whole.append(least - 1)
         n, d, m, e = e, m - whole[-1] * e, d, n - whole[-1] * d
-    found = Fraction(least)
+    p, q = least, 1
     for part in reversed(whole):
-        found = part + 1 / found
-    return found
+        p, q = part * p + q, p
+    return Fraction(p, q)
 
 
 def nearest_fractions(values: Array, most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -78,16 +78,23 @@ def shortest_decimal(low: float, high: float) -> Fraction:
     """
     if low <= 0 <= high:
         return Fraction(0)
-    a, b = Fraction(low), Fraction(high)
+    # In whole numbers: fractions would be brought to lowest terms at every step.
+    (n, d), (m, e) = low.as_integer_ratio(), high.as_integer_ratio()
     # One digit more than the width shows always fits; fewer may.
     places = -math.floor(math.log10(max(abs(low), abs(high)))) - 1
     while True:
-        step = Fraction(10) ** -places
-        first, last = -(-a // step), b // step
+        up, down = 10 ** max(places, 0), 10 ** max(-places, 0)
+        first, last = -(-n * up // (d * down)), m * up // (e * down)
         if first <= last:
-            middle = round((a + b) / 2 / step)
-            return min(max(middle, first), last) * step
+            middle = _rounded((n * e + m * d) * up, 2 * d * e * down)
+            return Fraction(min(max(middle, first), last) * down, up)
         places += 1
+
+
+def _rounded(p: int, q: int) -> int:
+    """p / q to the nearest whole number, of two equally near ones the even one."""
+    whole, rest = divmod(p, q)
+    return whole + (2 * rest > q or (2 * rest == q and whole % 2 == 1))
 
 
 def decimal_digits(value: Fraction) -> tuple[int, int] | None:

@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -40,7 +41,7 @@ from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..features.rationals import LARGEST_DENOMINATOR, shortest_decimal
 from ..features.task import tasks
-from ..networks.box import BoxLike
+from ..networks.box import Box, BoxLike
 from ..networks.domain import Domain
 from ..networks.network import HasNetwork, Network, as_network
 from .atom_form import (
@@ -300,12 +301,9 @@ class _Search:
         for task in tasks.values():
             if (task.arity, task.outputs) != (self.network.inputs, self.network.outputs) or not task.formula:
                 continue
-            try:
-                formulas = tuple(without_bounds(formula, task.box) for formula in task.formula)
-                from_formulas(formulas, task.arity)
-            except InputError:  # smooth or jumping: no formula over the primitives
-                continue
-            yield _Candidate(formulas, self._excess(formulas), None)
+            formulas = _over_primitives(task.formula, task.box, task.arity)
+            if formulas:
+                yield _Candidate(formulas, self._excess(formulas), None)
 
     def _constant(self) -> _Candidate:
         """The best constant of each output, to a hundredth of its range."""
@@ -470,6 +468,10 @@ class _Search:
             f"for the network's {self._free_parameters()} free parameters"
         )
 
+    def _tried(self) -> list[tuple[Formula, ...]]:
+        """The formulas of `_front`: putting them into words takes longer than many a search, and few ask."""
+        return [candidate.formulas for candidate in self._front()]
+
     def _front(self) -> list[_Candidate]:
         """Candidates that no simpler one is as close as on the sample, simplest first; at most a few."""
         forms = _pareto([(self._digits(form), self._form_excess(form), form) for form in self.forms])
@@ -504,8 +506,19 @@ class _Search:
             bits=description_length(candidate.formulas, self.network.inputs),
             raw_bits=self.raw_bits,
             reason=reason,
-            _tried=tuple(c.formulas for c in self._front()),
+            _tried=self._tried,
         )
+
+
+@lru_cache(maxsize=1024)
+def _over_primitives(formulas: tuple[Formula, ...], box: Box, inputs: int) -> tuple[Formula, ...]:
+    """The formulas with numbers for the bounds of the box; none where one is smooth or jumps."""
+    try:
+        found = tuple(without_bounds(formula, box) for formula in formulas)
+        from_formulas(found, inputs)
+    except InputError:
+        return ()
+    return found
 
 
 def _sample(domain: Domain) -> Array:

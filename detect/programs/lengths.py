@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,11 +47,17 @@ def complexity_of(number: Fraction) -> int:
         >>> [complexity_of(Fraction(text)) for text in ("1/2", "7/24", "0.1", "2.54")]
         [2, 7, 5, 11]
     """
-    if written_as_decimal(number):
-        digits = decimal_digits(number)
+    # By two whole numbers, since the hash of a fraction takes longer than what it would save.
+    return _complexity_of(number.numerator, number.denominator)
+
+
+@lru_cache(maxsize=65536)
+def _complexity_of(p: int, q: int) -> int:
+    if _written_as_decimal(p, q):
+        digits = decimal_digits(Fraction(p, q))
         assert digits is not None
         return 1 + math.ceil(digits[0] * math.log2(10))
-    return max(1, number.numerator.bit_length()) + number.denominator.bit_length() - 1
+    return max(1, p.bit_length()) + q.bit_length() - 1
 
 
 def written_as_decimal(number: Fraction) -> bool:
@@ -60,9 +67,17 @@ def written_as_decimal(number: Fraction) -> bool:
         >>> [written_as_decimal(Fraction(text)) for text in ("2.54", "137.5", "0.1", "3/8", "1/3", "7")]
         [True, True, True, False, False, False]
     """
-    q = number.denominator
-    height = max(abs(number.numerator), q)
-    return math.isfinite(decimal_length(number)) and q > 1 and (q % 5 == 0 or height > LARGEST_DENOMINATOR)
+    return _written_as_decimal(number.numerator, number.denominator)
+
+
+def _written_as_decimal(p: int, q: int) -> bool:
+    if q == 1 or (q % 5 and max(abs(p), q) <= LARGEST_DENOMINATOR):
+        return False
+    # Finite are decimals whose denominator has no prime but 2 and 5.
+    q //= q & -q
+    while q % 5 == 0:
+        q //= 5
+    return q == 1
 
 
 def constants(node: Node) -> list[Fraction]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -80,7 +80,8 @@ class Program:
     bits: float
     raw_bits: int
     reason: str
-    _tried: tuple[tuple[Formula, ...], ...] = field(default=(), repr=False)
+    #: Gives the formulas that `front` certifies, when that is asked for.
+    _tried: Callable[[], Sequence[tuple[Formula, ...]]] = field(default=tuple, repr=False)
 
     @property
     def tolerance(self) -> float:
@@ -146,7 +147,7 @@ class Program:
         """
         network, box = self.certificate.network, self.certificate.domain
         points = [FrontPoint(self.complexity, self.certificate.upper, self.text)]
-        for formulas in self._tried:
+        for formulas in self._tried():
             text = formulas_text(formulas)
             if text not in [point.text for point in points]:
                 proof = certify(network, formulas, box=box, time_limit=1.0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 
 from ..features.formulas import Formula
@@ -98,9 +99,7 @@ class Phraser:
                     grown.append((cost, len(grown), [*terms, term], left))
             beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:width]]
         least = min(cost for _, cost in done)
-        return min(
-            (tree for tree in done if tree[1] == least), key=lambda tree: Formula.from_tree(tree[0]).text
-        )
+        return min((tree for tree in done if tree[1] == least), key=lambda tree: tree[0].text)
 
     def _cost(self, rest: Row) -> int:
         """What the rest of a row adds at least: an atom to come costs its call and a name."""
@@ -234,17 +233,22 @@ def _name(key: int) -> _Tree:
 
 def _place(node: Node) -> tuple[bool, str]:
     """Plain inputs before longer arguments, each in their order."""
-    return node.kind != "name", Formula.from_tree(node).text
+    return node.kind != "name", node.text
 
 
 def _extra(coefficient: Fraction) -> int:
     """What a coefficient adds to its term: an operator and a number, for p/q two of each."""
-    size = abs(coefficient)
+    return _extra_of(abs(coefficient.numerator), coefficient.denominator)
+
+
+@lru_cache(maxsize=65536)
+def _extra_of(p: int, q: int) -> int:
+    size = Fraction(p, q)
     if written_as_decimal(size):
         return 1 + complexity_of(size)
-    if size.denominator == 1 or size.numerator == 1:
-        return 0 if size == 1 else 1 + complexity_of(size)
-    return 2 + size.numerator.bit_length() + size.denominator.bit_length()
+    if q == 1 or p == 1:
+        return 0 if p == q else 1 + complexity_of(size)
+    return 2 + p.bit_length() + q.bit_length()
 
 
 def _plus(row: Row, other: Row, factor: Fraction) -> Row:
@@ -290,7 +294,7 @@ def _order(term: _Term) -> tuple[int, str]:
     node = term[1][0]
     kind = {"name": 0, "number": 2}.get(node.kind, 1)
     # Inputs come in order as they are.
-    return kind, Formula.from_tree(node).text if kind == 1 else ""
+    return kind, node.text if kind == 1 else ""
 
 
 def _chain(terms: Sequence[_Term]) -> _Tree:

@@ -9,6 +9,7 @@ from .gauges import Gauge as Gauge
 from .gauges import gauge_of as gauge_of
 from .readings import CircuitReading as CircuitReading
 from .readings import find_readings as find_readings
+from .search import circuit_records as circuit_records
 from .search import find_circuits as find_circuits
 from .selected_gauges import SelectedGauge as SelectedGauge
 from .selected_gauges import selected_gauge as selected_gauge

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mathcircuits.detect import (
+    Certificate,
     Formula,
     Gauge,
     Network,
@@ -18,13 +19,19 @@ from mathcircuits.detect import (
     certify,
     circuits,
     decompile,
-    find_circuits,
     gauge_of,
     kink_criterion_many,
     tasks,
 )
 from mathcircuits.detect.exact import has_only_form, is_piecewise_linear, norms_of
-from mathcircuits.detect.recognition import NOT_KNOWN, UNNAMED, census_name, gauge_kind, kink_share
+from mathcircuits.detect.recognition import (
+    NOT_KNOWN,
+    UNNAMED,
+    census_name,
+    circuit_records,
+    gauge_kind,
+    kink_share,
+)
 from mathcircuits.detect.statistics import EQUAL
 
 from .config import INIT
@@ -48,6 +55,8 @@ KINK_COLUMNS = tuple(name for name in COLUMNS["networks"] if name.startswith("ki
 #: Points at which a formula is compared with its task's. Both have simple constants: two that differ at all differ by
 #: far more than rounding at nearly every point.
 _POINTS = 512
+#: The methods of a certificate that leave nothing out, and so depend on no limit.
+_VISITS_ALL = ("cells", "sections", "enumeration")
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,7 @@ def read_circuitry(network: Network, task: Task, *, classifies: bool = False) ->
     program = decompile(network, box=task.domain, time_limit=PATIENCE)
     # A function that nobody could write down is the network that stands for it.
     spec = task if task.formula else task.target if isinstance(task.target, Network) else None
-    proof = (
-        None if spec is None or classifies else certify(network, spec, box=task.domain, time_limit=PATIENCE)
-    )
+    proof = None if spec is None or classifies else _proof(network, spec, task, program)
     circuits = circuit_rows(network, task)
     gauge = gauge_in(network, task)
     names = [row["gauge"] for row in circuits if row["output"] == "y1" and row["gauge"]]
@@ -125,11 +132,28 @@ def read_circuitry(network: Network, task: Task, *, classifies: bool = False) ->
     return Circuitry(row, circuits)
 
 
+def _proof(network: Network, spec: Task | Network, task: Task, program: Program) -> Certificate:
+    """The network's certificate against its specification: that of its formula, where the formula is the task's.
+
+    Only what visits all cells or points gives the same bounds whatever it was asked for.
+    """
+    own = program.certificate
+    if isinstance(spec, Task) and own.specification == spec.formula and own.method in _VISITS_ALL:
+        return own
+    return certify(network, spec, box=task.domain, time_limit=PATIENCE)
+
+
 def circuit_rows(network: Network, task: Task) -> tuple[dict[str, Any], ...]:
     """What `find_circuits` finds, `on` as a text."""
-    frame = find_circuits(network, box=task.domain, time_limit=PATIENCE)
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return tuple({**{str(k): v for k, v in row.items()}, "on": ", ".join(row["on"])} for row in rows)
+    rows = circuit_records(network, box=task.domain, time_limit=PATIENCE)
+    return tuple(
+        {name: _known(value) for name, value in {**row, "on": ", ".join(row["on"])}.items()} for row in rows
+    )
+
+
+def _known(value: Any) -> Any:
+    """A value, or None for a number that is none."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def gauge_in(network: Network, task: Task) -> Gauge | None:
