@@ -40,14 +40,15 @@ BENCHMARKS: Mapping[str, Entry] = MappingProxyType(
             ),
             Entry("public", "published networks (--networks DIR with manifests) against what is published"),
             Entry("forced", "networks that lack what their certified error forces: none, up to 64 neurons"),
+            Entry("scale", "time and memory of studies of 1000 to 100 000 networks, and how they grow"),
         )
     }
 )
 #: The benchmarks that know an option which others do not.
 _KNOWS: Mapping[str, tuple[str, ...]] = {
     "full": ("detection",),
-    "workers": ("detection", "universality"),
-    "scheduler": ("universality",),
+    "workers": ("detection", "universality", "scale"),
+    "scheduler": ("universality", "scale"),
     "against": ("universality",),
 }
 
@@ -70,7 +71,8 @@ def run(
     in its folder, and the nulls that it draws stay in the cache. `regimens` takes about 25 minutes, `quick` about
     two; killed, it resumes in its folder. `universality` takes about half an hour, `quick` a minute and a half, and
     resumes likewise. `fibre` and `forced` take some minutes on one core, `quick` half a minute. `reading`
-    takes about three minutes.
+    takes about three minutes. `scale` takes about an hour on two idle cores, `quick` a few minutes; in a folder it
+    goes on after the sizes that it has.
 
     Args:
         name: a key of `BENCHMARKS`.
@@ -79,8 +81,8 @@ def run(
         out: a folder to write into (see `Benchmark.write`); None writes nothing.
         seed: of what is drawn.
         progress: whether to show a progress bar; None shows one on a terminal and none in a pipe.
-        workers: processes of `universality` (None for one per core) and of `detection` (None for one).
-        scheduler: for `universality`, a dask scheduler whose workers do it instead.
+        workers: processes of `universality` and `scale` (None for one per core) and of `detection` (None for one).
+        scheduler: for `universality` and `scale`, a dask scheduler whose workers do it instead.
         against: for `universality`, a result of before to compare with.
 
     Raises:
@@ -93,7 +95,8 @@ def run(
         Traceback (most recent call last):
         ...
         mathcircuits.detect.errors.UnknownNameError: no benchmark named 'detecton':
-        did you mean 'detection'? (known: detection, training, reading, regimens, universality, fibre, public, forced)
+        did you mean 'detection'? (known: detection, training, reading, regimens, universality, fibre, public, forced,
+        scale)
     """
     if name not in BENCHMARKS:
         raise UnknownNameError("benchmark", name, BENCHMARKS, f"known: {', '.join(BENCHMARKS)}")
@@ -114,6 +117,13 @@ def run(
             scheduler=scheduler,
             against=against,
             progress=progress,
+        )
+    if name == "scale":
+        from .scaling import run_scale
+
+        # writes itself, size by size
+        return run_scale(
+            quick=quick, out=out, seed=seed, workers=workers, scheduler=scheduler, progress=progress
         )
     if name == "public":
         raise InputError("benchmark 'public' measures networks of others: give their folder, --networks DIR")

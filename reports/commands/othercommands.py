@@ -63,13 +63,14 @@ def benchmark(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="universality, detection: parallel processes (default: one per core; detection: one)."
+            help="universality, scale, detection: parallel processes (default: one per core; detection: one)."
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="universality: address of a dask scheduler (default: this machine)."
+            metavar="ADDRESS",
+            help="universality, scale: address of a dask scheduler (default: this machine).",
         ),
     ] = None,
     against: Annotated[

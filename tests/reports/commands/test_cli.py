@@ -202,6 +202,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "fibre",
         "public",
         "forced",
+        "scale",
     ]
 
 

@@ -423,6 +423,7 @@ def test_unknown_and_later_benchmarks_say_so() -> None:
         "fibre",
         "public",
         "forced",
+        "scale",
     ]
 
 
