@@ -196,13 +196,13 @@ def _run(
                 f"{folder}: no cell of the study finished; {first.cell}: {first.error}{more}"
             )
         display.stage("tables")
-        clock = time.perf_counter()
+        clock, core = time.perf_counter(), time.process_time()
         write_tables(finished, folder, display.stage, factors, config.fibre, sequential=config.sequential)
-        seconds["tables"] = time.perf_counter() - clock
-        record(folder, cells, outcomes, seconds, started)
+        seconds["tables"], cpu = time.perf_counter() - clock, {"tables": time.process_time() - core}
+        record(folder, cells, outcomes, seconds, started, cpu)
         display.stage("page")
-        clock = time.perf_counter()
+        clock, core = time.perf_counter(), time.process_time()
         write_report(folder)
-        seconds["page"] = time.perf_counter() - clock
-        record(folder, cells, outcomes, seconds, started)
+        seconds["page"], cpu["page"] = time.perf_counter() - clock, time.process_time() - core
+        record(folder, cells, outcomes, seconds, started, cpu)
     return Study.load(folder)

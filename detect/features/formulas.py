@@ -34,7 +34,7 @@ from .grammar import (
     _walk,
     column_of,
 )
-from .printing import print_formula, print_sympy
+from .printing import print_formula, print_sympy, text_of
 
 if TYPE_CHECKING:
     import sympy
@@ -106,7 +106,7 @@ class Formula:
             >>> Formula("Min(x2,x1)*2").text
             'min(x2, x1) * 2'
         """
-        return self.root.text
+        return text_of(self.root)
 
     @cached_property
     def variables(self) -> tuple[str, ...]:

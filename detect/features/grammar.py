@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,13 +78,6 @@ class Node:
     kind: str
     value: Fraction | str | None = None
     children: tuple[Node, ...] = ()
-
-    @cached_property
-    def text(self) -> str:
-        """The formula of this tree in its printed form; asked for far more often than trees are made."""
-        from .printing import print_formula
-
-        return print_formula(self)
 
 
 def column_of(name: str) -> int:

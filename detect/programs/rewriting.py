@@ -17,6 +17,7 @@ from itertools import product
 
 from ..features.formulas import Formula
 from ..features.grammar import Node
+from ..features.printing import text_of
 from .atom_form import Row
 from .lengths import complexity, complexity_of, written_as_decimal
 
@@ -99,7 +100,7 @@ class Phraser:
                     grown.append((cost, len(grown), [*terms, term], left))
             beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:width]]
         least = min(cost for _, cost in done)
-        return min((tree for tree in done if tree[1] == least), key=lambda tree: tree[0].text)
+        return min((tree for tree in done if tree[1] == least), key=lambda tree: text_of(tree[0]))
 
     def _cost(self, rest: Row) -> int:
         """What the rest of a row adds at least: an atom to come costs its call and a name."""
@@ -233,7 +234,7 @@ def _name(key: int) -> _Tree:
 
 def _place(node: Node) -> tuple[bool, str]:
     """Plain inputs before longer arguments, each in their order."""
-    return node.kind != "name", node.text
+    return node.kind != "name", text_of(node)
 
 
 def _extra(coefficient: Fraction) -> int:
@@ -294,7 +295,7 @@ def _order(term: _Term) -> tuple[int, str]:
     node = term[1][0]
     kind = {"name": 0, "number": 2}.get(node.kind, 1)
     # Inputs come in order as they are.
-    return kind, node.text if kind == 1 else ""
+    return kind, text_of(node) if kind == 1 else ""
 
 
 def _chain(terms: Sequence[_Term]) -> _Tree:

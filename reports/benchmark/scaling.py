@@ -35,7 +35,7 @@ LINEAR = Bound("scale: time grows no faster than the networks (slope of the loga
 #: A slope of 0.1 is a quarter more memory for ten times the networks: what tables of all conditions may take.
 FLAT = Bound("scale: memory stays flat (slope of the logarithms)", 0.1)
 IN_TIME = Bound(f"scale: {STATED} networks in minutes, on two cores", 15.0)
-IN_MEMORY = Bound(f"scale: {STATED} networks in GB, all processes of two cores together", 2.0)
+IN_MEMORY = Bound(f"scale: GB of all processes on two cores, up to {STATED} networks", 2.0)
 EFFICIENT = Bound("scale: share of the ideal speed on all workers", 0.8, most=False)
 READ_FAST = Bound("scale: milliseconds of one core to read a network", 8.0)
 #: The parts of a study: in cells on all workers, then in the process that writes tables and page.
@@ -83,21 +83,24 @@ class Measured:
 
     Attributes:
         networks: how many it trained.
-        seconds: `train` and `read`, summed over the cells; `cells` (the clock while workers worked on them), `tables`
-            and `page`.
+        seconds: of a core: `train` and `read`, summed over the cells, `tables` and `page`. What else the machine does
+            does not count.
+        clock: seconds by the clock: `cells`, while workers worked on them, `tables` and `page`.
         peak_mb: the most memory of a process that worked on cells (`cells`) and of the one that wrote tables and page
             (`study`), in MiB; None where the system does not tell.
         workers: that worked on the cells; cores: on how many they ran at once.
-        resumed: whether cells of an earlier run were there, so that `cells` is what they would have taken.
+        resumed: whether cells of an earlier run were there, so that the clock says nothing of them.
 
     Examples:
-        >>> found = Measured(100, {"train": 2, "read": 4, "cells": 3, "tables": 1, "page": 1}, {}, 2, 2)
+        >>> parts = {"train": 2, "read": 4, "tables": 1, "page": 1}
+        >>> found = Measured(100, parts, {"cells": 3, "tables": 1, "page": 1}, {}, 2, 2)
         >>> found.on_cores(2), found.wall, found.milliseconds("read")
         (5.0, 5, 40.0)
     """
 
     networks: int
     seconds: Mapping[str, float]
+    clock: Mapping[str, float]
     peak_mb: Mapping[str, float | None]
     workers: int
     cores: int
@@ -110,11 +113,11 @@ class Measured:
 
     @property
     def wall(self) -> float:
-        """The seconds from beginning to end."""
-        return self.seconds["cells"] + sum(self.seconds[part] for part in ALONE)
+        """The seconds from beginning to end, by the clock."""
+        return sum(self.clock.values())
 
     def on_cores(self, cores: int) -> float:
-        """The seconds from beginning to end on so many cores: tables and page take one of them."""
+        """The seconds from beginning to end on so many idle cores: tables and page take one of them."""
         return self.busy / cores + sum(self.seconds[part] for part in ALONE)
 
     def milliseconds(self, part: str) -> float:
@@ -222,7 +225,8 @@ def said(found: Measured) -> str:
     """What one study took, as a line.
 
     Examples:
-        >>> said(Measured(100, {"train": 2, "read": 4, "cells": 3, "tables": 1, "page": 1}, {}, 4, 2))
+        >>> parts = {"train": 2, "read": 4, "tables": 1, "page": 1}
+        >>> said(Measured(100, parts, {"cells": 3, "tables": 1, "page": 1}, {}, 4, 2))
         '100 networks: 5 s on 4 workers; of one core training 2 s, reading 4 s, tables 1 s, page 1 s'
     """
     words = {"train": "training", "read": "reading", "tables": "tables", "page": "page"}
@@ -252,14 +256,12 @@ def measured(
         config, folder, workers=1 if scheduler else workers, scheduler=scheduler, progress=progress
     )
     manifest = study.manifest
-    seconds = {part: float(manifest["seconds"][part]) for part in ("cells", *BUSY, *ALONE)}
+    seconds = {part: float(manifest["cpu"][part]) for part in (*BUSY, *ALONE)}
+    clock = {part: float(manifest["seconds"][part]) for part in ("cells", *ALONE)}
     hands, cores = (workers, min(workers, usable_cores())) if scheduler is None else _hands_of(scheduler)
-    busy = sum(seconds[part] for part in BUSY)
     # Workers cannot be busy for longer than they are there, unless an earlier run did some of their work.
-    resumed = seconds["cells"] * hands < busy
-    if resumed:
-        seconds["cells"] = busy / hands
-    found = Measured(networks, seconds, manifest["peak_mb"], hands, cores, resumed)
+    resumed = clock["cells"] * hands < sum(float(manifest["seconds"][part]) for part in BUSY)
+    found = Measured(networks, seconds, clock, manifest["peak_mb"], hands, cores, resumed)
     write_json(
         file,
         {"asked": asked, "measured": asdict(found), "took": round(time.perf_counter() - began, 3)},
@@ -281,8 +283,9 @@ def scores(found: Sequence[Measured], alone: Measured | None = None) -> list[Sco
 
     for of in found:
         where, note = f"{of.networks} networks", "resumed" if of.resumed else ""
-        row(where, "seconds", of.wall, note=note)
+        row(where, "seconds by the clock", of.wall, note=note)
         row(where, "networks a second", of.networks / of.wall, note=note)
+        row(where, "seconds on two idle cores", of.on_cores(CORES))
         for part in (*BUSY, *ALONE):
             row(where, f"{part}: ms a network", of.milliseconds(part))
         for who, most in of.peak_mb.items():
@@ -305,12 +308,12 @@ def scores(found: Sequence[Measured], alone: Measured | None = None) -> list[Sco
     both = [
         (of.peak_mb.get("study") or math.nan) + CORES * (of.peak_mb.get("cells") or math.nan) for of in found
     ]
-    row(f"{STATED} networks", "GB", carried_on(sizes, both, STATED) / _MB, IN_MEMORY)
+    row(f"{last.networks} networks", "GB", both[-1] / _MB, IN_MEMORY)
     if alone is not None:
         beside = next(of for of in found if of.networks == alone.networks)
-        ideal = alone.seconds["cells"] / beside.cores
+        ideal = alone.clock["cells"] / beside.cores
         note = f"{beside.workers} workers, {beside.cores} cores"
-        row(f"{alone.networks} networks", "efficiency", ideal / beside.seconds["cells"], EFFICIENT, note)
+        row(f"{alone.networks} networks", "efficiency", ideal / beside.clock["cells"], EFFICIENT, note)
     return rows
 
 

@@ -42,7 +42,7 @@ class Outcome:
         cell: its key.
         status: `done` (trained and read now), `read` (the weights were there), `kept` (nothing to do), `busy`
             (another process has it) or `failed`.
-        seconds: what its steps took.
+        seconds: what its steps took by the clock; cpu: what they took of a core, whatever else ran beside.
         error: why it failed, on one line.
         peak_mb: the most memory that the process that worked on it had held by then, in MiB; None where it was not
             worked on, or the system does not tell.
@@ -51,6 +51,7 @@ class Outcome:
     cell: str
     status: Literal["done", "read", "kept", "busy", "failed"]
     seconds: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
     error: str = ""
     peak_mb: float | None = None
 
@@ -136,6 +137,7 @@ def run_cell(cell: Cell, out: Path, *, wait: bool = True) -> Outcome:
 def _run_locked(cell: Cell, out: Path, begun: bool) -> Outcome:
     trouble = out / "networks" / f"{cell.key}.error.txt"
     seconds: dict[str, float] = {}
+    cpu: dict[str, float] = {}
     try:
         if begun:  # it looks at every file of the folder, of which a crossing has tens of thousands
             sweep(out / "networks", cell.key)
@@ -144,25 +146,26 @@ def _run_locked(cell: Cell, out: Path, begun: bool) -> Outcome:
         status: Literal["done", "read"] = "read"
         with one_thread():
             if not cell.trained(out):
-                start = time.perf_counter()
+                start, core = time.perf_counter(), time.process_time()
                 save_ensemble(cell.weights_file(out), train_cell(cell))
                 write_checksums(cell.checksums_file(out), [cell.weights_file(out)])
                 seconds["train"], status = time.perf_counter() - start, "done"
-            start = time.perf_counter()
+                cpu["train"] = time.process_time() - core
+            start, core = time.perf_counter(), time.process_time()
             files = cell.reading_files(out)
             for table, frame in read_cell(cell, load_ensemble(cell.weights_file(out))).items():
                 with atomic(files[table]) as file:
                     frame.to_parquet(file, index=False)
             write_checksums(cell.checksums_file(out), files.values())
-            seconds["read"] = time.perf_counter() - start
+            seconds["read"], cpu["read"] = time.perf_counter() - start, time.process_time() - core
         trouble.unlink(missing_ok=True)
     except Exception as error:  # one cell's failure, of whatever kind, must not stop the others
         first = str(error).splitlines()[0] if str(error) else ""
         text = first if isinstance(error, MathCircuitsError) else f"{type(error).__name__}: {first}"
         with atomic(trouble) as file:
             file.write_text(traceback.format_exc(), "utf-8")
-        return Outcome(cell.key, "failed", seconds, text, peak_memory())
-    return Outcome(cell.key, status, seconds, peak_mb=peak_memory())
+        return Outcome(cell.key, "failed", seconds, cpu, text, peak_memory())
+    return Outcome(cell.key, status, seconds, cpu, peak_mb=peak_memory())
 
 
 def peak_memory() -> float | None:

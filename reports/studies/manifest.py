@@ -149,9 +149,16 @@ def _more(seeds: Any, before: Any) -> bool:
 
 
 def record(
-    out: Path, cells: list[Cell], outcomes: Mapping[str, Outcome], seconds: Mapping[str, float], started: str
+    out: Path,
+    cells: list[Cell],
+    outcomes: Mapping[str, Outcome],
+    seconds: Mapping[str, float],
+    started: str,
+    cpu: Mapping[str, float] | None = None,
 ) -> None:
     """Write into the manifest what became of the cells; times and memory of those that were kept stay.
+
+    `seconds` are by the clock, `cpu` of a core: beside other work on the machine they differ.
 
     `peak_mb` is what the hungriest process that worked on a cell had held (`cells`), and this one (`study`).
     """
@@ -162,8 +169,9 @@ def record(
         for cell in cells:
             outcome = outcomes[cell.key]
             known = before.get(cell.key, {})
-            times = dict(known.get("seconds", {}))
+            times, cores = dict(known.get("seconds", {})), dict(known.get("cpu", {}))
             times.update({step: round(value, 3) for step, value in outcome.seconds.items()})
+            cores.update({step: round(value, 3) for step, value in outcome.cpu.items()})
             records.append(
                 {
                     "key": cell.key,
@@ -172,13 +180,16 @@ def record(
                     "status": outcome.status,
                     "error": outcome.error,
                     "seconds": times,
+                    "cpu": cores,
                     "peak_mb": known.get("peak_mb") if outcome.peak_mb is None else outcome.peak_mb,
                 }
             )
         config = as_any_config(manifest["config"], out)
-        stages = {stage: round(value, 3) for stage, value in seconds.items()}
-        stages["train"] = round(sum(record["seconds"].get("train", 0.0) for record in records), 3)
-        stages["read"] = round(sum(record["seconds"].get("read", 0.0) for record in records), 3)
+        totals: dict[str, dict[str, float]] = {}
+        for kind, of in (("seconds", seconds), ("cpu", cpu or {})):
+            totals[kind] = {stage: round(value, 3) for stage, value in of.items()}
+            for step in ("train", "read"):
+                totals[kind][step] = round(sum(record[kind].get(step, 0.0) for record in records), 3)
         _write_manifest(
             out,
             config,
@@ -186,7 +197,7 @@ def record(
             compiler=manifest.get("compiler", compiles()),
             started=started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=stages,
+            **totals,
             peak_mb={
                 "cells": max((r["peak_mb"] for r in records if r["peak_mb"] is not None), default=None),
                 "study": peak_memory(),
