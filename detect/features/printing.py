@@ -82,7 +82,7 @@ def print_sympy(expression: Any) -> str:
 
 
 def text_of(node: Node) -> str:
-    """The formula of a tree in its printed form, kept with the tree: it is asked for far more often than trees are made.
+    """The formula of a tree in its printed form, kept with the tree, since it is asked for often.
 
     Examples:
         >>> text_of(Node("call", "relu", (Node("name", "x1"),)))

@@ -46,7 +46,7 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Size:
+class ScaleGrid:
     """What is trained.
 
     Attributes:
@@ -69,12 +69,12 @@ class Size:
         return tuple(len(self.tasks) * len(self.widths) * count for count in self.seeds)
 
 
-FULL = Size(
+FULL = ScaleGrid(
     ("absolute", "minimum", "maximum", "absolute-difference", "x1-plus-abs-x2"),
     ("1x", "2x"),
     (100, 1000, 10_000),
 )
-QUICK = Size(("absolute", "minimum"), ("1x", "2x"), (16, 64))
+QUICK = ScaleGrid(("absolute", "minimum"), ("1x", "2x"), (16, 64))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def run_scale(
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool | None = None,
-    size: Size | None = None,
+    size: ScaleGrid | None = None,
 ) -> Benchmark:
     """Run studies of ever more networks and measure them.
 
@@ -188,7 +188,7 @@ def _run(
     workers: int | None,
     scheduler: str | None,
     progress: bool | None,
-    size: Size | None,
+    size: ScaleGrid | None,
     keep: bool,
 ) -> Benchmark:
     chosen = size or (QUICK if quick else FULL)

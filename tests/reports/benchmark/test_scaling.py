@@ -13,9 +13,9 @@ import pytest
 from mathcircuits.detect import InputError
 from mathcircuits.reports.benchmark import run
 from mathcircuits.reports.benchmark import scaling as scale
-from mathcircuits.reports.benchmark.scaling import Measured, Size, carried_on, run_scale, scores, slope
+from mathcircuits.reports.benchmark.scaling import Measured, ScaleGrid, carried_on, run_scale, scores, slope
 
-TINY = Size(("absolute",), ("1x",), (2, 4))
+TINY = ScaleGrid(("absolute",), ("1x",), (2, 4))
 
 
 def test_slopes_of_known_laws() -> None:
