@@ -71,8 +71,8 @@ def run(
     in its folder, and the nulls that it draws stay in the cache. `regimens` takes about 25 minutes, `quick` about
     two; killed, it resumes in its folder. `universality` takes about half an hour, `quick` a minute and a half, and
     resumes likewise. `fibre` and `forced` take some minutes on one core, `quick` half a minute. `reading`
-    takes about three minutes. `scale` takes about an hour on two idle cores, `quick` a few minutes; in a folder it
-    goes on after the sizes that it has.
+    takes about three minutes. `scale` in full size has not been timed, `quick` takes two to seven minutes; in a
+    folder it goes on after the sizes that it has.
 
     Args:
         name: a key of `BENCHMARKS`.

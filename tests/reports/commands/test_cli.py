@@ -197,6 +197,7 @@ def test_lookups_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["name"] for row in json.loads(run(capsys, "benchmark", "--json")[1])] == [
         "detection",
         "training",
+        "reading",
         "regimens",
         "universality",
         "fibre",
