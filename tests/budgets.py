@@ -58,7 +58,10 @@ def cases(folder: Path) -> dict[str, list[str]]:
     columns = text(
         "columns.csv", ",".join(f"c{k}" for k in range(50_000)) + "\n" + 2 * (",".join(50_000 * "1") + "\n")
     )
-    features = "".join(f'[[feature]]\nid = "mine/a{k}"\nformula = "{k}*x1 + x2"\n' for k in range(3000))
+    features = "".join(
+        f'[[feature]]\nid = "mine/a{k}"\nformula = "{k + 2}*x1 + x2"\ndefinition = "a sum"\n'
+        for k in range(3000)
+    )
     return {
         "inspect 4096 x 4096": ["inspect", large],
         "inspect 64 inputs": ["inspect", many],
