@@ -145,3 +145,19 @@ def test_balanced_pairs_sum_to_zero(bias: bool) -> None:
     assert torch.equal(weights[0][:, 4], Layout(config).split(plain)[0][0][:, 4])
     through, _ = started(config, as_regimen("balanced-init"), tasks["sum-of-3"], [3, 8])
     assert torch.equal(through, parameters)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"optimiser": "sgd", "momentum": 0.9, "decay": 0.1}, {"loss": "cross-entropy"}]
+)
+@pytest.mark.parametrize("networks", [1, 3])
+def test_a_step_stays_on_its_device(fields: dict[str, Any], networks: int) -> None:
+    """Nothing is made on the CPU beside it: torch refuses tensors of two devices, here as on a GPU."""
+    config = MLPConfig((2, 5, 3), True)
+    regimen = Regimen(**fields)
+    parameters = torch.zeros(networks, Layout(config).size, device="meta")
+    x, y = torch.zeros(1, 2, 7, device="meta"), torch.zeros(1, 3, 7, device="meta")
+    loss, gradient = step(parameters, x, y, config, regimen.loss)
+    assert (loss.device.type, tuple(loss.shape)) == ("meta", (networks,))
+    assert (gradient.device.type, gradient.shape) == ("meta", parameters.shape)
+    Optimiser(regimen, parameters, 10).update(parameters, gradient, 3)
