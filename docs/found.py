@@ -7,7 +7,6 @@ there; without one the page is written again from them. Every number on the page
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -57,7 +56,6 @@ def page() -> str:
             about=about,
             conditions=conditions,
             seed=SEED,
-            minutes=round(about["minutes"]),
             rows=lambda **wanted: rows(verdicts, **wanted),
             one=lambda **wanted: only(verdicts, **wanted),
             counts=verdicts[verdicts["kind"] == "feature"]["verdict"].value_counts().to_dict(),
@@ -77,7 +75,7 @@ def in_order(verdicts: pd.DataFrame, conditions: pd.DataFrame) -> pd.DataFrame:
     keys = [
         verdicts["task"].map(tasks.index),
         ~verdicts["rests"],
-        verdicts["width"].map({"1x": 0, "2x": 1, "4x": 2}).fillna(3),
+        verdicts["width"].map({"1x": 0, "2x": 1, "4x": 2, "8x": 3}).fillna(4),
     ]
     ranks = pd.concat(keys, axis=1, keys=range(len(keys)))
     return verdicts.loc[ranks.sort_values(list(ranks), kind="stable").index]
@@ -161,14 +159,11 @@ def take(folder: Path) -> None:
     """Copy a benchmark's tables, and draw its figures."""
     FOUND.mkdir(exist_ok=True)
     for name in TABLES:
-        shutil.copy(folder / name, FOUND / name)
+        # Six digits are more than any interval has.
+        table = pd.read_csv(folder / name, keep_default_na=False, na_values=[""])
+        table.to_csv(FOUND / name, index=False, float_format="%.6g")
     checks = json.loads((folder / "benchmark.json").read_text("utf-8"))
-    minutes = next(s["value"] for s in checks["scores"] if s["measure"] == "minutes")
-    kept = {
-        "grid_version": checks["about"]["grid_version"],
-        "git": checks["about"]["git"],
-        "minutes": minutes,
-    }
+    kept = {name: checks["about"][name] for name in ("grid_version", "git")}
     (FOUND / "about.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     for name, (kind, *options) in FIGURES.items():
         code = command(["figure", kind, str(folder / "study"), *options, "-o", str(FOUND / f"{name}.svg")])
