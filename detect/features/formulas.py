@@ -273,7 +273,8 @@ class Formula:
             operands = [convert(child) for child in node.children]
             # sympy compares constants digit by digit, and exp(exp(exp(100))) has more than there are atoms.
             if node.kind == "call" and all(operand.is_number for operand in operands):
-                constant = Formula.from_tree(node).evaluate({}, np.zeros(1))
+                part = Formula.from_tree(node)  # 0 * x1 is a number to sympy, and has a variable
+                constant = part.evaluate({name: np.zeros(1) for name in part.variables}, np.zeros(1))
                 if not np.isfinite(constant).all():
                     raise InputError(f"{self.text}: {print_formula(node)} is too large for sympy")
             if node.kind == "call":

@@ -64,6 +64,7 @@ PROMISES = {
         r"^    [345] have that gauge \(0\.\d\d to [01]\.\d\d\)$",
         r"^x1-plus-abs-x2, 12 neurons: least norm 4\.0000 by x1 \+ relu\(x2\) \+ relu\(-x2\)$",
     ],
+    "gpu": [r"^minimum, 12, 64: [\d.]+, [\d.]+, [\d.]+ times; (\S+), \1$"],
     "hooks": [
         r"^recorded alike: True$",
         r"^intervened alike: True$",
@@ -72,6 +73,9 @@ PROMISES = {
         r"^greaterness\(x1, x2\): slope -1\.000, success 1\.000$",
     ],
 }
+
+#: What an example is called with: the one of a GPU works on a CPU as well.
+ARGUMENTS = {"gpu": ["cpu"]}
 
 
 def broken(text: str, promises: list[str]) -> list[str]:
@@ -96,6 +100,7 @@ def test_an_example_prints_what_a_reader_wants(
 ) -> None:
     # One example registers a task: not for the tests that come after it.
     monkeypatch.setattr(tasks, "_tasks", dict(tasks))
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *ARGUMENTS.get(name, [])])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")

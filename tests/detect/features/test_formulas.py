@@ -213,3 +213,4 @@ def test_a_constant_that_sympy_would_write_out_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is too large for sympy"):
         _ = Formula(text).sympy
     assert str(Formula("max(exp(exp(2)), x1)").sympy) == "Max(x1, exp(exp(2)))"
+    assert str(Formula("sin(0 * x1 * x2) + x1").sympy) == "x1"  # a number to sympy, and has variables

@@ -461,7 +461,7 @@ def test_a_folder_without_locks(
     def refuses(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr("filelock.FileLock", refuses)
+    monkeypatch.setattr("mathcircuits.reports.locking.FileLock.acquire", refuses)
     with pytest.raises(FileError, match=words):
         run_cell(job.cell, job.out)
 

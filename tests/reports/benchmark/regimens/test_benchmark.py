@@ -43,7 +43,7 @@ from mathcircuits.reports.benchmark.regimens.runs import (
     rows_of,
     words_of,
 )
-from mathcircuits.reports.benchmark.scores import Bound, Score, Setting, share
+from mathcircuits.reports.benchmark.scores import Bound, Score, Setting, from_data, share
 
 NOTHING = RegimensEffort(
     **dict.fromkeys((f for f in asdict(RegimensEffort()) if f != "prediction"), 0),
@@ -331,7 +331,7 @@ def test_scores_survive_being_kept() -> None:
         "part", Setting("here", bias=False, noise=0.5), "share", 3, 4, Bound("few", 0.5, end="high")
     )
     for score in (bounded, Score("part", HERE, "bare", 2.0)):
-        again = regimens._from_data(json.loads(json.dumps(asdict(score))))
+        again = from_data(json.loads(json.dumps(asdict(score))))
         assert repr(again) == repr(score)
         assert (again.setting, again.bound, again.note) == (score.setting, score.bound, score.note)
 
