@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -40,3 +41,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the home that `pytest_configure` made."""
     if HOME in config.stash:
         config.stash[HOME].cleanup()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_tasks_of_a_module() -> Iterator[None]:
+    """Forget the tasks that a file's tests register: files share a process, in an order that nobody fixes."""
+    from mathcircuits.detect import tasks
+
+    before = dict(tasks._held())
+    yield
+    tasks._tasks = before

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mathcircuits.detect import Network, circuits, hand_derived, tasks
+from mathcircuits.detect import Network, circuits, hand_derived
 from mathcircuits.models import save
 from mathcircuits.reports.__main__ import main
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_tasks() -> Iterator[None]:
-    """Forget the functions that are found."""
-    before = dict(tasks._held())
-    yield
-    tasks._tasks = before
 
 
 @pytest.fixture(scope="module")
