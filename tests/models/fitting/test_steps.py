@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from mathcircuits.detect import (
     tasks,
@@ -147,17 +149,29 @@ def test_balanced_pairs_sum_to_zero(bias: bool) -> None:
     assert torch.equal(through, parameters)
 
 
+class OneDevice(TorchDispatchMode):
+    """Refuses operations that take or make a tensor on another device, as a GPU does; numbers may be anywhere."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, kwargs, made)):
+            if isinstance(tensor, torch.Tensor) and tensor.dim():
+                assert tensor.device.type == "meta", func
+        return made
+
+
 @pytest.mark.parametrize(
     "fields", [{}, {"optimiser": "sgd", "momentum": 0.9, "decay": 0.1}, {"loss": "cross-entropy"}]
 )
 @pytest.mark.parametrize("networks", [1, 3])
 def test_a_step_stays_on_its_device(fields: dict[str, Any], networks: int) -> None:
-    """Nothing is made on the CPU beside it: torch refuses tensors of two devices, here as on a GPU."""
+    """Nothing is made on the CPU beside it. torch itself lets tensors of the meta device meet those of others."""
     config = MLPConfig((2, 5, 3), True)
     regimen = Regimen(**fields)
     parameters = torch.zeros(networks, Layout(config).size, device="meta")
     x, y = torch.zeros(1, 2, 7, device="meta"), torch.zeros(1, 3, 7, device="meta")
-    loss, gradient = step(parameters, x, y, config, regimen.loss)
+    with OneDevice():
+        loss, gradient = step(parameters, x, y, config, regimen.loss)
+        Optimiser(regimen, parameters, 10).update(parameters, gradient, 3)
     assert (loss.device.type, tuple(loss.shape)) == ("meta", (networks,))
     assert (gradient.device.type, gradient.shape) == ("meta", parameters.shape)
-    Optimiser(regimen, parameters, 10).update(parameters, gradient, 3)
