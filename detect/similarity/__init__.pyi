@@ -3,6 +3,7 @@ from .alignment import Matching as Matching
 from .alignment import correlation_matching as correlation_matching
 from .alignment import partial_matching as partial_matching
 from .alignment import soft_matching as soft_matching
+from .deep_mechanisms import deep_mechanism as deep_mechanism
 from .measures import Similarity as Similarity
 from .mechanisms import circuit_similarity as circuit_similarity
 from .mechanisms import lazy_similarities as lazy_similarities

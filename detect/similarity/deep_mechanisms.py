@@ -10,6 +10,8 @@ A network is read as two signed measures (docs/understand/similarity.md, Circuit
 Permutation, positive rescaling, splitting and dead neurons drop out in either layer. Edges are compared by the product
 of the kernels of source and target, those from kinks apart from those from affine parts. Of the three similarities the
 smallest counts. The last layer is compared as it is: a linear part that a pair of its neurons carries is not reduced.
+At the level of atoms the sources are the neurons of the first layer as they are, so that how a linear part is carried
+counts there too.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import ROUNDING
 from .criteria import FAINT_PART, TAU
 from .kink_measures import shape_kernel
-from .mechanisms import Mechanism, mechanism, quadrature
+from .mechanisms import Level, Mechanism, mechanism, quadrature
 
 Array = npt.NDArray[np.float64]
 
@@ -40,8 +42,9 @@ class DeepMechanism:
         box: one (low, high) per input; outputs: their number.
         shapes: [k, points] centred unit-length shapes of the last layer's neurons.
         masses: [k, outputs] signed standard deviations of what each adds to each output.
-        sources: the reduced atoms of every neuron's pre-activation: masses in that neuron's own standard deviation,
-            shapes, and which are kinks.
+        sources: the atoms of every neuron's pre-activation: masses in that neuron's own standard deviation, shapes, and
+            which are kinks.
+        level: of these atoms, as of a `Mechanism`.
 
     Examples:
         >>> from ..features.task import hand_derived
@@ -54,6 +57,7 @@ class DeepMechanism:
     shapes: Array
     masses: Array
     sources: tuple[tuple[Array, Array, npt.NDArray[np.bool_]], ...]
+    level: Level = "reduced"
 
     @property
     def empty(self) -> bool:
@@ -76,7 +80,7 @@ class DeepMechanism:
         """The smallest of the similarities of the last layers and of either kind of edges, in [0, 1].
 
         Raises:
-            InputError: where the two were measured on different boxes or have different outputs.
+            InputError: where the two were measured on different boxes or levels, or have different outputs.
         """
         return float(deep_similarities([self], [other], tau)[0, 0])
 
@@ -84,15 +88,18 @@ class DeepMechanism:
         return f"DeepMechanism({len(self.shapes)} neurons, {sum(len(a) for a, _, _ in self.sources)} edges)"
 
 
-def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0)) -> DeepMechanism:
+def deep_mechanism(
+    network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0), level: Level = "reduced"
+) -> DeepMechanism:
     """The signed measures of a network with two hidden layers of ReLU.
 
     Args:
         network: the network.
         box: (low, high) for all inputs or one pair each.
+        level: of the sources of edges, as of `mechanism`.
 
     Raises:
-        InputError: for other depths and activations.
+        InputError: for other depths and activations, and unknown levels.
     """
     net = as_network(network)
     if len(net.weights) != 3 or any(name != "relu" for name in net.activations):
@@ -106,7 +113,7 @@ def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
     mass = sd[:, None] * net.weights[2].T
     size = float(np.abs(mass).max(initial=0.0))
     live = (sd > ROUNDING * np.abs(z).max(axis=0)) & (np.abs(mass).max(axis=1) > ROUNDING * size)
-    below: Mechanism = mechanism(lower, box=bounds)
+    below: Mechanism = mechanism(lower, box=bounds, level=level)
     centred = h[:, live] - h[:, live].mean(axis=0)
     return DeepMechanism(
         bounds,
@@ -114,6 +121,7 @@ def deep_mechanism(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
         (centred / np.linalg.norm(centred, axis=0)).T,
         mass[live],
         tuple((below.masses[k] / sd[k], below.shapes[k], below.bent[k]) for k in np.flatnonzero(live)),
+        level,
     )
 
 
@@ -123,7 +131,7 @@ def deep_similarities(
     """`DeepMechanism.similarity` of all pairs [m, k].
 
     Raises:
-        InputError: where they were measured on different boxes or have different outputs.
+        InputError: where they were measured on different boxes or levels, or have different outputs.
 
     Examples:
         >>> from ..features.task import hand_derived
@@ -134,8 +142,10 @@ def deep_similarities(
         1.0
     """
     everyone = (*first, *second)
-    if len({(m.box, m.outputs) for m in everyone}) > 1:
-        raise InputError("deep mechanisms of several boxes or numbers of outputs: measure all of them alike")
+    if len({(m.box, m.outputs, m.level) for m in everyone}) > 1:
+        raise InputError(
+            "deep mechanisms of several boxes, levels or numbers of outputs: measure all of them alike"
+        )
     if not first or not second:
         return np.zeros((len(first), len(second)))
     scores = np.ones((len(first), len(second)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mathcircuits.detect import InputError, Network, weight_matching
 from mathcircuits.detect.matching import probes_for
 from mathcircuits.detect.networks import Stack
-from mathcircuits.detect.similarity import circuit_similarity, pairwise
+from mathcircuits.detect.similarity import circuit_similarity, deep_mechanism, pairwise
 
 from .watching import watched
 from .zoofiles import Zoo
@@ -39,7 +39,7 @@ def weight_pairs(zoo: Zoo) -> list[Row]:
 
 
 def our_pairs(zoo: Zoo) -> list[Row]:
-    """Every pair of networks with one hidden layer, with their circuit similarity neuron by neuron.
+    """Every pair of networks with one or two hidden layers, with their circuit similarity neuron by neuron.
 
     The labels of the zoo say whether two networks are gauges of one implementation. That is the level of atoms: at the
     reduced level x1 and relu(x1 + 1) - 1 carry the same affine part, and count as the same.
@@ -47,6 +47,8 @@ def our_pairs(zoo: Zoo) -> list[Row]:
 
     def value(first: Network, second: Network) -> float:
         try:
+            if len(first.weights) == len(second.weights) == 3:
+                return deep_mechanism(first, level="atoms").similarity(deep_mechanism(second, level="atoms"))
             return circuit_similarity(first, second, level="atoms")
         except InputError:
             return 0.0

@@ -8,6 +8,7 @@ import pytest
 from mathcircuits.detect import Network, hand_derived
 from mathcircuits.detect.errors import InputError
 from mathcircuits.detect.similarity.deep_mechanisms import deep_mechanism, deep_similarities
+from mathcircuits.detect.similarity.mechanisms import LEVELS, Level
 
 MINIMUM = hand_derived("minimum")
 
@@ -36,15 +37,16 @@ def regauged(network: Network, rng: np.random.Generator) -> Network:
     return scrambled(Network([W1, W2, W3]), rng)
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", ["minimum-of-4", "median-of-3", "minimum-older-form"])
-def test_deep_similarity_is_one_for_regauged_copies(name: str) -> None:
+def test_deep_similarity_is_one_for_regauged_copies(name: str, level: Level) -> None:
     net = hand_derived(name)
-    own = deep_mechanism(net)
+    own = deep_mechanism(net, level=level)
     for seed in range(3):
         other = regauged(net, np.random.default_rng(seed))
         X = np.random.default_rng(0).uniform(-1, 1, (100, net.inputs))
         assert other(X) == pytest.approx(net(X), abs=1e-12)
-        assert own.similarity(deep_mechanism(other)) == pytest.approx(1, abs=1e-9)
+        assert own.similarity(deep_mechanism(other, level=level)) == pytest.approx(1, abs=1e-9)
     assert own.similarity(own) == 1
 
 
@@ -63,6 +65,20 @@ def test_deep_similarity_sees_the_edges() -> None:
     # Rescaling alone changes nothing, a flipped sign everything.
     assert deep_mechanism(four).similarity(deep_mechanism(Network([2 * W1, W2 / 2, W3]))) == pytest.approx(1)
     assert deep_mechanism(four).similarity(deep_mechanism(Network([2 * W1, W2 / 2, -W3]))) == 0
+
+
+def test_the_level_of_atoms_sees_how_a_linear_part_is_carried() -> None:
+    # relu(relu(x2) - x1), to which x1 comes by a pair of kinks or by a unit that is always on.
+    kinked = Network([[[1, 0], [-1, 0], [0, 1]], [[-1, 1, 1]], [[1]]])
+    shifted = Network([[[1, 0], [0, 1]], [[-1, 1]], [[1]]], [[1, 0], [1], [0]])
+    X = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+    assert kinked(X) == pytest.approx(shifted(X), abs=1e-12)
+    similar = {
+        level: deep_mechanism(kinked, level=level).similarity(deep_mechanism(shifted, level=level))
+        for level in LEVELS
+    }
+    assert similar["reduced"] == pytest.approx(1, abs=1e-9)
+    assert similar["atoms"] < 0.5
 
 
 def test_deep_similarity_is_symmetric_and_scale_sensitive() -> None:
@@ -96,5 +112,7 @@ def test_deep_error_texts() -> None:
     ):
         deep_mechanism(MINIMUM)
     older = hand_derived("minimum-older-form")
-    with pytest.raises(InputError, match="deep mechanisms of several boxes or numbers of outputs"):
+    with pytest.raises(InputError, match="deep mechanisms of several boxes, levels or numbers of outputs"):
         deep_mechanism(older).similarity(deep_mechanism(older, box=(-2, 2)))
+    with pytest.raises(InputError, match="deep mechanisms of several boxes, levels or numbers of outputs"):
+        deep_mechanism(older).similarity(deep_mechanism(older, level="atoms"))
