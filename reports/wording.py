@@ -74,6 +74,18 @@ def percent(value: float) -> str:
     return "< 0.01%" if value < 0.5 else "> 99.99%"
 
 
+def points(change: float) -> str:
+    """A change of a share in percentage points, with its sign.
+
+    Examples:
+        >>> points(0.934), points(-0.5), points(0.0), points(-0.001), points(float("nan"))
+        ('+93', '−50', '0', '0', '–')
+    """
+    if math.isnan(change):
+        return "–"
+    return f"{round(100 * change):+d}".replace("-", "−").replace("+0", "0")
+
+
 def number(value: float | None) -> str:
     """A number to three significant digits; a missing one as a dash.
 

@@ -12,7 +12,7 @@ from ..plots import factorfigures
 from ..plots.palette import every_colour
 from ..plots.rendering import blank
 from ..studies.schema import Tables
-from ..wording import number, percent
+from ..wording import number, points
 from .columns import pick
 from .htmltables import Column, TableView, table_view
 from .pagetables import mechanism_view
@@ -65,8 +65,8 @@ def effect_sentences(tables: Tables) -> Iterator[str]:
         row = _largest(found)
         yield (
             f"{task}: {row['factor']} changes the form most. From {row['reference']} to {row['level']} the share of "
-            f"{row['form']} changes by {percent(row['effect'])} (95% interval {percent(row['effect_low'])} to "
-            f"{percent(row['effect_high'])}, q = {number(row['q'])})."
+            f"{row['form']} changes by {points(row['effect'])} percentage points (95% interval "
+            f"{points(row['effect_low'])} to {points(row['effect_high'])}, q = {number(row['q'])})."
         )
 
 

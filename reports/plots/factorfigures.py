@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..wording import number, percent, thousands
+from ..wording import number, points, thousands
 from .palette import FORMS, GROUND, INK, MUTED
 from .regimenfigures import MARKERS
 from .rendering import on_hover
@@ -94,12 +94,17 @@ def form_effects(table: pd.DataFrame, ax: Axes) -> Axes:
             markerfacecolor=colour if found else GROUND.light,
             zorder=5,
         )
-        words = f"{row['form']}: {percent(row['effect'])} ({names[-1]}), q = {number(row['q'])}"
+        words = f"{row['form']}: {points(row['effect'])} points ({names[-1]}), q = {number(row['q'])}"
         for artist in (bar, dot):
             on_hover(artist, words)
     ax.axvline(0, color=MUTED.light, linewidth=0.8)
-    ax.set(xlim=(-1.05, 1.05), ylim=(len(names) - 0.4, -0.6), xlabel="change in the share of the form")
-    ax.set_xticks([-1, -0.5, 0, 0.5, 1], ["-100%", "-50%", "0", "+50%", "+100%"])
+    ax.set(
+        xlim=(-1.05, 1.05),
+        ylim=(len(names) - 0.4, -0.6),
+        xlabel="change in the share of the form (percentage points)",
+    )
+    ticks = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    ax.set_xticks(ticks, [points(tick) for tick in ticks])
     ax.set_yticks(range(len(names)), names, fontsize=7.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")

@@ -50,6 +50,8 @@ def test_the_page_says_which_factor_decides() -> None:
     made = tables()
     (sentence,) = effect_sentences(made)
     assert sentence.startswith("minimum: decay changes the form most. From 0 to 0.001 the share of ")
+    # A change of a share is in points: from 2 of 60 to 58 of 60 is no change by 93%.
+    assert "the share of half changes by +93 percentage points (95% interval +82 to +97, q = " in sentence
     text = factor_page(SimpleNamespace(tables=made, manifest={"started": "today", "cells": ["no"]}))
     assert sentence.partition(" (")[0] in text
     assert "240 networks of 2 tasks, trained under 4 combinations" in text
