@@ -173,8 +173,8 @@ def read_directions(
     targets = targets_for(architecture.sizes[0], box=box, X=inputs, catalogue=catalogue)
     cut = len(targets.X_fit)
     X = np.vstack([targets.X_fit, targets.X_test])
-    # One chunk of activations stays below about 100 MB.
-    step = max(1, int(1e7 / (len(X) * max(architecture.sizes))))
+    # One chunk of activations stays below about 16 MB, of which several copies are held.
+    step = max(1, int(2e6 / (len(X) * max(architecture.sizes))))
     parts: dict[int, list[LayerReading]] = {block: [] for block in blocks}
     for start in range(0, len(stack), step):
         part = stack[start : start + step]
