@@ -64,5 +64,5 @@ def study_group(
         for text, holds in found.requirements:
             print(f"{'holds' if holds else 'FAILS'}: {text}")
         print("\n".join(found.findings))
-        print(page)
+        print(page.resolve().as_uri())
     return 0 if found.passed else 1

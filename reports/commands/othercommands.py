@@ -44,7 +44,7 @@ def report(
 
     with blamed(out), working("writing the page"):
         path = write_report(out)
-    print(path)
+    print(path.resolve().as_uri())
 
 
 @app.command()
@@ -220,7 +220,7 @@ def modular(
         for answer, text in found.answers:
             print(f"{answer}: {text}")
         print("\n".join(found.findings))
-        print(page)
+        print(page.resolve().as_uri())
     return 0 if found.passed else 1
 
 

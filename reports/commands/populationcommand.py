@@ -87,7 +87,7 @@ def study_networks(
     )
     for line in summary(study):
         print(line)
-    print(study.page)
+    print(study.page.resolve().as_uri())
     unread = [(file.path, file.reason) for file in study.files if file.status == "unread"]
     for path, reason in unread[:_NAMED]:
         print(f"mathcircuits: {path} was not read: {reason}", file=sys.stderr)

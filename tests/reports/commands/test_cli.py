@@ -437,7 +437,7 @@ def test_study_and_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert page.stat().st_size > 10_000
     assert json.loads((out / "manifest.json").read_text())["seeds"] == [0, 1, 2]
     page.unlink()
-    assert run(capsys, "report", out) == (0, f"{page}\n", "")
+    assert run(capsys, "report", out) == (0, f"{page.resolve().as_uri()}\n", "")
     assert page.exists()
     # Without --seeds the configuration says 2: another study.
     message = refused(capsys, "study", tmp_path / "study.toml", "--out", out)
@@ -478,7 +478,7 @@ def test_modular_says_which_requirements_are_asked(
     grokked, single, *_, page = printed.splitlines()
     assert grokked.startswith("not asked of p = 5, but of 31, and not reached: 0 of 1 seeds grok")
     assert single.startswith("not asked of p = 5, but of 31, and not reached: 0% of the 0 active neurons")
-    assert page == str(tmp_path / "index.html")
+    assert page == (tmp_path / "index.html").as_uri()
     assert (tmp_path / "tables" / "networks.csv").exists()
 
 

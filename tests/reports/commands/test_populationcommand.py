@@ -93,7 +93,7 @@ def test_fifty_networks_against_the_truth(tmp_path: Path, capsys: pytest.Capture
         "abs(x1 - 2 * x2): computed by 50 of 50 networks in 3 conditions",
     ]
     assert lines[2].startswith("  certified for 50 of these: off by at most 0.0")
-    assert lines[3:] == [str(out / "report" / "index.html")]
+    assert lines[3:] == [(out / "report" / "index.html").as_uri()]
     study = Study.load(out)
     census = study.tables["census"]
     classes = census[census["level"] == "class"].set_index("regimen")
