@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from mathcircuits.detect import Network
 
 from .drawing import NeuronLabel
@@ -16,6 +19,8 @@ _WIDTH, _HEIGHT, _MARGIN = 240, 124, 20
 _NAMES = 8
 #: Weights below this share of their layer's largest are left out: at this size they hide those that matter.
 LEAST_SHARE = 0.1
+#: Of more edges between two layers the strongest are drawn: as a bundle they would show nothing.
+_EDGES = 24
 #: Of more neurons in a layer the names would overprint each other.
 _NAMED = 4
 #: A layer of more neurons is drawn without those that the output does not need.
@@ -26,7 +31,8 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
     """The network from left to right as one `<svg>` element, coloured by the page's variables.
 
     Weights below a tenth of their layer's largest are left out, and so are neurons that the output does not need
-    where a layer has more than six.
+    where a layer has more than six. Of more than 24 weights between two layers the largest are drawn, and the largest one
+    of every neuron.
 
     Args:
         network: its weights.
@@ -52,18 +58,15 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
     }
     parts = []
     for k, matrix in enumerate(network.weights):
-        largest = float(abs(matrix).max()) or 1.0
-        for j in kept[k + 1]:
-            for i in kept[k]:
-                share = abs(float(matrix[j, i])) / largest
-                if share < LEAST_SHARE:
-                    continue
-                (x1, y1), (x2, y2) = place[k, i], place[k + 1, j]
-                sign = "plus" if matrix[j, i] > 0 else "minus"
-                parts.append(
-                    f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" class="{sign}" '
-                    f'stroke-width="{0.7 + 1.8 * share:.1f}"/>'
-                )
+        shown = matrix[np.ix_(kept[k + 1], kept[k])]
+        shares = np.abs(shown) / (float(np.abs(matrix).max()) or 1.0)
+        for to, start in np.argwhere(_drawn(shares)):
+            (x1, y1), (x2, y2) = place[k, kept[k][start]], place[k + 1, kept[k + 1][to]]
+            sign = "plus" if shown[to, start] > 0 else "minus"
+            parts.append(
+                f'<line x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}" class="{sign}" '
+                f'stroke-width="{0.7 + 1.8 * shares[to, start]:.1f}"/>'
+            )
     active = network.architecture.active
     for (k, i), (x, y) in place.items():
         label = labels.get((active.index(k - 1), i)) if k and k - 1 in active else None
@@ -84,3 +87,14 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
         f'<svg class="small" viewBox="0 {-_NAMES} {_WIDTH} {_HEIGHT + 2 * _NAMES}" role="img" '
         f'aria-label="{html.escape(words)}">{"".join(parts)}</svg>'
     )
+
+
+def _drawn(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which edges are drawn, by their shares of the largest weight [to, from]."""
+    strong = shares >= LEAST_SHARE
+    if strong.sum() <= _EDGES:
+        return strong
+    among = shares >= np.sort(shares, axis=None)[-_EDGES]
+    among |= shares == shares.max(axis=0, keepdims=True)
+    among |= shares == shares.max(axis=1, keepdims=True)
+    return strong & among

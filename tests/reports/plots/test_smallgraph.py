@@ -27,6 +27,19 @@ def test_a_narrow_layer_is_drawn_whole() -> None:
     assert small_graph(Network([[[1.0], [1.0]], [[1.0, 1.0]]]), labels, "two").count("<circle") == 4
 
 
+def test_of_a_bundle_the_strongest_edges_are_drawn_and_one_of_every_neuron() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.uniform(0.2, 1.0, (8, 16))
+    weights[5] *= 0.3
+    text = small_graph(Network([rng.uniform(0.2, 1.0, (16, 5)), weights, np.ones((1, 8))]), {}, "a bundle")
+    lines = re.findall(r'x1="(\d+)" y1="(\d+)" x2="(\d+)" y2="(\d+)"', text)
+    between = [line for line in lines if line[0] == "87"]
+    # 24 of 128, and what would leave a neuron alone.
+    assert 24 <= len(between) <= 24 + 8 + 16
+    assert len({(line[0], line[1]) for line in between}) == 16
+    assert len({(line[2], line[3]) for line in between}) == 8
+
+
 def test_the_names_of_four_inputs_lie_in_the_drawing() -> None:
     text = small_graph(Network([np.ones((1, 4)), np.ones((1, 1))]), {}, "four")
     box = re.search(r'viewBox="([^"]+)"', text)
