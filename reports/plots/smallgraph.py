@@ -31,8 +31,8 @@ def small_graph(network: Network, labels: Mapping[tuple[int, int], NeuronLabel],
     """The network from left to right as one `<svg>` element, coloured by the page's variables.
 
     Weights below a tenth of their layer's largest are left out, and so are neurons that the output does not need
-    where a layer has more than six. Of more than 24 weights between two layers the largest are drawn, and the largest one
-    of every neuron.
+    where a layer has more than six. Of more than 24 weights between two layers the largest are drawn, and the
+    largest one of every neuron.
 
     Args:
         network: its weights.
