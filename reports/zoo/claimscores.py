@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mathcircuits.detect import MathCircuitsError, Network, prevalence
+from mathcircuits.detect import MathCircuitsError, Network, circuits, prevalence
 from mathcircuits.detect.features import as_task
 
 from .claims import KINDS, SECONDS
@@ -41,8 +41,8 @@ def score_claims(claims: pd.DataFrame, zoo: Zoo, kinds: Collection[str] = ()) ->
 
     Returns:
         One row per kind that is claimed (or asked for) and split, columns `SCORE_COLUMNS`. `right` of `claims` is the
-        precision, `found` of what is `there` the recall. `null` counts what holds nothing and `null_claimed` how much
-        of it is claimed all the same; `null_share` is their ratio. The three have exact 95% intervals.
+        precision, `found` of what is `there` the recall. `null` counts what holds nothing and `null_claimed` about how
+        much of it something wrong is claimed; `null_share` is their ratio. The three have exact 95% intervals.
         `calibration_error` is the expected calibration error: the mean distance of score and share right over ten
         bins, weighted by the claims in them. `unscored` claims are about what nobody proved.
     """
@@ -100,7 +100,9 @@ def _row(claims: pd.DataFrame, kind: str, split: str, zoo: Zoo) -> dict[str, Any
     keys = _keys(kind, claims)
     found = len({key for key, is_right in zip(keys, verdict, strict=True) if is_right == 1.0} & there)
     recall = prevalence(found, len(there)) if there else None
-    claimed = len({_places(kind, key) for key in keys} & null)
+    # A formula may fit a network of the null part, and is checked: what is right there counts as right.
+    wrong = {_places(kind, key) for key, is_right in zip(keys, verdict, strict=True) if is_right == 0.0}
+    claimed = len(wrong & null)
     nothing = _interval("null", prevalence(claimed, len(null)) if null else None)
     error = math.nan
     if len(right):
@@ -149,7 +151,22 @@ _PLACE = {"neuron": 3, "unit": 3, "circuit": 1, "formula": 1, "pair": 2}
 
 def _keys(kind: str, claims: pd.DataFrame) -> list[tuple[Any, ...]]:
     keys = list(claims[_KEYS[kind]].itertuples(index=False, name=None))
+    if kind == "circuit":
+        return [(network, first_of(circuit), on) for network, circuit, on in keys]
     return [tuple(sorted(key)) for key in keys] if kind == "pair" else keys
+
+
+def first_of(circuit: str) -> str:
+    """The first circuit of the catalogue with the same formula: either name says what a network computes.
+
+    Examples:
+        >>> first_of("minimum-older-form"), first_of("maximum"), first_of("of-my-own")
+        ('minimum', 'maximum', 'of-my-own')
+    """
+    if circuit not in circuits:
+        return circuit
+    formula = circuits[circuit].formula
+    return next(name for name in circuits if circuits[name].formula == formula)
 
 
 def _places(kind: str, key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -182,7 +199,7 @@ def _unit_truth(zoo: Zoo, split: str) -> tuple[set[Any], set[Any]]:
 def _circuit_truth(zoo: Zoo, split: str) -> tuple[set[Any], set[Any]]:
     networks = _of(zoo.networks, split)
     own = _of(zoo.circuits, split)
-    there = set(own[["network", "circuit", "on"]].itertuples(index=False, name=None))
+    there = set(_keys("circuit", own.rename(columns={"circuit": "feature"})))
     return there, {(name,) for name in networks[networks["null"]]["network"]}
 
 

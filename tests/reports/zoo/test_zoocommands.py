@@ -258,6 +258,33 @@ def test_score_prints_json_and_writes_a_table(
     assert (tmp_path / "t.md").read_text("utf-8").count("\n") == 4
 
 
+def test_a_circuit_with_the_same_formula_is_right(zoo: Zoo) -> None:
+    older = zoo.circuits[zoo.circuits["circuit"] == "minimum-older-form"]
+    assert len(older)
+    for name, right in (("minimum", True), ("minimum-older-form", True), ("maximum", False)):
+        claims = older.assign(kind="circuit", feature=name, score=1.0)[
+            ["kind", "network", "feature", "on", "score"]
+        ]
+        row = score_claims(claims_frame(claims.to_dict("records")), zoo).set_index("split").loc["held-out"]
+        assert (row["right"] == row["claims"]) == right
+
+
+def test_a_formula_that_fits_a_network_of_the_null_part_is_not_held_against_it(zoo: Zoo) -> None:
+    null = zoo.networks[zoo.networks["null"] & (zoo.networks["split"] == "train")].iloc[0]["network"]
+    network = zoo.network(null)
+    # The network itself, written down.
+    W, V = (w.tolist() for w in network.weights)
+    b, c = (offsets.tolist() for offsets in network.bias_vectors)
+    units = [f"relu({w[0]!r} * x1 + {w[1]!r} * x2 + {o!r})" for w, o in zip(W, b, strict=True)]
+    own = [
+        " + ".join([f"{v!r} * {unit}" for v, unit in zip(row, units, strict=True)] + [repr(offset)])
+        for row, offset in zip(V, c, strict=True)
+    ]
+    for text, counted in (("; ".join(own), 0), ("x1", 1)):
+        claims = claims_frame([{"kind": "formula", "network": null, "formula": text, "score": 1.0}])
+        assert score_claims(claims, zoo).set_index("split").loc["train", "null_claimed"] == counted
+
+
 def test_pairs_of_one_implementation_are_told_from_others(zoo: Zoo) -> None:
     row = score_claims(run_baseline("ours-pairs", zoo).claims, zoo).set_index("split").loc["held-out"]
     assert row["null_claimed"] == 0
