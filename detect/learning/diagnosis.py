@@ -79,8 +79,8 @@ POINTS, PER_PARAMETER = 256, 4
 TRIES = 200
 #: Parameters up to which local steps are affordable: a step solves equations of this size, 0.1 s here.
 LARGEST = 1000
-#: Values of Jacobians held at once: 32 MiB.
-CHUNK_VALUES = 2**22
+#: Values of Jacobians held at once, 4 MiB: more no longer fit a processor's cache, fewer leave each step little to do.
+CHUNK_VALUES = 2**19
 
 
 @dataclass(frozen=True, repr=False)
@@ -271,15 +271,17 @@ def lost_at_many(
             raise InputError(
                 f"run {k} has {len(run)} networks at {len(marks)} steps: give one network per step"
             )
-    flat = [net for run in listed for net in run]
-    lost = _lost(flat, task, threshold)
+    # Most networks that are not lost in the end were never lost for good: of those no earlier checkpoint is asked.
+    ends = _lost([run[-1] for run in listed], task, threshold)
+    stuck = [run[:-1] for run, end in zip(listed, ends, strict=True) if end]
+    earlier = iter(_lost([net for run in stuck for net in run], task, threshold))
     answers: list[int | None] = []
-    for k in range(len(listed)):
-        own = lost[k * len(marks) : (k + 1) * len(marks)]
-        first = len(marks)
+    for end in ends:
+        own = [*(next(earlier) for _ in marks[:-1]), end] if end else [end]
+        first = len(own)
         while first and own[first - 1]:
             first -= 1
-        answers.append(marks[first] if first < len(marks) else None)
+        answers.append(marks[first] if end else None)
     return answers
 
 

@@ -17,6 +17,8 @@ from ..networks.architecture import Architecture, hook_post, hook_pre
 from ..networks.box import Box
 from ..networks.network import Network
 from ..networks.nonlinearities import apply_nonlinearity
+from ..networks.parameter_layout import ParameterLayout
+from ..networks.stacks import Stack
 from ..statistics.criteria import ROUNDING
 from .criteria import IN_PLACE, MOVES_OUTPUT, NAMED_KINK, SAME_WORK, WRONG_SIGN
 from .failure_records import (
@@ -31,7 +33,7 @@ from .failure_records import (
     TooNarrow,
     WrongSign,
 )
-from .local_descent import residuals_and_jacobian, slopes_of
+from .local_descent import forward, residuals_and_jacobian, slopes_of
 
 Array = npt.NDArray[np.float64]
 
@@ -212,10 +214,11 @@ def _read(net: Network, task: Task, X: Array, Y: Array, needs: tuple[int | None,
     slopes = slopes_of(net.activations)
     assert slopes is not None
     # With a bias everywhere: the derivatives by a layer's bias are those by what goes into its units.
-    residual, J = residuals_and_jacobian(
-        [w[None] for w in net.weights], [b[None] for b in net.bias_vectors], slopes, X.T[None], Y.T[None]
-    )
-    ends = replace(net.architecture, bias=(True,) * len(net.weights)).offsets[1:]
+    biased = replace(net.architecture, bias=(True,) * len(net.weights))
+    layout, ends = ParameterLayout(biased), biased.offsets[1:]
+    p = layout.joined(Stack.of([net]))
+    passed = forward(*layout.split(p), slopes, X.T[None])
+    residual, J = residuals_and_jacobian(layout, p, passed, Y.T[None])
     record = net.run(X)
     layers = []
     for layer, block in enumerate(net.architecture.active):

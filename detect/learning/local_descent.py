@@ -19,6 +19,7 @@ for 64 to 93, the commoner outcome for 52 to 66.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,9 +105,10 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
     before, tried = np.full(nets, np.inf), np.zeros(nets, dtype=np.int64)
     H, g = np.zeros((nets, size, size)), np.zeros((nets, size))
     active = moved = np.arange(nets)
+    passed = forward(*layout.split(p), slopes, x)
     for step in range(tries):
         if len(moved):
-            residual, J = residuals_and_jacobian(*layout.split(p[moved]), slopes, x, y)
+            residual, J = residuals_and_jacobian(layout, p[moved], passed, y)
             H[moved] = J @ J.transpose(0, 2, 1)
             g[moved] = (J @ residual[:, :, None])[:, :, 0]
             losses[moved] = (residual**2).mean(axis=1)
@@ -122,10 +124,10 @@ def descend(stack: Stack, X: Array, Y: Array, goal: float, tries: int) -> Descen
         damped = H[active] + (damping[active] * mean[active])[:, None, None] * eye
         new = p[active] + np.linalg.solve(damped, -g[active][:, :, None])[:, :, 0]
         near = _hold(layout, p[active], new, [longer[active] for longer in out_is_longer])
-        out = forward(*layout.split(new), slopes, x)[0]
-        found = ((out - y) ** 2).mean(axis=(1, 2))
+        tried_pass = forward(*layout.split(new), slopes, x)
+        found = ((tried_pass.outputs - y) ** 2).mean(axis=(1, 2))
         better = near & (found < losses[active])
-        moved = active[better]
+        moved, passed = active[better], tried_pass.of(better)
         p[moved], losses[moved] = new[better], found[better]
         damping[active] = np.maximum(damping[active] * np.where(better, TAKEN, REFUSED), SMALLEST)
     return Descent(layout.stack(p), losses, tried)
@@ -138,64 +140,92 @@ def _follow_gradient(
     active, before = np.arange(len(p)), np.full(len(p), np.inf)
     for step in range(GRADIENT_STEPS):
         weights, biases = layout.split(p[active])
-        out, layers, derivatives = forward(weights, biases, slopes, x)
+        passed = forward(weights, biases, slopes, x)
         if step % CHECKED == 0:
-            losses = ((out - y) ** 2).mean(axis=(1, 2))
+            losses = ((passed.outputs - y) ** 2).mean(axis=(1, 2))
             going = losses < (1 - PROGRESS) * before[active]
             before[active] = losses
             if not going.any():
                 return
-            active, out = active[going], out[going]
-            weights, biases = layout.split(p[active])
-            layers, derivatives = [a[going] for a in layers], [d[going] for d in derivatives]
-        delta = (out - y) * (2 / (y.shape[1] * y.shape[2]))
+            active, passed = active[going], passed.of(going)
+            weights = [w[going] for w in weights]
+        delta = (passed.outputs - y) * (2 / (y.shape[1] * y.shape[2]))
         slope = np.empty((len(active), layout.size))
         for k in reversed(range(len(weights))):
-            slope[:, layout.weights[k]] = delta @ layers[k].transpose(0, 2, 1)
+            slope[:, layout.weights[k]] = delta @ passed.layers[k].transpose(0, 2, 1)
             own = layout.biases[k]
             if own is not None:
                 slope[:, own] = delta.sum(axis=2)
             if k:
-                delta = (weights[k].transpose(0, 2, 1) @ delta) * derivatives[k - 1]
+                delta = (weights[k].transpose(0, 2, 1) @ delta) * passed.derivatives[k - 1]
         length = np.linalg.norm(slope, axis=1, keepdims=True)
         longest = LEFT * np.linalg.norm(p[active], axis=1, keepdims=True)
         p[active] -= np.minimum(RATE, longest / np.maximum(length, np.finfo(float).tiny)) * slope
 
 
-def forward(
-    weights: list[Array], biases: list[Array | None], slopes: tuple[float, ...], x: Array
-) -> tuple[Array, list[Array], list[Array]]:
-    """Outputs [net, out, n], the activations before each linear layer and their derivatives; x is [1, d, n]."""
-    a, layers, derivatives = np.broadcast_to(x, (len(weights[0]), *x.shape[1:])), [], []
+class Pass(NamedTuple):
+    """A forward pass of many networks.
+
+    Attributes:
+        outputs: [net, out, n].
+        layers: the activations before each linear layer [net, unit, n]; the first are the inputs, for all networks
+            the same or one each.
+        derivatives: of the hidden activations [net, unit, n].
+    """
+
+    outputs: Array
+    layers: list[Array]
+    derivatives: list[Array]
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Pass:
+        """That of some of the networks."""
+        if chosen.all():
+            return self
+        first, *rest = self.layers
+        return Pass(
+            self.outputs[chosen], [first, *(a[chosen] for a in rest)], [d[chosen] for d in self.derivatives]
+        )
+
+
+def forward(weights: list[Array], biases: list[Array | None], slopes: tuple[float, ...], x: Array) -> Pass:
+    """The forward pass at points x [1, d, n]."""
+    a, layers, derivatives = x, [], []
     for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
         layers.append(a)
-        z = w @ a if b is None else w @ a + b[:, :, None]
+        z = w @ a
+        if b is not None:
+            z += b[:, :, None]
         if k == len(weights) - 1:
             a = z
         else:
             derivatives.append(np.where(z > 0, 1.0, slopes[k]))
-            a = derivatives[-1] * z
-    return a, layers, derivatives
+            a = np.multiply(derivatives[-1], z, out=z)
+    return Pass(a, layers, derivatives)
 
 
-def residuals_and_jacobian(
-    weights: list[Array], biases: list[Array | None], slopes: tuple[float, ...], x: Array, y: Array
-) -> tuple[Array, Array]:
-    """Residuals [net, outputs * n] and their derivatives by the parameters [net, size, outputs * n]."""
-    out, layers, derivatives = forward(weights, biases, slopes, x)
-    nets, outputs, n = out.shape
+def residuals_and_jacobian(layout: ParameterLayout, p: Array, passed: Pass, y: Array) -> tuple[Array, Array]:
+    """Residuals [net, outputs * n] and their derivatives by the parameters [net, size, outputs * n].
+
+    Args:
+        layout: of the parameters p [net, size]; passed: their forward pass; y: the targets [1, out, n].
+    """
+    nets, outputs, n = passed.outputs.shape
+    weights = layout.split(p)[0]
     # [net, unit, output, sample]: the derivative of every output by what goes into a layer's units
     delta = np.broadcast_to(np.eye(outputs)[None, :, :, None], (nets, outputs, outputs, n))
-    parts = []
+    J = np.empty((nets, layout.size, outputs, n))
     for k in reversed(range(len(weights))):
-        if biases[k] is not None:
-            parts.append(delta.reshape(nets, -1, outputs * n))
-        products = delta[:, :, None] * layers[k][:, None, :, None]
-        parts.append(products.reshape(nets, -1, outputs * n))
+        rows, into = layout.weights[k].shape
+        start = int(layout.weights[k][0, 0])
+        own = J[:, start : start + rows * into].reshape(nets, rows, into, outputs, n)
+        np.multiply(delta[:, :, None], passed.layers[k][:, None, :, None], out=own)
+        bias = layout.biases[k]
+        if bias is not None:
+            J[:, bias] = delta
         if k:
             back = weights[k].transpose(0, 2, 1) @ delta.reshape(nets, delta.shape[1], -1)
-            delta = back.reshape(nets, -1, outputs, n) * derivatives[k - 1][:, :, None]
-    return (out - y).reshape(nets, -1), np.concatenate(parts[::-1], axis=1)
+            delta = back.reshape(nets, -1, outputs, n) * passed.derivatives[k - 1][:, :, None]
+    return (passed.outputs - y).reshape(nets, -1), J.reshape(nets, layout.size, -1)
 
 
 def _hold(

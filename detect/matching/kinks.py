@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..features.catalogues import Catalogue
 from ..features.task import Task, as_task
+from ..networks.architecture import Architecture
 from ..networks.box import BoxLike
 from ..networks.initialisation import known_laws, lazy_networks
 from ..networks.network import HasNetwork, Network, as_network
@@ -134,23 +136,41 @@ def kink_criterion_many(
         architecture.sizes[0], box=bounds, depth=depth_of(architecture, block), catalogue=catalogue
     )
     if known is not None:
-        wanted = [known(probes.X)]
+        wanted = [np.asarray(known(probes.X), dtype=np.float64)]
         groups = [stack]
     else:
         wanted = [network(probes.X) for network in networks]
         groups = [stack[k : k + 1] for k in range(len(stack))]
     results = []
+    laws = known_laws(init)
     for group, target in zip(groups, wanted, strict=True):
-        panels = [lazy_networks(stack, probes.X, target, PANEL, law, seed) for law in known_laws(init)]
-        tolerance, lazy = _beside(panels, probes, max_unexplained)
+        tolerance, lazy = _beside(architecture, probes, target.tobytes(), laws, seed, max_unexplained)
         for value in _explained(group, probes, tolerance):
             passed = bool(value >= PASS and value > lazy)
             results.append(KinkCriterion(float(value), tolerance, lazy, passed))
     return results
 
 
-def _beside(panels: Sequence[Stack], probes: Probes, max_unexplained: float | None) -> tuple[float, float]:
-    """The tolerance of a match, and the lazy panels' 95% quantile at it, the largest over the init laws."""
+@lru_cache(maxsize=256)
+def _beside(
+    architecture: Architecture,
+    probes: Probes,
+    target: bytes,
+    laws: tuple[str, ...],
+    seed: int,
+    max_unexplained: float | None,
+) -> tuple[float, float]:
+    """The tolerance of a match, and the lazy panels' 95% quantile at it, the largest over the init laws.
+
+    Kept, since a panel costs as much as a thousand networks, and all cells of a study with one task and one shape ask
+    for the same one.
+
+    Args:
+        target: the bytes of what the panels are fitted to, floats [n, outputs] on the probes.
+    """
+    wanted = np.frombuffer(target).reshape(len(probes.X), -1)
+    shape = Stack(architecture, (), ())
+    panels = [lazy_networks(shape, probes.X, wanted, PANEL, law, seed) for law in laws]
     for tolerance in TOLERANCES if max_unexplained is None else (max_unexplained,):
         # A lazy network that is affine bends nowhere and explains nothing.
         values = [np.nan_to_num(_explained(panel, probes, tolerance), nan=0.0) for panel in panels]
@@ -163,41 +183,36 @@ def _explained(stack: Stack, probes: Probes, max_unexplained: float) -> Array:
     """The criterion's value per network [networks]."""
     forward = stack.forward(probes.X)
     h = forward.post[-1]
-    variables = (
-        forward.post[-2]
-        if len(forward.post) > 1
-        else np.broadcast_to(probes.X, (len(stack), *probes.X.shape))
-    )
+    # The variables of a single layer are the inputs, the same for all networks.
+    q = None if len(forward.post) > 1 else _affine_basis(probes.X)
     mean, sd, unit = unit_vectors(h)
     bent = np.array([name in _BENT for name in (f.competes_as for f in probes.features)])
+    known = probes.unit[:, bent]
     n = len(probes.X)
     values = np.full(len(stack), np.nan)
     for k in range(len(stack)):
-        columns = np.hstack([variables[k], np.ones((n, 1))])
-        q, _ = (
-            np.linalg.qr(columns)
-            if np.linalg.matrix_rank(columns) == columns.shape[1]
-            else (_basis(columns), None)
-        )
+        own = q if q is not None else _affine_basis(forward.post[-2][k])
         f = forward.outputs[k]
-        bend = f - q @ (q.T @ f)
+        bend = f - own @ (own.T @ f)
         total = float((bend**2).sum())
         if total <= AFFINE_OUTPUT * float((f**2).sum()):  # rounding: the output is affine
             continue
-        r = unit[k].T @ probes.unit[:, bent]
+        r = unit[k].T @ known
         best = r.argmax(axis=1)
         top = r[np.arange(len(r)), best]
         matched = (top > 0) & (1.0 - top**2 <= max_unexplained)
         read = stack.weights[-1][k][:, matched]
-        phi = probes.unit[:, bent][:, best[matched]]
-        replaced = top[matched] * sd[k, matched] * np.sqrt(n) * phi + mean[k, matched]
+        replaced = top[matched] * sd[k, matched] * np.sqrt(n) * known[:, best[matched]] + mean[k, matched]
         rest = f - h[k][:, matched] @ read.T
-        error = f - (q @ (q.T @ rest) + replaced @ read.T)
+        error = f - (own @ (own.T @ rest) + replaced @ read.T)
         values[k] = 1.0 - float((error**2).sum()) / total
     return values
 
 
-def _basis(columns: Array) -> Array:
-    """An orthonormal basis of the columns' span (dead variables make it narrower than they are)."""
+def _affine_basis(variables: Array) -> Array:
+    """An orthonormal basis [n, rank] of the affine functions of variables [n, k]; dead ones make it narrower."""
+    columns = np.hstack([variables, np.ones((len(variables), 1))])
+    if np.linalg.matrix_rank(columns) == columns.shape[1]:
+        return np.asarray(np.linalg.qr(columns)[0])
     u, s, _ = np.linalg.svd(columns, full_matrices=False)
     return np.asarray(u[:, s > RANK * s[0]])

@@ -65,6 +65,8 @@ class Phraser:
     def __init__(self, rows: Sequence[Row], inputs: int) -> None:
         self.rows, self.inputs = rows, inputs
         self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
+        # The beam comes to one atom once for every way to phrase those before it.
+        self._terms: dict[tuple[bool, int, Fraction, tuple[tuple[int, Fraction], ...]], _Term] = {}
         self._left, self._budget = _MOST_OPTIONS, _MOST_IN_ALL
 
     def formula(self, row: Row) -> Formula:
@@ -83,6 +85,8 @@ class Phraser:
         return self._known[key]
 
     def _phrased(self, row: Row) -> _Tree:
+        if max(row, default=-1) < self.inputs:
+            return _sum(self._affine(row))
         beam: list[tuple[list[_Term], Row]] = [([], row)]
         atoms = sum(key >= self.inputs for key in row)
         width = _BEAM if atoms <= _MOST_TRIED and self._left > 0 else 1
@@ -100,7 +104,8 @@ class Phraser:
                     grown.append((cost, len(grown), [*terms, term], left))
             beam = [(terms, rest) for _, _, terms, rest in sorted(grown, key=lambda g: g[:2])[:width]]
         least = min(cost for _, cost in done)
-        return min((tree for tree in done if tree[1] == least), key=lambda tree: text_of(tree[0]))
+        short = [tree for tree in done if tree[1] == least]
+        return short[0] if len(short) == 1 else min(short, key=lambda tree: text_of(tree[0]))
 
     def _cost(self, rest: Row) -> int:
         """What the rest of a row adds at least: an atom to come costs its call and a name."""
@@ -117,7 +122,7 @@ class Phraser:
         self._left -= 1
         k, z = rest[key], self.rows[key - self.inputs]
         left = {other: value for other, value in rest.items() if other != key}
-        yield _cheaper(self._calls("abs", k, z)), left
+        yield self._term(key, k, {}), left
         if self._left < -_MOST_OPTIONS:
             return
         yield from self._clips(k, z, left)
@@ -125,12 +130,24 @@ class Phraser:
         for middle in self._middles(abs(k), z, left):
             if middle not in seen:
                 seen.append(middle)
-                a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
-                term = self._extreme("max" if k > 0 else "min", a, b)
-                if a and b:
-                    mirrored = self._extreme("min" if k > 0 else "max", _times(a, -_ONE), _times(b, -_ONE))
-                    term = _cheaper((term, (-mirrored[0], mirrored[1])))
-                yield term, _plus(left, middle, -_ONE)
+                yield self._term(key, k, middle), _plus(left, middle, -_ONE)
+
+    def _term(self, key: int, k: Fraction, middle: Row) -> _Term:
+        """k |z| of the atom under `key`; with a middle, as the larger or smaller of middle + k z and middle - k z."""
+        known = (self._left < -_MOST_OPTIONS, key, k, tuple(middle.items()))
+        if known not in self._terms:
+            self._terms[known] = self._phrased_term(k, self.rows[key - self.inputs], middle)
+        return self._terms[known]
+
+    def _phrased_term(self, k: Fraction, z: Row, middle: Row) -> _Term:
+        if not middle:
+            return _cheaper(self._calls("abs", k, z))
+        a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
+        term = self._extreme("max" if k > 0 else "min", a, b)
+        if a and b:
+            mirrored = self._extreme("min" if k > 0 else "max", _times(a, -_ONE), _times(b, -_ONE))
+            term = _cheaper((term, (-mirrored[0], mirrored[1])))
+        return term
 
     def _calls(self, name: str, k: Fraction, z: Row) -> list[_Term]:
         """k name(z), with z as it is, without fractions, or halved as a minimum of whole forms is."""

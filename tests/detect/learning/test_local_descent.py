@@ -12,6 +12,7 @@ from mathcircuits.detect import (
 from mathcircuits.detect.learning.local_descent import descend, forward, residuals_and_jacobian
 from mathcircuits.detect.networks.architecture import Architecture
 from mathcircuits.detect.networks.initialisation import untrained
+from mathcircuits.detect.networks.parameter_layout import ParameterLayout
 from mathcircuits.detect.networks.stacks import Stack
 
 # Local steps
@@ -24,23 +25,16 @@ def test_the_jacobian_is_that_of_differences(activation: str) -> None:
     stack = untrained(shape, 2, "uniform", rng)
     x, y = rng.uniform(-1, 1, (1, 2, 7)), rng.uniform(-1, 1, (1, 2, 7))
     slopes = (0.0, 0.0) if activation == "relu" else (0.3, 0.3)
-    weights, biases = (
-        [w.copy() for w in stack.weights],
-        [stack.biases[0].copy(), None, stack.biases[2].copy()],
-    )
-    J = residuals_and_jacobian(weights, biases, slopes, x, y)[1]
+    layout = ParameterLayout(shape)
+    p = layout.joined(stack)
+    passed = forward(*layout.split(p), slopes, x)
+    J = residuals_and_jacobian(layout, p, passed, y)[1]
     assert J.shape == (2, 6 + 3 + 6 + 4 + 2, 14)
-    columns = [(weights[0], 0), (biases[0], 6), (weights[1], 9), (weights[2], 15), (biases[2], 19)]
-    for array, start in columns:
-        assert array is not None
-        flat = array.reshape(2, -1)
-        for k in range(flat.shape[1]):
-            flat[:, k] += 1e-6
-            up = forward(weights, biases, slopes, x)[0]
-            flat[:, k] -= 2e-6
-            down = forward(weights, biases, slopes, x)[0]
-            flat[:, k] += 1e-6
-            assert np.allclose((up - down).reshape(2, -1) / 2e-6, J[:, start + k], atol=1e-6)
+    for k in range(layout.size):
+        moved = np.zeros(layout.size)
+        moved[k] = 1e-6
+        up, down = (forward(*layout.split(p + sign * moved), slopes, x).outputs for sign in (1, -1))
+        assert np.allclose((up - down).reshape(2, -1) / 2e-6, J[:, k], atol=1e-6)
 
 
 def test_local_steps_lower_the_loss_and_keep_locked_signs() -> None:

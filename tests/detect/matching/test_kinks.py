@@ -7,7 +7,7 @@ import pytest
 
 from mathcircuits.detect import InputError, Network, hand_derived
 from mathcircuits.detect.features.task import tasks
-from mathcircuits.detect.matching.kinks import kink_criterion, kink_criterion_many
+from mathcircuits.detect.matching.kinks import _beside, kink_criterion, kink_criterion_many
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.initialisation import lazy_networks
 from mathcircuits.detect.networks.stacks import Stack
@@ -114,3 +114,15 @@ def test_a_linear_last_layer_is_refused() -> None:
     net = Network([[[1.0, 0.0]], [[1.0]], [[1.0]]], activation=("relu", "identity"))
     with pytest.raises(InputError, match="the last hidden layer has no activation"):
         kink_criterion(net)
+
+
+def test_a_kept_panel_is_that_of_its_own_task_and_shape() -> None:
+    asked = [(width, name) for width in (3, 6) for name in ("minimum", "absolute-difference")]
+    found = {}
+    for order in (asked, asked[::-1]):
+        _beside.cache_clear()
+        for width, name in order:
+            net = Network([np.eye(width, 2), np.ones((1, width))])
+            found.setdefault((width, name), set()).add(kink_criterion(net, task=name).lazy)
+    assert all(len(values) == 1 for values in found.values())
+    assert len(set.union(*found.values())) == len(asked)
