@@ -66,7 +66,7 @@ from .lengths import (
     largest_denominator,
     written_as_decimal,
 )
-from .program import Constants, Program, formulas_text, total_complexity
+from .program import Constants, Program, Tried, formulas_text, total_complexity
 from .rewriting import Phraser
 
 if TYPE_CHECKING:
@@ -210,6 +210,8 @@ class _Search:
         self.phraser = Phraser(self.table.rows, network.inputs)
         self.seen: list[_Candidate] = []
         self.forms: list[tuple[Sketch, ...]] = []
+        #: The certificates of candidates that were proved as they are, by their text.
+        self.proofs: dict[str, Certificate] = {}
 
     def run(self) -> Program:
         named = list(self._named())
@@ -446,13 +448,18 @@ class _Search:
 
     def _nearest(self, reason: str = "", stopped: bool = False) -> Program:
         """The candidate with the least proved error among those that no simpler one is as close as on the sample."""
-        front = self._front()
-        proofs = []
-        for candidate in front:
-            left = max(min(self.deadline - time.monotonic(), 2.0), 0.2)
-            proofs.append(certify(self.network, candidate.formulas, box=self.domain, time_limit=left))
-        best = min(range(len(front)), key=lambda k: (proofs[k].upper, k))
-        proof, candidate = proofs[best], front[best]
+        found: tuple[_Candidate, Certificate] | None = None
+        # The closest on the sample first. None is off by less on the box than there, and so one that is off by more
+        # there than the best is proved to be is not certified.
+        for candidate in sorted(self._front(), key=lambda c: (c.excess, c.rank)):
+            if found is None or self._least(candidate) <= found[1].upper:
+                left = max(min(self.deadline - time.monotonic(), 2.0), 0.2)
+                proof = certify(self.network, candidate.formulas, box=self.domain, time_limit=left)
+                self.proofs[candidate.rank[-1]] = proof
+                if found is None or (proof.upper, candidate.rank) < (found[1].upper, found[0].rank):
+                    found = candidate, proof
+        assert found is not None  # the best constant is on the front
+        candidate, proof = found
         why = self._objection(candidate, proof) or self._unsaid(candidate)
         if reason and not stopped:
             why = reason
@@ -468,9 +475,16 @@ class _Search:
             f"for the network's {self._free_parameters()} free parameters"
         )
 
-    def _tried(self) -> list[tuple[Formula, ...]]:
+    def _tried(self) -> list[Tried]:
         """The formulas of `_front`: putting them into words takes longer than many a search, and few ask."""
-        return [candidate.formulas for candidate in self._front()]
+        return [
+            Tried(candidate.formulas, self._least(candidate), self.proofs.get(candidate.rank[-1]))
+            for candidate in self._front()
+        ]
+
+    def _least(self, candidate: _Candidate) -> float:
+        """A lower bound of the candidate's largest error, in the output's units, up to rounding."""
+        return candidate.excess * float(self.tolerances.min())
 
     def _front(self) -> list[_Candidate]:
         """Candidates that no simpler one is as close as on the sample, simplest first; at most a few."""

@@ -42,6 +42,20 @@ class FrontPoint(NamedTuple):
     text: str
 
 
+class Tried(NamedTuple):
+    """Formulas that a search tried.
+
+    Attributes:
+        formulas: one per output.
+        least: a lower bound of their largest error, in the output's units: what a sample shows.
+        proof: their certificate, where the search needed it.
+    """
+
+    formulas: tuple[Formula, ...]
+    least: float
+    proof: Certificate | None = None
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """What a network computes, as a formula, and how sure that is.
@@ -81,7 +95,7 @@ class Program:
     raw_bits: int
     reason: str
     #: Gives the formulas that `front` certifies, when that is asked for.
-    _tried: Callable[[], Sequence[tuple[Formula, ...]]] = field(default=tuple, repr=False)
+    _tried: Callable[[], Sequence[Tried]] = field(default=tuple, repr=False)
 
     @property
     def tolerance(self) -> float:
@@ -145,18 +159,40 @@ class Program:
             >>> [(point.complexity, point.text) for point in program.front]
             [(1, '0'), (2, 'abs(x1)')]
         """
-        network, box = self.certificate.network, self.certificate.domain
-        points = [FrontPoint(self.complexity, self.certificate.upper, self.text)]
-        for formulas in self._tried():
-            text = formulas_text(formulas)
-            if text not in [point.text for point in points]:
-                proof = certify(network, formulas, box=box, time_limit=1.0)
-                points.append(FrontPoint(total_complexity(formulas), proof.upper, text))
-        kept: list[FrontPoint] = []
-        for point in sorted(points):
-            if not kept or point.error < kept[-1].error - BOUNDS_MEET:
-                kept.append(point)
-        return tuple(kept)
+        return self.closest(len(self._entries))
+
+    def closest(self, count: int) -> tuple[FrontPoint, ...]:
+        """The last `count` points of `front`, the closest ones; a formula that cannot be one of them is not certified.
+
+        Examples:
+            >>> from ..networks.network import Network
+            >>> from .decompiling import decompile
+            >>> program = decompile(Network([[[1.0], [-1.0]], [[1.0, 1.0]]]))
+            >>> [point.text for point in program.closest(1)]
+            ['abs(x1)']
+        """
+        entries = self._entries
+        while True:
+            kept = _kept([entry.point for entry in entries if entry.point is not None])
+            found = kept[max(len(kept) - count, 0) :]
+            waiting = [entry for entry in entries if entry.matters(found, full=len(found) == count)]
+            if not waiting:
+                return tuple(found)
+            # The longest are the closest on the sample, and leave the others no chance.
+            max(waiting, key=lambda entry: entry.length).prove(self.certificate)
+
+    @cached_property
+    def _entries(self) -> list[_Entry]:
+        """The formula and those tried beside it, each text once."""
+        entries = {self.text: _Entry(self.best_formula, 0.0)}
+        entries[self.text].known(self.certificate)
+        for formulas, least, proof in self._tried():
+            entry = _Entry(formulas, least)
+            if entry.text not in entries:
+                entries[entry.text] = entry
+                if proof is not None:
+                    entry.known(proof)
+        return list(entries.values())
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain values for JSON."""
@@ -198,6 +234,41 @@ class Program:
             f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items() if v
         )
         return f"<table>{body}</table>"
+
+
+class _Entry:
+    """A formula that may be on the front, and its place there once its error is proved."""
+
+    def __init__(self, formulas: tuple[Formula, ...], least: float) -> None:
+        self.formulas, self.least = formulas, least
+        self.length, self.text = total_complexity(formulas), formulas_text(formulas)
+        self.point: FrontPoint | None = None
+
+    def known(self, proof: Certificate) -> None:
+        self.point = FrontPoint(self.length, proof.upper, self.text)
+
+    def prove(self, other: Certificate) -> None:
+        """Certify the formulas against the network of another certificate, on its domain."""
+        self.known(certify(other.network, self.formulas, box=other.domain, time_limit=1.0))
+
+    def matters(self, found: Sequence[FrontPoint], *, full: bool) -> bool:
+        """Whether its error, still unknown, could change the last points of the front: those found, or more."""
+        if self.point is not None:
+            return False
+        before = [point for point in found if point.complexity <= self.length]
+        if before and min(point.error for point in before) <= self.least:
+            return False
+        # Simpler than all that are asked for, it counts only where it may be as close as one of them.
+        return not full or bool(before) or any(self.least <= point.error + BOUNDS_MEET for point in found)
+
+
+def _kept(points: Sequence[FrontPoint]) -> list[FrontPoint]:
+    """The points that no simpler one is as close as, simplest first."""
+    kept: list[FrontPoint] = []
+    for point in sorted(points):
+        if not kept or point.error < kept[-1].error - BOUNDS_MEET:
+            kept.append(point)
+    return kept
 
 
 def formulas_text(formulas: Sequence[Formula]) -> str:

@@ -181,9 +181,9 @@ def _formulas(screen: _Screen, analysis: Analysis) -> None:
         further = gauge_fields(analysis)
     screen.fields(further)
     with working("proving the errors of other formulas"):
-        front = analysis.program.front
-    if len(front) > 1 or analysis.program.formula is None:
-        shown = front if screen.layout.everything else front[-_FORMULAS:]
+        program = analysis.program
+        shown = program.front if screen.layout.everything else program.closest(_FORMULAS)
+    if len(shown) > 1 or program.formula is None:
         rows = [
             [str(point.complexity).rjust(6), at_most(point.error), analysis.domain.renamed(point.text)]
             for point in shown

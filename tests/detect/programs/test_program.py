@@ -537,6 +537,27 @@ def test_front_is_simplest_first_and_ever_closer() -> None:
         assert certify(network, point.text).upper == pytest.approx(point.error)
 
 
+def test_the_closest_are_the_end_of_the_front_and_cost_fewer_certificates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    network = Network([rng.normal(size=(9, 2)), rng.normal(size=(1, 9))], [rng.normal(size=9), None])
+    front = decompile(network).front
+    assert len(front) > 4
+    proved: list[str] = []
+
+    def counted(*given: Any, **options: Any) -> Any:
+        proved.append(given[1][0].text)
+        return certify(*given, **options)
+
+    monkeypatch.setattr("mathcircuits.detect.programs.program.certify", counted)
+    for count in (0, 1, 2, 3, len(front), len(front) + 5):
+        assert decompile(network).closest(count) == front[max(len(front) - count, 0) :]
+    proved.clear()
+    decompile(network).closest(2)
+    assert proved == [front[-2].text]  # the closest was proved in the search for a formula
+
+
 def test_expression_is_sympy() -> None:
     x1, x2 = sympy.symbols("x1 x2", real=True)
     program = decompile(hand_derived("sort-2"))
