@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from mathcircuits.detect import About
 
 from .asked import Asked
 from .layer_chain import Chain, Reading, Unreadable, Value, read
+from .loaded_torch import StoredTensor, is_torch_tensor
 from .named_tensors.reparametrised import as_array
 from .named_tensors.state_dicts import read_contents
 from .named_tensors.torch_files import torch_contents
@@ -192,7 +192,7 @@ def _numbered(tensors: Mapping[str, Any], stack: str) -> list[str]:
 
 def _array(tensors: Mapping[str, Any], name: str, axes: int) -> npt.NDArray[np.float64]:
     tensor = tensors.get(name)
-    if not isinstance(tensor, torch.Tensor) or tensor.ndim != axes:
+    if not (is_torch_tensor(tensor) or isinstance(tensor, StoredTensor)) or tensor.ndim != axes:
         raise Unreadable(f"holds {name}, which is not a linear layer's", "save the MLP alone")
     return as_array(tensor, name)
 

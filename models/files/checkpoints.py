@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from mathcircuits.detect import (
     About,
@@ -35,7 +33,7 @@ from .agent_files import is_agent, read_agent
 from .asked import Asked
 from .keras_files import is_keras_archive, read_keras_archive, read_keras_h5
 from .layer_chain import MAX_VALUES, Reading, read
-from .modules.torch_modules import read_module
+from .loaded_torch import StoredTensor, is_torch_module
 from .named_tensors.contents import Contents, contents_of, said_in_json
 from .named_tensors.state_dicts import read_contents
 from .named_tensors.tensor_names import role_of
@@ -324,7 +322,9 @@ def _read(source: Any, asked: Asked) -> Reading:
         asked.refuse_part(f"a {type(source).__name__}")
         if isinstance(source, HasNetwork):
             return read(source.to_network(), [getattr(source, "dtype", "float64")])
-        if isinstance(source, nn.Module):
+        if is_torch_module(source):
+            from .modules.torch_modules import read_module
+
             return read_module(source)
         if is_sklearn(source):
             return read_sklearn(source)
@@ -563,11 +563,24 @@ def _span(seeds: Sequence[int]) -> str:
     return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
 
 
-def _read_safetensors(data: bytes, path: Path, asked: Asked) -> Reading:
-    import safetensors.torch
+def _stored(data: bytes) -> dict[str, Any]:
+    """The tensors of a safetensors file: as arrays where all are float32 or float64, else as torch's."""
+    import safetensors.numpy
 
     try:
-        tensors = safetensors.torch.load(data)
+        arrays = safetensors.numpy.load(data)
+    except (KeyError, ValueError):  # a dtype or a shape that NumPy lacks
+        arrays = {}
+    if arrays and all(array.dtype in (np.float32, np.float64) for array in arrays.values()):
+        return {name: array.view(StoredTensor) for name, array in arrays.items()}
+    import safetensors.torch
+
+    return dict(safetensors.torch.load(data))
+
+
+def _read_safetensors(data: bytes, path: Path, asked: Asked) -> Reading:
+    try:
+        tensors = _stored(data)
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
         config = metadata.get(CONFIG_KEY)
@@ -579,9 +592,9 @@ def _read_safetensors(data: bytes, path: Path, asked: Asked) -> Reading:
             f"holds {len(seeds)} networks of a study", f"name one: seed={seeds[0]} ({_span(seeds)})"
         )
     if config is not None:
-        if any(tensor.dtype not in (torch.float32, torch.float64) for tensor in tensors.values()):
+        if not all(isinstance(tensor, StoredTensor) for tensor in tensors.values()):
             raise Unreadable("is damaged: its checksum does not match", _SAVE_AGAIN)
         asked.refuse_part("a file of mathcircuits")
-        return _restore(config, {name: tensor.numpy() for name, tensor in tensors.items()})
+        return _restore(config, {name: np.asarray(tensor) for name, tensor in tensors.items()})
     said = contents_of(metadata).said if metadata else {}
     return read_contents(Contents(tensors, said, ordered=False), asked, _config_beside(path))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from mathcircuits.detect import InputError, Network, UnknownNameError, analyse
 from mathcircuits.detect.matching import known_null
 from mathcircuits.detect.programs import PROGRAM_SHARE
-from mathcircuits.models import Regimen, as_regimen, taught_like
 from mathcircuits.models.files import read_network
 
 from .analysisdata import analysis_data, gauge_within, ranks_of
@@ -21,6 +20,7 @@ from .terminal.waiting import working
 
 if TYPE_CHECKING:
     from mathcircuits.detect import Analysis
+    from mathcircuits.models import Regimen
 
 
 def inspect_file(
@@ -91,6 +91,8 @@ def inspect_file(
         """The same analysis beside networks that were taught something else than the task."""
         if known is None:
             return first
+        from mathcircuits.models import taught_like
+
         regimen, steps = trained_by(file, network)
         other = taught_like(net.architecture, known, regimen=regimen, steps=steps, box=first.box)
         return replace(first, taught=other.networks or None)
@@ -149,6 +151,8 @@ def trained_by(file: Path, network: str | None) -> tuple[Regimen, int | None]:
         >>> trained_by(Path("net.onnx"), None)[0].name
         'adam'
     """
+    from mathcircuits.models import as_regimen
+
     from ..studies.folder import Study
 
     if network is not None:

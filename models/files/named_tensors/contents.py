@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 
+from ..loaded_torch import is_torch_module, is_torch_tensor
 from ..refusals import Unreadable
 
 #: Names under which training scripts keep the weights beside optimiser and epoch, the usual ones first.
@@ -69,7 +69,7 @@ def contents_of(content: object, *, ordered: bool = True) -> Contents:
         >>> contents_of([{"weight": np.ones((1, 2))}]).tensors.keys()
         dict_keys(['0.weight'])
     """
-    if isinstance(content, torch.nn.Module):
+    if is_torch_module(content):
         raise Unreadable("is a whole pickled module", SAVE_STATE)
     if not isinstance(content, Mapping) and not _is_list_of_mappings(content):
         raise Unreadable(f"is not a state dict but a {type(content).__name__}", SAVE_STATE)
@@ -88,7 +88,7 @@ def _is_list_of_mappings(content: object) -> bool:
 
 def is_tensor(value: object) -> bool:
     """Whether a value is a tensor or an array."""
-    return isinstance(value, torch.Tensor | np.ndarray)
+    return isinstance(value, np.ndarray) or is_torch_tensor(value)
 
 
 def said_in_json(text: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
+from ..loaded_torch import StoredTensor, is_torch_tensor
 from .layer_order import rank
 from .tensor_names import Layer
 
@@ -84,8 +84,10 @@ def _equal(first: Layer, second: Layer) -> bool:
 
 def _one_storage(first: Layer, second: Layer, tensors: dict[str, Any]) -> bool:
     one, other = (tensors.get(f"{layer.name}.weight") for layer in (first, second))
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+    if is_torch_tensor(one) and is_torch_tensor(other):
         return one.data_ptr() == other.data_ptr()
+    if isinstance(one, StoredTensor) and isinstance(other, StoredTensor):
+        return one.ctypes.data == other.ctypes.data
     return one is not None and one is other
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from ..loaded_torch import is_torch_tensor
 from ..refusals import Unreadable
 from .contents import is_tensor
 
@@ -27,10 +27,13 @@ def as_array(tensor: Any, name: str) -> Array:
         Unreadable: for integers, complex numbers, and tensors that are sparse or without values.
 
     Examples:
+        >>> import torch
         >>> as_array(torch.tensor([0.5, 0.25], dtype=torch.bfloat16), "bias")
         array([0.5 , 0.25])
     """
-    if isinstance(tensor, torch.Tensor):
+    if is_torch_tensor(tensor):
+        import torch
+
         if tensor.is_quantized:
             tensor = tensor.dequantize()
         if tensor.layout != torch.strided or tensor.device.type == "meta":
@@ -145,7 +148,10 @@ def _scaled(name: str, tensors: Mapping[str, Any]) -> _Made | None:
         value.dtype.kind in "iu"
         if isinstance(value, np.ndarray)
         else not (
-            value.is_floating_point() or value.is_complex() or value.dtype == torch.bool or value.is_quantized
+            value.is_floating_point()
+            or value.is_complex()
+            or "bool" in str(value.dtype)
+            or value.is_quantized
         )
     )
     scale = next((name + end for end in _SCALES if name + end in tensors), None)
@@ -162,7 +168,7 @@ def _scaled(name: str, tensors: Mapping[str, Any]) -> _Made | None:
 
 
 def _numbers(value: Any) -> Any:
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    return value.detach().cpu().numpy() if is_torch_tensor(value) else value
 
 
 def _plain(base: str) -> str:

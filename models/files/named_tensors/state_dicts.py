@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from mathcircuits.detect import About, InputError, Network
 from mathcircuits.detect.networks import LINKS
 
 from ..asked import Asked
 from ..layer_chain import MAX_VALUES, Reading, read
+from ..loaded_torch import StoredTensor, is_torch_tensor
 from ..refusals import Unreadable
 from .architectures import refuse_others
 from .betweens import Between, betweens_of, folded, slopes_between
@@ -73,7 +73,7 @@ def read_contents(contents: Contents, asked: Asked, beside: Mapping[str, Any] | 
 def _count(tensor: Any) -> int:
     if not is_tensor(tensor):
         return 0
-    return int(tensor.numel() if isinstance(tensor, torch.Tensor) else tensor.size)
+    return int(tensor.numel() if is_torch_tensor(tensor) else tensor.size)
 
 
 def _state_dict(contents: Contents, asked: Asked) -> tuple[Contents, dict[str, Any], Asked]:
@@ -285,8 +285,10 @@ def _torch_weight(name: str, tensor: Any) -> bool:
     plain = re.sub(r"_(orig|mask|g|v)$|\.original[01]?$", "", name)
     if plain.rpartition(".")[2] != "weight":
         return False
-    return isinstance(tensor, torch.Tensor) or (
-        plain.split(".")[-2:-1] != [] and plain.split(".")[-2].isdigit()
+    return (
+        is_torch_tensor(tensor)
+        or isinstance(tensor, StoredTensor)
+        or (plain.split(".")[-2:-1] != [] and plain.split(".")[-2].isdigit())
     )
 
 

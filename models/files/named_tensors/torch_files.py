@@ -14,12 +14,12 @@ import zipfile
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..criteria import FREELY_UNPACKED, MOST_PACKED
 from ..layer_chain import MAX_VALUES
 from ..refusals import Unreadable
 from .contents import SAVE_STATE, Contents, contents_of
+from .plain_torch_files import plain_contents
 
 #: What torch.save wrote before its files were zip archives: a pickled magic number.
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -45,7 +45,7 @@ _REFUSED = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def torch_contents(data: bytes) -> Contents:
-    """What `torch.save` wrote, through `weights_only=True` alone; no code in it ever runs.
+    """What `torch.save` wrote, read by fixed rules or through `weights_only=True` alone; no code in it ever runs.
 
     Args:
         data: the file's bytes, a zip archive or the older bare form.
@@ -54,6 +54,7 @@ def torch_contents(data: bytes) -> Contents:
         Unreadable: for anything else in the file, and damage.
 
     Examples:
+        >>> import torch
         >>> file = io.BytesIO()
         >>> torch.save(torch.nn.Linear(2, 1).state_dict(), file)
         >>> list(torch_contents(file.getvalue()).tensors)
@@ -61,6 +62,11 @@ def torch_contents(data: bytes) -> Contents:
     """
     if data[:2] == b"PK":
         check_archive(data)
+    plain = plain_contents(data) if data[:2] == b"PK" else None
+    if plain is not None:
+        return contents_of(plain)
+    import torch
+
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
             # torch's own reader of old files uses what it warns of.
