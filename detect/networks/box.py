@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .sobol_sequence import MOST_DIMENSIONS, scrambled_sobol
 
 Pair = tuple[float, float]
 #: One (low, high) pair per input.
@@ -125,7 +126,7 @@ def check_inputs(
 
 
 def sobol_points(box: Box, log2_points: int, *, seed: int = 0) -> npt.NDArray[np.float64]:
-    """2**log2_points scrambled Sobol points of the box, [n, d] (Owen scrambling, scipy.stats.qmc).
+    """2**log2_points scrambled Sobol points of the box, [n, d] (those of scipy.stats.qmc).
 
     One input gets the midpoints of an even grid instead, which no scrambling can better.
 
@@ -143,6 +144,8 @@ def sobol_points(box: Box, log2_points: int, *, seed: int = 0) -> npt.NDArray[np
     low, high = np.array(box).T
     if len(box) == 1:
         unit = ((np.arange(n) + 0.5) / n)[:, None]
+    elif len(box) <= MOST_DIMENSIONS:
+        unit = scrambled_sobol(len(box), log2_points, np.random.default_rng(seed))
     else:
         from scipy.stats import qmc
 
