@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     import torch
 
 
-class StoredTensor(np.ndarray):
+class StoredTensor(np.ndarray[Any, np.dtype[Any]]):
     """An array that a file holds as a tensor of torch's: its `weight` lies [out, in].
 
     Examples:
-        >>> np.ones((1, 2)).view(StoredTensor).sum()
-        2.0
+        >>> np.ones((1, 2)).view(StoredTensor).shape
+        (1, 2)
     """
 
 
