@@ -148,6 +148,42 @@ def test_a_tensor_never_reaches_beyond_its_storage() -> None:
     assert plain_contents(repacked(data, {"data.pkl": text.replace(b"K\x03K\x01", b"K\x05K\x01")})) is None
 
 
+class Made:
+    """Pickled as a tensor of these arguments."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __reduce__(self) -> Any:
+        return torch._utils._rebuild_tensor_v2, self.arguments
+
+
+STORAGE = object()
+
+
+class Pickled(pickle.Pickler):
+    """Writes STORAGE as that of two numbers."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        return ("storage", torch.FloatStorage, "0", "cpu", 2) if obj is STORAGE else None
+
+
+@pytest.mark.parametrize(
+    ("content", "plain"),
+    [
+        (Made(STORAGE, 0, (2,), (1,)), True),
+        (Made(STORAGE, 0, (9999,), (0,)), True),
+        # A view of two numbers that says it has 9999, taken for a storage.
+        (Made(Made(STORAGE, 0, (9999,), (0,)), 0, (9999,), (1,)), False),
+    ],
+)
+def test_a_view_is_no_storage(content: Made, plain: bool) -> None:
+    file = io.BytesIO()
+    Pickled(file, protocol=2).dump({"a": content})
+    data = repacked(written({"a": torch.ones(2)}), {"data.pkl": file.getvalue()})
+    assert (plain_contents(data) is not None) == plain
+
+
 @pytest.mark.parametrize("ending", [".pt", ".safetensors", ".npz", ".onnx"])
 def test_reading_a_file_loads_no_torch(ending: str, tmp_path: Path) -> None:
     """Half precision is left to torch, and then the same program says so."""
