@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ _NO_MEMORY = "can't allocate memory"
 _SHOWN = 300
 #: What typer makes of a KeyboardInterrupt.
 _INTERRUPTED = 130
+#: Where a person says how many threads NumPy's products take.
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         negativeness  relu(-x1)  how negative the input is: -x where x < 0, else 0
         0
     """
+    _one_thread_a_product()
     from .commands.cli import command
     from .stopping import stoppable
 
@@ -59,6 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mathcircuits: stopped by {stop.word}", file=sys.stderr)
         return 128 + stop.number
     return code if isinstance(code, int) else 0
+
+
+def _one_thread_a_product() -> None:
+    """Let NumPy's products take one thread, unless the environment says otherwise.
+
+    The matrices here have a few hundred rows. OpenBLAS's threads wait for the next product by turning: beside other
+    work two of them take ten times the processor seconds of one. NumPy reads this when it is first imported.
+    """
+    if "numpy" not in sys.modules and not any(name in os.environ for name in _THREADS):
+        os.environ[_THREADS[0]] = "1"
 
 
 def system_refusal(error: OSError) -> str:

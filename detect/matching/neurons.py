@@ -28,6 +28,7 @@ from .mixtures import decompose_block, polysemantic
 from .mixtures import skipped as skipped_mixtures
 from .nulls.conditional import smallest_p
 from .nulls.names import NullName, known_null
+from .nulls.neuron_nulls import draw_nulls
 from .nulls.taught_null import TaughtNull
 from .probes import DEEP_CHOICES, MAX_INPUTS, Probes, depth_of, points_for, probes_for, too_far
 
@@ -223,6 +224,7 @@ def read_blocks(
     taught: TaughtReading | None = None,
 ) -> tuple[BlockReading, ...]:
     """Match the neurons of every non-linear block; q is per network, over its live non-linear neurons."""
+    draw_nulls(architecture, {k: probes_by_block[k] for k in architecture.active}, laws)
     blocks = [
         read_block(Layer(architecture, stack, forward, k, probes_by_block[k]), laws, catalogue, null)
         for k in architecture.active

@@ -15,7 +15,9 @@ catalogue taken inside the null:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -139,6 +141,34 @@ def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes
         (*sizes, 1), architecture.null_activations[:last], (*architecture.bias[:last], False)
     )
     return _cached_null(prefix, block, law, probes.key, Unkeyed(probes))
+
+
+def draw_nulls(architecture: Architecture, probes: Mapping[int, Probes], laws: Sequence[str]) -> None:
+    """Draw the nulls of several blocks side by side, one thread each, where they are not kept yet.
+
+    NumPy works on large arrays outside the interpreter's lock, and every null has a generator of its own, so that the
+    draws are those that `neuron_null` makes alone.
+
+    Args:
+        architecture: the network's.
+        probes: the inputs and features of each block; blocks without features have no such null.
+        laws: the init laws.
+
+    Examples:
+        >>> from ..probes import probes_for
+        >>> draw_nulls(Architecture((1, 2, 1), ("relu",), (False, False)), {0: probes_for(1)}, ("uniform", "normal"))
+    """
+    wanted = [(block, law) for block, own in probes.items() if own.features for law in laws]
+    threads = min(len(wanted), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    if threads < 2:
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        # Those of later blocks take longest.
+        drawn = [
+            pool.submit(neuron_null, architecture, block, law, probes[block]) for block, law in wanted[::-1]
+        ]
+    for null in drawn:
+        null.result()
 
 
 @lru_cache(maxsize=256)

@@ -76,6 +76,7 @@ def loaded_by(arguments: Sequence[str], code: int = 0) -> set[str]:
         (["catalogue", "gretaerness"], 2),
         (["tasks"], 0),
         (["benchmark"], 0),
+        (["inspect", "no/such/file.pt"], 2),
     ],
 )
 def test_light_commands_load_nothing_heavy(arguments: list[str], code: int) -> None:
@@ -85,7 +86,7 @@ def test_light_commands_load_nothing_heavy(arguments: list[str], code: int) -> N
 
 
 def test_a_heavy_command_is_noticed() -> None:
-    assert "torch" in loaded_by(["inspect", "no/such/file.pt"], 2) & HEAVY
+    assert "torch" in loaded_by(["train", "no-such-task", "--out", "no/such/folder"], 2) & HEAVY
 
 
 # What it refuses

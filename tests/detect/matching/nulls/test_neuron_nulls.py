@@ -10,6 +10,7 @@ from scipy import stats
 
 from mathcircuits.detect.matching.nulls.neuron_nulls import (
     NeuronNull,
+    draw_nulls,
     fit_null,
     largest_p,
     neuron_null,
@@ -103,6 +104,34 @@ def test_the_null_is_kept_on_disk_and_a_damaged_file_is_simulated_again(
     file.write_bytes(file.read_bytes()[:100])
     assert read_anew() == first
     assert file.stat().st_size > 100
+    nulls._cached_null.cache_clear()
+
+
+def test_nulls_that_are_drawn_side_by_side_are_those_that_are_drawn_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mathcircuits.detect.matching.nulls import neuron_nulls as nulls
+    from mathcircuits.detect.matching.nulls import simulated
+
+    monkeypatch.setattr(simulated, "_FIRST_LAYER_DRAWS", 2000)
+    monkeypatch.setattr(simulated, "_DEEP_DRAWS", 2000)
+    monkeypatch.setattr(nulls.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    architecture = Architecture((2, 3, 2, 1), ("relu", "relu"), (True, True, True))
+    probes, laws = {0: probes_for(2), 1: probes_for(2, depth=2)}, ("uniform", "normal")
+
+    def kept(home: str) -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in (tmp_path / home).rglob("*.npz")}
+
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path / "together"))
+    nulls._cached_null.cache_clear()
+    draw_nulls(architecture, probes, laws)
+    assert len(kept("together")) == 4
+    monkeypatch.setenv("MATHCIRCUITS_HOME", str(tmp_path / "alone"))
+    nulls._cached_null.cache_clear()
+    for block in probes:
+        for law in laws:
+            neuron_null(architecture, block, law, probes[block])
+    assert kept("alone") == kept("together")
     nulls._cached_null.cache_clear()
 
 
