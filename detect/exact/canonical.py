@@ -371,10 +371,15 @@ def canonical_form(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
     return _ordered(A, constant, n[first][kept], d[first][kept], kappa[kept], bounds, sides[kept], rounding)
 
 
-def _one_layer(network: Network) -> tuple[Array, Array, Array, Array, Array]:
-    """Weights W [m, d], biases b [m], slopes [m], read-out V [out, m] and c [out].
+def one_layer(network: Network) -> PiecewiseLinear:
+    """A network with at most one ReLU (or leaky ReLU) layer as a composition of at most one.
 
-    A linear network's inputs are neurons of slope 1.
+    Raises:
+        InputError: for another activation, or more than one hidden layer with an activation.
+
+    Examples:
+        >>> len(one_layer(Network([[[1.0]], [[2.0]]])).layers), len(one_layer(Network([[[1.0]]])).layers)
+        (1, 0)
     """
     for name in network.activations:
         if name not in ("relu", "identity") and leaky_slope(name) is None:
@@ -387,7 +392,15 @@ def _one_layer(network: Network) -> tuple[Array, Array, Array, Array, Array]:
             f"{network!r} has {len(network.architecture.active)} ReLU layers, the normal form is of one: use "
             "normalise_layers(network, box) for its layers and certify(network, other) to compare functions"
         )
-    f = from_network(network)
+    return from_network(network)
+
+
+def _one_layer(network: Network) -> tuple[Array, Array, Array, Array, Array]:
+    """Weights W [m, d], biases b [m], slopes [m], read-out V [out, m] and c [out].
+
+    A linear network's inputs are neurons of slope 1.
+    """
+    f = one_layer(network)
     d = f.inputs
     if not f.layers:
         return np.eye(d), np.zeros(d), np.ones(d), f.readout, f.offset

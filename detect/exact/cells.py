@@ -428,32 +428,33 @@ class _Pool:
 def _cut(V: Array, count: Index, z: Array, closed: bool) -> tuple[tuple[Array, Index], tuple[Array, Index]]:
     """Both sides (z >= 0, z <= 0) of polygons [C, M, d] whose vertices take values z [C, M] of both signs."""
     C, M, d = V.shape
-    slot = np.arange(M)
+    slot, row = np.arange(M), np.arange(C)[:, None]
     valid = slot < count[:, None]
     after = np.where(slot + 1 < count[:, None], slot + 1, 0)
     sign = np.sign(z)
-    crossing = valid & (sign * np.take_along_axis(sign, after, 1) < 0)
+    crossing = valid & (sign * sign[row, after] < 0)
     if not closed:  # a segment has one edge, from its first end to its second
         crossing &= slot + 1 < count[:, None]
-    z_after = np.take_along_axis(z, after, 1)
-    t = np.divide(z, z - z_after, out=np.zeros_like(z), where=crossing)
-    following = np.take_along_axis(V, after[:, :, None], 1)
+    slots = np.empty((C, M, 2, d))
+    slots[:, :, 0] = V
+    i, j = np.nonzero(crossing)
+    k = after[i, j]
+    start, end = V[i, j], V[i, k]
+    t = (z[i, j] / (z[i, j] - z[i, k]))[:, None]
     # From the nearer end, so that the corner is as exact as the edge allows.
-    far = t > 0.5
-    points = np.where(
-        far[:, :, None],
-        following + (1 - t)[:, :, None] * (V - following),
-        V + t[:, :, None] * (following - V),
-    )
-    slots = np.stack([V, points], axis=2).reshape(C, 2 * M, d)
+    slots[i, j, 1] = np.where(t > 0.5, end + (1 - t) * (start - end), start + t * (end - start))
+    slots = slots.reshape(C, 2 * M, d)
     sides = []
-    for keep in (valid & (sign >= 0), valid & (sign <= 0)):
-        kept = np.stack([keep, crossing], axis=2).reshape(C, 2 * M)
-        size = kept.sum(axis=1)
+    kept = np.empty((C, M, 2), dtype=bool)
+    kept[:, :, 1] = crossing
+    for keep in (sign >= 0, sign <= 0):
+        np.logical_and(valid, keep, out=kept[:, :, 0])
+        flat = kept.reshape(C, 2 * M)
+        size = flat.sum(axis=1)
         width = int(size.max(initial=1))
-        order = np.argsort(~kept, axis=1, kind="stable")[:, :width]
+        order = np.argsort(~flat, axis=1, kind="stable")[:, :width]
         order = np.where(np.arange(width) < size[:, None], order, order[:, :1])
-        sides.append((np.take_along_axis(slots, order[:, :, None], 1), size))
+        sides.append((slots[row, order], size))
     return sides[0], sides[1]
 
 

@@ -24,10 +24,9 @@ from ..features.rationals import simple
 from ..networks.box import Box, BoxLike, as_box, comparison_points
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import EQUAL, ROUNDING, TINY
-from .canonical import canonical_form
+from .canonical import one_layer
 from .criteria import LEADING, SILENT, WRITTEN_DIGITS
 from .hyperplanes import affine_basis, group_planes, in_box_units, nearly_affine, neurons_on_box
-from .piecewise import from_network
 
 Array = npt.NDArray[np.float64]
 
@@ -127,6 +126,11 @@ class Reduced:
         planes = np.concatenate([self.n, self.d[:, None]], axis=1)
         return np.asarray(np.stack([self.plus, self.minus, self.pair])[..., None] * planes[None, :, None])
 
+    @cached_property
+    def _behind(self) -> Array:
+        """`_vectors` with the planes seen from behind: the sides exchanged, the normals turned, of the pair both signs."""
+        return self._vectors[[1, 0, 2]] * np.array([-1.0, -1.0, 1.0])[:, None, None, None]
+
     def scaled(self, factor: float) -> Reduced:
         """The reduced network of factor * f."""
         plus, minus, pair = self.plus * factor, self.minus * factor, self.pair * factor
@@ -192,9 +196,7 @@ def reduce_network(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
     """
     net = as_network(network)
     bounds = as_box(box, net.inputs)
-    # Refuses what has no such form, with the remedy.
-    canonical_form(net, box=bounds)
-    f = from_network(net)
+    f = one_layer(net)
     if not f.layers:
         none = np.zeros((0, net.outputs))
         return Reduced(np.zeros((0, f.inputs)), np.zeros(0), none, none, none, f.readout, f.offset, bounds)
@@ -271,11 +273,10 @@ def plane_probes(box: Box) -> tuple[Array, Array]:
 
 def _apart(a: Reduced, b: Reduced) -> Array:
     """[G, K] the largest difference of the effective weights of every two hyperplanes."""
-    # A plane seen from behind has its sides exchanged and its normal turned; of the pair both signs turn.
-    behind = b._vectors[[1, 0, 2]] * np.array([-1.0, -1.0, 1.0])[:, None, None, None]
     facing = (a.n @ b.n.T >= 0)[None, :, :, None, None]
-    other = np.where(facing, b._vectors[:, None], behind[:, None])
-    return np.asarray(np.linalg.norm(a._vectors[:, :, None] - other, axis=-1).max(axis=(0, 3), initial=0.0))
+    apart = a._vectors[:, :, None] - np.where(facing, b._vectors[:, None], b._behind[:, None])
+    apart *= apart
+    return np.asarray(np.sqrt(apart.sum(axis=-1)).max(axis=(0, 3), initial=0.0))
 
 
 def tidy(row: Array) -> Array:

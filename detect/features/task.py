@@ -159,6 +159,8 @@ class Tasks(Registry[Task]):
 
     def __getitem__(self, name: str) -> Task:
         tasks = self._held()
+        if isinstance(name, str) and name in tasks:
+            return tasks[name]
         named = {key: task for task in tasks.values() for key in (task.name, *task.aliases)}
         if isinstance(name, str):
             folded = fold_name(name)

@@ -318,6 +318,8 @@ class _Search:
 
     def _values(self, formulas: Sequence[Formula]) -> Array:
         """[n, outputs] on the sample."""
+        if self.domain.points is None:
+            return np.stack([_values_on(formula, self.box) for formula in formulas], axis=1)
         return np.stack([formula(self.table.sample, box=self.box) for formula in formulas], axis=1)
 
     def _excess(self, formulas: Sequence[Formula]) -> float:
@@ -535,10 +537,24 @@ def _over_primitives(formulas: tuple[Formula, ...], box: Box, inputs: int) -> tu
     return found
 
 
+@lru_cache(maxsize=1024)
+def _values_on(formula: Formula, box: Box) -> Array:
+    """A formula's values [n] on the sample of a box; kept, since every network on it is compared with every task's."""
+    return formula(_sample_of(box), box=box)
+
+
+@lru_cache(maxsize=32)
+def _sample_of(box: Box) -> Array:
+    """`draw_sample`, kept and not to be written to."""
+    sample = draw_sample(box)
+    sample.setflags(write=False)
+    return sample
+
+
 def _sample(domain: Domain) -> Array:
     """The points at which forms are tried: all of a finite domain, or an even share of many; else of the box."""
     if domain.points is None:
-        return draw_sample(domain.box)
+        return _sample_of(domain.box)
     step = -(-len(domain.points) // _MOST_POINTS)
     return domain.points[::step]
 

@@ -18,7 +18,7 @@ from itertools import product
 from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..features.printing import text_of
-from .atom_form import Row
+from .atom_form import Row, used_atoms
 from .lengths import complexity, complexity_of, written_as_decimal
 
 #: Partial phrasings kept while a row's atoms are phrased one after the other. Two are enough for every circuit
@@ -35,6 +35,8 @@ _MOST_OPTIONS = 400
 _MOST_IN_ALL = 1000
 #: Splitting z's terms in all ways doubles with each term.
 _MOST_SPLIT = 4
+#: Rows that are kept with their formulas, about a kilobyte each: networks that learned one function ask for the same.
+_MOST_KEPT = 4096
 #: An atom costs a call and a name at the least.
 _ATOM_COST = 3
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -44,6 +46,11 @@ _ZERO, _ONE = Fraction(0), Fraction(1)
 _Tree = tuple[Node, int]
 #: One phrased term: its coefficient and its tree.
 _Term = tuple[Fraction, _Tree]
+#: The number of inputs, a row and the rows of its atoms.
+_Key = tuple[int, tuple[tuple[tuple[int, int, int], ...], ...]]
+
+#: Formulas that no limit had a part in, by their rows, and how many atoms were phrased for them.
+_KEPT: dict[_Key, tuple[Formula, int]] = {}
 
 
 class Phraser:
@@ -68,9 +75,43 @@ class Phraser:
         # The beam comes to one atom once for every way to phrase those before it.
         self._terms: dict[tuple[bool, int, Fraction, tuple[tuple[int, Fraction], ...]], _Term] = {}
         self._left, self._budget = _MOST_OPTIONS, _MOST_IN_ALL
+        # Rows that were answered by what is kept, and what phrasing them would have taken.
+        self._asked: list[Row] = []
+        self._owed = 0
 
     def formula(self, row: Row) -> Formula:
         """The simplest formula found for a row."""
+        key = self._key(row)
+        kept = None if self._known else _KEPT.get(key)
+        if kept is not None and self._owed + kept[1] <= _MOST_IN_ALL - _MOST_OPTIONS:
+            self._asked.append(row)
+            self._owed += kept[1]
+            return kept[0]
+        # What follows depends, through the limits, on what was phrased before: as if nothing had been kept.
+        for earlier in self._asked:
+            self._phrase(earlier)
+        self._asked.clear()
+        found = self._phrase(row)
+        used = _MOST_IN_ALL - self._budget
+        if used < _MOST_OPTIONS:
+            if len(_KEPT) >= _MOST_KEPT:
+                _KEPT.pop(next(iter(_KEPT)), None)
+            _KEPT[key] = found, used
+        return found
+
+    def _key(self, row: Row) -> _Key:
+        """The row and the atoms in it as whole numbers, the atoms counted from 0 in their order here."""
+        used = used_atoms(self.rows, self.inputs, [row])
+        place = {self.inputs + j: self.inputs + k for k, j in enumerate(used)}
+        return (
+            self.inputs,
+            tuple(
+                tuple((place.get(k, k), v.numerator, v.denominator) for k, v in own.items())
+                for own in (row, *(self.rows[j] for j in used))
+            ),
+        )
+
+    def _phrase(self, row: Row) -> Formula:
         # Below nothing left, each atom is phrased in one way.
         start = min(_MOST_OPTIONS, self._budget)
         self._left = start if start > 0 else -_MOST_OPTIONS - 1

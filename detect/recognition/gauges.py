@@ -20,7 +20,7 @@ from ..features.symmetry import Symmetry, mirrored
 from ..networks.box import Box, BoxLike, as_box
 from ..networks.network import HasNetwork, Network, as_network
 from ..statistics.criteria import EQUAL, TINY
-from .bound_templates import BoundCircuit, bound_circuits, reduced_template
+from .bound_templates import BoundCircuit, Templates, bound_circuits, reduced_template
 from .criteria import FLAT_POWER, NEGATIVE_SCALE, SAME_FUNCTION
 from .templates import Circuit, Circuits, circuits
 
@@ -156,12 +156,13 @@ def nearest_gauge(reduced: Reduced, circuit: Circuit, columns: Sequence[int], sc
     # One unit for all implementations: that of the first, so that shares of a kink count alike in each.
     first = implementation_on_box(circuit, tuple(columns), reduced.box)
     unit = None if first is None else first.size
-    distances = []
+    best = NearestGauge(None, math.inf)
     for implementation in circuit.gauges:
         template = implementation_on_box(implementation, tuple(columns), reduced.box)
         if template is not None:
-            distances.append((implementation.gauge, own.distance(template, unit)))
-    return _nearest(distances)
+            away = own.distance(template, unit, most=best.distance)
+            best = _nearer(best, implementation.gauge, away)
+    return _within(best)
 
 
 def nearest_gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) -> NearestGauge:
@@ -173,7 +174,7 @@ def nearest_gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) 
         reduced: of the network, `scale * bound` and an affine part; bound: a template of depth 1.
     """
     own = reduced.scaled(1 / scale)
-    distances = []
+    best = NearestGauge(None, math.inf)
     for implementation in bound.circuit.gauges:
         if implementation.network.biases is not None and "always-on" in implementation.gauge:
             continue
@@ -184,17 +185,17 @@ def nearest_gauge_of_kinks(reduced: Reduced, bound: BoundCircuit, scale: float) 
             minus=template.minus[kinked], pair=0 * template.pair[kinked], affine=0 * template.affine,
         )  # fmt: skip
         away = replace(own, affine=0 * own.affine, box=template.box).distance(bare) if kinked.any() else 0.0
-        distances.append((implementation.gauge, away))
-    return _nearest(distances)
+        best = _nearer(best, implementation.gauge, away)
+    return _within(best)
 
 
-def _nearest(distances: Iterable[tuple[str, float]]) -> NearestGauge:
-    """The nearest of implementations by name, in the catalogue's order."""
-    best = NearestGauge(None, math.inf)
-    for name, away in distances:
-        # Strictly nearer: equal ones go by the catalogue's order.
-        if away < best.distance - EQUAL:
-            best = NearestGauge(name, away)
+def _nearer(best: NearestGauge, name: str, distance: float) -> NearestGauge:
+    """The nearer of two implementations; equal ones go by the catalogue's order."""
+    return NearestGauge(name, distance) if distance < best.distance - EQUAL else best
+
+
+def _within(best: NearestGauge) -> NearestGauge:
+    """The nearest implementation, without its name where it is too far to be that one."""
     return best if best.distance <= SAME_GAUGE else NearestGauge(None, best.distance)
 
 
@@ -241,9 +242,7 @@ def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit
     templates = bound_circuits(known, network.inputs, box)
     Y = network(templates.X)
     best: tuple[float, BoundCircuit, float] | None = None
-    for bound in (*templates.single, *templates.several):
-        if bound.circuit.outputs != network.outputs or bound.circuit.depth > 1:
-            continue
+    for bound in _alike(templates, Y):
         fit = one_scale(bound.values, Y)
         if fit is None or fit.unexplained > SAME_FUNCTION:
             continue
@@ -252,6 +251,19 @@ def _class_of(network: Network, box: Box, known: Circuits) -> tuple[BoundCircuit
         if best is None or key < best[0]:
             best = key, bound, fit.scale
     return None if best is None else best[1:]
+
+
+def _alike(templates: Templates, Y: Array) -> list[BoundCircuit]:
+    """Templates of depth 1 and as many outputs as values Y [n, out]; of one output those alone that Y may be."""
+    if Y.shape[1] > 1:
+        found = [bound for bound in templates.several if bound.circuit.outputs == Y.shape[1]]
+    else:
+        centred = Y[:, 0] - Y[:, 0].mean()
+        power = float(centred @ centred)
+        # With room for rounding: what is close is fitted again.
+        near = (centred @ templates.table) ** 2 >= (1 - 2 * SAME_FUNCTION) * power
+        found = [templates.single[k] for k in np.flatnonzero(near).tolist()]
+    return [bound for bound in found if bound.circuit.depth <= 1]
 
 
 class ScaleFit(NamedTuple):
