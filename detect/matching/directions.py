@@ -24,7 +24,7 @@ from ..networks.initialisation import known_laws
 from ..networks.network import Activations
 from ..networks.stacks import Stack
 from ..statistics.criteria import TINY
-from ..statistics.multiple_testing import benjamini_hochberg
+from ..statistics.multiple_testing import row_q_values
 from .criteria import ALPHA, DECADES, READ
 from .nulls.direction_nulls import constructed_p, panel_p
 from .nulls.names import NullName, known_null
@@ -50,6 +50,8 @@ MAX_WORK = 300_000
 #: The same limits where more is not asked for, and the most inputs: 64 neurons and the 283 features of four inputs take
 #: ten seconds.
 LIGHT_WIDTH, LIGHT_WORK, LIGHT_INPUTS = 64, 18_500, 8
+#: Networks whose outputs are regressed on at once, about 10 MB of residuals.
+_TOGETHER = 8
 DIRECTION_COLUMNS = (
     "layer", "feature", "on", "scope", "unexplained", "untrained", "gap", "p", "q", "tautology", "readable",
     "by_construction", "neuron", "cosine",
@@ -267,32 +269,55 @@ def _tautologies(
     for k, feature in enumerate(targets.features):
         if feature.feature.id == "linear/identity":
             decodable[:, int(feature.on[0][1:]) - 1] = errors[:, k] <= READ
+    out_fit, out_test = outputs[:, :cut], outputs[:, cut:]
+    spread = out_test.var(axis=1).sum(axis=1)
+    left = _residuals(fit, test, out_fit, out_test).sum(axis=1)
+    shown = (spread > 0) & (left <= READ * spread)
     result = np.zeros((networks, features), dtype=bool)
-    for k in range(networks):
-        out_fit, out_test = outputs[k, :cut], outputs[k, cut:]
-        spread = out_test.var(axis=0).sum()
-        shown = spread > 0 and _residual(fit[k], test[k], out_fit, out_test).sum() / spread <= READ
-        columns_fit = [targets.X_fit[:, decodable[k]]] + ([out_fit] if shown else [])
-        columns_test = [targets.X_test[:, decodable[k]]] + ([out_test] if shown else [])
-        basis_fit, basis_test = np.hstack(columns_fit), np.hstack(columns_test)
-        if basis_fit.shape[1]:
-            result[k] = _residual(basis_fit, basis_test, targets.fit, targets.test) <= READ
+    # Networks from which the same inputs are decoded, and whose outputs are shown or not, have spans of one size.
+    kinds = np.column_stack([decodable, shown])
+    for kind in np.unique(kinds, axis=0):
+        own = np.flatnonzero((kinds == kind).all(axis=1))
+        columns_fit, columns_test = targets.X_fit[:, kind[:-1]], targets.X_test[:, kind[:-1]]
+        if kind[-1]:
+            for part in np.split(own, range(_TOGETHER, len(own), _TOGETHER)):
+                basis_fit, basis_test = (
+                    _beside(columns_fit, out_fit[part]),
+                    _beside(columns_test, out_test[part]),
+                )
+                result[part] = _residuals(basis_fit, basis_test, targets.fit, targets.test) <= READ
+        elif kind.any():
+            left = _residuals(columns_fit[None], columns_test[None], targets.fit, targets.test)
+            result[own] = left <= READ
     return result
 
 
-def _residual(fit: Array, test: Array, y_fit: Array, y_test: Array) -> Array:
-    """Held-out mean squared residual [K] of y [., K] regressed on columns with an intercept."""
-    centre, y_centre = fit.mean(axis=0), y_fit.mean(axis=0)
+def _beside(columns: Array, outputs: Array) -> Array:
+    """Columns [n, k] that all networks share beside the outputs [networks, n, out] of each: [networks, n, k + out]."""
+    shared = np.broadcast_to(columns, (len(outputs), *columns.shape))
+    return np.concatenate([shared, outputs], axis=2)
+
+
+def _residuals(fit: Array, test: Array, y_fit: Array, y_test: Array) -> Array:
+    """Held-out mean squared residuals [networks, K] of y [(networks,) ., K] regressed on columns with an intercept.
+
+    Args:
+        fit: the columns [networks, n, c]; test: [networks, m, c].
+    """
+    centre, y_centre = fit.mean(axis=1, keepdims=True), y_fit.mean(axis=-2, keepdims=True)
     z = fit - centre
-    gram = z.T @ z
-    gram[np.diag_indices_from(gram)] += RIDGE * max(float(np.trace(gram)) / len(gram), TINY)
-    weights = np.linalg.solve(gram, z.T @ (y_fit - y_centre))
-    return np.asarray(((y_test - y_centre - (test - centre) @ weights) ** 2).mean(axis=0))
+    across = np.swapaxes(z, 1, 2)
+    gram = across @ z
+    size = gram.shape[1]
+    ridge = RIDGE * np.maximum(np.trace(gram, axis1=1, axis2=2) / size, TINY)
+    gram[:, np.arange(size), np.arange(size)] += ridge[:, None]
+    weights = np.linalg.solve(gram, across @ (y_fit - y_centre))
+    return np.asarray(((y_test - y_centre - (test - centre) @ weights) ** 2).mean(axis=1))
 
 
 def _declared(unexplained: Array, untrained: Array, p: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
     """Gap, q and what is readable, [networks, K] each."""
-    q = np.stack([benjamini_hochberg(row) for row in p])
+    q = row_q_values(p)
     gap = np.log10(untrained) - np.log10(unexplained)
     return gap, q, (unexplained <= READ) & (gap >= DECADES) & (q <= ALPHA)
 

@@ -24,7 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -128,24 +129,51 @@ def layer_superposition(
     number = int(readable.sum())
     if number == 0:
         return Superposition(layer, int(live.sum()), 0, 0, 0, None, None, None, None, None)
-    table = targets.test[:, readable] - targets.test[:, readable].mean(axis=0)
+    own = _together(targets, readable.tobytes())
+    if number == 1:
+        return Superposition(
+            layer, int(live.sum()), 1, own.rank, own.independent, None, None, None, None, None
+        )
+    decoders = held_out_errors(fit[None], test[None], own.targets)[1][0]
+    _, _, unit = unit_vectors(fit)
+    encoders = unit.T @ (unit @ decoders)
+    (mean, worst), (mean_encoders, worst_encoders) = (
+        (c.mean(), c.max()) for c in (_cosines(decoders), _cosines(encoders))
+    )
+    return Superposition(
+        layer, int(live.sum()), number, own.rank, own.independent, float(mean), float(worst),
+        float(mean_encoders), float(worst_encoders), own.correlation,
+    )  # fmt: skip
+
+
+class _Together(NamedTuple):
+    """Features that are read together.
+
+    Attributes:
+        targets: of them alone.
+        rank, independent: of their values, see `Superposition`.
+        correlation: the mean absolute one between every two; None for one feature.
+    """
+
+    targets: Targets
+    rank: int
+    independent: int
+    correlation: float | None
+
+
+@lru_cache(maxsize=16)
+def _together(targets: Targets, readable: bytes) -> _Together:
+    """At least one of the targets, as the bytes of one flag per feature; networks of one task mostly read the same."""
+    flags = np.frombuffer(readable, dtype=bool)
+    chosen = replace(targets, fit=targets.fit[:, flags], test=targets.test[:, flags])
+    table = chosen.test - chosen.test.mean(axis=0)
     table = table / np.sqrt((table**2).sum(axis=0))
     singular = np.linalg.svd(table, compute_uv=False)
     rest = 1.0 - np.cumsum(singular**2) / (singular**2).sum()
-    rank = int(np.argmax(rest <= READ)) + 1
-    independent = int((singular > EQUAL * singular[0]).sum())
-    if number == 1:
-        return Superposition(layer, int(live.sum()), 1, rank, independent, None, None, None, None, None)
-    chosen = replace(targets, fit=targets.fit[:, readable], test=targets.test[:, readable])
-    decoders = held_out_errors(fit[None], test[None], chosen)[1][0]
-    _, _, unit = unit_vectors(fit)
-    encoders = unit.T @ (unit @ decoders)
-    between = [_cosines(matrix) for matrix in (decoders, encoders, table)]
-    (mean, worst), (mean_encoders, worst_encoders), (correlation, _) = ((c.mean(), c.max()) for c in between)
-    return Superposition(
-        layer, int(live.sum()), number, rank, independent, float(mean), float(worst),
-        float(mean_encoders), float(worst_encoders), float(correlation),
-    )  # fmt: skip
+    correlation = float(_cosines(table).mean()) if flags.sum() > 1 else None
+    return _Together(
+        chosen, int(np.argmax(rest <= READ)) + 1, int((singular > EQUAL * singular[0]).sum()), correlation
+    )
 
 
 def _cosines(columns: Array) -> Array:
@@ -263,12 +291,16 @@ def _live(pre: Array, post: Array, activation: str) -> Bools:
 
 def _readable(rows: pd.DataFrame, targets: Targets, layer: int) -> Bools:
     """Which of the targets' features a layer's rows call readable [K]."""
+    wanted = [(f.feature.name, f.on) for f in targets.features]
+    # As `direction_frame` orders them.
+    if list(zip(rows["feature"], rows["on"], strict=True)) == wanted:
+        return rows["readable"].to_numpy(dtype=bool)
     called = {
         (f, tuple(on))
         for f, on, hit in zip(rows["feature"], rows["on"], rows["readable"], strict=True)
         if hit
     }
-    readable = np.array([(f.feature.name, f.on) in called for f in targets.features])
+    readable = np.array([name in called for name in wanted])
     if len(rows) != len(targets.features) or readable.sum() != len(called):
         raise InputError(
             f"layer {layer}: {len(rows)} directions for {len(targets.features)} features of the catalogue: "

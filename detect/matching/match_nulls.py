@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from .nulls.neuron_nulls import NeuronNull
 Array = npt.NDArray[np.float64]
 #: Scores at which the threshold is looked for, per decade: it is known to a tenth.
 _PER_DECADE = 24
+_SCORES = np.geomspace(FLOOR, GATE, int(_PER_DECADE * np.log10(GATE / FLOOR)) + 1)
 #: Digits of a share of the null.
 _DIGITS = 12
 
@@ -128,15 +130,13 @@ def match_null(
         raise InputError(f"the p of {name} is a closed form of its weights: no draws stand behind it")
     bound = reading.features[label]
     c = reading.classes.index(bound.competes_as)
-    scores = np.geomspace(FLOOR, GATE, int(_PER_DECADE * np.log10(GATE / FLOOR)) + 1)
-    own = np.ones((len(scores) + 1, len(reading.classes)))
-    own[:-1, c], own[-1, c] = scores, reading.unexplained[place, neuron]
-    law, draws, mass, worth = _worst(network, reading, neuron, laws, null, c, own)
-    enough = np.flatnonzero(worth[:-1] <= ALPHA)
+    unexplained = float(reading.unexplained[place, neuron])
+    law, draws, mass, worth = _worst(network, reading, neuron, laws, null, c, unexplained)
+    enough = np.flatnonzero(worth <= ALPHA)
     return MatchNull(
         layer, neuron, bound.feature.name, bound.on, bound.competes_as, str(reading.status[place, neuron]),
-        float(reading.unexplained[place, neuron]), p, float(reading.q[place, neuron]),
-        float(scores[enough[-1]]) if len(enough) else None, draws, mass, law,
+        unexplained, p, float(reading.q[place, neuron]),
+        float(_SCORES[enough[-1]]) if len(enough) else None, draws, mass, law,
     )  # fmt: skip
 
 
@@ -147,32 +147,51 @@ def _worst(
     laws: Sequence[str],
     null: NullName,
     c: int,
-    own: Array,
+    unexplained: float,
 ) -> tuple[str, Array, Array, Array]:
-    """The law whose p of the last of `own` [M, C] is largest, its draws of class c, their mass, and all p [M].
-
-    The p are the largest over the laws.
+    """The law whose p of a share unexplained of class c is largest, its draws of that class, their mass, and the p [M]
+    of `_SCORES`, the largest over the laws.
     """
-    stack = Stack.of([network])
-    below = stack.forward(reading.probes.X).post[reading.block - 1][0] if reading.block else None
+    block = reading.block
+    below = Stack.of([network]).forward(reading.probes.X).post[block - 1][0] if block else None
     found = draws_of(
-        reading.nulls, laws, stack.weights[reading.block][0, neuron], float(stack.biases[reading.block][0, neuron]),
-        below, network.architecture, reading.block, reading.probes, null,
+        reading.nulls, laws, network.weights[block][neuron], float(network.bias_vectors[block][neuron]),
+        below, network.architecture, block, reading.probes, null,
     )  # fmt: skip
+    classes = len(reading.classes)
+    own = _of_class(np.array([unexplained]), c, classes)
     if found is None:
-        worth = [simulated.p(own)[0] for simulated in reading.nulls]
-        k = int(np.argmax([p[-1] for p in worth]))
+        k = int(np.argmax([simulated.p(own)[0][0] for simulated in reading.nulls]))
         draws, mass = _simulated(reading.nulls[k], c)
-        return laws[k], draws, mass, np.max(worth, axis=0)
-    worth = [part.evidence(own).p for part in found]
-    k = int(np.argmax([p[-1] for p in worth]))
-    return found[k].law, found[k].unexplained[:, c], found[k].mass, np.max(worth, axis=0)
+        return laws[k], draws, mass, np.max([_worth(null, c, classes) for null in reading.nulls], axis=0)
+    scores = _of_class(_SCORES, c, classes)
+    k = int(np.argmax([part.evidence(own).p[0] for part in found]))
+    return (
+        found[k].law, found[k].unexplained[:, c], found[k].mass,
+        np.max([part.evidence(scores).p for part in found], axis=0),
+    )  # fmt: skip
 
 
+def _of_class(scores: Array, c: int, classes: int) -> Array:
+    """Shares unexplained [M, classes], those of class c given and nothing explained by the others."""
+    table = np.ones((len(scores), classes))
+    table[:, c] = scores
+    return table
+
+
+@lru_cache(maxsize=256)
+def _worth(null: NeuronNull, c: int, classes: int) -> Array:
+    """The p [M] that a simulated null gives to `_SCORES` of class c, which all neurons of a layer share."""
+    return null.p(_of_class(_SCORES, c, classes))[0]
+
+
+@lru_cache(maxsize=256)
 def _simulated(null: NeuronNull, c: int) -> tuple[Array, Array]:
     """The simulated draws of a class, or enough of their quantiles, and the mass of each."""
     tail = null.tails[c]
     # `share` counts the observed value among the draws.
     count = np.clip(tail.share * (null.draws + 1) - 1.0, 0.0, null.draws)
     mass = np.diff(count, prepend=0.0)
-    return tail.draws, mass / max(float(mass.sum()), 1.0)
+    mass /= max(float(mass.sum()), 1.0)
+    mass.setflags(write=False)
+    return tail.draws, mass

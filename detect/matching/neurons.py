@@ -19,7 +19,7 @@ from ..networks.box import BoxLike, box_of
 from ..networks.initialisation import known_laws
 from ..networks.network import Activations, HasNetwork, Network, as_network
 from ..networks.stacks import Forward, Stack
-from ..statistics.multiple_testing import benjamini_hochberg
+from ..statistics.multiple_testing import row_q_values
 from ..statistics.null_cache import Unkeyed
 from .block_reading import BlockReading, read_block
 from .criteria import ALPHA, GATE, HELD, USED
@@ -258,8 +258,7 @@ def read_blocks(
 def _by_network(p: Sequence[Array], draws: Array | None = None) -> list[Array]:
     """q of each block's neurons [networks, units], per network over the neurons of all blocks."""
     rows = np.concatenate(p, axis=1)
-    vouching = [None] * len(rows) if draws is None else draws
-    q = np.stack([benjamini_hochberg(row, draws=own) for row, own in zip(rows, vouching, strict=True)])
+    q = row_q_values(rows, draws)
     return np.split(q, np.cumsum([block.shape[1] for block in p])[:-1], axis=1)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,8 @@ from .box import as_floats, check_inputs
 from .nonlinearities import apply_nonlinearity, check_nonlinearity
 
 _POST = re.compile(r"blocks\.([0-9]+)\.mlp\.hook_post")
+#: What is known beside the weights of most networks.
+_NOTHING = About()
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +271,10 @@ class Network:
             )
         vectors = []
         for k, (w, b) in enumerate(zip(arrays, given, strict=True)):
-            vector = _frozen(np.zeros(len(w)) if b is None else b, 1, f"biases[{k}]")
+            if b is None:
+                vectors.append(_zeros(len(w)))
+                continue
+            vector = _frozen(b, 1, f"biases[{k}]")
             if len(vector) != len(w):
                 raise InputError(
                     f"biases[{k}] has {len(vector)} values for {len(w)} units: give one per unit"
@@ -285,15 +291,15 @@ class Network:
         sizes = (arrays[0].shape[1], *(len(w) for w in arrays))
         object.__setattr__(self, "weights", arrays)
         object.__setattr__(self, "biases", tuple(vectors) if any(has_bias) else None)
-        object.__setattr__(self, "architecture", Architecture(sizes, checked, has_bias))
-        known = About() if about is None else about
+        object.__setattr__(self, "architecture", _architecture(sizes, checked, has_bias))
+        known = _NOTHING if about is None else about
         known.check(sizes[0], sizes[-1])
         object.__setattr__(self, "about", known)
 
     @property
     def bias_vectors(self) -> tuple[Array, ...]:
         """One array [out] per linear layer, zeros where there is no bias."""
-        return self.biases if self.biases is not None else tuple(np.zeros(len(w)) for w in self.weights)
+        return self.biases if self.biases is not None else tuple(_zeros(len(w)) for w in self.weights)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -562,6 +568,20 @@ def _listed(values: Any, name: str) -> list[Any]:
         raise InputError(
             f"{name} of type {type(values).__name__}: give a list with one item per layer"
         ) from None
+
+
+@lru_cache(maxsize=1024)
+def _zeros(units: int) -> Array:
+    """The read-only bias of a layer that has none."""
+    zeros = np.zeros(units)
+    zeros.setflags(write=False)
+    return zeros
+
+
+@lru_cache(maxsize=1024)
+def _architecture(sizes: tuple[int, ...], names: tuple[str, ...], bias: tuple[bool, ...]) -> Architecture:
+    """One object for all networks of a shape."""
+    return Architecture(sizes, names, bias)
 
 
 def _frozen(values: npt.ArrayLike, ndim: int, name: str) -> Array:

@@ -39,19 +39,42 @@ def benjamini_hochberg(p: npt.ArrayLike, *, draws: npt.ArrayLike | None = None) 
         [0.02, 0.5]
     """
     values = _probabilities(p, "p-values", nan_allowed=True)
-    if draws is not None:
-        behind = np.asarray(draws, dtype=np.float64)
+    behind = (
+        None if draws is None else np.broadcast_to(np.asarray(draws, dtype=np.float64), values.shape)[None]
+    )
+    return np.asarray(row_q_values(values[None], behind)[0])
+
+
+def row_q_values(values: Array, behind: Array | None = None) -> Array:
+    """`benjamini_hochberg` of every row of p-values [n, m] in [0, 1] or NaN, each on its own.
+
+    Args:
+        values: the p-values; behind: the null draws behind each of them [n, m], or None.
+
+    Raises:
+        InputError: where there are no draws.
+
+    Examples:
+        >>> row_q_values(np.array([[0.01, 0.04], [float("nan"), 0.02]])).tolist()
+        [[0.02, 0.04], [nan, 0.02]]
+    """
+    if behind is not None:
         if (behind < 1).any():
             raise InputError(
                 f"draws {behind.min():g}: give the number of null draws, 1 or more, or None for exact p-values"
             )
         values = np.maximum(values, 1.0 / (behind + 1.0))
-    q = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
+    missing = np.isnan(values)
+    # What is not tested comes last.
+    order = np.argsort(values, axis=1, kind="stable")
+    tested = (~missing).sum(axis=1, keepdims=True)
     # The factor first: at least 1 even when rounded, so that q is never below p.
-    steps = values[order] * (len(order) / np.arange(1, len(order) + 1))
-    q[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    steps = np.take_along_axis(values, order, 1) * (tested / np.arange(1, values.shape[1] + 1))
+    steps = np.where(np.isnan(steps), np.inf, steps)
+    ordered = np.minimum(np.minimum.accumulate(steps[:, ::-1], axis=1)[:, ::-1], 1.0)
+    q = np.empty(values.shape)
+    np.put_along_axis(q, order, ordered, 1)
+    q[missing] = np.nan
     return q
 
 

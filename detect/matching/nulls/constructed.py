@@ -110,13 +110,14 @@ def _on_a_grid(values: Array) -> bool:
     """Whether positive numbers are whole multiples, up to 127, of one step."""
     shares = values / values.max()
 
-    def whole(count: int, some: Array) -> bool:
-        steps = count * some
-        return bool((np.abs(steps - steps.round()) <= _ONE_SIZE * steps).all())
+    def whole(counts: Array, some: Array) -> Bools:
+        steps = counts[:, None] * some
+        return np.asarray((np.abs(steps - steps.round()) <= _ONE_SIZE * steps).all(axis=1))
 
     # A few numbers rule nearly every step out; a table of all steps and numbers would be 127 times the layer.
-    few = shares[:_FEW]
-    return any(whole(count, few) and whole(count, shares) for count in range(1, _STEPS + 1))
+    counts = np.arange(1.0, _STEPS + 1)
+    counts = counts[whole(counts, shares[:_FEW])]
+    return any(whole(counts[[k]], shares).item() for k in range(len(counts)))
 
 
 def _tied(values: Array) -> bool:
