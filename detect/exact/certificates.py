@@ -15,7 +15,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -559,11 +559,17 @@ def _compositions(
         if isinstance(specification, Network):
             return (own, from_network(specification)) if composes(specification) else None
         try:
-            return own, from_formulas(specification, network.inputs, spec_box)
+            return own, _composed(specification, network.inputs, spec_box)
         except SmoothFormulaError:
             return None
         except OverflowError as error:  # a fraction beyond the floats
             raise _overflow(network) from error
+
+
+@lru_cache(maxsize=256)
+def _composed(formulas: tuple[Formula, ...], inputs: int, box: Box) -> PiecewiseLinear:
+    """`from_formulas`, kept: many networks are compared with one formula."""
+    return from_formulas(formulas, inputs, box)
 
 
 def _linear_noise(network: Network, box: Box) -> float:

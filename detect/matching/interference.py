@@ -40,7 +40,7 @@ from ..statistics.criteria import EQUAL
 from .correlations import live_and_bent, unit_vectors
 from .criteria import READ
 from .directions import MAX_WIDTH, match_directions
-from .read_outs import Targets, held_out_errors, targets_for
+from .read_outs import Targets, decoders, targets_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,26 +105,21 @@ class Superposition:
 
 
 def layer_superposition(
-    fit: Array, test: Array, live: Bools, targets: Targets, readable: Bools, layer: int = 0
+    fit: Array, live: Bools, targets: Targets, readable: Bools, layer: int = 0
 ) -> Superposition:
     """Count and compare the readable features of one layer of one network.
 
     Args:
-        fit: activations [n, units] on the inputs that fit; test: [m, units] on those that test.
-        live: which neurons are live [units].
+        fit: activations [n, units] on the inputs that fit; live: which neurons are live [units].
         targets: the K features; readable: which of them can be read [K].
 
     Raises:
         InputError: where the shapes do not fit together.
     """
-    if (
-        readable.shape != (len(targets.features),)
-        or live.shape != fit.shape[1:]
-        or test.shape[1:] != fit.shape[1:]
-    ):
+    if readable.shape != (len(targets.features),) or live.shape != fit.shape[1:]:
         raise InputError(
-            f"activations {fit.shape} and {test.shape}, live {live.shape}, readable {readable.shape} for "
-            f"{len(targets.features)} features: give [n, units], [m, units], [units] and one flag per feature"
+            f"activations {fit.shape}, live {live.shape}, readable {readable.shape} for "
+            f"{len(targets.features)} features: give [n, units], [units] and one flag per feature"
         )
     number = int(readable.sum())
     if number == 0:
@@ -134,11 +129,11 @@ def layer_superposition(
         return Superposition(
             layer, int(live.sum()), 1, own.rank, own.independent, None, None, None, None, None
         )
-    decoders = held_out_errors(fit[None], test[None], own.targets)[1][0]
     _, _, unit = unit_vectors(fit)
-    encoders = unit.T @ (unit @ decoders)
+    reading = decoders(unit[None], own.targets)[0]
+    writing = unit.T @ (unit @ reading)
     (mean, worst), (mean_encoders, worst_encoders) = (
-        (c.mean(), c.max()) for c in (_cosines(decoders), _cosines(encoders))
+        (c.mean(), c.max()) for c in (_cosines(reading), _cosines(writing))
     )
     return Superposition(
         layer, int(live.sum()), number, own.rank, own.independent, float(mean), float(worst),
@@ -224,9 +219,10 @@ def superposition(
     for layer, block in enumerate(architecture.active):
         pre, post = activations[hook_pre(block)][order], activations[hook_post(block)][order]
         if post.shape[1] <= MAX_WIDTH:
-            readable = _readable(directions[directions["layer"] == layer], targets, layer)
+            rows = directions[directions["layer"] == layer]
+            readable = _readable(*_called(rows), targets, layer)
             live = _live(pre, post, architecture.activations[block])
-            records.append(layer_superposition(post[:cut], post[cut:], live, targets, readable, layer))
+            records.append(layer_superposition(post[:cut], live, targets, readable, layer))
     return tuple(records)
 
 
@@ -257,7 +253,8 @@ def read_superposition(stack: Stack, directions: pd.DataFrame, targets: Targets)
     architecture = stack.architecture
     X, cut = np.vstack([targets.X_fit, targets.X_test]), len(targets.X_fit)
     step = max(1, int(1e7 / (len(X) * max(architecture.sizes))))
-    groups = dict(tuple(directions.groupby(["network", "layer"])))
+    groups = directions.groupby(["network", "layer"]).indices
+    features, on, flags = _called(directions)
     numbers, records = [], []
     for start in range(0, len(stack), step):
         forward = stack[start : start + step].forward(X)
@@ -268,8 +265,8 @@ def read_superposition(stack: Stack, directions: pd.DataFrame, targets: Targets)
                     continue
                 pre, post = forward.pre[block][k], forward.post[block][k]
                 live = _live(pre, post, architecture.activations[block])
-                readable = _readable(rows, targets, layer)
-                records.append(layer_superposition(post[:cut], post[cut:], live, targets, readable, layer))
+                readable = _readable(features[rows], on[rows], flags[rows], targets, layer)
+                records.append(layer_superposition(post[:cut], live, targets, readable, layer))
                 numbers.append(start + k)
     frame = superposition_frame(records)
     frame.insert(0, "network", numbers)
@@ -289,21 +286,28 @@ def _live(pre: Array, post: Array, activation: str) -> Bools:
     return np.asarray(live_and_bent(pre, post, activation)[0] & (unit_vectors(post)[1] > 0.0))
 
 
-def _readable(rows: pd.DataFrame, targets: Targets, layer: int) -> Bools:
-    """Which of the targets' features a layer's rows call readable [K]."""
+def _called(directions: pd.DataFrame) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], Bools]:
+    """Of each row the feature, its arguments, and whether it is called readable."""
+    return (
+        directions["feature"].to_numpy(dtype=object),
+        directions["on"].to_numpy(dtype=object),
+        directions["readable"].to_numpy(dtype=bool),
+    )
+
+
+def _readable(
+    features: npt.NDArray[np.object_], on: npt.NDArray[np.object_], flags: Bools, targets: Targets, layer: int
+) -> Bools:
+    """Which of the targets' features a layer's rows, as of `_called`, call readable [K]."""
     wanted = [(f.feature.name, f.on) for f in targets.features]
-    # As `direction_frame` orders them.
-    if list(zip(rows["feature"], rows["on"], strict=True)) == wanted:
-        return rows["readable"].to_numpy(dtype=bool)
-    called = {
-        (f, tuple(on))
-        for f, on, hit in zip(rows["feature"], rows["on"], rows["readable"], strict=True)
-        if hit
-    }
+    named = [(f, tuple(arguments)) for f, arguments in zip(features, on, strict=True)]
+    if named == wanted:  # as `direction_frame` orders them
+        return flags
+    called = {name for name, hit in zip(named, flags, strict=True) if hit}
     readable = np.array([name in called for name in wanted])
-    if len(rows) != len(targets.features) or readable.sum() != len(called):
+    if len(named) != len(wanted) or readable.sum() != len(called):
         raise InputError(
-            f"layer {layer}: {len(rows)} directions for {len(targets.features)} features of the catalogue: "
+            f"layer {layer}: {len(named)} directions for {len(wanted)} features of the catalogue: "
             "give the directions of the same network, box and catalogue"
         )
     return readable

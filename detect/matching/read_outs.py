@@ -129,16 +129,12 @@ def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, A
         fit: activations [N, n, units] on the inputs that fit; test: [N, m, units] on those that test.
 
     Returns:
-        Errors [N, K], at most about 1 and held above 1e-15; decoder weights [N, units, K] on activations that
-        are standardised (dead ones get 0).
+        Errors [N, K], at most about 1 and held above 1e-15; decoder weights [N, units, K] (`decoders`).
     """
     mean, sd, unit = unit_vectors(fit)
-    n, m = fit.shape[1], test.shape[1]
-    z = np.swapaxes(unit, 1, 2) * np.sqrt(n)
-    gram = z @ np.swapaxes(z, 1, 2)
-    gram[:, np.arange(gram.shape[1]), np.arange(gram.shape[1])] += RIDGE * n
+    m = test.shape[1]
     centre = targets.fit.mean(axis=0)
-    weights = np.linalg.solve(gram, z @ (targets.fit - centre))
+    weights = decoders(unit, targets)
     scale = np.where(sd > 0, 1.0 / np.where(sd > 0, sd, 1.0), 0.0)
     held = np.swapaxes((test - mean[:, None, :]) * scale[:, None, :], 1, 2)
     wanted = targets.test - centre
@@ -151,3 +147,16 @@ def held_out_errors(fit: Array, test: Array, targets: Targets) -> tuple[Array, A
         small = errors[k] < _CANCELLED
         errors[k, small] = ((wanted[:, small] - held[k].T @ weights[k][:, small]) ** 2).mean(axis=0)
     return np.maximum(errors, FLOOR), weights
+
+
+def decoders(unit: Array, targets: Targets) -> Array:
+    """What reads the features [N, units, K] from activations that are standardised; dead ones get 0.
+
+    Args:
+        unit: activations [N, n, units] on the inputs that fit, as `unit_vectors` gives them.
+    """
+    n = unit.shape[1]
+    z = np.swapaxes(unit, 1, 2) * np.sqrt(n)
+    gram = z @ np.swapaxes(z, 1, 2)
+    gram[:, np.arange(gram.shape[1]), np.arange(gram.shape[1])] += RIDGE * n
+    return np.asarray(np.linalg.solve(gram, z @ (targets.fit - targets.fit.mean(axis=0))))

@@ -535,6 +535,8 @@ def as_network(network: object) -> Network:
         mathcircuits.detect.errors.InputError: a str is no network: pass a Network, an MLP, a torch module, a fitted
         scikit-learn model or what mathcircuits.models.load(...) returns
     """
+    if isinstance(network, Network):
+        return network
     if not isinstance(network, type):  # a class has the method too, but no weights
         if isinstance(network, HasNetwork):
             return network.to_network()

@@ -457,11 +457,15 @@ def _snapped(table: Atoms, atoms: Sequence[int], target: Array, limit: float, co
         return Sketch({k: v for k, v in zip(keys, row, strict=True) if v}, error)
 
     slack, row = limit, list[Fraction]()
+    known = [(Fraction(0), math.inf)] * len(fitted)
     for _ in range(_HALVINGS):
         window = slack / np.where(sizes > 0, sizes, 1.0)
-        simplest = [
-            simplest_fraction(b - w, b + w) for b, w in zip(fitted.tolist(), window.tolist(), strict=True)
+        # The simplest of a wider window is that of a narrower one that it lies in.
+        known = [
+            (old, value) if b - w < value < b + w else _with_value(simplest_fraction(b - w, b + w))
+            for (old, value), b, w in zip(known, fitted.tolist(), window.tolist(), strict=True)
         ]
+        simplest = [fraction for fraction, _ in known]
         previous = row
         row = [s if s.denominator <= LARGEST_IN_FORM else c for s, c in zip(simplest, closest, strict=True)]
         if row != previous:
@@ -472,6 +476,10 @@ def _snapped(table: Atoms, atoms: Sequence[int], target: Array, limit: float, co
         slack /= 2
     # Where no simple coefficients reach the limit, the closest are still the best of this form.
     return found or [sketch(closest)]
+
+
+def _with_value(fraction: Fraction) -> tuple[Fraction, float]:
+    return fraction, float(fraction)
 
 
 def _in_decimals(

@@ -300,12 +300,20 @@ class _Search:
 
     def _named(self) -> Iterator[_Candidate]:
         """The formulas of registered tasks of the network's shape."""
-        for task in tasks.values():
-            if (task.arity, task.outputs) != (self.network.inputs, self.network.outputs) or not task.formula:
-                continue
-            formulas = _over_primitives(task.formula, task.box, task.arity)
-            if formulas:
-                yield _Candidate(formulas, self._excess(formulas), None)
+        shape = self.network.inputs, self.network.outputs
+        known = [
+            formulas
+            for task in tasks.values()
+            if (task.arity, task.outputs) == shape and task.formula
+            if (formulas := _over_primitives(task.formula, task.box, task.arity))
+        ]
+        if self.domain.points is None and known:
+            off = np.abs(_values_of_all(tuple(known), self.box) - self.targets) / self.tolerances
+            largest = off.max(axis=(1, 2)).tolist()
+        else:
+            largest = [self._excess(formulas) for formulas in known]
+        for formulas, excess in zip(known, largest, strict=True):
+            yield _Candidate(formulas, excess, None)
 
     def _constant(self) -> _Candidate:
         """The best constant of each output, to a hundredth of its range."""
@@ -541,6 +549,12 @@ def _over_primitives(formulas: tuple[Formula, ...], box: Box, inputs: int) -> tu
 def _values_on(formula: Formula, box: Box) -> Array:
     """A formula's values [n] on the sample of a box; kept, since every network on it is compared with every task's."""
     return formula(_sample_of(box), box=box)
+
+
+@lru_cache(maxsize=32)
+def _values_of_all(several: tuple[tuple[Formula, ...], ...], box: Box) -> Array:
+    """The values [K, n, outputs] of K tasks' formulas on the sample of a box."""
+    return np.stack([np.stack([_values_on(formula, box) for formula in own], axis=1) for own in several])
 
 
 @lru_cache(maxsize=32)

@@ -47,7 +47,7 @@ _Tree = tuple[Node, int]
 #: One phrased term: its coefficient and its tree.
 _Term = tuple[Fraction, _Tree]
 #: The number of inputs, a row and the rows of its atoms.
-_Key = tuple[int, tuple[tuple[tuple[int, int, int], ...], ...]]
+_Key = tuple[int, tuple[tuple[tuple[int, tuple[int, int]], ...], ...]]
 
 #: Formulas that no limit had a part in, by their rows, and how many atoms were phrased for them.
 _KEPT: dict[_Key, tuple[Formula, int]] = {}
@@ -71,9 +71,12 @@ class Phraser:
 
     def __init__(self, rows: Sequence[Row], inputs: int) -> None:
         self.rows, self.inputs = rows, inputs
-        self._known: dict[tuple[tuple[int, Fraction], ...], _Tree] = {}
+        # By whole numbers, since the hash of a fraction takes longer than those of both its parts.
+        self._known: dict[tuple[tuple[int, tuple[int, int]], ...], _Tree] = {}
         # The beam comes to one atom once for every way to phrase those before it.
-        self._terms: dict[tuple[bool, int, Fraction, tuple[tuple[int, Fraction], ...]], _Term] = {}
+        self._terms: dict[
+            tuple[bool, int, tuple[int, int], tuple[tuple[int, tuple[int, int]], ...]], _Term
+        ] = {}
         self._left, self._budget = _MOST_OPTIONS, _MOST_IN_ALL
         # Rows that were answered by what is kept, and what phrasing them would have taken.
         self._asked: list[Row] = []
@@ -106,7 +109,7 @@ class Phraser:
         return (
             self.inputs,
             tuple(
-                tuple((place.get(k, k), v.numerator, v.denominator) for k, v in own.items())
+                tuple((place.get(k, k), ratio) for k, ratio in _whole(own))
                 for own in (row, *(self.rows[j] for j in used))
             ),
         )
@@ -120,10 +123,11 @@ class Phraser:
         return found
 
     def _tree(self, row: Row) -> _Tree:
-        key = tuple(sorted(row.items()))
-        if key not in self._known:
-            self._known[key] = self._phrased(row)
-        return self._known[key]
+        key = tuple(sorted(_whole(row)))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._phrased(row)
+        return found
 
     def _phrased(self, row: Row) -> _Tree:
         if max(row, default=-1) < self.inputs:
@@ -175,10 +179,11 @@ class Phraser:
 
     def _term(self, key: int, k: Fraction, middle: Row) -> _Term:
         """k |z| of the atom under `key`; with a middle, as the larger or smaller of middle + k z and middle - k z."""
-        known = (self._left < -_MOST_OPTIONS, key, k, tuple(middle.items()))
-        if known not in self._terms:
-            self._terms[known] = self._phrased_term(k, self.rows[key - self.inputs], middle)
-        return self._terms[known]
+        known = self._left < -_MOST_OPTIONS, key, k.as_integer_ratio(), tuple(_whole(middle))
+        found = self._terms.get(known)
+        if found is None:
+            found = self._terms[known] = self._phrased_term(k, self.rows[key - self.inputs], middle)
+        return found
 
     def _phrased_term(self, k: Fraction, z: Row, middle: Row) -> _Term:
         if not middle:
@@ -286,6 +291,7 @@ def _cheaper(terms: Sequence[_Term]) -> _Term:
     return min(terms, key=lambda term: term[1][1] + _extra(term[0]))
 
 
+@lru_cache(maxsize=1024)
 def _name(key: int) -> _Tree:
     return (Node("name", f"x{key + 1}") if key >= 0 else Node("number", _ONE)), 1
 
@@ -310,14 +316,22 @@ def _extra_of(p: int, q: int) -> int:
     return 2 + p.bit_length() + q.bit_length()
 
 
+def _whole(row: Row) -> list[tuple[int, tuple[int, int]]]:
+    """A row's keys with their values as two whole numbers each."""
+    return [(key, value.as_integer_ratio()) for key, value in row.items()]
+
+
 def _plus(row: Row, other: Row, factor: Fraction) -> Row:
     total = dict(row)
-    for key, value in other.items():
-        total[key] = total.get(key, _ZERO) + factor * value
+    for key, value in _times(other, factor).items():
+        own = total.get(key)
+        total[key] = value if own is None else own + value
     return {key: value for key, value in total.items() if value}
 
 
 def _times(row: Row, factor: Fraction) -> Row:
+    if factor.denominator == 1 and abs(factor.numerator) == 1:
+        return dict(row) if factor.numerator > 0 else {key: -value for key, value in row.items()}
     return {key: factor * value for key, value in row.items()}
 
 
@@ -357,12 +371,13 @@ def _order(term: _Term) -> tuple[int, str]:
 
 
 def _chain(terms: Sequence[_Term]) -> _Tree:
-    first = next((k for k, (value, _) in enumerate(terms) if value > 0), 0)
+    first = next((k for k, (value, _) in enumerate(terms) if value.numerator > 0), 0)
     total, cost = _multiple(*terms[first])
     for k, (value, tree) in enumerate(terms):
         if k != first:
-            node, more = _multiple(abs(value), tree)
-            total, cost = Node("+" if value > 0 else "-", None, (total, node)), cost + more + 1
+            positive = value.numerator > 0
+            node, more = _multiple(value if positive else -value, tree)
+            total, cost = Node("+" if positive else "-", None, (total, node)), cost + more + 1
     return total, cost
 
 
@@ -373,16 +388,24 @@ def _multiple(value: Fraction, tree: _Tree) -> _Tree:
         assert isinstance(node.value, Fraction)
         number = value * node.value
         return Node("number", number), complexity_of(number)
-    if value < 0 and value != -1 and (abs(value.numerator) == 1 or written_as_decimal(-value)):
+    p, q = value.as_integer_ratio()
+    if abs(p) == q == 1:
+        return tree if p > 0 else (Node("neg", None, (node,)), cost + 1)
+    decimal = written_as_decimal(value)
+    if p < 0 and (p == -1 or decimal):
         node, cost = _multiple(-value, tree)
         return Node("neg", None, (node,)), cost + 1
-    if abs(value) == 1:
-        return tree if value > 0 else (Node("neg", None, (node,)), cost + 1)
-    if written_as_decimal(value):
+    if decimal:
         return Node("*", None, (Node("number", value), node)), cost + 1 + complexity_of(value)
-    p, q = Fraction(value.numerator), Fraction(value.denominator)
-    if p != 1:
-        node, cost = Node("*", None, (Node("number", p), node)), cost + 1 + complexity_of(p)
-    if q != 1:
-        node, cost = Node("/", None, (node, Node("number", q))), cost + 1 + complexity_of(q)
+    for kind, number in (("*", p), ("/", q)):
+        if number != 1:
+            factor, more = _number(number)
+            children = (factor, node) if kind == "*" else (node, factor)
+            node, cost = Node(kind, None, children), cost + 1 + more
     return node, cost
+
+
+@lru_cache(maxsize=4096)
+def _number(value: int) -> _Tree:
+    number = Fraction(value)
+    return Node("number", number), complexity_of(number)

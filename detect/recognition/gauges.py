@@ -121,15 +121,16 @@ def gauge_of(
         return Gauge(form, reduced, None, (), math.nan, None, math.nan)
     bound, scale = found
     best = nearest_gauge(reduced, bound.circuit, bound.columns, scale)
-    images = [mirrored(net, symmetry) for symmetry in symmetries]
-    if images:
-        gauges = [c.gauge for c in bound.circuit.gauges]
-        options = [best]
-        options += [
-            nearest_gauge(reduce_network(i, box=bounds), bound.circuit, bound.columns, scale) for i in images
-        ]
-        named = [option for option in options if option.name is not None]
-        best = min(named, key=lambda option: gauges.index(str(option.name))) if named else best
+    gauges = [c.gauge for c in bound.circuit.gauges]
+    for symmetry in symmetries:
+        if best.name == gauges[0]:  # no image has an earlier one
+            break
+        image = reduce_network(mirrored(net, symmetry), box=bounds)
+        option = nearest_gauge(image, bound.circuit, bound.columns, scale)
+        if option.name is not None and (
+            best.name is None or gauges.index(option.name) < gauges.index(best.name)
+        ):
+            best = option
     return Gauge(form, reduced, bound.circuit, bound.on, scale, *best)
 
 

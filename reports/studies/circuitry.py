@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,13 +181,15 @@ def equals_task(program: Program, task: Task) -> bool | None:
     """
     if not task.formula:
         return None
-    if program.formula is None:
-        return False
+    return False if program.formula is None else _equals(program.formula, task)
+
+
+@lru_cache(maxsize=256)
+def _equals(formulas: tuple[Formula, ...], task: Task) -> bool:
+    """Whether formulas are the task as a function; kept, since a cell's networks mostly have one formula."""
     X = task.sample(_POINTS)
     # A constant formula has one value for all points.
-    columns = [
-        np.broadcast_to(np.asarray(f(X, box=task.box), dtype=np.float64), len(X)) for f in program.formula
-    ]
+    columns = [np.broadcast_to(np.asarray(f(X, box=task.box), dtype=np.float64), len(X)) for f in formulas]
     own = np.column_stack(columns)
     wanted = task(X)
     return bool(np.abs(own - wanted).max() <= EQUAL * max(1.0, float(np.abs(wanted).max())))

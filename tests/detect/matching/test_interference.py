@@ -34,10 +34,10 @@ def flags(targets: Targets, *labels: str) -> npt.NDArray[np.bool_]:
     return np.array([label in labels for label in known])
 
 
-def layer(units: list[list[float]], targets: Targets) -> tuple[Array, Array]:
-    """ReLU neurons on the inputs that fit and those that test."""
+def layer(units: list[list[float]], targets: Targets) -> Array:
+    """ReLU neurons on the inputs that fit."""
     rows = np.array(units).T
-    return np.maximum(targets.X_fit @ rows, 0), np.maximum(targets.X_test @ rows, 0)
+    return np.maximum(targets.X_fit @ rows, 0)
 
 
 def test_three_neurons_of_a_minimum_network_read_six_features_of_rank_three() -> None:
@@ -54,9 +54,9 @@ def test_three_neurons_of_a_minimum_network_read_six_features_of_rank_three() ->
 
 def test_orthogonal_neurons_do_not_interfere() -> None:
     targets = targets_for(2)
-    fit, test = layer([[1, 0], [0, 1]], targets)
+    fit = layer([[1, 0], [0, 1]], targets)
     found = layer_superposition(
-        fit, test, np.full(2, True), targets, flags(targets, "positiveness(x1)", "positiveness(x2)")
+        fit, np.full(2, True), targets, flags(targets, "positiveness(x1)", "positiveness(x2)")
     )
     assert (found.number, found.rank) == (2, 2)
     # Independent inputs: neither the decoders nor the values have anything in common.
@@ -67,10 +67,9 @@ def test_orthogonal_neurons_do_not_interfere() -> None:
 
 def test_interference_by_hand() -> None:
     targets = targets_for(1)
-    fit, test = layer([[1], [-1]], targets)
+    fit = layer([[1], [-1]], targets)
     found = layer_superposition(
         fit,
-        test,
         np.full(2, True),
         targets,
         flags(targets, "positiveness(x1)", "identity(x1)", "absolute(x1)"),
@@ -89,10 +88,10 @@ def test_scale_and_order_of_neurons_do_not_matter() -> None:
     readable = flags(targets, "positiveness(x1)", "greaterness(x1, x2)", "minimum(x1, x2)")
     units = [[1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]]
     live = np.full(3, True)
-    plain = layer_superposition(*layer(units, targets), live, targets, readable)
+    plain = layer_superposition(layer(units, targets), live, targets, readable)
     scaled = [[0.0, 0.0], [-7.0, 0.0], [0.1, -0.1], [3.0, 0.0]]
     other = layer_superposition(
-        *layer(scaled, targets), np.array([False, True, True, True]), targets, readable
+        layer(scaled, targets), np.array([False, True, True, True]), targets, readable
     )
     assert plain.interference is not None
     assert (other.live, other.rank) == (3, plain.rank)
@@ -110,7 +109,7 @@ def test_the_rank_never_exceeds_the_neurons() -> None:
         columns = np.column_stack([np.ones(len(test)), test])
         left = targets.test - columns @ np.linalg.lstsq(columns, targets.test, rcond=None)[0]
         readable = (left**2).mean(axis=0) <= 1e-3
-        found = layer_superposition(fit, test, test.max(axis=0) > 0, targets, readable)
+        found = layer_superposition(fit, test.max(axis=0) > 0, targets, readable)
         assert found.rank <= found.live
         assert found.number == readable.sum()
 
@@ -125,7 +124,7 @@ def test_nearly_dependent_features_are_said_to_be_so() -> None:
         table[:, at] = table[:, column] + 0.01 * table[:, at]
     near = replace(targets, fit=fit, test=test)
     found = layer_superposition(
-        *layer([[1, 0]], targets),
+        layer([[1, 0]], targets),
         np.array([True]),
         near,
         flags(targets, "positiveness(x1)", "product(x1, x2)"),
@@ -139,12 +138,12 @@ def test_nearly_dependent_features_are_said_to_be_so() -> None:
 
 def test_none_and_one_readable_feature() -> None:
     targets = targets_for(2)
-    fit, test = layer([[1, 0]], targets)
+    fit = layer([[1, 0]], targets)
     live = np.array([True])
-    none = layer_superposition(fit, test, live, targets, flags(targets))
+    none = layer_superposition(fit, live, targets, flags(targets))
     assert (none.number, none.rank, none.interference) == (0, 0, None)
     assert none.verdict == "1 live neuron reads no feature of the catalogue"
-    one = layer_superposition(fit, test, live, targets, flags(targets, "positiveness(x1)"))
+    one = layer_superposition(fit, live, targets, flags(targets, "positiveness(x1)"))
     assert (one.number, one.rank, one.interference, one.correlation) == (1, 1, None, None)
     assert one.verdict == "1 live neuron reads 1 feature of rank 1: no superposition"
 
@@ -173,9 +172,9 @@ def test_a_table_of_no_layers() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     targets = targets_for(2)
-    fit, test = layer([[1, 0]], targets)
+    fit = layer([[1, 0]], targets)
     with pytest.raises(InputError, match="one flag per feature"):
-        layer_superposition(fit, test, np.array([True]), targets, np.array([True]))
+        layer_superposition(fit, np.array([True]), targets, np.array([True]))
     X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     activations = Network(MINIMUM).run(X)
     with pytest.raises(InputError, match="say what network they come from"):
