@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mathcircuits.detect.programs import rewriting
 from mathcircuits.detect.programs.atom_form import Atoms, Row, draw_sample
 from mathcircuits.detect.programs.rewriting import Phraser
 
@@ -33,3 +34,44 @@ def test_words_are_the_form(seed: int) -> None:
     output = row([-1, *range(d), *(d + j for j in range(len(table.rows)))])
     formula = Phraser(table.rows, d).formula(output)
     np.testing.assert_allclose(formula(table.sample), table.evaluate(output), atol=1e-9)
+
+
+def test_what_is_kept_changes_no_formula() -> None:
+    half, third = Fraction(1, 2), Fraction(1, 3)
+    atoms = [{0: Fraction(1), 1: Fraction(-1)}, {0: Fraction(1), -1: third}, {1: Fraction(1), 2: -third}]
+    rows = [
+        {0: half, 1: half, 2: -half},
+        {0: Fraction(1), 3: third},
+        {1: half, 2: third, 4: -half},
+        {4: half},
+    ]
+
+    def phrased(order: list[int], *, kept: bool) -> dict[int, str]:
+        words = Phraser(atoms, 2)
+        texts = {}
+        for k in order:
+            if not kept:
+                rewriting._KEPT.clear()
+            texts[k] = words.formula(rows[k]).text
+        return texts
+
+    fresh = phrased([0, 1, 2, 3], kept=False)
+    assert len(set(fresh.values())) == len(rows)
+    # The second row is new to what is kept, and is phrased after one that is not.
+    rewriting._KEPT.clear()
+    Phraser(atoms, 2).formula(rows[0])
+    assert phrased([0, 1, 2, 3], kept=True) == fresh
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        assert phrased(order, kept=True) == fresh
+
+
+def test_one_form_is_kept_once_whatever_other_atoms_stand_beside_it() -> None:
+    rewriting._KEPT.clear()
+    slide = {0: Fraction(1), 1: Fraction(-1)}
+    half = Fraction(1, 2)
+    first = Phraser([slide], 2).formula({0: half, 1: half, 2: -half})
+    other = Phraser([{0: Fraction(1), 1: Fraction(3)}, slide], 2).formula({0: half, 1: half, 3: -half})
+    assert first.text == other.text == "min(x1, x2)"
+    assert len(rewriting._KEPT) == 1
+    # The kink is another one where the atoms are.
+    assert Phraser([{0: Fraction(1), 1: Fraction(3)}, slide], 2).formula({2: half}).text != "min(x1, x2)"

@@ -7,9 +7,11 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import binom, false_discovery_control
 
 from mathcircuits.detect.errors import InputError
@@ -17,6 +19,7 @@ from mathcircuits.detect.statistics.multiple_testing import (
     benjamini_hochberg,
     benjamini_yekutieli,
     poisson_binomial_tail,
+    row_q_values,
 )
 
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -114,3 +117,21 @@ def test_errors_say_what_is_wrong() -> None:
         poisson_binomial_tail(1, [math.nan])
     with pytest.raises(InputError, match=r"a count of 1\.5: expected a whole number"):
         poisson_binomial_tail(1.5, [0.5])  # type: ignore[arg-type]
+
+
+@given(arrays(np.float64, (4, 7), elements=st.one_of(st.floats(0, 1), st.just(float("nan")))))
+def test_rows_are_adjusted_each_on_its_own(p: npt.NDArray[np.float64]) -> None:
+    behind = np.full(p.shape, 99.0)
+    for draws in (None, behind):
+        rows = row_q_values(p, draws)
+        for row, own in zip(p, rows, strict=True):
+            # By the definition: the least of m p_(j) / j over the larger ones.
+            tested = np.flatnonzero(~np.isnan(row))
+            least = row if draws is None else np.maximum(row, 0.01)
+            ordered = sorted(tested, key=lambda k: least[k])
+            wanted = [
+                min(1.0, *(len(ordered) * least[k] / (j + 1) for j, k in enumerate(ordered) if j >= i))
+                for i in range(len(ordered))
+            ]
+            np.testing.assert_allclose(own[ordered], wanted, rtol=1e-12)
+            assert np.isnan(own[np.isnan(row)]).all()
