@@ -197,12 +197,22 @@ def _run(
             )
         display.stage("tables")
         clock, core = time.perf_counter(), time.process_time()
-        write_tables(finished, folder, display.stage, factors, config.fibre, sequential=config.sequential)
-        seconds["tables"], cpu = time.perf_counter() - clock, {"tables": time.process_time() - core}
-        record(folder, cells, outcomes, seconds, started, cpu)
+        spent = write_tables(
+            finished,
+            folder,
+            display.stage,
+            factors,
+            config.fibre,
+            sequential=config.sequential,
+            workers=workers,
+            scheduler=scheduler,
+        )
+        seconds["tables"] = time.perf_counter() - clock
+        cpu = {"tables": time.process_time() - core + spent.cpu, "conditions": spent.cpu}
+        record(folder, cells, outcomes, seconds, started, cpu, spent.peak_mb)
         display.stage("page")
         clock, core = time.perf_counter(), time.process_time()
         write_report(folder)
         seconds["page"], cpu["page"] = time.perf_counter() - clock, time.process_time() - core
-        record(folder, cells, outcomes, seconds, started, cpu)
+        record(folder, cells, outcomes, seconds, started, cpu, spent.peak_mb)
     return Study.load(folder)

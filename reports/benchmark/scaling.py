@@ -38,7 +38,7 @@ IN_TIME = Bound(f"scale: {STATED} networks in minutes, on two cores", 15.0)
 IN_MEMORY = Bound(f"scale: GB of all processes on two cores, up to {STATED} networks", 2.0)
 EFFICIENT = Bound("scale: share of the ideal speed on all workers", 0.8, most=False)
 READ_FAST = Bound("scale: milliseconds of one core to read a network", 8.0)
-#: The parts of a study: in cells on all workers, then in the process that writes tables and page.
+#: The parts of a study: in cells on all workers, then tables and page. Of the tables workers make conditions' parts.
 BUSY, ALONE = ("train", "read"), ("tables", "page")
 _MB = 1024.0
 #: The names that a machine has for itself.
@@ -90,12 +90,13 @@ class Measured:
             (`study`), in MiB; None where the system does not tell.
         workers: that worked on the cells; cores: on how many they ran at once.
         resumed: whether cells of an earlier run were there, so that the clock says nothing of them.
+        shared: seconds of a core of the tables that workers spent, on several conditions at once.
 
     Examples:
-        >>> parts = {"train": 2, "read": 4, "tables": 1, "page": 1}
-        >>> found = Measured(100, parts, {"cells": 3, "tables": 1, "page": 1}, {}, 2, 2)
+        >>> parts = {"train": 2, "read": 4, "tables": 3, "page": 1}
+        >>> found = Measured(100, parts, {"cells": 3, "tables": 2, "page": 1}, {}, 2, 2, shared=2)
         >>> found.on_cores(2), found.wall, found.milliseconds("read")
-        (5.0, 5, 40.0)
+        (6.0, 6, 40.0)
     """
 
     networks: int
@@ -105,6 +106,7 @@ class Measured:
     workers: int
     cores: int
     resumed: bool = False
+    shared: float = 0.0
 
     @property
     def busy(self) -> float:
@@ -117,8 +119,9 @@ class Measured:
         return sum(self.clock.values())
 
     def on_cores(self, cores: int) -> float:
-        """The seconds from beginning to end on so many idle cores: tables and page take one of them."""
-        return self.busy / cores + sum(self.seconds[part] for part in ALONE)
+        """The seconds from beginning to end on so many idle cores: what joins the tables, and the page, take one."""
+        alone = sum(self.seconds[part] for part in ALONE) - self.shared
+        return (self.busy + self.shared) / cores + alone
 
     def milliseconds(self, part: str) -> float:
         """The milliseconds that a part took for each network."""
@@ -261,7 +264,8 @@ def measured(
     hands, cores = (workers, min(workers, usable_cores())) if scheduler is None else _hands_of(scheduler)
     # Workers cannot be busy for longer than they are there, unless an earlier run did some of their work.
     resumed = clock["cells"] * hands < sum(float(manifest["seconds"][part]) for part in BUSY)
-    found = Measured(networks, seconds, clock, manifest["peak_mb"], hands, cores, resumed)
+    shared = float(manifest["cpu"]["conditions"])
+    found = Measured(networks, seconds, clock, manifest["peak_mb"], hands, cores, resumed, shared)
     write_json(
         file,
         {"asked": asked, "measured": asdict(found), "took": round(time.perf_counter() - began, 3)},

@@ -19,6 +19,7 @@ from .selections import (
     missing_features,
     rows_of,
     similarity_summary,
+    status_counts,
     strongest,
 )
 from .sentences import Finding
@@ -327,16 +328,13 @@ def _inconclusive(rows: pd.DataFrame) -> str:
 
 
 def _evidence(tables: Tables) -> list[Finding]:
-    neurons = rows_of(tables, "neurons", population="trained")
-    networks = rows_of(tables, "networks", population="trained")
-    if neurons.empty or networks.empty:
-        return []
-    solved = set(networks[networks["solved"].astype(bool)]["network"])
-    used = neurons[neurons["network"].isin(solved) & neurons["used"].fillna(False).astype(bool)]
+    counts = status_counts(tables)
+    used = counts[counts["used"].astype(bool)]
     if used.empty:
         return []
-    shares = used["status"].value_counts(normalize=True)
-    both = "p_taught" in used and used["p_taught"].notna().any()
+    count = int(used["neurons"].sum())
+    shares = used.groupby("status", sort=False)["neurons"].sum() / count
+    both = bool(used["taught"].any())
     otherwise = ", and than neurons of such networks taught something else" if both else ""
     words = {
         "matched": "match a feature more closely than untrained neurons would" + otherwise,
@@ -347,9 +345,7 @@ def _evidence(tables: Tables) -> list[Finding]:
     parts = [f"{percent(float(shares[s]))} {text}" for s, text in words.items() if s in shares]
     if not parts:
         return []
-    text = (
-        f"Of the {thousands(len(used))} neurons that solved networks use, one at a time, {'; '.join(parts)}."
-    )
+    text = f"Of the {thousands(count)} neurons that solved networks use, one at a time, {'; '.join(parts)}."
     return [Finding("Evidence", text, "statuses")]
 
 

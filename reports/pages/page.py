@@ -8,20 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mathcircuits.detect import FileError
 
 from ..inputnames import NamedTables
 from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
 from ..studies.folder import Study
+from ..studies.schema import COLUMNS, Tables
 from ..studies.selecting.candidaterows import candidates_toml
 from ..studies.storage import atomic
 from .factorpage import effect_sentences, factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
-from .networks.data import BUDGET, dumped, network_data, shown_networks
+from .networks.data import BUDGET, dumped, known_networks, network_data, shown_networks
 from .opening.headlines import headlines, title
 from .opening.tiles import tile_data, tiles
 from .pagetables import table_views
 from .regimensection import cause_figure, cause_words, success_figure, width_figure
+from .rowparts import KNOWN, LARGE, TOTALS, TRAINED, parts_of, rows_at, totals
 from .sections.computing import forms_figure, lambda_figure, length_figure
 from .sections.configuration import config_toml
 from .sections.explained import explained
@@ -29,7 +33,18 @@ from .sections.filetable import file_table
 from .sections.laddermatrix import ladder_html
 from .sections.periodic import periodic_html
 from .sections.solving import cost_figure, loss_figure
-from .selections import CELL, READOUTS, directions_summary, task_names
+from .selections import (
+    CELL,
+    HELD_NEURONS,
+    OF_DIRECTIONS,
+    OF_NEURONS,
+    READOUTS,
+    STATUS_COUNTS,
+    derived_share,
+    directions_summary,
+    status_counts,
+    task_names,
+)
 from .tasksections import task_view
 from .templating import render
 from .universalsection import (
@@ -74,7 +89,7 @@ def write_report(out: str | os.PathLike[str]) -> Path:
     if not folder.is_dir():
         raise FileError(out, "is not a folder", f"make a study there with `mathcircuits study --out {out}`")
     study = Study.load(folder)
-    study.tables.narrow("directions", DIRECTIONS, [("population", "!=", "untrained")])
+    study.tables.narrow("networks", list(COLUMNS["networks"]), KNOWN)
     # A crossing of factors has thousands of conditions, whose features were not read.
     text = factor_page(study) if study.config.reads == "forms" else page(study)
     path = folder / "report" / "index.html"
@@ -96,8 +111,7 @@ def page(study: StudyLike) -> str:
         >>> "no trained networks yet" in page(Nothing())
         True
     """
-    tables = {name: frame for name, frame in NamedTables(study.tables).items() if len(frame)}
-    tables[READOUTS] = directions_summary(tables)
+    tables = page_tables(study.tables)
     names = task_names(tables)
     # Where the data of its networks will stand: a text that no name in a table can be.
     place = f"@{secrets.token_hex(16)}@"
@@ -146,10 +160,34 @@ def page(study: StudyLike) -> str:
         manifest=_manifest(study.manifest),
         failures=[cell for cell in study.manifest.get("cells", ()) if cell.get("status") == "failed"],
         networks_json="" if shown_networks(tables).empty else place,
+        shown=len(shown_networks(tables)),
+        known=known_networks(tables),
     )
     # What figures and tables leave of the page is for the networks.
     room = LIMIT - len(text.encode())
     return text.replace(place, dumped(network_data(study, tables, budget=min(BUDGET, room))), 1)
+
+
+def page_tables(tables: Tables) -> dict[str, pd.DataFrame]:
+    """The tables that a page is made of, those without rows left out; each row over the names of its task's inputs.
+
+    Of the largest tables there are the rows of the networks that the page shows, and summaries of all rows.
+
+    Args:
+        tables: the study's, on disk or as frames.
+    """
+    named = NamedTables(tables)
+    made = {name: frame for name in tables if name not in LARGE and len(frame := named[name])}
+    made[READOUTS] = directions_summary(made, parts_of(tables, "directions", OF_DIRECTIONS, TRAINED))
+    made[HELD_NEURONS] = derived_share(made, parts_of(tables, "neurons", OF_NEURONS, TRAINED))
+    made[STATUS_COUNTS] = status_counts(made, parts_of(tables, "neurons", OF_NEURONS, TRAINED))
+    made[TOTALS] = totals(tables)
+    shown = set(shown_networks(made).get("network", ()))
+    for name, columns in (("neurons", tuple(COLUMNS["neurons"])), ("directions", DIRECTIONS)):
+        rows = rows_at(tables, name, columns, shown)
+        if len(rows):
+            made[name] = rows
+    return made
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:

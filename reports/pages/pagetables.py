@@ -13,6 +13,7 @@ from .comparisontables import comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
 from .mechanisms import formula_summary, kink_summary, solved_ids, superposition_summary
+from .rowparts import TOTALS
 from .selections import (
     CELL,
     chosen_networks,
@@ -23,6 +24,7 @@ from .selections import (
     missing_features,
     rows_of,
     similarity_summary,
+    status_counts,
     task_names,
 )
 
@@ -153,16 +155,11 @@ def _derived_table(tables: Tables) -> TableView:
 
 
 def _status_table(tables: Tables) -> TableView | None:
-    neurons = rows_of(tables, "neurons", population="trained")
-    networks = rows_of(tables, "networks", population="trained")
-    if neurons.empty or networks.empty:
-        return None
-    solved = set(networks[networks["solved"].astype(bool)]["network"])
-    neurons = neurons[neurons["network"].isin(solved)]
-    if neurons.empty:
+    found = status_counts(tables)
+    if found.empty:
         return None
     key = ["task", *CELL]
-    counts = neurons.groupby([*key, "status"], sort=False).size().unstack("status", fill_value=0)
+    counts = found.groupby([*key, "status"], sort=False)["neurons"].sum().unstack("status", fill_value=0)
     order = [status for status in STATUSES if status in counts.columns]
     rows = in_order(counts[order].reset_index())
     columns = [*CONDITION_COLUMNS, *(Column(s, s, "count", STATUSES[s]) for s in order)]
@@ -212,7 +209,9 @@ def _neuron_table(tables: Tables) -> TableView | None:
         "The neurons of the networks drawn above; layers and neurons count from 0, so that v0 is neuron 0."
     )
     source = "tables/neurons.parquet"
-    return table_view(rows, "neurons", caption, columns, source=source, total=len(neurons))
+    counted = rows_of(tables, TOTALS, table="neurons")
+    total = int(counted["rows"].iloc[0]) if len(counted) else len(neurons)
+    return table_view(rows, "neurons", caption, columns, source=source, total=total)
 
 
 def _similarity_table(tables: Tables) -> TableView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,11 +18,15 @@ from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
 from ..studies.config import width_order
 from ..studies.schema import CONDITION, Tables
+from .rowparts import among
 
 #: What names a cell of the grid within a task.
 CELL = [name for name in CONDITION if name != "task"]
-#: Where the page keeps the summary of its largest table, which several sections ask for.
-READOUTS = "readouts"
+#: Where the page keeps the summaries of its largest tables, which several sections ask for.
+READOUTS, HELD_NEURONS, STATUS_COUNTS = "readouts", "held neurons", "status counts"
+#: The columns of these tables that the summaries read.
+OF_DIRECTIONS = ("network", "task", *CELL, "feature", "on", "readable", "unexplained", "untrained")
+OF_NEURONS = ("network", "task", *CELL, "status", "used", "expected", "unexplained", "p_taught")
 
 
 def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
@@ -249,10 +253,14 @@ def first_seeds(networks: pd.DataFrame, limit: int) -> pd.DataFrame:
     return networks if len(networks) <= limit else groups.head(max(1, limit // groups.ngroups))
 
 
-def derived_share(tables: Tables) -> pd.DataFrame:
+def derived_share(tables: Tables, neurons: Iterable[pd.DataFrame] | None = None) -> pd.DataFrame:
     """Per task and cell at its smallest width: how many neurons of solved networks carry the derived feature.
 
     `labelled` counts the best label alone, `held` also asks for at most 1e-3 of the neuron unexplained.
+
+    Args:
+        tables: the study's.
+        neurons: the trained networks' rows of the table `neurons` in parts, no network's in two; None for all at once.
 
     Examples:
         >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "population": "trained"}
@@ -263,25 +271,74 @@ def derived_share(tables: Tables) -> pd.DataFrame:
         >>> share[["neurons", "labelled", "held"]].values.tolist()
         [[2, 2, 1]]
     """
-    columns = ["task", *CELL, "networks", "neurons", "labelled", "held", "share"]
+    if HELD_NEURONS in tables:
+        return tables[HELD_NEURONS]
+    key = ["task", *CELL]
+    columns = [*key, "networks", "neurons", "labelled", "held", "share"]
     networks = rows_of(tables, "networks", population="trained")
-    neurons = rows_of(tables, "neurons", population="trained")
-    if networks.empty or neurons.empty:
+    if networks.empty:
         return pd.DataFrame(columns=columns)
     smallest = networks["parameters"] == networks.groupby("task")["parameters"].transform("min")
-    wanted = networks[smallest & networks["solved"].astype(bool)]["network"]
-    kept = neurons[neurons["network"].isin(set(wanted)) & neurons["expected"].notna()]
-    expected = kept["expected"].astype(bool)
-    marked = kept.assign(labelled=expected, held=expected & (kept["unexplained"] <= HELD))
-    grouped = marked.groupby(["task", *CELL], sort=False)
-    table = grouped.agg(
-        networks=("network", "nunique"),
-        neurons=("labelled", "size"),
-        labelled=("labelled", "sum"),
-        held=("held", "sum"),
-    ).reset_index()
+    wanted = set(networks[smallest & networks["solved"].astype(bool)]["network"])
+    found = []
+    for part in _parts(tables, "neurons", neurons):
+        kept = part[among(part["network"], wanted) & part["expected"].notna()] if len(part) else part
+        if kept.empty:
+            continue
+        expected = kept["expected"].astype(bool)
+        marked = kept.assign(labelled=expected, held=expected & (kept["unexplained"] <= HELD))
+        grouped = marked.groupby(key, sort=False).agg(
+            networks=("network", "nunique"),
+            neurons=("labelled", "size"),
+            labelled=("labelled", "sum"),
+            held=("held", "sum"),
+        )
+        found.append(grouped.reset_index())
+    if not found:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(found, ignore_index=True).groupby(key, sort=False).sum().reset_index()
     table["share"] = table["held"] / table["neurons"]
     return in_order(table[columns])
+
+
+def status_counts(tables: Tables, neurons: Iterable[pd.DataFrame] | None = None) -> pd.DataFrame:
+    """How many neurons of solved networks have each status, by cell, whether they are used, and whether `taught`.
+
+    A neuron is `taught` where it was set beside neurons of networks that were taught something else.
+
+    Args:
+        tables: the study's.
+        neurons: as of `derived_share`.
+
+    Examples:
+        >>> base = {"task": "a", "hidden": "2", "width": "1x", "regimen": "adam", "population": "trained"}
+        >>> nets = pd.DataFrame([{**base, "network": "n", "solved": True}])
+        >>> neurons = pd.DataFrame([{**base, "network": "n", "status": "matched", "used": True}] * 3)
+        >>> status_counts({"networks": nets, "neurons": neurons})[["status", "used", "neurons"]].values.tolist()
+        [['matched', True, 3]]
+    """
+    if STATUS_COUNTS in tables:
+        return tables[STATUS_COUNTS]
+    key = ["task", *CELL, "status", "used", "taught"]
+    networks = rows_of(tables, "networks", population="trained")
+    solved = set(networks[networks["solved"].astype(bool)]["network"]) if len(networks) else set()
+    found = []
+    for part in _parts(tables, "neurons", neurons):
+        kept = part[among(part["network"], solved)] if len(part) else part
+        if kept.empty:
+            continue
+        taught = kept["p_taught"].notna() if "p_taught" in kept else False
+        used = kept["used"].fillna(False).astype(bool) if "used" in kept else False
+        marked = kept.assign(taught=taught, used=used)
+        found.append(marked.groupby(key, sort=False).size().rename("neurons").reset_index())
+    if not found:
+        return pd.DataFrame(columns=[*key, "neurons"])
+    return pd.concat(found, ignore_index=True).groupby(key, sort=False).sum().reset_index()
+
+
+def _parts(tables: Tables, name: str, parts: Iterable[pd.DataFrame] | None) -> Iterable[pd.DataFrame]:
+    """The trained networks' rows of a table, as they are given or all at once."""
+    return [rows_of(tables, name, population="trained")] if parts is None else parts
 
 
 def missing_features(tables: Tables) -> pd.DataFrame:
@@ -340,13 +397,17 @@ def similarity_summary(similarity: pd.DataFrame) -> pd.DataFrame:
     return in_order(table[columns])
 
 
-def directions_summary(tables: Tables) -> pd.DataFrame:
+def directions_summary(tables: Tables, directions: Iterable[pd.DataFrame] | None = None) -> pd.DataFrame:
     """Per task and cell, over solved networks: how often needed and control features can be read.
 
     Needed: what the output and the inputs that it depends on span, without being affine; a network that solves
     the task and carries those inputs has no choice. Control: what lies outside the span of the output and all
     inputs, so that the task has no use for it. What is neither is left out, and so is what untrained layers
     read exactly, as they do all that a task of one input needs: there training has nothing to add.
+
+    Args:
+        tables: the study's.
+        directions: the trained networks' rows of the table `directions` in parts; None for all at once.
 
     Examples:
         >>> base = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "network": "n"}
@@ -359,34 +420,44 @@ def directions_summary(tables: Tables) -> pd.DataFrame:
     """
     if READOUTS in tables:
         return tables[READOUTS]
-    columns = ["task", *CELL, "kind", "tested", "readable", "share", "unexplained", "untrained"]
-    directions = rows_of(tables, "directions", population="trained")
+    key = ["task", *CELL, "kind"]
+    columns = [*key, "tested", "readable", "share", "unexplained", "untrained"]
     networks = rows_of(tables, "networks", population="trained")
-    if directions.empty or networks.empty:
+    if networks.empty:
         return pd.DataFrame(columns=columns)
     solved = set(networks[networks["solved"].astype(bool)]["network"])
-    # What can be read out of an untrained layer up to rounding shows nothing about training.
-    kept = directions[directions["network"].isin(solved) & ~(directions["untrained"] <= ROUNDING)]
-    if kept.empty:
+    tested: dict[tuple[str, ...], list[pd.DataFrame]] = {}
+    for part in _parts(tables, "directions", directions):
+        if part.empty:
+            continue
+        for at, rows in _of_kinds(part, solved).groupby(key, sort=False):
+            tested.setdefault(at, []).append(rows[["readable", "unexplained", "untrained"]])
+    rows = []
+    for at, parts in sorted(tested.items(), key=lambda item: item[0][-1]):
+        found = pd.concat(parts, ignore_index=True)
+        medians = {name: found[name].median() for name in ("unexplained", "untrained")}
+        counts = {"tested": len(found), "readable": int(found["readable"].sum())}
+        rows.append({**dict(zip(key, at, strict=True)), **counts, **medians})
+    if not rows:
         return pd.DataFrame(columns=columns)
+    table = pd.DataFrame(rows)
+    table["share"] = table["readable"] / table["tested"]
+    return in_order(table[columns])
+
+
+def _of_kinds(directions: pd.DataFrame, solved: set[str]) -> pd.DataFrame:
+    """The rows of solved networks with the `kind` of their feature; those of no kind are left out."""
+    # What can be read out of an untrained layer up to rounding shows nothing about training.
+    kept = directions[among(directions["network"], solved) & ~(directions["untrained"] <= ROUNDING)]
+    if kept.empty:
+        return kept.assign(kind="")
     # Networks have the same few features in common: each is looked up once.
     labels = ["task", "feature", "on"]
     number = kept.groupby(labels, sort=False, dropna=False).ngroup().to_numpy()
     distinct = kept[labels].iloc[np.unique(number, return_index=True)[1]].itertuples(index=False)
     kind = np.array([_kinds(str(task)).get((str(feature), str(on)), "") for task, feature, on in distinct])
     marked = kept.assign(kind=kind[number], readable=kept["readable"].fillna(False).astype(bool))
-    marked = marked[marked["kind"] != ""]
-    if marked.empty:
-        return pd.DataFrame(columns=columns)
-    grouped = marked.sort_values("kind", kind="stable").groupby(["task", *CELL, "kind"], sort=False)
-    table = grouped.agg(
-        tested=("readable", "size"),
-        readable=("readable", "sum"),
-        unexplained=("unexplained", "median"),
-        untrained=("untrained", "median"),
-    ).reset_index()
-    table["share"] = table["readable"] / table["tested"]
-    return in_order(table[columns])
+    return marked[marked["kind"] != ""]
 
 
 @cache

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from mathcircuits.detect import Analysis
 
 
-#: What to do where a table cannot be read.
+#: What is wrong with a table that cannot be read, and what to do.
+_BROKEN = "is not a Parquet file, or a damaged one"
 _AGAIN = "run the study again: its networks are kept"
 
 
@@ -141,8 +142,10 @@ class Study:
                 or key.startswith(f"{cell.condition}/")
             ):
                 continue
-            ensemble = load_ensemble(cell.weights_file(self.out))
-            finite = ensemble.finite
+            # Of one network the cell that has it.
+            if key.startswith(f"{cell.condition}/") and key not in map(cell.network_id, cell.seeds):
+                continue
+            finite = load_ensemble(cell.weights_file(self.out)).finite
             for seed, network in zip(finite.seeds, finite.networks() if len(finite) else [], strict=True):
                 name = cell.network_id(seed)
                 if key in (cell.key, name) or f"{name}/".startswith(f"{key}/"):
@@ -218,17 +221,21 @@ class Study:
         import pandas as pd
 
         rows = []
-        logged: dict[tuple[str, str, str, str], list[tuple[Any, Any]]] = {}
+        conditions: dict[tuple[str, str, str, str], list[Cell]] = {}
         for cell in self.cells:
-            if cell.derived:
+            if not cell.derived:
+                place = (cell.task, cell.sizes, cell.width, cell.regimen.name)
+                conditions.setdefault(place, []).append(cell)
+        for place, cells in conditions.items():
+            parts: list[tuple[Any, Any]] = []
+            for cell in cells:
+                try:
+                    ensemble = load_ensemble(cell.weights_file(self.out))
+                except FileError:
+                    continue
+                parts.append((ensemble.logged_steps, ensemble.logged_losses))
+            if not parts:
                 continue
-            try:
-                ensemble = load_ensemble(cell.weights_file(self.out))
-            except FileError:
-                continue
-            place = (cell.task, cell.sizes, cell.width, cell.regimen.name)
-            logged.setdefault(place, []).append((ensemble.logged_steps, ensemble.logged_losses))
-        for place, parts in logged.items():
             # Cells of one condition may have stopped at different steps: those that all have are kept.
             steps = sorted(set.intersection(*(set(steps.tolist()) for steps, _ in parts)))
             for step in steps:
@@ -269,6 +276,8 @@ class StudyTables(Mapping[str, "pd.DataFrame"]):
         self._folder = folder
         self._read: dict[str, pd.DataFrame] = {}
         self._narrow: dict[str, tuple[list[str], list[tuple[str, str, object]]]] = {}
+        # The tables whose content was found to be what its checksum says.
+        self._sound: set[str] = set()
 
     def narrow(self, name: str, columns: Sequence[str], where: Sequence[tuple[str, str, object]]) -> None:
         """From now on read only these columns of a table, and the rows of which all of `where` holds.
@@ -281,27 +290,66 @@ class StudyTables(Mapping[str, "pd.DataFrame"]):
         self._read.pop(name, None)
         self._narrow[name] = (list(columns), list(where))
 
+    def rows(self, name: str) -> int:
+        """How many rows a table has; they are not read."""
+        import pyarrow.parquet as pq
+
+        path = self._intact(name)
+        with damaged(path, _AGAIN, _BROKEN):
+            return int(pq.read_metadata(path).num_rows)
+
+    def parts(
+        self, name: str, columns: Sequence[str], where: Sequence[tuple[str, str, object]] = ()
+    ) -> Iterator[pd.DataFrame]:
+        """The rows of a table, those of a row group at a time; a network's stand in one group.
+
+        Args:
+            name: of the table.
+            columns: their names.
+            where: pyarrow's filters, of which all have to hold.
+        """
+        import pyarrow.parquet as pq
+
+        path = self._intact(name)
+        wanted = list(dict.fromkeys([*columns, *(column for column, *_ in where)]))
+        chosen = pq.filters_to_expression(list(where)) if where else None
+        with damaged(path, _AGAIN, _BROKEN), pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for number in range(file.num_row_groups):
+                group = file.read_row_group(number, wanted)
+                yield (group if chosen is None else group.filter(chosen)).select(list(columns)).to_pandas()
+
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._read:
             import pandas as pd
 
-            path = self._folder / f"{name}.parquet"
-            if not path.is_file():
-                known = list(self)
-                raise UnknownNameError(
-                    "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
-                )
+            path = self._intact(name)
             columns, where = self._narrow.get(name, (None, None))
+            with damaged(path, _AGAIN, _BROKEN):
+                self._read[name] = pd.read_parquet(
+                    path, columns=columns, filters=where, page_checksum_verification=True
+                )
+        return self._read[name]
+
+    def _intact(self, name: str) -> Path:
+        """A table's file, which is as it was written."""
+        path = self._folder / f"{name}.parquet"
+        if not path.is_file():
+            known = list(self)
+            raise UnknownNameError(
+                "table", name, known, f"known: {', '.join(known)}" if known else "run the study first"
+            )
+        if name not in self._sound:
             sums = read_checksums(self._folder / CHECKSUMS)
             if path.name in sums and not intact(self._folder / CHECKSUMS, [path]):
                 raise FileError(
                     path, f"has changed since it was written (its checksum stands in {CHECKSUMS})", _AGAIN
                 )
-            with damaged(path, _AGAIN, "is not a Parquet file, or a damaged one"):
-                self._read[name] = pd.read_parquet(
-                    path, columns=columns, filters=where, page_checksum_verification=True
-                )
-        return self._read[name]
+            self._sound.add(name)
+        return path
+
+    def __contains__(self, name: object) -> bool:
+        # Without reading it, as a mapping's own way would.
+        return isinstance(name, str) and (self._folder / f"{name}.parquet").is_file()
 
     def __iter__(self) -> Iterator[str]:
         return (path.stem for path in sorted(self._folder.glob("*.parquet")))

@@ -155,12 +155,19 @@ def record(
     seconds: Mapping[str, float],
     started: str,
     cpu: Mapping[str, float] | None = None,
+    peak_mb: float | None = None,
 ) -> None:
     """Write into the manifest what became of the cells; times and memory of those that were kept stay.
 
-    `seconds` are by the clock, `cpu` of a core: beside other work on the machine they differ.
+    `seconds` are by the clock, `cpu` of a core: beside other work on the machine they differ. `cpu` of the tables
+    contains `conditions`, what workers did of them.
 
     `peak_mb` is what the hungriest process that worked on a cell had held (`cells`), and this one (`study`).
+
+    Args:
+        out: the study's folder; cells: all of its cells; outcomes: by their keys.
+        seconds, cpu: of the stages after the cells; started: when the study began.
+        peak_mb: what the hungriest worker held that made the tables' parts; None where this process made them.
     """
     with locked(out / ".locks" / "manifest.lock", "writes the manifest"):
         manifest = read_manifest(out)
@@ -199,7 +206,10 @@ def record(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             **totals,
             peak_mb={
-                "cells": max((r["peak_mb"] for r in records if r["peak_mb"] is not None), default=None),
+                "cells": max(
+                    (peak for peak in (peak_mb, *(r["peak_mb"] for r in records)) if peak is not None),
+                    default=None,
+                ),
                 "study": peak_memory(),
             },
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -171,6 +171,7 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
             ("untrained", condition.untrained, _losses(condition)),
         ]
     rows = []
+    final = condition.final
     missing: dict[frozenset[Label], str] = {}
     for population, networks, losses in populations:
         for k, seed in enumerate(condition.seeds):
@@ -191,11 +192,11 @@ def network_table(condition: Condition, neurons: pd.DataFrame, orbits: Orbits) -
                     "solved": bool(losses[k] < condition.threshold),
                     "threshold": condition.threshold,
                     "steps": 0 if population == "untrained" else condition.steps,
-                    "parameters": _parameters(networks[k], condition),
+                    "parameters": (networks[k] or condition.untrained[k]).architecture.parameters,
                     "missing": missing[labels],
                     **{name: bend.get(name) for name in ("kinks", "kinks_lazy", "kinks_passed")},
                     **norm_row(networks[k], condition.task, bool(losses[k] < condition.threshold)),
-                    "final": condition.final[k],
+                    "final": final[k],
                     "cost": condition.costs[k] if trained else 0.0,
                     "labelled": shares.get((identity, population), math.nan),
                     **{name: failure.get(name) for name in ("cause", "diagnosis", "lost")},
@@ -222,7 +223,7 @@ def success_table(condition: Condition) -> pd.DataFrame:
 
 
 def prevalence_counts(
-    condition: Condition, neurons: pd.DataFrame, networks: pd.DataFrame, orbits: Orbits
+    condition: Condition, held: Mapping[tuple[str, str], frozenset[Label]], orbits: Orbits
 ) -> pd.DataFrame:
     """How many solved, and how many untrained, networks hold each feature; `verdicts` judges the counts.
 
@@ -236,9 +237,11 @@ def prevalence_counts(
     solved network holds, those of the hand-derived network, and Osier's ridges (whether they are absent is
     a finding too). `trained` counts all networks, solved or not. Rows have the same `finding` where they are the two
     halves of a pair, relu(u) and relu(-u), in the same networks: together these are u or |u|, one finding and not two.
+
+    `held` is what `held_labels` finds in the condition's `neuron_table`.
     """
-    held = held_labels(neurons, orbits)
-    solved = set(networks["network"][(networks["population"] == "trained") & networks["solved"]])
+    members = zip(condition.seeds, condition.solved, strict=True)
+    solved = {condition.network_id(seed) for seed, done in members if done}
     by_network = {
         name: labels
         for (name, population), labels in held.items()
@@ -392,11 +395,14 @@ def similarity_table(condition: Condition) -> pd.DataFrame:
 def ensemble_table(condition: Condition) -> pd.DataFrame:
     """Features that more solved networks hold in a used neuron than chance would put there; see `match_ensemble`.
 
-    Features that no network holds are left out, but count among those that q is adjusted for.
+    Features that no network holds are left out, but count among those that q is adjusted for. Of networks that ended
+    with several sizes those of the most frequent size are tested; the others may hold the features or not.
     """
     if not condition.solutions:
         return empty("ensembles")
-    networks = [network for _, network in condition.solutions]
+    solved = [network for _, network in condition.solutions]
+    (most, _), *_ = Counter(network.architecture for network in solved).most_common(1)
+    networks = [network for network in solved if network.architecture == most]
     frame = match_ensemble(networks, box=condition.task.box, init=condition.init)
     frame = frame[frame["found"] > 0]
     trained = len(condition.seeds)
@@ -513,9 +519,3 @@ def _last_hidden(network: Network, X: Array) -> Array:
 def _has_bias(condition: Condition) -> bool:
     known = [network for network in (*condition.networks, *condition.untrained) if network is not None]
     return any(network.architecture.has_bias for network in known)
-
-
-def _parameters(network: Network | None, condition: Condition) -> int:
-    """Weights and biases; a network that diverged has as many as its untrained self."""
-    known = network if network is not None else condition.untrained[0]
-    return known.architecture.parameters

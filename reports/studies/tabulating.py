@@ -1,32 +1,29 @@
-"""Tabulating: from the files of finished cells to the tables of a study, one condition in memory at a time."""
+"""Tabulating: from the files of finished cells to the tables of a study, cell by cell and on all workers."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from mathcircuits.detect import Network, tasks
+from mathcircuits.detect import tasks
 
 from ..locking import locked
-from .cell import READINGS, Cell
-from .ensemblefiles import load_ensemble
-from .factors import factor_columns, with_factors
-from .reading import untrained_of
-from .schema import COLUMNS, FORMED, arrow_schema, empty
+from .cell import Cell
+from .conditionwork import Made, Spent, made_elsewhere, made_here, orbits_of
+from .factors import with_factors
+from .rowwriters import RowWriters, row_writers
+from .schema import COLUMNS, FORMED, empty
 from .storage import CHECKSUMS, atomic, sweep, write_checksums
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .conditionparts import ConditionPart
     from .factors import AnyFactors
-    from .tables import Condition
-
-#: Adds rows to the table of a name.
-Add: TypeAlias = "Callable[[str, pd.DataFrame], None]"
+    from .rowwriters import Add
 
 
 def write_tables(
@@ -37,10 +34,13 @@ def write_tables(
     fibre: int | None = None,
     *,
     sequential: bool = False,
-) -> None:
-    """Write the tables of finished cells, condition by condition, so that memory holds one condition at a time.
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Spent:
+    """Write the tables of finished cells: rows of single networks cell by cell, what counts them by condition.
 
-    Processes that share a folder write one after the other.
+    Memory holds one cell's rows at a time, and of each condition what the study compares. Processes that share a folder
+    write one after the other. The tables are the same whoever makes the conditions' parts.
 
     Args:
         cells: the finished cells; out: the study's folder.
@@ -48,55 +48,79 @@ def write_tables(
         factors: what the study crosses: their levels become columns of every table that names regimens.
         fibre: particles of the fibres that mechanisms and features are held against; None for none.
         sequential: whether verdicts have to hold at every number of networks (see `verdict_table`).
+        workers, scheduler: who makes the conditions' parts, as of `run_cells`.
+
+    Returns:
+        What workers spent beside this process.
     """
     from .factorial.effects import effects_table
     from .factorial.normshares import norm_share_table
     from .selecting.mechanisms import mechanism_table
 
+    said = stage or _unsaid
     with locked(out / ".locks" / "tables.lock", "writes the tables"):
         sweep(out / "tables")
         listed = list(cells)
-        everything = partial(_write_everything, fibre=fibre, sequential=sequential)
-        write = _write_forms if all(cell.reads == "forms" for cell in listed) else everything
-        with _writers(out, factors) as add_rows:
+        with _writers(out, factors) as rows:
             census: list[pd.DataFrame] = []
 
             def add(name: str, frame: pd.DataFrame) -> None:
                 if name == "census":
                     census.append(frame)
-                add_rows(name, frame)
+                rows.add(name, frame)
 
-            networks = write(listed, out, stage or _unsaid, add)
-            add("mechanisms", mechanism_table(census, networks, fibre, stage or _unsaid))
+            if all(cell.reads == "forms" for cell in listed):
+                networks, spent = _write_forms(listed, out, said, add), Spent()
+            else:
+                parts, spent = [], Spent()
+                for made in _made(listed, out, said, rows, factors, workers, scheduler):
+                    for name, frame in made.part.tables.items():
+                        add(name, frame)
+                    parts.append(replace(made.part, tables={}))
+                    spent = spent.and_more(made.spent)
+                networks = _compare(parts, listed, out, said, add, fibre=fibre, sequential=sequential)
+            add("mechanisms", mechanism_table(census, networks, fibre, said))
             add("norm_shares", norm_share_table(networks))
             if factors is not None:
-                (stage or _unsaid)("tables: effects")
+                said("tables: effects")
                 add("effects", effects_table(with_factors(networks, factors, "networks"), factors))
         tables = out / "tables"
         write_checksums(tables / CHECKSUMS, [tables / f"{name}.parquet" for name in COLUMNS])
+    return spent
 
 
 @contextmanager
-def _writers(out: Path, factors: AnyFactors | None) -> Iterator[Add]:
+def _writers(out: Path, factors: AnyFactors | None) -> Iterator[RowWriters]:
     """What adds rows to a table; the files of all tables are there when the block ends well."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     with ExitStack() as stack:
-        writers, schemas = {}, {}
-        for name in COLUMNS:
-            path = stack.enter_context(atomic(out / "tables" / f"{name}.parquet"))
-            schemas[name] = arrow_schema(name, factor_columns(factors, name))
-            frame = with_factors(empty(name), factors, name)
-            schema = pa.Table.from_pandas(frame, schemas[name], preserve_index=False).schema
-            writers[name] = stack.enter_context(pq.ParquetWriter(path, schema, write_page_checksum=True))
+        paths = {name: stack.enter_context(atomic(out / "tables" / f"{name}.parquet")) for name in COLUMNS}
+        yield stack.enter_context(row_writers(paths, factors))
 
-        def add(name: str, frame: pd.DataFrame) -> None:
-            if len(frame):
-                crossed = with_factors(frame, factors, name)
-                writers[name].write_table(pa.Table.from_pandas(crossed, schemas[name], preserve_index=False))
 
-        yield add
+def _made(
+    cells: Iterable[Cell],
+    out: Path,
+    stage: Callable[[str], None],
+    rows: RowWriters,
+    factors: AnyFactors | None,
+    workers: int,
+    scheduler: str | None,
+) -> Iterator[Made]:
+    """The parts of all conditions in order, the rows of their networks added to the tables."""
+    conditions: dict[str, list[Cell]] = {}
+    for cell in cells:
+        conditions.setdefault(cell.condition, []).append(cell)
+    if scheduler is None and (workers == 1 or len(conditions) == 1):
+        for name, members in conditions.items():
+            stage(f"tables: {name}")
+            yield made_here(members, out, rows.add)
+        return
+    elsewhere = made_elsewhere(list(conditions.values()), out, factors, workers=workers, scheduler=scheduler)
+    for name, made in zip(conditions, elsewhere, strict=True):
+        stage(f"tables: {name}")
+        for table, path in made.rows.items():
+            rows.add_file(table, path)
+        yield made
 
 
 def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add: Add) -> pd.DataFrame:
@@ -120,8 +144,9 @@ def _write_forms(cells: list[Cell], out: Path, stage: Callable[[str], None], add
     return pd.concat(kept, ignore_index=True)
 
 
-def _write_everything(
-    cells: list[Cell],
+def _compare(
+    parts: Sequence[ConditionPart],
+    cells: Sequence[Cell],
     out: Path,
     stage: Callable[[str], None],
     add: Add,
@@ -129,60 +154,14 @@ def _write_everything(
     fibre: int | None,
     sequential: bool,
 ) -> pd.DataFrame:
-    """The tables of a study that reads everything; what effects need of its networks."""
+    """The tables that set conditions side by side or judge them together; what effects need of the networks."""
     import pandas as pd
 
-    from mathcircuits.detect.universality import Orbits
-
-    from . import comparisons, regimentables
-    from . import tables as made
-    from .selecting.candidaterows import candidate_table
+    from . import comparisons
     from .selecting.featurerows import beside_fibres
+    from .tables import verdicts
 
-    grouped: dict[str, list[Cell]] = {}
-    for cell in cells:
-        grouped.setdefault(cell.condition, []).append(cell)
-    counts: list[pd.DataFrame] = []
-    known: dict[str, Orbits] = {}
-    # By task: how many networks solved it, and those among them that the catalogue has no name for.
-    solved: Counter[str] = Counter()
-    unnamed: dict[str, list[tuple[str, Network]]] = {}
-    samples: list[comparisons.Sample] = []
-    kept = []
-    for name, members in grouped.items():
-        stage(f"tables: {name}")
-        condition = read_condition(members, out)
-        if condition.task.name not in known:
-            known[condition.task.name] = Orbits(condition.task)
-        orbits = known[condition.task.name]
-        neurons = made.neuron_table(condition, orbits)
-        networks = made.network_table(condition, neurons, orbits)
-        add("networks", networks)
-        kept.append(networks[list(FORMED)])
-        add("neurons", neurons)
-        add("directions", made.direction_table(condition))
-        programs = made.program_table(condition)
-        add("programs", programs)
-        add("circuits", made.circuit_table(condition))
-        add("superposition", made.superposition_table(condition))
-        if condition.derived:
-            continue
-        add("success", made.success_table(condition))
-        census = made.census_table(condition, programs)
-        add("census", census)
-        add("regimens", regimentables.regimen_table(condition, networks, census))
-        add("causes", regimentables.cause_table(condition))
-        add("emergence", regimentables.emergence_table(condition))
-        add("emergence_curves", regimentables.emergence_curve_table(condition))
-        add("similarity", made.similarity_table(condition))
-        counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
-        # What follows compares functions on a box, of which a task on points says nothing.
-        if condition.task.points:
-            continue
-        samples.append(comparisons.sample_of(condition))
-        add("ensembles", made.ensemble_table(condition))
-        solved[condition.task.name] += len(condition.solutions)
-        unnamed.setdefault(condition.task.name, []).extend(made.unnamed_solutions(condition, programs))
+    samples = [part.sample for part in parts if part.sample is not None]
     stage("tables: ladders")
     ladders = comparisons.ladder_tables(samples)
     add("ladder", ladders.ladder)
@@ -193,23 +172,39 @@ def _write_everything(
     add("contrasts", comparisons.contrast_table(pairs))
     stage("tables: transplants")
     add("transplants", comparisons.transplant_table(samples))
-    recurring = []
-    for name, found in unnamed.items():
-        stage(f"tables: candidates of {name}")
-        recurring.append(candidate_table(tasks[name], found, solved[name]))
-    _add_candidates(recurring, out, add)
+    _add_candidates(_candidates(parts, cells, out, stage), out, add)
+    formed = pd.concat([part.formed for part in parts], ignore_index=True)
+    counts = [part.counts for part in parts if part.counts is not None]
     together = pd.concat(counts, ignore_index=True) if counts else pd.DataFrame()
-    formed = pd.concat(kept, ignore_index=True)
+    known = {part.task: orbits_of(tasks[part.task]) for part in parts}
     together = beside_fibres(together, formed, known, fibre, stage)
-    add("prevalence", made.verdicts(together, sequential=sequential))
+    add("prevalence", verdicts(together, sequential=sequential))
     return formed
+
+
+def _candidates(
+    parts: Sequence[ConditionPart], cells: Sequence[Cell], out: Path, stage: Callable[[str], None]
+) -> Iterator[pd.DataFrame]:
+    """The candidates of each task; of the networks that have no name those that are compared are read once more."""
+    from .conditionparts import networks_at
+    from .selecting.candidaterows import candidate_table, evenly
+
+    by_key = {cell.key: cell for cell in cells}
+    for name in dict.fromkeys(part.task for part in parts if part.sample is not None):
+        stage(f"tables: candidates of {name}")
+        own = [part for part in parts if part.task == name]
+        unnamed = [place for part in own for place in part.unnamed]
+        chosen = [unnamed[k] for k in evenly(len(unnamed))]
+        networks = networks_at([(by_key[key], seed) for key, seed in chosen], out)
+        solved = sum(part.solved for part in own)
+        yield candidate_table(tasks[name], networks, solved, unnamed=len(unnamed))
 
 
 def _unsaid(stage: str) -> None:
     """Nobody wants to know."""
 
 
-def _add_candidates(tables: list[pd.DataFrame], out: Path, add: Add) -> None:
+def _add_candidates(tables: Iterable[pd.DataFrame], out: Path, add: Add) -> None:
     """The table, and `candidates.toml` for `mathcircuits add`; no file where nothing recurs that has no name."""
     import pandas as pd
 
@@ -223,45 +218,3 @@ def _add_candidates(tables: list[pd.DataFrame], out: Path, add: Add) -> None:
         return
     with atomic(path) as file:
         file.write_text(entries, "utf-8")
-
-
-def read_condition(cells: list[Cell], out: Path) -> Condition:
-    """What the finished cells of one task, size and regimen hold."""
-    import numpy as np
-    import pandas as pd
-
-    from .tables import Condition
-
-    first = cells[0]
-    ensembles = [load_ensemble(cell.weights_file(out)) for cell in cells]
-    networks: list[Network | None] = []
-    untrained: list[Network] = []
-    for cell, ensemble in zip(cells, ensembles, strict=True):
-        finite = ensemble.finite
-        known = dict(zip(finite.seeds, finite.networks() if len(finite) else [], strict=True))
-        networks += [known.get(seed) for seed in ensemble.seeds]
-        untrained += [] if first.derived else list(untrained_of(cell, ensemble).values())
-
-    readings = [cell.reading_files(out) for cell in cells]
-
-    def reading(table: str) -> pd.DataFrame:
-        return pd.concat([pd.read_parquet(files[table]) for files in readings], ignore_index=True)
-
-    return Condition(
-        task=tasks[first.task],
-        hidden=first.hidden,
-        width=first.width,
-        regimen=first.regimen.name,
-        threshold=first.threshold,
-        steps=ensembles[0].steps,
-        derived=first.derived,
-        seeds=tuple(seed for cell in cells for seed in cell.seeds),
-        losses=np.concatenate([ensemble.losses for ensemble in ensembles]),
-        cells=tuple(cell.key for cell in cells for _ in cell.seeds),
-        costs=np.concatenate([ensemble.cost for ensemble in ensembles]).astype(np.float64),
-        networks=tuple(networks),
-        untrained=tuple(untrained),
-        init=first.init,
-        classifies=first.classifies,
-        **{name: reading(name) for name in READINGS},
-    )

@@ -140,7 +140,13 @@ def usable_cores() -> int:
 
 
 def work(job: CellJob) -> Outcome:
-    """Work on a job's cell in another process, as the one that made the job would.
+    """Work on a job's cell in another process, as the one that made the job would; errors are those of `fit_for`."""
+    fit_for(job)
+    return run_cell(job.cell, job.out, wait=False)
+
+
+def fit_for(job: CellJob) -> None:
+    """Make this process fit for a job: it learns the task, and ends with the process that made the job.
 
     Raises:
         MathCircuitsError: where this process would read the networks by another catalogue.
@@ -162,11 +168,16 @@ def work(job: CellJob) -> Outcome:
             f"({reading_hash()} there, {job.catalogue} here): install the same version on every worker, and the "
             "same entries of your own (`mathcircuits add`)"
         )
-    return run_cell(job.cell, job.out, wait=False)
 
 
 def work_on_cluster(job: CellJob) -> Outcome:
-    """`work`, on a dask worker that is fit for it.
+    """`work`, on a dask worker that is fit for it; errors are those of `fit_on_cluster`."""
+    fit_on_cluster(job)
+    return run_cell(job.cell, job.out, wait=False)
+
+
+def fit_on_cluster(job: CellJob) -> None:
+    """`fit_for`, on a dask worker.
 
     Raises:
         FileError: where the worker does not see the study's folder.
@@ -189,10 +200,11 @@ def work_on_cluster(job: CellJob) -> Outcome:
                 "give a folder on a file system that all workers share, under the same path",
             )
         time.sleep(0.2)
-    return work(job)
+    fit_for(job)
 
 
-def _jobs(cells: Iterable[Cell], out: Path, beacon: Path | None = None) -> dict[str, CellJob]:
+def cell_jobs(cells: Iterable[Cell], out: Path, beacon: Path | None = None) -> dict[str, CellJob]:
+    """The jobs of cells by their keys; with a beacon for the workers of a cluster."""
     catalogue, parent = reading_hash(), os.getpid() if beacon is None else None
     return {
         cell.key: CellJob(cell, tasks[cell.task], out, catalogue, beacon, parent, compiles())
@@ -204,7 +216,7 @@ def _in_processes(cells: list[Cell], out: Path, workers: int) -> Iterator[Outcom
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    left = _jobs(cells, out)
+    left = cell_jobs(cells, out)
     job = delayed(work)
     with warnings.catch_warnings():
         # loky takes the memory that torch needs for a leak, starts another worker and says so.
@@ -249,8 +261,8 @@ def _alone(item: CellJob) -> Outcome:
 
 def _on_cluster(cells: list[Cell], out: Path, address: str) -> Iterator[Outcome]:
     # joblib's dask backend would do it in fewer lines, and hangs for ever once a cell's workers keep dying.
-    with _client(address) as client, _beacon(out) as beacon:
-        jobs = _jobs(cells, out.resolve(), beacon)
+    with cluster_client(address) as client, seen_by_workers(out) as beacon:
+        jobs = cell_jobs(cells, out.resolve(), beacon)
         doubtful: list[str] = []
         for outcome in _submitted(client, address, list(jobs.values())):
             if outcome.status == "failed" and outcome.error == _KILLED:
@@ -308,7 +320,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _client(address: str) -> Iterator[Client]:
+def cluster_client(address: str) -> Iterator[Client]:
     """A connection to a scheduler.
 
     Raises:
@@ -399,7 +411,7 @@ def _knock(address: str) -> None:
 
 
 @contextmanager
-def _beacon(out: Path) -> Iterator[Path]:
+def seen_by_workers(out: Path) -> Iterator[Path]:
     """A new file in the folder: a worker that sees it sees this folder, not another of the same name."""
     beacon = out.resolve() / ".locks" / f"{secrets.token_hex(8)}.beacon"
     try:

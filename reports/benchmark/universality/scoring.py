@@ -80,6 +80,7 @@ def score(
 
     from ...studies import comparisons
     from ...studies import tables as made
+    from ...studies.evidence import held_labels
     from ...studies.manifest import reading_versions
     from ...studies.schema import empty
     from .verdictrows import condition_rows, verdict_rows
@@ -101,7 +102,7 @@ def score(
             }  # fmt: skip
             for table, frame in parts.items():
                 frames.setdefault(table, []).append(frame)
-            counts.append(made.prevalence_counts(condition, neurons, networks, orbits))
+            counts.append(made.prevalence_counts(condition, held_labels(neurons, orbits), orbits))
             samples.append(comparisons.sample_of(condition))
             keys = (task.name, condition.sizes, condition.regimen)
             untrained[keys] = untrained_circuits(condition.untrained, task)

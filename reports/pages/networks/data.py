@@ -22,8 +22,11 @@ from mathcircuits.detect import MathCircuitsError, Network, UnknownTask, tasks
 from ...plots.palette import FAMILIES, OTHER, family_of
 from ...studies.schema import Kind, Tables, kind_of
 from ...wording import at_most
+from ..selections import chosen_networks, first_seeds, task_names
 
 FORMAT = 1
+#: Networks that are shown at most, about: their table takes a fifth of what the data may.
+SHOWN = 10_000
 #: Characters that the data may take at most; of a page with many figures and tables it has less (`pages/page.py`).
 BUDGET = 10_000_000
 #: Digits of a weight: its kinks are then off by less than a hundredth of a plot's pixel.
@@ -68,9 +71,10 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
             seeds of every condition have theirs; `"listed"` says which.
 
     Returns:
-        `networks` (one entry a column, a row a network), `programs`, `circuits`, `ranks`, `similar` (rows of one
-        network follow each other, `start` says where), `neurons`, `readouts` likewise, `shapes` and `weights` (flat:
-        every layer's rows, then its biases), `tasks`, `families`; empty without a table of networks.
+        `total` (how many networks the study has), `networks` (one entry a column, a row a network), `programs`,
+        `circuits`, `ranks`, `similar` (rows of one network follow each other, `start` says where), `neurons`,
+        `readouts` likewise, `shapes` and `weights` (flat: every layer's rows, then its biases), `tasks`, `families`;
+        empty without a table of networks.
 
     Examples:
         >>> from mathcircuits.detect import hand_derived
@@ -86,10 +90,12 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
     if rows.empty:
         return {}
     place = {str(name): k for k, name in enumerate(rows["network"])}
-    networks = _networks(study, rows)
+    total = known_networks(tables)
+    networks = _networks(study, rows, by_cell=len(rows) < total)
     shapes, shape_of = _shapes(networks)
     content: dict[str, Any] = {
         "format": FORMAT,
+        "total": total,
         "networks": {
             name: read(rows[column])
             for name, (column, read) in _NETWORK_COLUMNS.items()
@@ -117,12 +123,29 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
 
 
 def shown_networks(tables: Tables) -> pd.DataFrame:
-    """The rows of the networks that the page shows: trained and hand-derived ones.
+    """The rows of the networks that the page shows: trained and hand-derived ones, of very many a part.
+
+    Of more than `SHOWN` these are the first seeds of every condition, and the networks that the page draws.
 
     Examples:
         >>> shown_networks({}).empty
         True
     """
+    known = _known(tables)
+    if len(known) <= SHOWN:
+        return known
+    drawn = [chosen.network for name in task_names(tables) for chosen in chosen_networks(tables, name)]
+    first = set(first_seeds(known, SHOWN)["network"])
+    return known[known["network"].isin(first.union(drawn))].reset_index(drop=True)
+
+
+def known_networks(tables: Tables) -> int:
+    """How many trained and hand-derived networks the study has."""
+    return len(_known(tables))
+
+
+def _known(tables: Tables) -> pd.DataFrame:
+    """The rows of all trained and hand-derived networks."""
     table = tables.get("networks")
     if table is None or table.empty:
         return pd.DataFrame()
@@ -316,13 +339,17 @@ def _similar(tables: Tables, place: Mapping[str, int]) -> dict[str, Any]:
 # Weights
 
 
-def _networks(study: HasNetworks, rows: pd.DataFrame) -> list[Network | None]:
-    """The network of every row; None for one that diverged or is not at hand. A condition is read at once."""
+def _networks(study: HasNetworks, rows: pd.DataFrame, *, by_cell: bool) -> list[Network | None]:
+    """The network of every row; None for one that diverged or is not at hand.
+
+    A condition is read at once; by cell where not all of its networks are shown, so that some cells are not read.
+    """
     found: dict[str, Network] = {}
     names = [str(name) for name in rows["network"]]
-    for condition in dict.fromkeys(name.rpartition("/")[0] for name in names):
+    keys = rows["cell"].tolist() if by_cell else [name.rpartition("/")[0] for name in names]
+    for key in dict.fromkeys(map(str, keys)):
         try:
-            found |= study.networks(condition)
+            found |= study.networks(key)
         except MathCircuitsError:
             continue
     return [found.get(name) for name in names]

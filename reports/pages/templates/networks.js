@@ -732,7 +732,7 @@
     const k = position.get(id);
     if (k !== undefined) return show(k);
     const place = document.getElementById("network");
-    place.replaceChildren(element("p", { class: "trouble" }, "No network of this study is called ", element("code", {}, id), "; ", element("a", { href: "#each" }, "all networks"), " are in the table above."));
+    place.replaceChildren(element("p", { class: "trouble" }, `No network ${data.total > position.size ? "on this page" : "of this study"} is called `, element("code", {}, id), "; ", element("a", { href: "#each" }, data.total > position.size ? "its networks" : "all networks"), " are in the table above."));
     place.hidden = false;
     place.scrollIntoView({ block: "start" });
   };

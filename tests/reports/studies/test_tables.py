@@ -21,6 +21,7 @@ from mathcircuits.reports.studies.circuitry import (
     program_frame,
     read_circuitry,
 )
+from mathcircuits.reports.studies.evidence import held_labels
 from mathcircuits.reports.studies.factorial.normshares import norm_share_table
 from mathcircuits.reports.studies.schema import COLUMNS, arrow_schema, empty
 from mathcircuits.reports.studies.selecting.candidaterows import (
@@ -134,7 +135,7 @@ def orbits() -> Orbits:
 
 def counts_of(condition: Condition, orbits: Orbits) -> pd.DataFrame:
     neurons = made.neuron_table(condition, orbits)
-    return made.prevalence_counts(condition, neurons, made.network_table(condition, neurons, orbits), orbits)
+    return made.prevalence_counts(condition, held_labels(neurons, orbits), orbits)
 
 
 def row_of(table: pd.DataFrame, feature: str, on: str, oriented: bool) -> pd.Series:
@@ -437,6 +438,17 @@ def test_the_ensemble_test_finds_what_was_planted() -> None:
     assert (table["q"] < 1e-3).all()
     assert table["found"].tolist() == [5, 5, 5]
     assert table[["worst_low", "worst_high"]].values.tolist() == [[0.5, 1.0]] * 3
+
+
+def test_the_ensemble_test_takes_the_size_that_most_networks_ended_with() -> None:
+    condition = planted([0.0] * 6, reading({}))
+    wider = Network([np.vstack([hand_derived("minimum").weights[0]] * 2), np.ones((1, 6))])
+    mixed = replace(condition, networks=(*condition.networks[:5], wider))
+    table = made.ensemble_table(mixed)
+    assert table["n"].unique().tolist() == [5]
+    # Of the sixth nobody knows.
+    row = table[table["feature"] == "greaterness"].iloc[0]
+    assert (row["found"], row["worst_low"], row["worst_high"]) == (5, 5 / 6, 1.0)
 
 
 # Shape
