@@ -16,15 +16,19 @@ import pytest
 from synthetic_study import FakeStudy, made_up
 
 from mathcircuits.detect import Network
+from mathcircuits.reports.pages.networks import data as data_module
 from mathcircuits.reports.pages.networks.data import (
     BUDGET,
     DIGITS,
     NEIGHBOURS,
     WEIGHT_DIGITS,
     dumped,
+    known_networks,
     network_data,
+    shown_networks,
 )
 from mathcircuits.reports.pages.page import page
+from mathcircuits.reports.pages.selections import chosen_networks
 
 MEGABYTE = 1_000_000
 
@@ -201,6 +205,32 @@ def test_what_does_not_fit_is_left_out_evenly(small: FakeStudy, data: dict[str, 
 
 
 # Five thousand
+
+
+def test_of_very_many_networks_the_page_shows_a_part_and_says_so(
+    small: FakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = shown_networks(small.tables)
+    monkeypatch.setattr(data_module, "SHOWN", len(everything) // 2)
+    part = shown_networks(small.tables)
+    assert len(part) < len(everything) == known_networks(small.tables)
+    # The first seeds of every condition, and the networks that are drawn.
+    assert set(part["regimen"]) == set(everything["regimen"])
+    drawn = {
+        chosen.network
+        for task in ("minimum", "absolute", "minimum-of-4")
+        for chosen in chosen_networks(small.tables, task)
+    } - {""}
+    assert drawn <= set(part["network"])
+    text = page(small)
+    assert f"{len(part)} of the {len(everything)} networks in" in text
+    found = re.search(r'id="network-data">(.*?)</script>', text)
+    assert found
+    kept = json.loads(found[1])
+    assert kept["total"] == len(everything)
+    assert kept["networks"]["id"] == part["network"].tolist()
+    monkeypatch.undo()
+    assert "Every trained network of this study" in page(small)
 
 
 @pytest.fixture(scope="module")
