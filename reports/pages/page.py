@@ -14,6 +14,7 @@ from mathcircuits.detect import FileError
 
 from ..inputnames import NamedTables
 from ..plots.palette import FAMILIES, RUNG_MARKS, STATUSES, every_colour
+from ..rowparts import KNOWN, LARGE, TOTALS, TRAINED, parts_of, rows_at, totals
 from ..studies.folder import Study
 from ..studies.schema import COLUMNS, Tables
 from ..studies.selecting.candidaterows import candidates_toml
@@ -25,7 +26,6 @@ from .opening.headlines import headlines, title
 from .opening.tiles import tile_data, tiles
 from .pagetables import table_views
 from .regimensection import cause_figure, cause_words, success_figure, width_figure
-from .rowparts import KNOWN, LARGE, TOTALS, TRAINED, parts_of, rows_at, totals
 from .sections.computing import forms_figure, lambda_figure, length_figure
 from .sections.configuration import config_toml
 from .sections.explained import explained

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..plots.palette import STATUSES
+from ..rowparts import TOTALS
 from ..studies.schema import Tables
 from .columns import CONDITION_COLUMNS, FEATURE_COLUMNS, FIBRE_COLUMNS, WORST_COLUMNS, pick
 from .comparisontables import comparison_tables
 from .findings import verdict_legend
 from .htmltables import ROWS, Column, TableView, table_view
 from .mechanisms import formula_summary, kink_summary, solved_ids, superposition_summary
-from .rowparts import TOTALS
 from .selections import (
     CELL,
     chosen_networks,

@@ -16,9 +16,9 @@ from mathcircuits.detect.statistics import ROUNDING
 
 from ..plots.drawing import NeuronLabel
 from ..plots.palette import FAMILIES, family_of
+from ..rowparts import among
 from ..studies.config import width_order
 from ..studies.schema import CONDITION, Tables
-from .rowparts import among
 
 #: What names a cell of the grid within a task.
 CELL = [name for name in CONDITION if name != "task"]

@@ -12,18 +12,18 @@ from mathcircuits.detect import tasks
 
 from ..locking import locked
 from .cell import Cell
-from .conditionwork import Made, Spent, made_elsewhere, made_here, orbits_of
 from .factors import with_factors
-from .rowwriters import RowWriters, row_writers
+from .joining.conditionwork import Made, Spent, made_elsewhere, made_here, orbits_of
+from .joining.rowwriters import RowWriters, row_writers
 from .schema import COLUMNS, FORMED, empty
 from .storage import CHECKSUMS, atomic, sweep, write_checksums
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .conditionparts import ConditionPart
     from .factors import AnyFactors
-    from .rowwriters import Add
+    from .joining.conditionparts import ConditionPart
+    from .joining.rowwriters import Add
 
 
 def write_tables(
@@ -186,7 +186,7 @@ def _candidates(
     parts: Sequence[ConditionPart], cells: Sequence[Cell], out: Path, stage: Callable[[str], None]
 ) -> Iterator[pd.DataFrame]:
     """The candidates of each task; of the networks that have no name those that are compared are read once more."""
-    from .conditionparts import networks_at
+    from .joining.conditionparts import networks_at
     from .selecting.candidaterows import candidate_table, evenly
 
     by_key = {cell.key: cell for cell in cells}

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from mathcircuits.detect import MathCircuitsError, Task, tasks
 
-from .cell import Cell
-from .cells import one_thread, peak_memory
-from .factors import AnyFactors
+from ..cell import Cell
+from ..cells import one_thread, peak_memory
+from ..factors import AnyFactors
+from ..workers import CellJob, cell_jobs, cluster_client, fit_for, fit_on_cluster, seen_by_workers
 from .rowwriters import Add, row_writers
-from .workers import CellJob, cell_jobs, cluster_client, fit_for, fit_on_cluster, seen_by_workers
 
 if TYPE_CHECKING:
     from mathcircuits.detect.universality import Orbits

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from mathcircuits.reports.studies.factors import Factors
-from mathcircuits.reports.studies.rowwriters import row_writers
+from mathcircuits.reports.studies.joining.rowwriters import row_writers
 from mathcircuits.reports.studies.schema import COLUMNS, typed
 
 

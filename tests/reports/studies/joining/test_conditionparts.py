@@ -14,7 +14,8 @@ from mathcircuits.models import as_regimen
 from mathcircuits.reports.studies import tables as made
 from mathcircuits.reports.studies.cell import Cell
 from mathcircuits.reports.studies.cells import run_cell
-from mathcircuits.reports.studies.conditionparts import (
+from mathcircuits.reports.studies.evidence import held_labels
+from mathcircuits.reports.studies.joining.conditionparts import (
     BY_NETWORK,
     ConditionPart,
     _joined,
@@ -22,7 +23,6 @@ from mathcircuits.reports.studies.conditionparts import (
     networks_at,
     read_cell_again,
 )
-from mathcircuits.reports.studies.evidence import held_labels
 from mathcircuits.reports.studies.schema import FORMED
 
 #: Long enough for some to solve the task, short enough for some not to.

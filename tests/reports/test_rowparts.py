@@ -9,10 +9,10 @@ import pytest
 from synthetic_study import made_up
 
 from mathcircuits.reports.pages.page import page_tables
-from mathcircuits.reports.pages.rowparts import TRAINED, parts_of, rows_at, totals
 from mathcircuits.reports.pages.selections import derived_share, directions_summary, status_counts
+from mathcircuits.reports.rowparts import TRAINED, parts_of, rows_at, totals
 from mathcircuits.reports.studies.folder import StudyTables
-from mathcircuits.reports.studies.rowwriters import row_writers
+from mathcircuits.reports.studies.joining.rowwriters import row_writers
 from mathcircuits.reports.studies.schema import COLUMNS, typed
 
 TABLES = made_up(("minimum", "absolute"), seeds=6).tables

@@ -14,8 +14,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from mathcircuits.models import as_regimen
 from mathcircuits.reports.studies.cell import Cell
 from mathcircuits.reports.studies.cells import run_cell
-from mathcircuits.reports.studies.conditionparts import BY_NETWORK
-from mathcircuits.reports.studies.conditionwork import PARTS, made_elsewhere
+from mathcircuits.reports.studies.joining.conditionparts import BY_NETWORK
+from mathcircuits.reports.studies.joining.conditionwork import PARTS, made_elsewhere
 
 CONDITIONS = [[Cell("absolute", (width,), as_regimen("adam"), (0,), steps=20)] for width in (2, 3, 4)]
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..inputnames import NamedTables
-from ..studies.folder import StudyTables
-from ..studies.schema import Tables
+from .inputnames import NamedTables
+from .studies.folder import StudyTables
+from .studies.schema import Tables
 
 #: The tables that have many rows a network.
 LARGE = ("neurons", "directions")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from .factors import AnyFactors, factor_columns, with_factors
-from .schema import arrow_schema, empty
+from ..factors import AnyFactors, factor_columns, with_factors
+from ..schema import arrow_schema, empty
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def row_writers(paths: Mapping[str, Path], factors: AnyFactors | None) -> Iterat
     Examples:
         >>> import tempfile
         >>> import pandas as pd
-        >>> from .schema import COLUMNS
+        >>> from ..schema import COLUMNS
         >>> path = Path(tempfile.mkdtemp()) / "contrasts.parquet"
         >>> with row_writers({"contrasts": path}, None) as rows:
         ...     rows.add("contrasts", pd.DataFrame({name: [None] for name in COLUMNS["contrasts"]}))

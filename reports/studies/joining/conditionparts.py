@@ -17,16 +17,16 @@ from mathcircuits.detect import Network, tasks
 from mathcircuits.detect.features import Label
 from mathcircuits.detect.universality import Orbits
 
-from . import regimentables
-from . import tables as made
-from .cell import READINGS, Cell
-from .comparisons import Sample, sample_of
-from .ensemblefiles import load_ensemble
-from .evidence import held_labels
-from .reading import untrained_of
+from .. import regimentables
+from .. import tables as made
+from ..cell import READINGS, Cell
+from ..comparisons import Sample, sample_of
+from ..ensemblefiles import load_ensemble
+from ..evidence import held_labels
+from ..reading import untrained_of
+from ..schema import FORMED
+from ..tables import Condition
 from .rowwriters import Add
-from .schema import FORMED
-from .tables import Condition
 
 #: The tables of which every row is about one network: they are added cell by cell.
 BY_NETWORK = ("networks", "neurons", "directions", "programs", "circuits", "superposition")
