@@ -57,7 +57,7 @@ from .atom_form import (
     sketches,
     used_atoms,
 )
-from .criteria import CLOSER, FLAT_OUTPUT, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
+from .criteria import CLOSER, FLAT_OUTPUT, LOOK_NODES, NEAREST_NODES, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
 from .feature_sums import feature_sums, without_bounds
 from .lengths import (
     complexity_of,
@@ -463,19 +463,32 @@ class _Search:
         # there than the best is proved to be is not certified.
         for candidate in sorted(self._front(), key=lambda c: (c.excess, c.rank)):
             if found is None or self._least(candidate) <= found[1].upper:
-                left = max(min(self.deadline - time.monotonic(), 2.0), 0.2)
-                proof = certify(self.network, candidate.formulas, box=self.domain, time_limit=left)
-                self.proofs[candidate.rank[-1]] = proof
+                proof = self._proved(candidate, LOOK_NODES)
                 if found is None or (proof.upper, candidate.rank) < (found[1].upper, found[0].rank):
                     found = candidate, proof
         assert found is not None  # the best constant is on the front
         candidate, proof = found
+        if not proof.complete:
+            # It is the one that is told: its error is worth a longer search.
+            longer = self._proved(candidate, NEAREST_NODES)
+            proof = longer if longer.upper <= proof.upper else proof
         why = self._objection(candidate, proof) or self._unsaid(candidate)
         if reason and not stopped:
             why = reason
         elif stopped:
             why = f"the search stopped at its time limit; {why}"
         return self._program(candidate, proof, None, why)
+
+    def _proved(self, candidate: _Candidate, nodes: int) -> Certificate:
+        """A certificate of so many nodes at most, which is kept for the front."""
+        left = max(min(self.deadline - time.monotonic(), 2.0), 0.2)
+        proof = certify(
+            self.network, candidate.formulas, box=self.domain, time_limit=left, search_limit=nodes
+        )
+        known = self.proofs.setdefault(candidate.rank[-1], proof)
+        if proof.upper < known.upper:
+            self.proofs[candidate.rank[-1]] = proof
+        return proof
 
     def _unsaid(self, candidate: _Candidate) -> str:
         """Why constants and structure of a candidate within the tolerance say nothing."""

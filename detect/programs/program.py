@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..exact.certificates import Certificate, certify
 from ..exact.criteria import BOUNDS_MEET
 from ..features.formulas import Formula
+from .criteria import LOOK_NODES
 from .lengths import (
     complexity,
 )
@@ -249,7 +250,9 @@ class _Entry:
 
     def prove(self, other: Certificate) -> None:
         """Certify the formulas against the network of another certificate, on its domain."""
-        self.known(certify(other.network, self.formulas, box=other.domain, time_limit=1.0))
+        self.known(
+            certify(other.network, self.formulas, box=other.domain, time_limit=1.0, search_limit=LOOK_NODES)
+        )
 
     def matters(self, found: Sequence[FrontPoint], *, full: bool) -> bool:
         """Whether its error, still unknown, could change the last points of the front: those found, or more."""
