@@ -90,9 +90,12 @@ def face_of(problem: Problem, solution: Solution) -> Face:
     loose[count:] = True
     dimension = _nullity(columns[:, loose])
     distinct: list[Array] = []
-    for end in ends if dimension else ():
-        if all(np.abs(end - other)[:count].max() > SAME_SHARE for other in distinct):
-            distinct.append(end)
+    shares = np.array(ends)[:, :count] if dimension and ends else np.zeros((0, count))
+    chosen: list[int] = []
+    for k, end in enumerate(shares):
+        if (np.abs(shares[chosen] - end).max(axis=1, initial=0.0) > SAME_SHARE).all():
+            chosen.append(k)
+            distinct.append(ends[k])
     member = at.member(x)
     # A free kink's coefficients may have either sign, and s is as large as they are.
     reach = np.sort(np.stack([at.member(low).s, at.member(high).s]), axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -43,7 +44,6 @@ class LeastNorm:
         carriers_free: whether the affine part that the kinks leave has rank 2 or more: then it can be carried along
             many directions at one cost, whatever `dimension` is.
         network: a network of least norm, of that one gauge.
-        ends: networks at which some share is least or greatest; both ends of the set where its dimension is 1.
 
     Examples:
         >>> from ..canonical import canonical_form
@@ -61,7 +61,14 @@ class LeastNorm:
     dimension: int
     carriers_free: bool
     network: Network
-    ends: tuple[Network, ...]
+    _problem: Problem
+    _ends: tuple[Member, ...]
+
+    @cached_property
+    def ends(self) -> tuple[Network, ...]:
+        """Networks at which some share is least or greatest; both ends of the set where its dimension is 1."""
+        members = (_on_the_box(self._problem, end) for end in self._ends)
+        return tuple(_network(self.form, self._problem, member, self.biases) for member in members)
 
     @property
     def gap(self) -> float:
@@ -137,8 +144,7 @@ def least_norm(form: CanonicalForm, *, biases: Biases = "none") -> LeastNorm:
     low, high = np.fmin(low, high), np.fmax(low, high)
     return LeastNorm(
         form, biases, lower_bound(problem, solution), upper, shares, low, high, face.dimension,
-        form.outputs > 1 and rank > 1, _network(form, problem, member, biases),
-        tuple(_network(form, problem, _on_the_box(problem, end), biases) for end in face.ends),
+        form.outputs > 1 and rank > 1, _network(form, problem, member, biases), problem, face.ends,
     )  # fmt: skip
 
 
@@ -156,10 +162,9 @@ def _network(form: CanonicalForm, problem: Problem, member: Member, biases: Bias
     """The network of a gauge: a neuron for each side of a kink that has any mass, and the carriers."""
     d, tiny = form.inputs, EQUAL * problem.size
     neurons: list[tuple[Array, float, Array]] = []
-    for n, offset, kappa, s in zip(form.n, form.d, form.kappa, member.s, strict=True):
-        for sign, mass in ((1.0, kappa + s), (-1.0, kappa - s)):
-            if np.linalg.norm(mass) > tiny:
-                neurons.append((sign * n, sign * float(offset), mass))
+    signs, masses = (1.0, -1.0), np.stack([form.kappa + member.s, form.kappa - member.s], axis=1)
+    for k, side in np.argwhere(np.linalg.norm(masses, axis=2) > tiny).tolist():
+        neurons.append((signs[side] * form.n[k], signs[side] * float(form.d[k]), masses[k, side]))
     rest = problem.T - member.s.T @ problem.N
     for sign, w in zip((1.0, -1.0), member.on, strict=True):
         if np.linalg.norm(w) > tiny:
