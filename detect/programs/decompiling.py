@@ -27,9 +27,8 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +40,7 @@ from ..features.formulas import Formula
 from ..features.grammar import Node
 from ..features.rationals import LARGEST_DENOMINATOR, shortest_decimal
 from ..features.task import tasks
-from ..networks.box import Box, BoxLike
+from ..networks.box import Box, BoxLike, sobol_points
 from ..networks.domain import Domain
 from ..networks.network import HasNetwork, Network, as_network
 from .atom_form import (
@@ -57,50 +56,36 @@ from .atom_form import (
     sketches,
     used_atoms,
 )
-from .criteria import CLOSER, FLAT_OUTPUT, LOOK_NODES, NEAREST_NODES, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
+from .criteria import FLAT_OUTPUT, LOOK_NODES, NEAREST_NODES, PROGRAM_SHARE, SHARP, VARIANCE_LEFT
 from .feature_sums import feature_sums, without_bounds
+from .fronts import pareto
 from .lengths import (
     complexity_of,
     constants,
     description_length,
     largest_denominator,
-    written_as_decimal,
+    node_count,
+    readable,
 )
 from .program import Constants, Program, Tried, formulas_text, total_complexity
 from .rewriting import Phraser
 
-if TYPE_CHECKING:
-    pass
-
 Array = npt.NDArray[np.float64]
-
-T = TypeVar("T")
-
 
 #: The precision at which weights are trained and counted.
 BITS_PER_WEIGHT = 32
-
-
 #: Of each output, so many sketches within the tolerance compete; with several outputs their combinations.
 _FINALISTS = 3
-
-
 #: Formulas that the front is made of.
 _MOST_ON_FRONT = 8
-
-
+#: Points of a box on which a formula's error is looked at before it is certified: 2^13.
+_LOG2_MANY = 13
 #: Points of a finite domain at which forms are tried; the certificate visits all.
 _MOST_POINTS = 4096
-
-
 #: Seconds for the certificates of proposed formulas.
 _PROPOSAL_SECONDS = 10.0
-
-
 #: So many outputs are combined freely (3^3 combinations); more take their first choices together.
 _MOST_COMBINED = 3
-
-
 #: Digits to which kinks agree that are one.
 _SAME_DIGITS = 6
 
@@ -253,9 +238,9 @@ class _Search:
         The tolerance may allow 9.8 for a network that computes 9.81 |x|. A digit more that takes the error from a
         hundredth to 1e-12 is no chance.
         """
-        size = _nodes(candidate.formulas)
+        size = node_count(candidate.formulas)
         for other in self._front():
-            if other.excess <= SHARP and _nodes(other.formulas) == size:
+            if other.excess <= SHARP and node_count(other.formulas) == size:
                 found = self._accepted(other, ("exact", "decimal"))
                 if found is not None:
                     return found
@@ -420,7 +405,7 @@ class _Search:
         largest = max(largest_denominator(formula.root) for formula in candidate.formulas)
         if chance and largest <= LARGEST_DENOMINATOR:
             return "exact"
-        if candidate.outputs is not None and chance and all(map(_readable, numbers)):
+        if candidate.outputs is not None and chance and all(map(readable, numbers)):
             return "decimal"
         if 2 * len(numbers) > self._free_parameters():
             return None
@@ -507,14 +492,22 @@ class _Search:
 
     def _least(self, candidate: _Candidate) -> float:
         """A lower bound of the candidate's largest error, in the output's units, up to rounding."""
-        return candidate.excess * float(self.tolerances.min())
+        X, values = self._many
+        own = np.stack([formula(X, box=self.box) for formula in candidate.formulas], axis=1)
+        return max(candidate.excess * float(self.tolerances.min()), float(np.abs(own - values).max()))
+
+    @cached_property
+    def _many(self) -> tuple[Array, Array]:
+        """Points on which a formula shows more of its error than on the sample, at a hundredth of a certificate."""
+        X = sobol_points(self.box, _LOG2_MANY) if self.domain.points is None else self.table.sample
+        return X, self.network(X)
 
     def _front(self) -> list[_Candidate]:
         """Candidates that no simpler one is as close as on the sample, simplest first; at most a few."""
-        forms = _pareto([(self._digits(form), self._form_excess(form), form) for form in self.forms])
+        forms = pareto([(self._digits(form), self._form_excess(form), form) for form in self.forms])
         # The simplest and the closest of them are looked at.
         seen = self.seen + [self._candidate(form) for form in (*forms[:2], *forms[2:][-_MOST_ON_FRONT:])]
-        kept = _pareto([(c.rank[0], c.excess, c) for c in sorted(seen, key=lambda c: c.rank)])
+        kept = pareto([(c.rank[0], c.excess, c) for c in sorted(seen, key=lambda c: c.rank)])
         return kept if len(kept) <= _MOST_ON_FRONT else [kept[0], *kept[1 - _MOST_ON_FRONT :]]
 
     def _form_excess(self, sketched: Sequence[Sketch]) -> float:
@@ -586,26 +579,10 @@ def _sample(domain: Domain) -> Array:
     return domain.points[::step]
 
 
-def _pareto(rows: Sequence[tuple[int, float, T]]) -> list[T]:
-    """What no item of at most its length is as close as, shortest first."""
-    kept: list[T] = []
-    least = math.inf
-    for _, error, item in sorted(rows, key=lambda row: row[:2]):
-        if error < least * (1 - CLOSER):
-            kept.append(item)
-            least = error
-    return kept
-
-
 def _ranges(values: Array) -> Array:
     """The range of each output [n, outputs]; of one that is constant its size, and of one that is 0 everywhere 1."""
     size, spread = np.abs(values).max(axis=0), np.ptp(values, axis=0)
     return np.where(spread > FLAT_OUTPUT * size, spread, np.where(size > 0, size, 1.0))
-
-
-def _readable(number: Fraction) -> bool:
-    """Whether a number is a small fraction or a decimal."""
-    return number.denominator <= LARGEST_DENOMINATOR or written_as_decimal(number)
 
 
 def _one_output(network: Network, k: int) -> Network:
@@ -613,12 +590,3 @@ def _one_output(network: Network, k: int) -> Network:
     *hidden, last = network.weights
     vectors = network.bias_vectors
     return Network([*hidden, last[k : k + 1]], [*vectors[:-1], vectors[-1][k : k + 1]], network.activations)
-
-
-def _nodes(formulas: Sequence[Formula]) -> int:
-    """The nodes of the formulas' trees, each number one: the size of the structure."""
-
-    def count(node: Node) -> int:
-        return 1 + sum(map(count, node.children))
-
-    return sum(count(formula.root) for formula in formulas)

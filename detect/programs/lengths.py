@@ -80,6 +80,16 @@ def _written_as_decimal(p: int, q: int) -> bool:
     return q == 1
 
 
+def readable(number: Fraction) -> bool:
+    """Whether a number is a small fraction or a decimal.
+
+    Examples:
+        >>> [readable(Fraction(text)) for text in ("2.54", "7/24", "355/113")]
+        [True, True, False]
+    """
+    return number.denominator <= LARGEST_DENOMINATOR or written_as_decimal(number)
+
+
 def constants(node: Node) -> list[Fraction]:
     """The numbers of a formula that say something: all but 0, 1, 2 and 1/2, each once; divisors as 1/q.
 
@@ -182,3 +192,17 @@ def description_length(formulas: Sequence[Formula], inputs: int) -> float:
         return total
 
     return sum(bits(formula.root) for formula in formulas)
+
+
+def node_count(formulas: Sequence[Formula]) -> int:
+    """The nodes of the formulas' trees, each number one: the size of the structure.
+
+    Examples:
+        >>> node_count([Formula("2.54 * abs(x1)")])
+        4
+    """
+
+    def count(node: Node) -> int:
+        return 1 + sum(map(count, node.children))
+
+    return sum(count(formula.root) for formula in formulas)
