@@ -73,5 +73,8 @@ def test_one_form_is_kept_once_whatever_other_atoms_stand_beside_it() -> None:
     other = Phraser([{0: Fraction(1), 1: Fraction(3)}, slide], 2).formula({0: half, 1: half, 3: -half})
     assert first.text == other.text == "min(x1, x2)"
     assert len(rewriting._KEPT) == 1
-    # The kink is another one where the atoms are.
-    assert Phraser([{0: Fraction(1), 1: Fraction(3)}, slide], 2).formula({2: half}).text != "min(x1, x2)"
+    # The same row over another atom is another form.
+    assert (
+        Phraser([{0: Fraction(1), 1: Fraction(3)}], 2).formula({0: half, 1: half, 2: -half}).text
+        != "min(x1, x2)"
+    )
