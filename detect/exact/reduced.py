@@ -206,6 +206,17 @@ def reduce_network(network: Network | HasNetwork, *, box: BoxLike = (-1.0, 1.0))
 
 def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box) -> Reduced:
     """The reduced form of `V act(W x + b) + c`; W [m, d], b and slope [m], V [out, m], c [out]."""
+    arrays = tuple(np.asarray(a, dtype=np.float64) for a in (W, b, slope, V, c))
+    return _reduce(tuple(a.tobytes() for a in arrays), tuple(a.shape for a in arrays), box)
+
+
+# A network's gauge and its circuits ask for one form, one after the other.
+@lru_cache(maxsize=16)
+def _reduce(contents: tuple[bytes, ...], shapes: tuple[tuple[int, ...], ...], box: Box) -> Reduced:
+    """`reduce_arrays` of arrays given by their bytes and shapes; the form's arrays are not to be written to."""
+    W, b, slope, V, c = (
+        np.frombuffer(own).reshape(shape) for own, shape in zip(contents, shapes, strict=True)
+    )
     own = neurons_on_box(W, b, box)
     kinked = own.bent & (slope != 1)
     factor = np.where(kinked, 0.0, np.where(own.middle > 0, 1.0, slope))
@@ -255,8 +266,12 @@ def reduce_arrays(W: Array, b: Array, slope: Array, V: Array, c: Array, box: Box
     plus, minus, t = (np.where(np.abs(a) <= floor, 0.0, a) for a in (plus, minus, t))
     kept = (np.abs(plus) + np.abs(minus) + np.abs(t)).max(axis=1, initial=0.0) > 0
     affine = np.where(np.abs(affine) <= floor, 0.0, affine)
-    parts = (normals[kept] + 0.0, offsets[kept] + 0.0, plus[kept], minus[kept], t[kept])
-    return Reduced(*parts, affine, constant, box)
+    parts = (
+        normals[kept] + 0.0, offsets[kept] + 0.0, plus[kept], minus[kept], t[kept], affine, np.array(constant),
+    )  # fmt: skip
+    for part in parts:
+        part.setflags(write=False)
+    return Reduced(*parts, box)
 
 
 def _plain(value: float, tolerance: float) -> float:

@@ -190,10 +190,15 @@ class Phraser:
             return _cheaper(self._calls("abs", k, z))
         a, b = _plus(middle, z, abs(k)), _plus(middle, z, -abs(k))
         term = self._extreme("max" if k > 0 else "min", a, b)
-        if a and b:
+        # The signs of what has a positive term anyway are turned for nothing: that is no shorter, and the first counts.
+        if a and b and not (self._leads(a) and self._leads(b)):
             mirrored = self._extreme("min" if k > 0 else "max", _times(a, -_ONE), _times(b, -_ONE))
             term = _cheaper((term, (-mirrored[0], mirrored[1])))
         return term
+
+    def _leads(self, row: Row) -> bool:
+        """Whether an affine row has a term to begin with that takes no minus; of other rows that is not known."""
+        return max(row) < self.inputs and any(value.numerator > 0 for value in row.values())
 
     def _calls(self, name: str, k: Fraction, z: Row) -> list[_Term]:
         """k name(z), with z as it is, without fractions, or halved as a minimum of whole forms is."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mathcircuits.detect.programs import rewriting
 from mathcircuits.detect.programs.atom_form import Atoms, Row, draw_sample
+from mathcircuits.detect.programs.lengths import complexity
 from mathcircuits.detect.programs.rewriting import Phraser
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -78,3 +79,18 @@ def test_one_form_is_kept_once_whatever_other_atoms_stand_beside_it() -> None:
         Phraser([{0: Fraction(1), 1: Fraction(3)}], 2).formula({0: half, 1: half, 2: -half}).text
         != "min(x1, x2)"
     )
+
+
+@settings(max_examples=300)
+@given(
+    st.dictionaries(st.integers(-1, 3), st.fractions(-30, 30, max_denominator=200).filter(bool), min_size=1)
+)
+def test_turning_the_signs_of_a_row_with_a_positive_term_makes_it_no_shorter(row: Row) -> None:
+    # What lets a phraser leave the mirrored form of a minimum or maximum out.
+    words = Phraser([], 4)
+    turned = {key: -value for key, value in row.items()}
+    own, other = (complexity(words.formula(r).root) for r in (row, turned))
+    if max(row.values()) > 0:
+        assert own <= other
+    if min(row.values()) < 0 < max(row.values()):
+        assert own == other
