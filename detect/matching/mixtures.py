@@ -31,7 +31,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,7 @@ from ..networks.initialisation import untrained
 from ..networks.nonlinearities import apply_nonlinearity
 from ..statistics.criteria import EQUAL, FLOOR
 from ..statistics.multiple_testing import benjamini_hochberg
-from ..statistics.null_cache import Unkeyed, kept_draws
+from ..statistics.null_cache import Unkeyed, kept_draws, side_by_side
 from ..statistics.tails import Tail
 from .correlations import class_scores, live_and_bent, unit_vectors
 from .criteria import ALPHA, DEPENDENT, EFFECTIVE, GATE, SMALLEST_SHARE, UNEXPLAINED
@@ -213,7 +213,7 @@ def decompose_block(
     # Applied before units are picked: a PReLU has a slope each.
     post = apply_nonlinearity(architecture.activations[block], pre).transpose(0, 2, 1)[candidates].T
     fits = _fit(z, (z, post), probes)
-    nulls = [mixture_null(architecture, block, law, probes) for law in laws]
+    nulls = side_by_side([partial(mixture_null, architecture, block, law, probes) for law in laws])
     p = np.max([null.p(fits.statistic()) for null in nulls], axis=0)
     # A neuron that fails the rule on any other ground is no discovery, whatever its fit.
     p = np.where(fits.strict(), p, 1.0)

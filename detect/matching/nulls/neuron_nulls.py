@@ -15,11 +15,9 @@ catalogue taken inside the null:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,7 @@ import numpy.typing as npt
 from ...networks.architecture import Architecture
 from ...networks.nonlinearities import leaky_slope
 from ...statistics.criteria import TINY
-from ...statistics.null_cache import Arrays, Unkeyed, kept_arrays
+from ...statistics.null_cache import Arrays, Unkeyed, kept_arrays, side_by_side
 from ...statistics.tails import Tail
 from ..correlations import (
     UPSTREAM,
@@ -144,10 +142,7 @@ def neuron_null(architecture: Architecture, block: int, law: str, probes: Probes
 
 
 def draw_nulls(architecture: Architecture, probes: Mapping[int, Probes], laws: Sequence[str]) -> None:
-    """Draw the nulls of several blocks side by side, one thread each, where they are not kept yet.
-
-    NumPy works on large arrays outside the interpreter's lock, and every null has a generator of its own, so that the
-    draws are those that `neuron_null` makes alone.
+    """Draw the nulls of several blocks side by side, where they are not kept yet.
 
     Args:
         architecture: the network's.
@@ -158,17 +153,9 @@ def draw_nulls(architecture: Architecture, probes: Mapping[int, Probes], laws: S
         >>> from ..probes import probes_for
         >>> draw_nulls(Architecture((1, 2, 1), ("relu",), (False, False)), {0: probes_for(1)}, ("uniform", "normal"))
     """
-    wanted = [(block, law) for block, own in probes.items() if own.features for law in laws]
-    threads = min(len(wanted), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    if threads < 2:
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        # Those of later blocks take longest.
-        drawn = [
-            pool.submit(neuron_null, architecture, block, law, probes[block]) for block, law in wanted[::-1]
-        ]
-    for null in drawn:
-        null.result()
+    # Those of later blocks take longest.
+    wanted = [(block, law) for block, own in reversed(list(probes.items())) if own.features for law in laws]
+    side_by_side([partial(neuron_null, architecture, block, law, probes[block]) for block, law in wanted])
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ from mathcircuits.detect.matching.nulls.neuron_nulls import (
 from mathcircuits.detect.matching.nulls.simulated import simulate
 from mathcircuits.detect.matching.probes import probes_for
 from mathcircuits.detect.networks.architecture import Architecture
+from mathcircuits.detect.statistics import null_cache
 from mathcircuits.detect.statistics.null_cache import null_folder
 
 
@@ -115,7 +116,7 @@ def test_nulls_that_are_drawn_side_by_side_are_those_that_are_drawn_alone(
 
     monkeypatch.setattr(simulated, "_FIRST_LAYER_DRAWS", 2000)
     monkeypatch.setattr(simulated, "_DEEP_DRAWS", 2000)
-    monkeypatch.setattr(nulls.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(null_cache.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     architecture = Architecture((2, 3, 2, 1), ("relu", "relu"), (True, True, True))
     probes, laws = {0: probes_for(2), 1: probes_for(2, depth=2)}, ("uniform", "normal")
 
