@@ -31,5 +31,5 @@ SPANNED = 1e-16
 VANISHING = 1e-9
 #: Nodes of branch and bound for each candidate of a network without a formula, and for the one that is told: a tenth of
 #: a second and most of one at four inputs and 36 neurons, where 250 nodes prove two to three times the error that 3000
-#: do. Nodes and not seconds, so that a busy machine proves the same. Used by programs (the nearest, the front).
+#: do. Nodes and not seconds, so that the machine's load hardly matters. Used by programs (the nearest, the front).
 LOOK_NODES, NEAREST_NODES = 250, 2000
