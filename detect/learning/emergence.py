@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -205,11 +206,17 @@ def _checked(
     return rows, when
 
 
+@lru_cache(maxsize=32)
+def _orbits_of(task: Task, entries: Catalogue) -> Orbits:
+    """A task's orbits, kept: all cells of a study with one task ask for the same."""
+    return Orbits(task, entries)
+
+
 def _wanted(
     feature: str | None, on: Sequence[str] | None, task: Task | None, entries: Catalogue, oriented: bool
 ) -> list[tuple[Label, frozenset[Label]]]:
     """Each feature to look for, with the labels that count as it."""
-    orbits = None if task is None else Orbits(task, entries)
+    orbits = None if task is None else _orbits_of(task, entries)
     if feature is not None:
         entry = entries[feature]
         arguments = tuple(f"x{k + 1}" for k in range(entry.arity)) if on is None else tuple(on)

@@ -161,7 +161,8 @@ def _worst(
     classes = len(reading.classes)
     own = _of_class(np.array([unexplained]), c, classes)
     if found is None:
-        k = int(np.argmax([simulated.p(own)[0][0] for simulated in reading.nulls]))
+        several = len(reading.nulls) > 1
+        k = int(np.argmax([simulated.p(own)[0][0] for simulated in reading.nulls])) if several else 0
         draws, mass = _simulated(reading.nulls[k], c)
         return laws[k], draws, mass, np.max([_worth(null, c, classes) for null in reading.nulls], axis=0)
     scores = _of_class(_SCORES, c, classes)

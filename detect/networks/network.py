@@ -588,7 +588,8 @@ def _architecture(sizes: tuple[int, ...], names: tuple[str, ...], bias: tuple[bo
 
 def _frozen(values: npt.ArrayLike, ndim: int, name: str) -> Array:
     """A read-only float64 copy with that many axes and finite values only."""
-    converted = as_floats(values)
+    # Nothing is to be asked of what is float64: a study makes many thousands of networks of such arrays.
+    converted = values if type(values) is np.ndarray and values.dtype == np.float64 else as_floats(values)
     if converted is None:
         raise InputError(f"{name} is not a numeric array with {ndim} axes")
     array = converted.copy()
