@@ -164,7 +164,12 @@ def _worst(
         several = len(reading.nulls) > 1
         k = int(np.argmax([simulated.p(own)[0][0] for simulated in reading.nulls])) if several else 0
         draws, mass = _simulated(reading.nulls[k], c)
-        return laws[k], draws, mass, np.max([_worth(null, c, classes) for null in reading.nulls], axis=0)
+        return (
+            laws[k],
+            draws,
+            mass,
+            np.max([_worth(law_null, c, classes) for law_null in reading.nulls], axis=0),
+        )
     scores = _of_class(_SCORES, c, classes)
     k = int(np.argmax([part.evidence(own).p[0] for part in found]))
     return (
