@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..networks.stacks import Forward, Stack
 from .correlations import unit_vectors
-from .criteria import HELD
+from .criteria import HELD, LEAST_PART
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -47,6 +47,7 @@ def mean_ablation(stack: Stack, forward: Forward, block: int, together: Mask | N
 
     Args:
         together: which neurons are held with each [networks, units, units], as `one_feature` says; each alone without.
+            So is one that carries next to nothing of what they do together (`LEAST_PART`).
 
     Examples:
         >>> from ..networks.network import Network
@@ -60,7 +61,22 @@ def mean_ablation(stack: Stack, forward: Forward, block: int, together: Mask | N
         [[0.25, 0.25, 0.0]]
         >>> mean_ablation(stack, forward, 0, one_feature(forward.post[0])).round(6).tolist()
         [[1.0, 1.0, 0.0]]
+        >>> idle = Stack.of([Network(weights=[[[1.0], [1.0], [-1.0]], [[1.0, 0.0, 0.0]]])])
+        >>> mean_ablation(idle, forward, 0, one_feature(forward.post[0])).round(6).tolist()
+        [[1.0, 0.0, 0.0]]
     """
+    found = _ablated(stack, forward, block, together)
+    if together is None:
+        return found
+    members = together.sum(axis=2)
+    if not (members > 1).any():
+        return found
+    alone = _ablated(stack, forward, block, None)
+    idle = (members > 1) & (alone < (LEAST_PART / members) ** 2 * found)
+    return np.where(idle, alone, found)
+
+
+def _ablated(stack: Stack, forward: Forward, block: int, together: Mask | None) -> Array:
     h = forward.post[block]
     variance = forward.outputs.var(axis=1).sum(axis=1)
     if block < len(forward.post) - 1:

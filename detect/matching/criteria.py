@@ -17,6 +17,10 @@ HELD = 1e-3
 #: A neuron is *used* where mean ablation costs at least this share of the output variance (docs/understand/evidence.md,
 #: Criteria). Used by modular, universality, studies and pages.
 USED = 0.01
+#: Of neurons that are one feature, split, one that carries less than this share of an equal part of its effect is none
+#: of them, and is ablated alone: a unit without outgoing weights is not used because its twin is. Used by matching
+#: (ablation).
+LEAST_PART = 0.1
 #: The false discovery rate at which something is declared found in one network: over its neurons, over its undecided
 #: neurons for mixtures, over the features read out, over the active neurons of modular addition
 #: (docs/understand/evidence.md, What is controlled). A probability. Used by matching, modular and the benchmark.

@@ -113,6 +113,16 @@ def test_copies_in_a_lower_layer_are_ablated_together() -> None:
     np.testing.assert_allclose(shares[1], [*shares[0], shares[0][0]], rtol=1e-9)
 
 
+def test_a_twin_without_effect_is_not_used() -> None:
+    """Of three like neurons that carry 0.5, 0.5 and less than 0.1 / 3 of it, the last counts alone."""
+    for last, used in ((0.0, False), (0.02, False), (0.05, True)):
+        stack = Stack.of([Network([[[1, -1]] * 3, [[0.5, 0.5 - last, last]]])])
+        forward = stack.forward(X)
+        shares = mean_ablation(stack, forward, 0, one_feature(forward.post[0]))[0]
+        assert shares[:2] == pytest.approx(1.0)
+        assert shares[2] == pytest.approx(1.0 if used else last**2, abs=1e-12)
+
+
 def test_one_feature_ends_where_holding_a_feature_does() -> None:
     """1 - r^2 <= 1e-3 on one side: a degree apart is one, five degrees are two, and so are both sides."""
     angles = np.radians([0, 1, 5, 180])
