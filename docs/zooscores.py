@@ -22,7 +22,7 @@ from mathcircuits.reports.plots.rendering import blank, write_svg
 from mathcircuits.reports.zoo.baselines import BASELINES
 
 DOCS = Path(__file__).parent
-#: Ours on a zoo of another seed: `mathcircuits zoo --small --seed 7`.
+#: Ours on a zoo of another seed: `mathcircuits zoo --medium --seed 11`.
 LATER = DOCS / "found" / "zoo-scores-later.csv"
 SCORES, ABOUT = DOCS / "found" / "zoo-scores.csv", DOCS / "found" / "zoo-datasheet.md"
 PAGE, FIGURE = DOCS / "results" / "zoo.md", DOCS / "figures" / "zoo.svg"
