@@ -112,7 +112,7 @@ def class_scores(unit: Array, probes: Probes) -> tuple[Array, npt.NDArray[np.int
 
 def norms(values: Array) -> tuple[Array, Bools]:
     """Centre the rows of values [N, n] in place: their norms [N], and which of them vary."""
-    size = np.abs(values).max(axis=1)
+    size = np.maximum(values.max(axis=1), -values.min(axis=1))
     values -= values.mean(axis=1, keepdims=True)
     norm = np.sqrt(np.einsum("ij,ij->i", values, values))
     varies = norm > ROUNDING * np.sqrt(values.shape[1]) * np.maximum(size, TINY)

@@ -91,7 +91,8 @@ def _first_layer(stack: Stack, probes: Probes) -> Iterator[Array]:
     step = max(1, int(_AT_ONCE / len(probes.X)))
     for start in range(0, len(weights), step):
         rows = slice(start, start + step)
-        pre = weights[rows] @ probes.X.T + biases[rows, None]
+        pre = weights[rows] @ probes.X.T
+        pre += biases[rows, None]
         exact = None if bounds is None else (bounds[0][rows], bounds[1][rows])
         yield _unexplained(pre, activation, probes, exact)
 
@@ -104,9 +105,11 @@ def _deep_layer(stack: Stack, block: int, probes: Probes, directions: Array) -> 
     """
     h: Array = np.broadcast_to(probes.X.T, (len(stack), *probes.X.T.shape))
     for k in range(block):
-        pre = stack.weights[k] @ h + stack.biases[k][:, :, None]
+        pre = stack.weights[k] @ h
+        pre += stack.biases[k][:, :, None]
         h = apply_nonlinearity(stack.architecture.activations[k], pre)
-    pre = stack.weights[block] @ h + stack.biases[block][:, :, None]
+    pre = stack.weights[block] @ h
+    pre += stack.biases[block][:, :, None]
     upstream = ridges(h, directions) if len(directions) else None
     flat = pre.reshape(-1, pre.shape[2])
     return _unexplained(flat, stack.architecture.activations[block], probes, upstream=upstream)
