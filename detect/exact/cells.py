@@ -435,15 +435,15 @@ def _cut(V: Array, count: Index, z: Array, closed: bool) -> tuple[tuple[Array, I
     crossing = valid & (sign * sign[row, after] < 0)
     if not closed:  # a segment has one edge, from its first end to its second
         crossing &= slot + 1 < count[:, None]
-    slots = np.empty((C, M, 2, d))
-    slots[:, :, 0] = V
+    pairs = np.empty((C, M, 2, d))
+    pairs[:, :, 0] = V
     i, j = np.nonzero(crossing)
     k = after[i, j]
     start, end = V[i, j], V[i, k]
     t = (z[i, j] / (z[i, j] - z[i, k]))[:, None]
     # From the nearer end, so that the corner is as exact as the edge allows.
-    slots[i, j, 1] = np.where(t > 0.5, end + (1 - t) * (start - end), start + t * (end - start))
-    slots = slots.reshape(C, 2 * M, d)
+    pairs[i, j, 1] = np.where(t > 0.5, end + (1 - t) * (start - end), start + t * (end - start))
+    slots = pairs.reshape(C, 2 * M, d)
     sides = []
     kept = np.empty((C, M, 2), dtype=bool)
     kept[:, :, 1] = crossing

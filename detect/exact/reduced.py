@@ -129,7 +129,7 @@ class Reduced:
     @cached_property
     def _behind(self) -> Array:
         """`_vectors` with the planes seen from behind: sides exchanged, normals turned, of the pair both signs."""
-        return self._vectors[[1, 0, 2]] * np.array([-1.0, -1.0, 1.0])[:, None, None, None]
+        return np.asarray(self._vectors[[1, 0, 2]] * np.array([-1.0, -1.0, 1.0])[:, None, None, None])
 
     def scaled(self, factor: float) -> Reduced:
         """The reduced network of factor * f."""

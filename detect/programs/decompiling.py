@@ -554,7 +554,7 @@ def _over_primitives(formulas: tuple[Formula, ...], box: Box, inputs: int) -> tu
 @lru_cache(maxsize=1024)
 def _values_on(formula: Formula, box: Box) -> Array:
     """A formula's values [n] on the sample of a box; kept, since every network on it is compared with every task's."""
-    return formula(_sample_of(box), box=box)
+    return np.asarray(formula(_sample_of(box), box=box), dtype=np.float64)
 
 
 @lru_cache(maxsize=32)

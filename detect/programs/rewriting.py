@@ -402,9 +402,9 @@ def _multiple(value: Fraction, tree: _Tree) -> _Tree:
         return Node("neg", None, (node,)), cost + 1
     if decimal:
         return Node("*", None, (Node("number", value), node)), cost + 1 + complexity_of(value)
-    for kind, number in (("*", p), ("/", q)):
-        if number != 1:
-            factor, more = _number(number)
+    for kind, whole in (("*", p), ("/", q)):
+        if whole != 1:
+            factor, more = _number(whole)
             children = (factor, node) if kind == "*" else (node, factor)
             node, cost = Node(kind, None, children), cost + 1 + more
     return node, cost

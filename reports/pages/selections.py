@@ -430,8 +430,9 @@ def directions_summary(tables: Tables, directions: Iterable[pd.DataFrame] | None
     for part in _parts(tables, "directions", directions):
         if part.empty:
             continue
-        for at, rows in _of_kinds(part, solved).groupby(key, sort=False):
-            tested.setdefault(at, []).append(rows[["readable", "unexplained", "untrained"]])
+        for at, own in _of_kinds(part, solved).groupby(key, sort=False):
+            names = tuple(map(str, at))
+            tested.setdefault(names, []).append(own[["readable", "unexplained", "untrained"]])
     rows = []
     for at, parts in sorted(tested.items(), key=lambda item: item[0][-1]):
         found = pd.concat(parts, ignore_index=True)

@@ -97,4 +97,4 @@ def _drawn(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     among = shares >= np.sort(shares, axis=None)[-_EDGES]
     among |= shares == shares.max(axis=0, keepdims=True)
     among |= shares == shares.max(axis=1, keepdims=True)
-    return strong & among
+    return np.asarray(strong & among)

@@ -240,8 +240,11 @@ def prevalence_counts(
 
     `held` is what `held_labels` finds in the condition's `neuron_table`.
     """
-    members = zip(condition.seeds, condition.solved, strict=True)
-    solved = {condition.network_id(seed) for seed, done in members if done}
+    solved = {
+        condition.network_id(seed)
+        for seed, done in zip(condition.seeds, condition.solved, strict=True)
+        if done
+    }
     by_network = {
         name: labels
         for (name, population), labels in held.items()

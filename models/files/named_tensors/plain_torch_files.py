@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..loaded_torch import StoredTensor
 
 #: torch's storages of the precisions that weights are stored in; others are left to torch.
-_KINDS = {"FloatStorage": np.dtype("<f4"), "DoubleStorage": np.dtype("<f8")}
+_KINDS: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "DoubleStorage": np.dtype("<f8")}
 
 
 def plain_contents(data: bytes) -> dict[str, Any] | None:

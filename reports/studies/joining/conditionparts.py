@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -178,9 +179,10 @@ def _joined(parts: Sequence[Condition]) -> Condition:
     def all_of(name: str) -> tuple[object, ...]:
         return tuple(entry for part in parts for entry in getattr(part, name))
 
-    together = {name: all_of(name) for name in ("seeds", "cells", "networks", "untrained")}
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("losses", "costs")}
-    return replace(parts[0], **together, **arrays, **frames)
+    together: dict[str, Any] = {name: all_of(name) for name in ("seeds", "cells", "networks", "untrained")}
+    for name in ("losses", "costs"):
+        together[name] = np.concatenate([getattr(part, name) for part in parts])
+    return replace(parts[0], **together, **frames)
 
 
 def _unnamed(condition: Condition, programs: pd.DataFrame) -> tuple[tuple[str, int], ...]:
