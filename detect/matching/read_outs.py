@@ -154,6 +154,13 @@ def decoders(unit: Array, targets: Targets) -> Array:
 
     Args:
         unit: activations [N, n, units] on the inputs that fit, as `unit_vectors` gives them.
+
+    Examples:
+        >>> targets = targets_for(1)
+        >>> at = [f.label for f in targets.features].index("identity(x1)")
+        >>> reading = decoders(unit_vectors(targets.X_fit[None])[2], targets)
+        >>> reading.shape[:2], round(abs(float(reading[0, 0, at])), 2)
+        ((1, 1), 1.0)
     """
     n = unit.shape[1]
     z = np.swapaxes(unit, 1, 2) * np.sqrt(n)
