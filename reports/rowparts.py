@@ -6,7 +6,7 @@ shows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,15 +53,25 @@ def parts_of(
     yield frame[[column for column in columns if column in frame]]
 
 
-def rows_at(tables: Tables, name: str, columns: Sequence[str], networks: Collection[str]) -> pd.DataFrame:
+def rows_at(
+    tables: Tables,
+    name: str,
+    columns: Sequence[str],
+    networks: Collection[str],
+    keep: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """A table's rows of these networks, trained or derived by hand, over the names of their inputs.
 
     Args:
         tables: as of `parts_of`; name: of the table; columns: those that are needed.
         networks: ids.
+        keep: the rows of some of the networks that are kept; None for all.
     """
-    parts = parts_of(tables, name, columns, KNOWN)
-    found = [part[among(part["network"], networks)] for part in parts if len(part)]
+    found = []
+    for part in parts_of(tables, name, columns, KNOWN):
+        rows = part[among(part["network"], networks)] if len(part) else part
+        if len(rows):
+            found.append(rows if keep is None else keep(rows))
     frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
     return NamedTables({name: frame})[name] if len(frame) else frame
 

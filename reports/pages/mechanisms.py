@@ -26,7 +26,7 @@ def solved_ids(tables: Tables, task: str | None = None) -> set[str]:
         >>> solved_ids({"networks": pd.DataFrame([row])}), solved_ids({})
         ({'n'}, set())
     """
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["network", "task", "solved"], population="trained")
     if networks.empty:
         return set()
     kept = networks[networks["solved"].astype(bool)]
@@ -196,7 +196,8 @@ def kink_summary(tables: Tables) -> pd.DataFrame:
     """
     key = ["task", *CELL]
     columns = [*key, "networks", "passed", "share", "worst_low", "worst_high", "median", "lazy"]
-    rows = rows_of(tables, "networks", population="trained")
+    read = [*key, "solved", "kinks", "kinks_passed", "kinks_lazy"]
+    rows = rows_of(tables, "networks", read, population="trained")
     if rows.empty or "kinks" not in rows:
         return pd.DataFrame(columns=columns)
     failed = rows[~rows["solved"].astype(bool)].groupby(key, sort=False).size()

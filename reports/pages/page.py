@@ -21,7 +21,7 @@ from ..studies.selecting.candidaterows import candidates_toml
 from ..studies.storage import atomic
 from .factorpage import effect_sentences, factor_page, factor_tables, norm_figure
 from .findings import findings, verdict_legend
-from .networks.data import BUDGET, dumped, known_networks, network_data, shown_networks
+from .networks.data import BUDGET, best_readouts, dumped, known_networks, network_data, shown_networks
 from .opening.headlines import headlines, title
 from .opening.tiles import tile_data, tiles
 from .pagetables import table_views
@@ -183,11 +183,11 @@ def page_tables(tables: Tables) -> dict[str, pd.DataFrame]:
     made[STATUS_COUNTS] = status_counts(made, parts_of(tables, "neurons", OF_NEURONS, TRAINED))
     made[TOTALS] = totals(tables)
     shown = set(shown_networks(made).get("network", ()))
-    for name, columns in (("neurons", tuple(COLUMNS["neurons"])), ("directions", DIRECTIONS)):
-        rows = rows_at(tables, name, columns, shown)
-        if len(rows):
-            made[name] = rows
-    return made
+    rows = {
+        "neurons": rows_at(tables, "neurons", tuple(COLUMNS["neurons"]), shown),
+        "directions": rows_at(tables, "directions", DIRECTIONS, shown, best_readouts),
+    }
+    return made | {name: frame for name, frame in rows.items() if len(frame)}
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,8 +29,15 @@ OF_DIRECTIONS = ("network", "task", *CELL, "feature", "on", "readable", "unexpla
 OF_NEURONS = ("network", "task", *CELL, "status", "used", "expected", "unexplained", "p_taught")
 
 
-def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
+def rows_of(
+    tables: Tables, name: str, columns: Sequence[str] | None = None, **wanted: object
+) -> pd.DataFrame:
     """The rows of a table with the wanted values; empty where the study has no such table.
+
+    Args:
+        tables: the study's; name: of the table.
+        columns: those that are needed, of which the others are not copied; None for all.
+        wanted: the value that a column has to have.
 
     Examples:
         >>> tables = {"networks": pd.DataFrame({"task": ["a", "b"], "seed": [0, 1]})}
@@ -40,9 +47,12 @@ def rows_of(tables: Tables, name: str, **wanted: object) -> pd.DataFrame:
     table = tables.get(name)
     if table is None or table.empty:
         return pd.DataFrame() if table is None else table
+    here = np.ones(len(table), dtype=bool)
     for column, value in wanted.items():
-        table = table[table[column] == value]
-    return table
+        here &= (table[column] == value).fillna(False).to_numpy(dtype=bool)
+    if columns is not None:
+        table = table[[column for column in columns if column in table]]
+    return table if here.all() else table[here]
 
 
 def task_names(tables: Tables) -> list[str]:
@@ -275,7 +285,7 @@ def derived_share(tables: Tables, neurons: Iterable[pd.DataFrame] | None = None)
         return tables[HELD_NEURONS]
     key = ["task", *CELL]
     columns = [*key, "networks", "neurons", "labelled", "held", "share"]
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["network", "task", "parameters", "solved"], population="trained")
     if networks.empty:
         return pd.DataFrame(columns=columns)
     smallest = networks["parameters"] == networks.groupby("task")["parameters"].transform("min")
@@ -320,7 +330,7 @@ def status_counts(tables: Tables, neurons: Iterable[pd.DataFrame] | None = None)
     if STATUS_COUNTS in tables:
         return tables[STATUS_COUNTS]
     key = ["task", *CELL, "status", "used", "taught"]
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["network", "solved"], population="trained")
     solved = set(networks[networks["solved"].astype(bool)]["network"]) if len(networks) else set()
     found = []
     for part in _parts(tables, "neurons", neurons):
@@ -351,7 +361,7 @@ def missing_features(tables: Tables) -> pd.DataFrame:
         [['f(x1)', 2, 2], ['g(x1)', 1, 2]]
     """
     columns = ["task", *CELL, "feature", "networks", "failed", "share"]
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["task", *CELL, "solved", "missing"], population="trained")
     if networks.empty:
         return pd.DataFrame(columns=columns)
     failed = networks[~networks["solved"].astype(bool)]
@@ -407,7 +417,8 @@ def directions_summary(tables: Tables, directions: Iterable[pd.DataFrame] | None
 
     Args:
         tables: the study's.
-        directions: the trained networks' rows of the table `directions` in parts; None for all at once.
+        directions: the trained networks' rows of the table `directions` in parts, those of one condition one after the
+            other; None for all at once.
 
     Examples:
         >>> base = {"task": "minimum", "hidden": "3", "width": "1x", "regimen": "adam", "network": "n"}
@@ -422,28 +433,41 @@ def directions_summary(tables: Tables, directions: Iterable[pd.DataFrame] | None
         return tables[READOUTS]
     key = ["task", *CELL, "kind"]
     columns = [*key, "tested", "readable", "share", "unexplained", "untrained"]
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["network", "solved"], population="trained")
     if networks.empty:
         return pd.DataFrame(columns=columns)
     solved = set(networks[networks["solved"].astype(bool)]["network"])
+    rows: list[dict[str, Any]] = []
+    # Of the conditions that a part has; those of earlier parts are summed up, so that memory holds one.
     tested: dict[tuple[str, ...], list[pd.DataFrame]] = {}
     for part in _parts(tables, "directions", directions):
         if part.empty:
             continue
+        places = part[key[:-1]].drop_duplicates().itertuples(index=False, name=None)
+        here = {tuple(map(str, place)) for place in places}
+        over = [at for at in tested if at[:-1] not in here]
+        rows += [_readable(dict(zip(key, at, strict=True)), tested.pop(at)) for at in over]
         for at, own in _of_kinds(part, solved).groupby(key, sort=False):
             names = tuple(map(str, at))
             tested.setdefault(names, []).append(own[["readable", "unexplained", "untrained"]])
-    rows = []
-    for at, parts in sorted(tested.items(), key=lambda item: item[0][-1]):
-        found = pd.concat(parts, ignore_index=True)
-        medians = {name: found[name].median() for name in ("unexplained", "untrained")}
-        counts = {"tested": len(found), "readable": int(found["readable"].sum())}
-        rows.append({**dict(zip(key, at, strict=True)), **counts, **medians})
+    rows += [_readable(dict(zip(key, at, strict=True)), parts) for at, parts in tested.items()]
+    rows.sort(key=lambda row: str(row["kind"]))
     if not rows:
         return pd.DataFrame(columns=columns)
     table = pd.DataFrame(rows)
     table["share"] = table["readable"] / table["tested"]
     return in_order(table[columns])
+
+
+def _readable(about: Mapping[str, Any], parts: list[pd.DataFrame]) -> dict[str, Any]:
+    """How many directions of a condition and kind were tested and can be read, with medians."""
+    found = pd.concat(parts, ignore_index=True)
+    return {
+        **about,
+        "tested": len(found),
+        "readable": int(found["readable"].sum()),
+        **{name: found[name].median() for name in ("unexplained", "untrained")},
+    }
 
 
 def _of_kinds(directions: pd.DataFrame, solved: set[str]) -> pd.DataFrame:

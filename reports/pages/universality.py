@@ -191,7 +191,7 @@ def circuit_shares(tables: Tables) -> pd.DataFrame:
     if circuits.empty or read.empty:
         return pd.DataFrame(columns=columns)
     counts = {str(task): part["network"].nunique() for task, part in read.groupby("task", sort=False)}
-    networks = rows_of(tables, "networks", population="trained")
+    networks = rows_of(tables, "networks", ["task", "solved"], population="trained")
     failed = networks[~networks["solved"].astype(bool)]["task"].value_counts()
     rows = []
     for (task, circuit), part in circuits.groupby(["task", "circuit"], sort=False):

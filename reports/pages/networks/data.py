@@ -111,7 +111,7 @@ def network_data(study: HasNetworks, tables: Tables, *, budget: int = BUDGET) ->
         "families": _families(tables),
     }
     neurons = _strongest_neurons(_of(tables, "neurons", place))
-    readouts = _best_readouts(_of(tables, "directions", place))
+    readouts = best_readouts(_of(tables, "directions", place), "_place")
     weights = [None if network is None else _flat(network) for network in networks]
     listed = _affordable(rows, neurons, readouts, weights, budget - len(dumped(content)))
     kept = set(rows["network"][listed])
@@ -279,14 +279,24 @@ def _strongest_neurons(neurons: pd.DataFrame) -> pd.DataFrame:
     return neurons[rank <= NEURONS]
 
 
-def _best_readouts(directions: pd.DataFrame) -> pd.DataFrame:
-    """What can be read of a layer and need not have been: the best of every network."""
+def best_readouts(directions: pd.DataFrame, by: str = "network") -> pd.DataFrame:
+    """What can be read of a layer and need not have been: the best of every network.
+
+    Args:
+        directions: rows of the table of that name.
+        by: the column that tells networks apart, in whose order they come.
+
+    Examples:
+        >>> rows = {"network": "n", "unexplained": [0.2, 0.1], "readable": True, "tautology": [False, True]}
+        >>> best_readouts(pd.DataFrame(rows))["unexplained"].tolist()
+        [0.2]
+    """
     if directions.empty:
         return directions
     tautology = directions["tautology"].fillna(False).astype(bool)
     readable = directions[directions["readable"].astype(bool) & ~tautology]
-    ordered = readable.sort_values(["_place", "unexplained"], kind="stable")
-    return ordered.groupby("_place", sort=False).head(READOUTS)
+    ordered = readable.sort_values([by, "unexplained"], kind="stable")
+    return ordered.groupby(by, sort=False).head(READOUTS)
 
 
 def _similar(tables: Tables, place: Mapping[str, int]) -> dict[str, Any]:
