@@ -43,3 +43,21 @@ def test_a_process_with_numpy_keeps_its_threads() -> None:
         [sys.executable, "-c", program], env=kept, capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines()[-1] == "None"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")]
+)
+def test_arrow_gives_memory_back_unless_the_environment_says_otherwise(
+    given: dict[str, str], found: str
+) -> None:
+    code = (
+        "from mathcircuits.reports.__main__ import main\n"
+        "main(['tasks'])\n"
+        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=kept | given, check=True
+    )
+    assert done.stdout.split()[-1] == found
