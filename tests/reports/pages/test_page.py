@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -446,3 +447,9 @@ def test_a_damaged_folder_is_named_with_the_remedy(tmp_path: Path, manifest: str
     with pytest.raises(FileError, match=re.escape(str(tmp_path)) + ".*; .+"):
         write_report(tmp_path)
     assert not (tmp_path / "report").exists()
+
+
+def test_tables_of_a_configuration_may_stand_beside_names() -> None:
+    study = made_up(("absolute",), seeds=2)
+    mixed = replace(study, manifest={"config": {"regimens": [{"preset": "adam", "lr": 0.02}, "rescue"]}})
+    assert "rescue" in page(mixed).rpartition("0.02")[2]
