@@ -164,8 +164,8 @@ def _held_features(
 
 
 def _at_once(architecture: Architecture, probes: Probes) -> int:
-    """How many networks are worked on at once: 32 MB a layer."""
-    return max(1, int(4e6 / (len(probes.X) * max(architecture.sizes))))
+    """How many networks are worked on at once: 8 MB a layer, of which a dozen copies are held."""
+    return max(1, int(1e6 / (len(probes.X) * max(architecture.sizes))))
 
 
 def _neurons(

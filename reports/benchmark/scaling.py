@@ -12,8 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -246,8 +249,6 @@ def measured(
     progress: bool | None,
 ) -> Measured:
     """What a study takes; what a run of before has measured of the same is taken from its file."""
-    from ..study import run_study
-
     file = folder.with_name(f"{folder.name}.json")
     asked = {"config": config.to_dict(), "reading": reading_hash(), "workers": workers, "on": scheduler or ""}
     if file.is_file():
@@ -255,10 +256,10 @@ def measured(
         if kept.get("asked") == asked:
             return Measured(**kept["measured"])
     began = time.perf_counter()
-    study = run_study(
-        config, folder, workers=1 if scheduler else workers, scheduler=scheduler, progress=progress
-    )
-    manifest = study.manifest
+    # In a process of its own: the most memory that this one has held would stay with it.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        asks = {"workers": 1 if scheduler else workers, "scheduler": scheduler, "progress": progress}
+        manifest = alone.submit(_manifest_of, config, folder, **asks).result()
     seconds = {part: float(manifest["cpu"][part]) for part in (*BUSY, *ALONE)}
     clock = {part: float(manifest["seconds"][part]) for part in ("cells", *ALONE)}
     hands, cores = (workers, min(workers, usable_cores())) if scheduler is None else _hands_of(scheduler)
@@ -271,6 +272,12 @@ def measured(
         {"asked": asked, "measured": asdict(found), "took": round(time.perf_counter() - began, 3)},
     )
     return found
+
+
+def _manifest_of(config: StudyConfig, folder: Path, **asks: Any) -> dict[str, Any]:
+    from ..study import run_study
+
+    return run_study(config, folder, **asks).manifest
 
 
 def scores(found: Sequence[Measured], alone: Measured | None = None) -> list[Score]:

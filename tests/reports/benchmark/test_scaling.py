@@ -91,7 +91,7 @@ def test_a_tiny_run_is_kept_size_by_size(tmp_path: Path, monkeypatch: pytest.Mon
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a study was run again")
 
-    monkeypatch.setattr("mathcircuits.reports.study.run_study", never)
+    monkeypatch.setattr(scale, "ProcessPoolExecutor", never)
     again = run_scale(out=tmp_path, size=TINY, workers=1, progress=False)
     assert again.seconds == found.seconds
 
