@@ -275,9 +275,15 @@ def measured(
 
 
 def _manifest_of(config: StudyConfig, folder: Path, **asks: Any) -> dict[str, Any]:
+    from joblib.externals.loky import get_reusable_executor
+
     from ..study import run_study
 
-    return run_study(config, folder, **asks).manifest
+    try:
+        return run_study(config, folder, **asks).manifest
+    finally:
+        # A process that another one started waits for its own before it ends, and joblib's stay for more work.
+        get_reusable_executor(reuse=True).shutdown(wait=True)
 
 
 def scores(found: Sequence[Measured], alone: Measured | None = None) -> list[Score]:
