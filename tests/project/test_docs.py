@@ -74,6 +74,20 @@ def test_the_scores_of_methods_are_written_from_their_table() -> None:
     assert scores.share({"precision": float("nan")}, "precision", "precision") == "none"
 
 
+def test_what_many_networks_cost_is_written_from_its_results() -> None:
+    scale = docs_module("scale")
+    assert scale.page() == (ROOT / "docs" / "results" / "scale.md").read_text("utf-8")
+    rows = [
+        {"population": "1000 networks", "measure": "seconds by the clock", "value": 20.4, "requirement": ""},
+        {"population": "100000 networks", "measure": "minutes", "value": 16.0, "requirement": "scale: in time",
+         "bound": 15.0, "passed": False, "note": "measured"},
+    ]  # fmt: skip
+    ((networks, cells),) = scale.sizes({"scores": rows})
+    assert (networks, cells[:2]) == ("1 000", ["20", "unknown"])
+    assert scale.bounds({"scores": rows})[0]["kept"] == "**no**"
+    assert scale.carried({"scores": rows}) == [("100 000", "16", "measured")]
+
+
 def docs_module(name: str) -> Any:
     """A module that makes pages; docs/ is not a package."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
