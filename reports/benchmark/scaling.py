@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -256,10 +256,16 @@ def measured(
         if kept.get("asked") == asked:
             return Measured(**kept["measured"])
     began = time.perf_counter()
+    asks = {"workers": 1 if scheduler else workers, "scheduler": scheduler, "progress": progress}
     # In a process of its own: the most memory that this one has held would stay with it.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-        asks = {"workers": 1 if scheduler else workers, "scheduler": scheduler, "progress": progress}
-        manifest = alone.submit(_manifest_of, config, folder, **asks).result()
+        try:
+            manifest = alone.submit(_manifest_of, os.getpid(), config, folder, **asks).result()
+        except KeyboardInterrupt:
+            # The block would wait for the study's end.
+            for process in active_children():
+                process.terminate()
+            raise
     seconds = {part: float(manifest["cpu"][part]) for part in (*BUSY, *ALONE)}
     clock = {part: float(manifest["seconds"][part]) for part in ("cells", *ALONE)}
     hands, cores = (workers, min(workers, usable_cores())) if scheduler is None else _hands_of(scheduler)
@@ -274,16 +280,17 @@ def measured(
     return found
 
 
-def _manifest_of(config: StudyConfig, folder: Path, **asks: Any) -> dict[str, Any]:
-    from joblib.externals.loky import get_reusable_executor
-
+def _manifest_of(parent: int, config: StudyConfig, folder: Path, **asks: Any) -> dict[str, Any]:
+    from ..stopping import end_with, end_workers, stoppable
     from ..study import run_study
 
-    try:
-        return run_study(config, folder, **asks).manifest
-    finally:
-        # A process that another one started waits for its own before it ends, and joblib's stay for more work.
-        get_reusable_executor(reuse=True).shutdown(wait=True)
+    end_with(parent)
+    with stoppable():
+        try:
+            return run_study(config, folder, **asks).manifest
+        finally:
+            # A process that another one started waits for its own before it ends, and joblib's stay for more work.
+            end_workers()
 
 
 def scores(found: Sequence[Measured], alone: Measured | None = None) -> list[Score]:

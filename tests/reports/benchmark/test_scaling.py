@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +114,20 @@ def test_a_killed_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run_scale(out=tmp_path, size=TINY, workers=1, progress=False)
     result = json.loads((tmp_path / "benchmark.json").read_text("utf-8"))
     assert list(result["seconds"]) == ["2 networks"]
+
+
+def test_a_signal_ends_the_study_that_is_measured(tmp_path: Path) -> None:
+    """The command does not wait for its end: no page is written, and every worker has let go of the output."""
+    asks = ["-m", "mathcircuits.reports", "benchmark", "scale", "--quick", "--workers", "2", "--out"]
+    process = subprocess.Popen([sys.executable, *asks, str(tmp_path)], stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("*/networks/*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.terminate()
+    _, err = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in err
+    assert not list(tmp_path.glob("*/report/index.html"))
 
 
 def test_options_of_other_benchmarks() -> None:
